@@ -1,0 +1,118 @@
+//! Sessions that run now, and how they are ended.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use model::{Identity, SessionId, Target, TokenId};
+use record::Micros;
+use tokio::sync::watch;
+
+/// A live session as the API and the CLI show it.
+#[derive(Clone, Debug)]
+pub struct LiveSession {
+    /// Its id.
+    pub id: SessionId,
+    /// Who.
+    pub identity: Arc<Identity>,
+    /// The target's name.
+    pub target: String,
+    /// The role.
+    pub role: String,
+    /// The protocol.
+    pub protocol: &'static str,
+    /// When it was opened.
+    pub opened: Micros,
+    /// Where the client is.
+    pub from: Option<IpAddr>,
+    /// Commands judged so far.
+    pub commands: u64,
+    /// When the identity's proof ends.
+    pub expires: Micros,
+}
+
+/// What the gate keeps of one live session.
+pub(crate) struct Live {
+    pub(crate) id: SessionId,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) target: Arc<Target>,
+    pub(crate) role: String,
+    pub(crate) protocol: &'static str,
+    pub(crate) opened: Micros,
+    pub(crate) from: Option<IpAddr>,
+    pub(crate) expires: Micros,
+    pub(crate) token: Option<TokenId>,
+    pub(crate) commands: AtomicU64,
+    /// Why the session must end, once it must.
+    pub(crate) end: watch::Sender<Option<Arc<str>>>,
+}
+
+impl Live {
+    pub(crate) fn end(&self, reason: &str) {
+        self.end.send_if_modified(|slot| {
+            let first = slot.is_none();
+            if first {
+                *slot = Some(Arc::from(reason));
+            }
+            first
+        });
+    }
+
+    fn show(&self) -> LiveSession {
+        LiveSession {
+            id: self.id,
+            identity: Arc::clone(&self.identity),
+            target: self.target.name.clone(),
+            role: self.role.clone(),
+            protocol: self.protocol,
+            opened: self.opened,
+            from: self.from,
+            commands: self.commands.load(Ordering::Relaxed),
+            expires: self.expires,
+        }
+    }
+}
+
+/// All live sessions.
+#[derive(Default)]
+pub(crate) struct Registry(Mutex<HashMap<SessionId, Arc<Live>>>);
+
+impl Registry {
+    fn with<T>(&self, f: impl FnOnce(&mut HashMap<SessionId, Arc<Live>>) -> T) -> T {
+        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn add(&self, live: Arc<Live>) {
+        self.with(|map| map.insert(live.id, live));
+    }
+
+    pub(crate) fn remove(&self, id: SessionId) {
+        self.with(|map| map.remove(&id));
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<Live>> {
+        self.with(|map| map.values().cloned().collect())
+    }
+
+    pub(crate) fn list(&self) -> Vec<LiveSession> {
+        let mut list: Vec<_> = self.with(|map| map.values().map(|live| live.show()).collect());
+        list.sort_by_key(|live: &LiveSession| live.id);
+        list
+    }
+
+    pub(crate) fn end(&self, id: SessionId, reason: &str) -> bool {
+        self.with(|map| map.get(&id).cloned())
+            .map(|live| live.end(reason))
+            .is_some()
+    }
+
+    pub(crate) fn end_where(&self, reason: &str, which: impl Fn(&Live) -> bool) -> usize {
+        let chosen: Vec<_> =
+            self.with(|map| map.values().filter(|live| which(live)).cloned().collect());
+        for live in &chosen {
+            live.end(reason);
+        }
+        chosen.len()
+    }
+}

@@ -1,0 +1,307 @@
+//! Which column of a result wears which mask, and what an error text may still say.
+
+use std::borrow::Cow;
+
+use mask::{DetectorSet, Format, Hit, Masked, Masker, Style, ValueType};
+use model::{ColumnRef, Intent, MaskRule, MaskStyle, Object};
+use policy::column_matches;
+
+/// Where a result column's values can come from, as the protocol knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Proven to carry no column's value.
+    Clean,
+    /// These columns and no others.
+    Columns(Vec<ColumnRef>),
+    /// Not known.
+    Unknown,
+}
+
+/// One column of a result.
+#[derive(Clone, Debug)]
+pub struct ColumnInfo<'a> {
+    /// Its name.
+    pub name: Cow<'a, str>,
+    /// The protocol's type name or number.
+    pub type_name: Cow<'a, str>,
+    /// Its type, for masks that keep it.
+    pub ty: ValueType,
+    /// Text or binary.
+    pub format: Format,
+    /// The base table's column that the target itself names as the origin: its value, unchanged.
+    pub exact: Option<ColumnRef>,
+    /// What the command's text tells.
+    pub origin: Origin,
+}
+
+/// What happens to the values of one column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum CellPlan {
+    Pass,
+    Detect {
+        ty: ValueType,
+        format: Format,
+    },
+    Whole {
+        style: Style,
+        domain: String,
+        ty: ValueType,
+        format: Format,
+    },
+}
+
+impl CellPlan {
+    /// How a recording and `explain` name it; empty when values pass.
+    pub(crate) fn label(&self) -> &'static str {
+        match self {
+            Self::Pass => "",
+            Self::Detect { .. } => "detect",
+            Self::Whole { style, .. } => style.name(),
+        }
+    }
+}
+
+/// The masks of one session.
+#[derive(Debug, Default)]
+pub(crate) struct SessionMasks {
+    rules: Vec<MaskRule>,
+    detectors: DetectorSet,
+    /// The strongest style among the rules that detect.
+    detect_style: Option<Style>,
+}
+
+/// The text that stands for an error's or a notice's when it could carry masked data.
+pub(crate) const WITHHELD: &str = "text withheld: it could carry masked data";
+
+impl SessionMasks {
+    pub(crate) fn new(rules: Vec<MaskRule>) -> Self {
+        let mut detect_style: Option<Style> = None;
+        let mut names = Vec::new();
+        for rule in rules.iter().filter(|rule| !rule.detect.is_empty()) {
+            let style = style_of(rule.style);
+            detect_style = Some(detect_style.map_or(style, |known| known.stronger(style)));
+            names.extend(rule.detect.iter().map(|name| name.as_str()));
+        }
+        // The names are those of a closed enum; one that the detectors did not know would mean all of them.
+        let detectors = DetectorSet::parse(names).unwrap_or_else(|_| DetectorSet::ALL);
+        Self {
+            rules,
+            detectors,
+            detect_style,
+        }
+    }
+
+    /// Whether no mask applies.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    fn style_for(&self, column: &ColumnRef) -> Option<Style> {
+        self.rules
+            .iter()
+            .filter(|rule| {
+                rule.columns
+                    .iter()
+                    .any(|pattern| column_matches(pattern, &column.relation, &column.column))
+            })
+            .map(|rule| style_of(rule.style))
+            .max()
+    }
+
+    fn touches(&self, relation: &str) -> bool {
+        self.rules
+            .iter()
+            .flat_map(|rule| &rule.columns)
+            .any(|pattern| column_matches(pattern, relation, "*"))
+    }
+
+    /// Whether the command could bring a masked value into a place that is not known.
+    pub(crate) fn tainted(&self, intent: &Intent) -> bool {
+        if !self.rules.iter().any(|rule| !rule.columns.is_empty()) {
+            return false;
+        }
+        let object = |object: &Object| object.is_unresolved() || self.touches(&object.name);
+        intent.reads_unknown
+            || intent.reads.iter().any(object)
+            || intent.actions.iter().any(|action| {
+                action
+                    .object
+                    .as_ref()
+                    .is_some_and(|it| matches!(it.kind, model::ObjectKind::Relation) && object(it))
+                    || matches!(
+                        action.effect,
+                        model::Effect::Execute | model::Effect::Unknown | model::Effect::Export
+                    )
+            })
+    }
+
+    /// The plan of one column.
+    pub(crate) fn plan(&self, column: &ColumnInfo<'_>, tainted: bool) -> CellPlan {
+        if self.is_empty() {
+            return CellPlan::Pass;
+        }
+        let whole = |style: Style, domain: &str| CellPlan::Whole {
+            style,
+            domain: domain.to_owned(),
+            ty: column.ty,
+            format: column.format,
+        };
+        if let Some(exact) = &column.exact {
+            let derived = match &column.origin {
+                Origin::Columns(columns) => columns.iter().filter_map(|c| self.style_for(c)).max(),
+                Origin::Clean | Origin::Unknown => None,
+            };
+            if let Some(style) = self.style_for(exact).max(derived) {
+                return whole(style, &exact.column);
+            }
+            return self.detect(column);
+        }
+        match &column.origin {
+            Origin::Clean => self.detect(column),
+            Origin::Columns(columns) => {
+                match columns.iter().filter_map(|c| self.style_for(c)).max() {
+                    // What an expression did to the value is not known, so nothing of the result is shown.
+                    Some(style) => whole(style.stronger(Style::Redact), "expression"),
+                    None => self.detect(column),
+                }
+            }
+            Origin::Unknown if tainted => whole(Style::Redact, "unknown"),
+            Origin::Unknown => self.detect(column),
+        }
+    }
+
+    fn detect(&self, column: &ColumnInfo<'_>) -> CellPlan {
+        if self.detect_style.is_some() && may_hold_findings(column.ty) {
+            CellPlan::Detect {
+                ty: column.ty,
+                format: column.format,
+            }
+        } else {
+            CellPlan::Pass
+        }
+    }
+
+    /// A text of the target for the client: as it is, with detected values masked, or withheld.
+    pub(crate) fn scrub<'t>(&self, text: &'t str, tainted: bool, masker: &Masker) -> Cow<'t, str> {
+        if tainted {
+            return Cow::Borrowed(WITHHELD);
+        }
+        let Some(style) = self.detect_style else {
+            return Cow::Borrowed(text);
+        };
+        let mut hits = Vec::new();
+        mask::scan(text.as_bytes(), self.detectors, &mut hits);
+        if hits.is_empty() {
+            return Cow::Borrowed(text);
+        }
+        let mut out = Vec::with_capacity(text.len());
+        masker.detected(style, &hits, text.as_bytes(), &mut out);
+        Cow::Owned(String::from_utf8_lossy(&out).into_owned())
+    }
+}
+
+const fn style_of(style: MaskStyle) -> Style {
+    match style {
+        MaskStyle::Partial => Style::Partial,
+        MaskStyle::Token => Style::Token,
+        MaskStyle::Hash => Style::Hash,
+        MaskStyle::Redact => Style::Redact,
+        MaskStyle::Fixed => Style::Fixed,
+        MaskStyle::Null => Style::Null,
+    }
+}
+
+/// Numbers, times and the like are not looked into: order numbers pass a checksum one time in ten, and altering honest data is a
+/// fault too. A column that holds card numbers as numbers is named in `columns`.
+const fn may_hold_findings(ty: ValueType) -> bool {
+    match ty {
+        ValueType::Text
+        | ValueType::Json
+        | ValueType::Jsonb
+        | ValueType::Bytea
+        | ValueType::Inet
+        | ValueType::Array(_)
+        | ValueType::Other => true,
+        ValueType::Bool
+        | ValueType::Int2
+        | ValueType::Int4
+        | ValueType::Int8
+        | ValueType::Float4
+        | ValueType::Float8
+        | ValueType::Numeric
+        | ValueType::Date
+        | ValueType::Time
+        | ValueType::Timestamp
+        | ValueType::Timestamptz
+        | ValueType::Uuid => false,
+    }
+}
+
+/// What became of one value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cell {
+    /// It may go as it is; nothing was written.
+    Same,
+    /// Its replacement was written.
+    Written,
+    /// It goes as NULL; nothing was written.
+    Null,
+}
+
+/// Masks the values of one row for a protocol that rewrites its own message.
+pub struct Cells<'a> {
+    pub(crate) plan: &'a [CellPlan],
+    pub(crate) masks: &'a SessionMasks,
+    pub(crate) masker: &'a Masker,
+    pub(crate) hits: &'a mut Vec<Hit>,
+    pub(crate) masked: u64,
+}
+
+impl Cells<'_> {
+    /// Masks the value of column `index`, appending a replacement to `out` when there is one. A column that the plan
+    /// does not know goes as NULL: a row wider than its description is nothing that anyone looked at.
+    pub fn cell(&mut self, index: usize, value: &[u8], out: &mut Vec<u8>) -> Cell {
+        let cell = match self.plan.get(index) {
+            Some(CellPlan::Pass) => return Cell::Same,
+            Some(CellPlan::Whole {
+                style,
+                domain,
+                ty,
+                format,
+            }) => shown(self.masker.typed(*style, domain, *ty, *format, value, out)),
+            Some(CellPlan::Detect { ty, format }) => match self.detect(*ty, *format, value, out) {
+                Cell::Same => return Cell::Same,
+                changed => changed,
+            },
+            None => Cell::Null,
+        };
+        self.masked += 1;
+        cell
+    }
+
+    fn detect(&mut self, ty: ValueType, format: Format, value: &[u8], out: &mut Vec<u8>) -> Cell {
+        let Some(style) = self.masks.detect_style else {
+            return Cell::Same;
+        };
+        match self.masker.content(
+            style,
+            self.masks.detectors,
+            ty,
+            format,
+            value,
+            self.hits,
+            out,
+        ) {
+            mask::Content::Clean => Cell::Same,
+            mask::Content::Bytes => Cell::Written,
+            mask::Content::Null => Cell::Null,
+        }
+    }
+}
+
+const fn shown(masked: Masked) -> Cell {
+    match masked {
+        Masked::Bytes => Cell::Written,
+        Masked::Null => Cell::Null,
+    }
+}

@@ -1,0 +1,144 @@
+//! The only way to a socket. An [`Outbox`] takes proofs and hands out bytes; `net` flushes it and can put nothing in.
+//!
+//! `Outbox<ToTarget>` takes [`Permitted`](crate::Permitted) messages and, during the target's own handshake, bytes under a
+//! [`Grant`]. `Outbox<ToClient>` takes [`Released`](crate::Released) messages and, before a session exists, the words of the login.
+
+use std::marker::PhantomData;
+
+use crate::Grant;
+use crate::proof::{Permitted, Released};
+
+/// Towards the target.
+#[derive(Debug)]
+pub enum ToTarget {}
+
+/// Towards the client.
+#[derive(Debug)]
+pub enum ToClient {}
+
+/// A message that knows its bytes.
+pub trait Encode {
+    /// Appends the message to `out`.
+    fn encode(&self, out: &mut Vec<u8>);
+}
+
+impl Encode for &[u8] {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self);
+    }
+}
+
+impl Encode for Vec<u8> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self);
+    }
+}
+
+/// Bytes that may be written to one peer, in order.
+#[derive(Debug)]
+pub struct Outbox<D> {
+    bytes: Vec<u8>,
+    sent: usize,
+    direction: PhantomData<D>,
+}
+
+impl<D> Default for Outbox<D> {
+    fn default() -> Self {
+        Self {
+            bytes: Vec::new(),
+            sent: 0,
+            direction: PhantomData,
+        }
+    }
+}
+
+/// A drained buffer larger than this is given back to the allocator: an idle session keeps nothing.
+const KEEP: usize = 512;
+
+impl<D> Outbox<D> {
+    /// What is to be written next.
+    #[must_use]
+    pub fn pending(&self) -> &[u8] {
+        self.bytes.get(self.sent..).unwrap_or_default()
+    }
+
+    /// Bytes not yet written.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.bytes.len().saturating_sub(self.sent)
+    }
+
+    /// Whether all is written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Says that the first `n` pending bytes are written.
+    pub fn wrote(&mut self, n: usize) {
+        self.sent = self.sent.saturating_add(n).min(self.bytes.len());
+        if self.sent == self.bytes.len() {
+            self.sent = 0;
+            self.bytes.clear();
+        } else if self.sent > 64 * 1024 {
+            self.bytes.drain(..self.sent);
+            self.sent = 0;
+        }
+    }
+
+    /// Gives memory back when nothing is pending. Called when a session goes idle.
+    pub fn rest(&mut self) {
+        if self.is_empty() && self.bytes.capacity() > KEEP {
+            self.bytes = Vec::new();
+            self.sent = 0;
+        }
+    }
+}
+
+impl Outbox<ToTarget> {
+    /// Takes a judged message. What was judged is what is sent.
+    pub fn push<M: Encode>(&mut self, message: Permitted<M>) {
+        message.into_inner().encode(&mut self.bytes);
+    }
+
+    /// Takes bytes of the target's own handshake, under the grant that opened it.
+    pub fn handshake(&mut self, _grant: &Grant, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+}
+
+impl Outbox<ToClient> {
+    /// Takes a message that was masked and recorded.
+    pub fn push<M: Encode>(&mut self, message: Released<M>) {
+        message.into_inner().encode(&mut self.bytes);
+    }
+
+    /// Takes bytes of the login, before any session exists and so before any of a target's data can.
+    pub fn login(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Masking and recording write rows straight into the buffer; only `Session` reaches it.
+    pub(crate) fn tail(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partial_writes_keep_order_and_memory_returns() {
+        let mut outbox = Outbox::<ToClient>::default();
+        outbox.login(&[7; 100_000]);
+        outbox.login(&[8; 10]);
+        outbox.wrote(70_000);
+        assert_eq!(outbox.len(), 30_010);
+        outbox.wrote(30_000);
+        assert_eq!(outbox.pending(), &[8; 10]);
+        outbox.wrote(10);
+        outbox.rest();
+        assert!(outbox.is_empty());
+    }
+}

@@ -1,0 +1,333 @@
+//! What the gate needs from the outside, as traits: identities, secrets, approvals, recordings, audit, time.
+//!
+//! No signature here names a runtime. `identity`, `secrets` and `store` implement them; tests use doubles.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use model::{ApprovalId, ApprovalTerms, Identity, SessionId, TokenId};
+use record::{Event, Micros};
+
+use crate::secret::Secret;
+
+/// A future that may cross threads.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// An identity, proven, with how long the proof holds.
+#[derive(Clone, Debug)]
+pub struct Proven {
+    /// Who.
+    pub identity: Identity,
+    /// Until when; sessions close then.
+    pub expires: Micros,
+    /// The Sallyport token that proved it, if one did: revoking it closes the session.
+    pub token: Option<TokenId>,
+    /// Target names for which the proof is good; `None` is every target that policy permits.
+    pub targets: Option<Vec<String>>,
+}
+
+/// Why an identity was not proven. The texts are for the client: nothing of the credential is in them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AuthFailure {
+    /// Not a token of this gateway, nor of a configured issuer.
+    #[error(
+        "the token is not known here; get one with `sallyport token` or from your identity provider"
+    )]
+    Unknown,
+    /// It was good until a while ago.
+    #[error("the token has expired; get a new one")]
+    Expired,
+    /// It was taken back.
+    #[error("the token has been revoked; ask whoever issued it")]
+    Revoked,
+    /// Good, but for other targets.
+    #[error("the token is not good for this target; get one that names it")]
+    WrongTarget,
+    /// An issuer's token that fails a check: signature, audience, algorithm, time.
+    #[error("the identity provider's token was not accepted: {0}")]
+    Refused(&'static str),
+    /// The store or the identity provider cannot be asked now.
+    #[error("identities cannot be checked right now; try again shortly")]
+    Unavailable,
+}
+
+/// The parameters of SCRAM-SHA-256, the same for every token: tokens have 128 random bits, so a shared salt takes nothing away,
+/// and the gateway can find the token by the proof alone.
+#[derive(Clone, Debug)]
+pub struct ScramParameters {
+    /// The salt.
+    pub salt: Vec<u8>,
+    /// PBKDF2 rounds.
+    pub iterations: u32,
+}
+
+/// A client's SCRAM proof (RFC 5802, section 3).
+#[derive(Clone, Debug)]
+pub struct ScramAttempt {
+    /// client-first-bare, server-first and client-final-without-proof, joined by commas.
+    pub auth_message: Vec<u8>,
+    /// ClientProof.
+    pub proof: [u8; 32],
+}
+
+/// Proves identities.
+pub trait Identities: Send + Sync + 'static {
+    /// A secret presented as a password or bearer: a Sallyport token or an issuer's JWT. `target` scopes it.
+    fn verify<'a>(
+        &'a self,
+        secret: &'a str,
+        target: &'a str,
+    ) -> BoxFuture<'a, Result<Proven, AuthFailure>>;
+    /// The parameters to offer for SCRAM.
+    fn scram_parameters(&self) -> ScramParameters;
+    /// A SCRAM proof; the answer carries ServerSignature.
+    fn verify_scram<'a>(
+        &'a self,
+        attempt: &'a ScramAttempt,
+        target: &'a str,
+    ) -> BoxFuture<'a, Result<(Proven, [u8; 32]), AuthFailure>>;
+    /// The issuer's URL and the scope to name in OAUTHBEARER's discovery answer, if an issuer is configured.
+    fn bearer_discovery(&self) -> Option<(String, String)>;
+}
+
+/// A credential for one session, as the target wants it.
+pub struct Lease {
+    /// The target's user name.
+    pub user: String,
+    /// The password or the like.
+    pub password: Option<Secret>,
+    /// A client certificate chain and its key, PEM.
+    pub certificate: Option<(Vec<u8>, Secret)>,
+}
+
+/// Why there is no credential.
+#[derive(Debug, thiserror::Error)]
+pub enum LeaseError {
+    /// The role names a secret that is not there.
+    #[error(
+        "the secret for role {role} of {target} is not set; run `sallyport secrets set {name}`"
+    )]
+    Missing {
+        /// The target.
+        target: String,
+        /// The role.
+        role: String,
+        /// The secret's name, or the environment variable's.
+        name: String,
+    },
+    /// It is there and cannot be opened.
+    #[error("the secret store cannot be opened: {0}")]
+    Sealed(String),
+}
+
+/// Opens credentials.
+pub trait Secrets: Send + Sync + 'static {
+    /// The credential of a role for one session.
+    fn lease<'a>(
+        &'a self,
+        target: &'a str,
+        role: &'a str,
+        session: SessionId,
+    ) -> BoxFuture<'a, Result<Lease, LeaseError>>;
+    /// The session is over; whatever dies by our hand dies now.
+    fn release<'a>(
+        &'a self,
+        target: &'a str,
+        role: &'a str,
+        session: SessionId,
+    ) -> BoxFuture<'a, ()>;
+}
+
+/// A store that cannot answer now.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the store is away: {0}")]
+pub struct StoreAway(pub String);
+
+/// A held command as approvers see it.
+#[derive(Clone, Debug)]
+pub struct ApprovalRequest {
+    /// Its id.
+    pub id: ApprovalId,
+    /// Digest of identity, target, role, command, values and policy version.
+    pub digest: [u8; 32],
+    /// The session that waits.
+    pub session: SessionId,
+    /// The command's number in it.
+    pub number: u64,
+    /// Who asks.
+    pub identity: Identity,
+    /// The target's name.
+    pub target: String,
+    /// The role.
+    pub role: String,
+    /// The command's exact text.
+    pub text: String,
+    /// Its bind values.
+    pub values: Vec<Option<String>>,
+    /// What it would do, as `effect object` lines.
+    pub actions: Vec<String>,
+    /// Why it is held.
+    pub reasons: Vec<String>,
+    /// The rules that held it.
+    pub rules: Vec<String>,
+    /// The policy's version.
+    pub policy: String,
+    /// Who may approve.
+    pub terms: ApprovalTerms,
+    /// When it was asked.
+    pub created: Micros,
+    /// When it expires.
+    pub expires: Micros,
+}
+
+/// Where an approval request stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ApprovalState {
+    /// Nobody, or not enough, answered.
+    Pending,
+    /// Enough said yes; not used yet.
+    Approved,
+    /// Someone said no.
+    Denied,
+    /// Too late.
+    Expired,
+    /// The requester went away or cancelled.
+    Cancelled,
+    /// Approved and used.
+    Used,
+}
+
+impl ApprovalState {
+    /// The lower-case word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Approved => "approved",
+            Self::Denied => "denied",
+            Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
+            Self::Used => "used",
+        }
+    }
+}
+
+/// One human's answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Who.
+    pub by: String,
+    /// Yes or no.
+    pub approve: bool,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at: Micros,
+}
+
+/// A stored request with its answers.
+#[derive(Clone, Debug)]
+pub struct StoredApproval {
+    /// The request.
+    pub request: ApprovalRequest,
+    /// Where it stands.
+    pub state: ApprovalState,
+    /// The answers so far.
+    pub answers: Vec<Answer>,
+}
+
+/// Keeps approval requests. Every change of state is atomic.
+pub trait Approvals: Send + Sync + 'static {
+    /// Stores a request.
+    fn create<'a>(&'a self, request: &'a ApprovalRequest) -> BoxFuture<'a, Result<(), StoreAway>>;
+    /// Reads one.
+    fn get(&self, id: ApprovalId) -> BoxFuture<'_, Result<Option<StoredApproval>, StoreAway>>;
+    /// Lists the newest first; `pending` only those that wait.
+    fn list(
+        &self,
+        pending: bool,
+        limit: u32,
+    ) -> BoxFuture<'_, Result<Vec<StoredApproval>, StoreAway>>;
+    /// Adds an answer to a pending request and returns it with its new state; one answer per person, the first counts.
+    /// Whether the person may answer was decided before.
+    fn answer<'a>(
+        &'a self,
+        id: ApprovalId,
+        answer: &'a Answer,
+    ) -> BoxFuture<'a, Result<Option<StoredApproval>, StoreAway>>;
+    /// An approved, unused and unexpired request with this digest.
+    fn granted(
+        &self,
+        digest: [u8; 32],
+        now: Micros,
+    ) -> BoxFuture<'_, Result<Option<StoredApproval>, StoreAway>>;
+    /// Uses an approved and unexpired request: true exactly once.
+    fn consume(&self, id: ApprovalId, now: Micros) -> BoxFuture<'_, Result<bool, StoreAway>>;
+    /// Ends a pending request.
+    fn end(&self, id: ApprovalId, state: ApprovalState) -> BoxFuture<'_, Result<(), StoreAway>>;
+}
+
+/// Why an event was not recorded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RecordFailure {
+    /// No room right now: wait for [`Recorder::poll_ready`] and append again.
+    #[error("the recorder is behind")]
+    Behind,
+    /// It is broken: the session must close.
+    #[error("the recording cannot be written: {0}")]
+    Broken(String),
+}
+
+/// One session's recording, written by that session alone.
+pub trait Recorder: Send {
+    /// Puts one event into the operating system's hands: after `Ok` a `kill -9` of the gateway does not lose it.
+    ///
+    /// # Errors
+    /// [`RecordFailure::Behind`] when there is no room now (nothing was written), [`RecordFailure::Broken`] for good.
+    fn append(&mut self, at: Micros, event: &Event<'_>) -> Result<(), RecordFailure>;
+    /// Ready when there is room for at least one event of the largest size.
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), RecordFailure>>;
+    /// Seals the recording: no event follows.
+    fn seal(&mut self);
+}
+
+/// Opens recordings.
+pub trait Recordings: Send + Sync + 'static {
+    /// A new recording whose first event is `opened`; it is stored before this returns.
+    fn open<'a>(
+        &'a self,
+        session: SessionId,
+        at: Micros,
+        opened: &'a record::Opened<'a>,
+    ) -> BoxFuture<'a, Result<Box<dyn Recorder>, StoreAway>>;
+    /// Whether recordings can be written now; `Err` says why not.
+    fn healthy(&self) -> Result<(), String>;
+}
+
+/// One entry of the gateway's own log of admin actions.
+#[derive(Clone, Debug)]
+pub struct AuditEntry {
+    /// When.
+    pub at: Micros,
+    /// Who: a subject, or `gateway`.
+    pub actor: String,
+    /// What: `token.issue`, `approval.answer`, `policy.reload`, `session.kill`, …
+    pub action: &'static str,
+    /// To what.
+    pub object: String,
+    /// Details, without secrets.
+    pub detail: String,
+}
+
+/// Keeps audit events.
+pub trait Audit: Send + Sync + 'static {
+    /// Writes one; an admin action whose entry cannot be written does not happen.
+    fn write<'a>(&'a self, entry: &'a AuditEntry) -> BoxFuture<'a, Result<(), StoreAway>>;
+}
+
+/// Tells the time.
+pub trait Clock: Send + Sync + 'static {
+    /// Now, UTC.
+    fn now(&self) -> Micros;
+}

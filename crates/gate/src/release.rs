@@ -1,0 +1,426 @@
+//! Results: masked, recorded, and only then put where the client's socket can take them.
+//!
+//! Rows have one neutral form for recordings and digests: u16 count, then per value i32 length (-1 is NULL) and the bytes,
+//! big-endian. A protocol whose own rows look like that (PostgreSQL) pays nothing for it.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use model::{Intent, RecordLevel};
+use record::{Column, Event, Finished, Micros};
+
+use crate::masks::{CellPlan, Cells, ColumnInfo};
+use crate::refusal::RefusalKind;
+use crate::{Encode, Outbox, Refusal, Released, Session, Ticket, ToClient};
+
+/// Rows kept of a result at level `head`.
+const HEAD_ROWS: u64 = 1000;
+/// Bytes kept of a result at level `head`.
+const HEAD_BYTES: u64 = 1 << 20;
+/// Rows are recorded in pieces of about this size.
+const PIECE: usize = 32 * 1024;
+/// Columns named in a recording; a wider result has its first ones named.
+const NAMED_COLUMNS: usize = 1664;
+
+/// A row or a piece of bulk data that a protocol can show to the gate.
+pub trait Content {
+    /// The whole message as it came.
+    fn raw(&self) -> &[u8];
+    /// The neutral form of the row inside [`raw`](Self::raw); for bulk data, its bytes.
+    fn neutral(&self) -> &[u8];
+    /// Writes the message with every value passed through `cells`; answers where the neutral form lies in `out`.
+    ///
+    /// # Errors
+    /// [`Malformed`] when the message is not what it should be; nothing of it may be shown then.
+    fn rewrite(&self, cells: &mut Cells<'_>, out: &mut Vec<u8>) -> Result<Range<usize>, Malformed>;
+}
+
+/// A target's message that breaks its own protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the target sent a row that breaks the protocol")]
+pub struct Malformed;
+
+/// One result on its way to the client.
+#[derive(Debug)]
+pub struct Flow {
+    number: u64,
+    sent: Micros,
+    gateway_micros: u64,
+    plan: Vec<CellPlan>,
+    /// No column needs a look.
+    pass: bool,
+    tainted: bool,
+    level: RecordLevel,
+    bulk: bool,
+    rows: u64,
+    bytes: u64,
+    masked: u64,
+    pending: Vec<u8>,
+    pending_rows: u32,
+    kept_rows: u64,
+    kept_bytes: u64,
+    left_out: bool,
+    digest: Option<Box<blake3::Hasher>>,
+}
+
+impl Flow {
+    /// The command's number.
+    #[must_use]
+    pub const fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Whether rows go as they are: a protocol may then hand over many at once.
+    #[must_use]
+    pub const fn passes(&self) -> bool {
+        self.pass
+    }
+
+    /// Rows released so far.
+    #[must_use]
+    pub const fn rows(&self) -> u64 {
+        self.rows
+    }
+}
+
+impl Session {
+    /// A result begins for the command of `ticket`. Until [`describe`](Self::describe) is called it has no columns, and a
+    /// row would be masked whole.
+    pub fn begin(&mut self, ticket: &Ticket, intent: &Intent) -> Flow {
+        Flow {
+            number: ticket.number,
+            sent: ticket.sent,
+            gateway_micros: ticket.gateway_micros,
+            plan: Vec::new(),
+            pass: self.masks.is_empty(),
+            tainted: self.masks.tainted(intent),
+            level: self.level,
+            bulk: false,
+            rows: 0,
+            bytes: 0,
+            masked: 0,
+            pending: Vec::new(),
+            pending_rows: 0,
+            kept_rows: 0,
+            kept_bytes: 0,
+            left_out: false,
+            digest: None,
+        }
+    }
+
+    /// Decides the masks of a result's columns and records its shape. `bulk` is for data without rows of its own.
+    ///
+    /// # Errors
+    /// When it cannot be recorded; the session must close.
+    pub fn describe(
+        &mut self,
+        flow: &mut Flow,
+        columns: &[ColumnInfo<'_>],
+        bulk: bool,
+    ) -> Result<(), Refusal> {
+        flow.plan.clear();
+        flow.plan.extend(
+            columns
+                .iter()
+                .map(|column| self.masks.plan(column, flow.tainted)),
+        );
+        flow.pass = flow.plan.iter().all(|plan| *plan == CellPlan::Pass);
+        flow.bulk = bulk;
+        if flow.level == RecordLevel::None || columns.is_empty() {
+            return Ok(());
+        }
+        let columns = columns
+            .iter()
+            .zip(&flow.plan)
+            .take(NAMED_COLUMNS)
+            .map(|(column, plan)| Column {
+                name: Cow::Borrowed(column.name.as_ref()),
+                ty: Cow::Borrowed(column.type_name.as_ref()),
+                binary: column.format == mask::Format::Binary,
+                mask: Cow::Borrowed(plan.label()),
+            })
+            .collect();
+        self.record(&Event::Columns {
+            number: flow.number,
+            columns,
+        })
+    }
+
+    /// Masks, records and releases one message of a result straight into the client's outbox.
+    ///
+    /// # Errors
+    /// When it breaks the protocol, passes a limit or cannot be recorded: nothing of it was released, and the session must close.
+    pub fn release_row<C: Content>(
+        &mut self,
+        flow: &mut Flow,
+        content: &C,
+        outbox: &mut Outbox<ToClient>,
+    ) -> Result<(), Refusal> {
+        let out = outbox.tail();
+        let start = out.len();
+        if flow.pass {
+            out.extend_from_slice(content.raw());
+            flow.take(content.neutral());
+        } else {
+            let mut cells = Cells {
+                plan: &flow.plan,
+                masks: &self.masks,
+                masker: &self.gate.masker,
+                hits: &mut self.hits,
+                masked: 0,
+            };
+            match content.rewrite(&mut cells, out) {
+                Ok(neutral) => {
+                    flow.masked += cells.masked;
+                    flow.take(out.get(neutral).unwrap_or_default());
+                }
+                Err(malformed) => {
+                    out.truncate(start);
+                    return Err(Refusal::of(RefusalKind::Malformed).because(malformed.to_string()));
+                }
+            }
+        }
+        let checked = self.within_limits(flow).and_then(|()| {
+            if flow.pending.len() >= PIECE {
+                self.flush(flow)
+            } else {
+                Ok(())
+            }
+        });
+        if checked.is_err() {
+            outbox.tail().truncate(start);
+        }
+        checked
+    }
+
+    /// Releases a piece of a message that is too large to hold at once. Only for results in which nothing is masked: such a row
+    /// is counted and digested, and left out of the recording's rows.
+    ///
+    /// # Errors
+    /// When something in this result is masked, a limit is passed or it cannot be recorded; the session must close.
+    pub fn release_part(
+        &mut self,
+        flow: &mut Flow,
+        raw: &[u8],
+        neutral: &[u8],
+        first: bool,
+        outbox: &mut Outbox<ToClient>,
+    ) -> Result<(), Refusal> {
+        if !flow.pass {
+            return Err(
+                Refusal::of(RefusalKind::Limit).because("a masked row larger than the buffer")
+            );
+        }
+        if first {
+            self.flush(flow)?;
+            flow.rows += u64::from(!flow.bulk);
+        }
+        flow.bytes += neutral.len() as u64;
+        flow.left_out = true;
+        if matches!(
+            flow.level,
+            RecordLevel::Digest | RecordLevel::Head | RecordLevel::Full
+        ) {
+            flow.digest
+                .get_or_insert_with(|| Box::new(blake3::Hasher::new()))
+                .update(neutral);
+        }
+        self.within_limits(flow)?;
+        outbox.tail().extend_from_slice(raw);
+        Ok(())
+    }
+
+    fn within_limits(&self, flow: &Flow) -> Result<(), Refusal> {
+        let over = |limit: Option<u64>, value: u64| limit.is_some_and(|limit| value > limit);
+        if over(self.limits.rows_returned, flow.rows) {
+            return Err(
+                Refusal::of(RefusalKind::Limit).because("more rows than one command may return")
+            );
+        }
+        if over(self.limits.bytes_returned, flow.bytes) {
+            return Err(
+                Refusal::of(RefusalKind::Limit).because("more bytes than one command may return")
+            );
+        }
+        Ok(())
+    }
+
+    /// Records what is pending of a result.
+    fn flush(&mut self, flow: &mut Flow) -> Result<(), Refusal> {
+        let keep = match flow.level {
+            RecordLevel::None | RecordLevel::Digest => false,
+            RecordLevel::Head => flow.kept_rows < HEAD_ROWS && flow.kept_bytes < HEAD_BYTES,
+            RecordLevel::Full => true,
+        };
+        if flow.level != RecordLevel::None && flow.level != RecordLevel::Full {
+            flow.digest
+                .get_or_insert_with(|| Box::new(blake3::Hasher::new()))
+                .update(&flow.pending);
+        }
+        let pending = std::mem::take(&mut flow.pending);
+        let count = std::mem::take(&mut flow.pending_rows);
+        let recorded = if keep {
+            let (rows, bytes) = flow.room(&pending, count);
+            flow.left_out |= bytes < pending.len();
+            flow.kept_rows += u64::from(rows);
+            flow.kept_bytes += bytes as u64;
+            let data = Cow::Borrowed(pending.get(..bytes).unwrap_or_default());
+            let event = if flow.bulk {
+                Event::Bulk {
+                    number: flow.number,
+                    to_target: false,
+                    data,
+                }
+            } else {
+                Event::Rows {
+                    number: flow.number,
+                    count: rows,
+                    data,
+                }
+            };
+            self.record(&event)
+        } else {
+            flow.left_out |= !pending.is_empty();
+            Ok(())
+        };
+        flow.pending = pending;
+        flow.pending.clear();
+        recorded
+    }
+
+    /// Ends a result or a command without one: records how.
+    ///
+    /// # Errors
+    /// When it cannot be recorded; the session must close.
+    pub fn finish(
+        &mut self,
+        mut flow: Flow,
+        tag: &str,
+        error: Option<(&str, &str)>,
+    ) -> Result<(), Refusal> {
+        if !flow.pending.is_empty() {
+            // All of a short result is in the recording itself: no digest is needed beside it.
+            let whole = flow.digest.is_none()
+                && flow.level == RecordLevel::Head
+                && flow.rows <= HEAD_ROWS
+                && flow.pending.len() as u64 <= HEAD_BYTES;
+            self.flush(&mut flow)?;
+            if whole {
+                flow.digest = None;
+            }
+        }
+        self.gate.metrics.masked.inc_by(flow.masked);
+        let now = self.gate.clock.now();
+        self.record(&Event::Finished(Finished {
+            number: flow.number,
+            tag: Cow::Borrowed(tag),
+            error: error.map(|(code, text)| (Cow::Borrowed(code), Cow::Borrowed(text))),
+            rows: flow.rows,
+            bytes: flow.bytes,
+            digest: flow
+                .digest
+                .as_ref()
+                .map(|hasher| *hasher.finalize().as_bytes()),
+            masked: flow.masked,
+            target_micros: u64::try_from(now.0.saturating_sub(flow.sent.0)).unwrap_or(0),
+            gateway_micros: flow.gateway_micros,
+        }))
+    }
+
+    /// Releases a message that carries none of the target's data: completion, readiness, the gateway's own words.
+    pub fn release<M: Encode>(&mut self, message: M) -> Released<M> {
+        Released::new(message)
+    }
+
+    /// A text of the target (error, notice, notification, setting) as the client may see it, recorded as such.
+    pub fn scrub<'t>(&self, text: &'t str, intent: Option<&Intent>) -> Cow<'t, str> {
+        let tainted = intent.is_some_and(|intent| self.masks.tainted(intent));
+        self.masks.scrub(text, tainted, &self.gate.masker)
+    }
+
+    /// Whether texts of the target that come with this command are withheld.
+    #[must_use]
+    pub fn withholds(&self, intent: &Intent) -> bool {
+        self.masks.tainted(intent)
+    }
+
+    /// Whether any mask applies in this session.
+    #[must_use]
+    pub fn masks_apply(&self) -> bool {
+        !self.masks.is_empty()
+    }
+
+    /// Records a message that the client sees outside of a result.
+    ///
+    /// # Errors
+    /// When it cannot be recorded; the session must close.
+    pub fn note(&mut self, kind: &str, text: &str) -> Result<(), Refusal> {
+        self.record(&Event::Message {
+            kind: Cow::Borrowed(kind),
+            text: Cow::Borrowed(text),
+        })
+    }
+
+    /// Records bulk data on its way to the target, before it is sent.
+    ///
+    /// # Errors
+    /// When it cannot be recorded; the session must close.
+    pub fn bulk_in(&mut self, number: u64, data: &[u8]) -> Result<(), Refusal> {
+        for piece in data.chunks(PIECE) {
+            self.record(&Event::Bulk {
+                number,
+                to_target: true,
+                data: Cow::Borrowed(piece),
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl Flow {
+    fn take(&mut self, neutral: &[u8]) {
+        self.rows += u64::from(!self.bulk);
+        self.bytes += neutral.len() as u64;
+        if self.level != RecordLevel::None {
+            self.pending.extend_from_slice(neutral);
+            self.pending_rows += u32::from(!self.bulk);
+        }
+    }
+
+    /// How many of the pending rows, and bytes, still fit the head.
+    fn room(&self, pending: &[u8], count: u32) -> (u32, usize) {
+        if self.level == RecordLevel::Full {
+            return (count, pending.len());
+        }
+        let bytes_left = usize::try_from(HEAD_BYTES - self.kept_bytes.min(HEAD_BYTES)).unwrap_or(0);
+        if self.bulk {
+            return (0, pending.len().min(bytes_left));
+        }
+        let rows_left = HEAD_ROWS - self.kept_rows.min(HEAD_ROWS);
+        if u64::from(count) <= rows_left && pending.len() <= bytes_left {
+            return (count, pending.len());
+        }
+        let (mut rows, mut end) = (0, 0);
+        while u64::from(rows) < rows_left && rows < count {
+            match row_end(pending, end) {
+                Some(next) if next <= bytes_left => end = next,
+                Some(_) | None => break,
+            }
+            rows += 1;
+        }
+        (rows, end)
+    }
+}
+
+/// Where the neutral row that starts at `at` ends.
+fn row_end(rows: &[u8], at: usize) -> Option<usize> {
+    let count = u16::from_be_bytes(rows.get(at..at + 2)?.try_into().ok()?);
+    let mut at = at + 2;
+    for _ in 0..count {
+        let len = i32::from_be_bytes(rows.get(at..at + 4)?.try_into().ok()?);
+        at = at
+            .checked_add(4)?
+            .checked_add(usize::try_from(len).unwrap_or(0))?;
+    }
+    (at <= rows.len()).then_some(at)
+}

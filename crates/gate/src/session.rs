@@ -1,0 +1,706 @@
+//! One door for every message to the target: [`Session::ask`].
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use mask::Hit;
+use model::{
+    ApprovalId, ApprovalTerms, Command, Intent, IntentId, Limits, Outcome, RecordLevel, RequestId,
+    SessionId, Target, Verdict,
+};
+use policy::{Subject, View};
+use prometheus_client::metrics::counter::Counter;
+use record::{CommandEvent, Event, Micros};
+use tokio::sync::watch;
+
+use crate::gate::InForce;
+use crate::hold::digest;
+use crate::live::Live;
+use crate::masks::SessionMasks;
+use crate::ports::{ApprovalRequest, RecordFailure, Recorder};
+use crate::refusal::RefusalKind;
+use crate::{Ended, Gate, Held, Permitted, Refusal};
+
+/// One identity's use of one target, from the record of its opening to its seal. Owned by one task.
+pub struct Session {
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) live: Arc<Live>,
+    pub(crate) end: watch::Receiver<Option<Arc<str>>>,
+    pub(crate) recorder: Box<dyn Recorder>,
+    pub(crate) target: Arc<Target>,
+    /// What the target's name leaves open, such as the database.
+    pub(crate) scope: String,
+    pub(crate) view: Arc<View>,
+    pub(crate) in_force: Arc<InForce>,
+    pub(crate) masks: Arc<SessionMasks>,
+    pub(crate) limits: Limits,
+    pub(crate) level: RecordLevel,
+    pub(crate) refresh_at: Option<Micros>,
+    pub(crate) open: bool,
+    pub(crate) number: u64,
+    pub(crate) window: (Micros, u32),
+    pub(crate) bytes: (u64, u64),
+    pub(crate) hits: Vec<Hit>,
+    pub(crate) closed: bool,
+}
+
+/// A command on its way: what its result is booked to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ticket {
+    pub(crate) number: u64,
+    pub(crate) epoch: u64,
+    pub(crate) sent: Micros,
+    pub(crate) gateway_micros: u64,
+}
+
+impl Ticket {
+    /// The command's number in the session.
+    #[must_use]
+    pub const fn number(&self) -> u64 {
+        self.number
+    }
+}
+
+/// The answer to a question.
+#[derive(Debug)]
+#[must_use]
+pub enum Asked<M> {
+    /// It may be sent.
+    Allow(Permitted<M>, Ticket),
+    /// It may not; the session goes on.
+    Deny(Box<Refusal>),
+    /// It waits for a human.
+    Hold(Box<Held<M>>),
+    /// The session is over.
+    Close(Box<Refusal>),
+}
+
+struct Judged {
+    verdict: Verdict,
+    counters: Vec<Counter>,
+}
+
+thread_local! {
+    /// Verdicts that depend on neither time nor values, per worker: no lock on the way of a command.
+    static VERDICTS: RefCell<HashMap<(u64, u64, IntentId, bool), Rc<Judged>>> = RefCell::new(HashMap::new());
+}
+
+/// Verdicts kept per worker; when full, all go: simpler than an order of use, and refilled in a moment.
+const VERDICTS_KEPT: usize = 8192;
+/// The longest that a session blocks its worker when the recorder is behind in the middle of a turn.
+const RECORDER_PATIENCE: Duration = Duration::from_secs(5);
+
+impl Session {
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> SessionId {
+        self.live.id
+    }
+
+    /// When the identity's proof ends.
+    #[must_use]
+    pub fn expires(&self) -> Micros {
+        self.live.expires
+    }
+
+    /// The gate.
+    #[must_use]
+    pub const fn gate(&self) -> &Arc<Gate> {
+        &self.gate
+    }
+
+    /// The id of the command judged last.
+    #[must_use]
+    pub fn request(&self) -> RequestId {
+        RequestId {
+            session: self.live.id,
+            number: self.number,
+        }
+    }
+
+    /// Counts bytes received: from the client, from the target.
+    pub const fn received(&mut self, from_client: usize, from_target: usize) {
+        self.bytes.0 += from_client as u64;
+        self.bytes.1 += from_target as u64;
+    }
+
+    /// Why the session is over, if it is: killed, expired, revoked.
+    pub fn over(&mut self) -> Option<Box<Refusal>> {
+        let reason = self.end.borrow_and_update().clone();
+        if let Some(reason) = reason {
+            return Some(Box::new(
+                Refusal::of(RefusalKind::Ended).because(reason.as_ref()),
+            ));
+        }
+        (self.gate.clock.now() >= self.live.expires).then(|| {
+            Box::new(
+                Refusal::of(RefusalKind::Ended).because("the token has expired; get a new one"),
+            )
+        })
+    }
+
+    /// Completes when the session is ended from outside. Cancel safe.
+    pub async fn ended(&mut self) {
+        // The sender lives in `live`, which this session holds: the channel cannot close.
+        let _ended = self.end.changed().await;
+    }
+
+    /// Ready when the recorder has room for a turn of work.
+    pub fn poll_recorder(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
+        self.recorder
+            .poll_ready(cx)
+            .map_err(|failure| broken(&failure))
+    }
+
+    /// Judges a command and takes the message that asks for it. What was judged is what is sent.
+    pub fn ask<M>(&mut self, command: &Command<'_>, message: M) -> Asked<M> {
+        let asked_at = self.gate.clock.now();
+        if let Some(refusal) = self.over() {
+            return Asked::Close(refusal);
+        }
+        self.refresh(asked_at);
+        let judged = self.judge(command, asked_at);
+        self.number += 1;
+        self.live.commands.store(self.number, Ordering::Relaxed);
+        for counter in &judged.counters {
+            counter.inc();
+        }
+        if let Err(refusal) = self.record_command(command, &judged.verdict, asked_at) {
+            return Asked::Close(Box::new(refusal));
+        }
+        if judged.verdict.outcome != Outcome::Deny
+            && let Some(refusal) = self.over_rate(asked_at)
+        {
+            return Asked::Deny(Box::new(refusal));
+        }
+        match judged.verdict.outcome {
+            Outcome::Allow => {
+                let ticket = self.ticket(asked_at);
+                Asked::Allow(Permitted::new(message), ticket)
+            }
+            Outcome::Deny => Asked::Deny(Box::new(self.denial(&judged.verdict))),
+            Outcome::Hold => self.hold(command, &judged.verdict, asked_at, message),
+        }
+    }
+
+    /// Judges a command that is prepared now and run later. A hold waits until it runs; only a denial is recorded here.
+    pub fn ask_prepare<M>(&mut self, command: &Command<'_>, message: M) -> Asked<M> {
+        let now = self.gate.clock.now();
+        if let Some(refusal) = self.over() {
+            return Asked::Close(refusal);
+        }
+        self.refresh(now);
+        if self.judge(command, now).verdict.outcome == Outcome::Deny {
+            return self.ask(command, message);
+        }
+        let ticket = self.ticket(now);
+        Asked::Allow(Permitted::new(message), ticket)
+    }
+
+    /// A message that continues what `ticket` was given for: allowed while nothing has changed since, else judged anew.
+    pub fn ask_again<M>(&mut self, ticket: &Ticket, command: &Command<'_>, message: M) -> Asked<M> {
+        if let Some(refusal) = self.over() {
+            return Asked::Close(refusal);
+        }
+        self.refresh(self.gate.clock.now());
+        if ticket.epoch == self.in_force.epoch {
+            return Asked::Allow(Permitted::new(message), ticket.clone());
+        }
+        self.ask(command, message)
+    }
+
+    /// A control message: it asks for nothing by itself, yet passes the same door.
+    pub fn ask_control<M>(&mut self, message: M) -> Asked<M> {
+        match self.over() {
+            Some(refusal) => Asked::Close(refusal),
+            None => {
+                let now = Micros(0);
+                Asked::Allow(
+                    Permitted::new(message),
+                    Ticket {
+                        number: self.number,
+                        epoch: 0,
+                        sent: now,
+                        gateway_micros: 0,
+                    },
+                )
+            }
+        }
+    }
+
+    /// Records a control message worth a line: a cancel, a refused message.
+    ///
+    /// # Errors
+    /// When it cannot be recorded; the session must close.
+    pub fn control_note(&mut self, what: &str, outcome: &str) -> Result<(), Refusal> {
+        self.record(&Event::Control {
+            what: Cow::Borrowed(what),
+            outcome: Cow::Borrowed(outcome),
+        })
+    }
+
+    /// The wait for a held command ended. An approval is checked once more against the policy of this moment.
+    pub fn resume<M>(&mut self, held: Held<M>, command: &Command<'_>, ended: &Ended) -> Asked<M> {
+        let now = self.gate.clock.now();
+        let (answer, by, kind) = match ended {
+            Ended::Approved { by } => ("approved", by.as_slice(), None),
+            Ended::Denied { by } => ("denied", by.as_slice(), Some(RefusalKind::ApprovalDenied)),
+            Ended::Expired => ("expired", [].as_slice(), Some(RefusalKind::ApprovalExpired)),
+            Ended::Away => ("expired", [].as_slice(), Some(RefusalKind::ApprovalAway)),
+        };
+        let stale = kind.is_none() && !self.still_fits(&held, command, now);
+        let answer = if stale { "stale" } else { answer };
+        if let Err(refusal) = self.record_answer(&held.request, answer, by) {
+            return Asked::Close(Box::new(refusal));
+        }
+        self.count_wait(answer, held.asked, now);
+        if let Some(refusal) = self.over() {
+            return Asked::Close(refusal);
+        }
+        let kind = if stale {
+            Some(RefusalKind::ApprovalStale)
+        } else {
+            kind
+        };
+        match kind {
+            None => {
+                let mut ticket = self.ticket(now);
+                ticket.number = held.request.number;
+                Asked::Allow(Permitted::new(held.message), ticket)
+            }
+            Some(kind) => Asked::Deny(Box::new(self.hold_refusal(kind, &held.request))),
+        }
+    }
+
+    /// The client cancelled the wait or went away.
+    pub fn abandon<M>(&mut self, held: Held<M>, disconnected: bool) -> (Refusal, ApprovalId) {
+        let answer = if disconnected {
+            "disconnected"
+        } else {
+            "cancelled"
+        };
+        // A recorder that fails here fails at the next event too, which closes the session.
+        let _recorded = self.record_answer(&held.request, answer, &[]);
+        self.count_wait(answer, held.asked, self.gate.clock.now());
+        (
+            self.hold_refusal(RefusalKind::ApprovalCancelled, &held.request),
+            held.request.id,
+        )
+    }
+
+    /// Records that the command waits, once its request is stored.
+    ///
+    /// # Errors
+    /// When it cannot be recorded; the session must close.
+    pub fn parked<M>(&mut self, held: &Held<M>) -> Result<(), Refusal> {
+        self.record(&Event::Held {
+            number: held.request.number,
+            approval: Cow::Owned(held.request.id.to_string()),
+            expires: held.request.expires,
+        })
+    }
+
+    /// Seals the recording and leaves the list of live sessions. Called once; dropping without it closes as `gateway lost the session`.
+    pub fn close(mut self, reason: &str) {
+        self.seal(reason);
+    }
+
+    fn seal(&mut self, reason: &str) {
+        if std::mem::replace(&mut self.closed, true) {
+            return;
+        }
+        let event = Event::Closed {
+            reason: Cow::Borrowed(reason),
+            commands: self.number,
+            bytes: self.bytes,
+        };
+        if let Err(failure) = self.record(&event) {
+            tracing::error!(session = %self.live.id, reason = ?failure.reasons, "closing event not recorded");
+        }
+        self.recorder.seal();
+        self.gate.live.remove(self.live.id);
+        self.gate
+            .metrics
+            .sessions
+            .get_or_create(&self.protocol_label())
+            .dec();
+    }
+
+    pub(crate) fn protocol_label(&self) -> crate::metrics::Labels {
+        vec![("protocol", self.live.protocol.to_owned())]
+    }
+
+    fn ticket(&self, asked_at: Micros) -> Ticket {
+        let sent = self.gate.clock.now();
+        let gateway_micros = u64::try_from(sent.0.saturating_sub(asked_at.0)).unwrap_or(0);
+        Ticket {
+            number: self.number,
+            epoch: self.in_force.epoch,
+            sent,
+            gateway_micros,
+        }
+    }
+
+    /// Takes over a policy that came into force since.
+    fn refresh(&mut self, now: Micros) {
+        let due = self.refresh_at.is_some_and(|at| now >= at);
+        if !due && self.in_force.epoch == self.gate.in_force.load().epoch {
+            return;
+        }
+        self.in_force = self.gate.in_force.load_full();
+        let in_force = Arc::clone(&self.in_force);
+        let live = Arc::clone(&self.live);
+        let subject = Subject {
+            identity: &live.identity,
+            target: &self.target,
+            role: &live.role,
+            from: live.from,
+        };
+        let applied = Standing::of(&in_force, &subject, now);
+        self.view = applied.view;
+        self.masks = applied.masks;
+        self.limits = applied.limits;
+        self.level = applied.level;
+        self.refresh_at = applied.refresh_at;
+        self.open = applied.open;
+    }
+
+    /// Whether policy allows this identity everything here and masks nothing, so that no answer depends on what names stand for.
+    pub fn open_to_all(&mut self) -> bool {
+        self.refresh(self.gate.clock.now());
+        self.open
+    }
+
+    fn judge(&self, command: &Command<'_>, now: Micros) -> Rc<Judged> {
+        let key = (
+            self.in_force.epoch,
+            self.view.key(),
+            command.intent.id,
+            command.in_transaction,
+        );
+        if let Some(known) = VERDICTS.with_borrow(|cache| cache.get(&key).cloned()) {
+            return known;
+        }
+        let intent = command.intent;
+        let verdict = self.view.decide(
+            &intent.actions,
+            intent.flags,
+            command.in_transaction,
+            &intent.predicates,
+            intent.reads_unknown,
+            timestamp(now),
+        );
+        let counters = self.counters(intent, &verdict);
+        let cacheable = verdict.cacheable;
+        let judged = Rc::new(Judged { verdict, counters });
+        if cacheable {
+            VERDICTS.with_borrow_mut(|cache| {
+                if cache.len() >= VERDICTS_KEPT {
+                    cache.clear();
+                }
+                cache.insert(key, Rc::clone(&judged));
+            });
+        }
+        judged
+    }
+
+    fn counters(&self, intent: &Intent, verdict: &Verdict) -> Vec<Counter> {
+        let effects: model::EffectSet = intent.actions.iter().map(|action| action.effect).collect();
+        let none = [String::new()];
+        let rules = if verdict.rules.is_empty() {
+            none.as_slice()
+        } else {
+            &verdict.rules
+        };
+        let mut counters = Vec::new();
+        for effect in effects.iter() {
+            for rule in rules {
+                counters.push(
+                    self.gate
+                        .metrics
+                        .decisions
+                        .get_or_create(&vec![
+                            ("protocol", self.live.protocol.to_owned()),
+                            ("outcome", verdict.outcome.as_str().to_owned()),
+                            ("effect", effect.as_str().to_owned()),
+                            ("rule", rule.clone()),
+                        ])
+                        .clone(),
+                );
+            }
+        }
+        counters
+    }
+
+    fn over_rate(&mut self, now: Micros) -> Option<Refusal> {
+        let limit = self.limits.commands_per_minute?;
+        if now.0 - self.window.0.0 >= 60_000_000 {
+            self.window = (now, 0);
+        }
+        self.window.1 = self.window.1.saturating_add(1);
+        (self.window.1 > limit).then(|| {
+            let mut refusal =
+                Refusal::of(RefusalKind::Limit).because(format!("{limit} commands per minute"));
+            refusal.request = Some(self.request());
+            refusal
+        })
+    }
+
+    fn denial(&self, verdict: &Verdict) -> Refusal {
+        let kind = if verdict.rules.is_empty() {
+            RefusalKind::NotCovered
+        } else {
+            RefusalKind::Denied
+        };
+        Refusal {
+            kind,
+            request: Some(self.request()),
+            rules: verdict.rules.clone(),
+            reasons: verdict.reasons.clone(),
+            message: verdict.message.clone(),
+            approval: None,
+        }
+    }
+
+    fn hold_refusal(&self, kind: RefusalKind, request: &ApprovalRequest) -> Refusal {
+        Refusal {
+            kind,
+            request: Some(RequestId {
+                session: request.session,
+                number: request.number,
+            }),
+            rules: request.rules.clone(),
+            reasons: Vec::new(),
+            message: None,
+            approval: Some(request.id.to_string()),
+        }
+    }
+
+    fn hold<M>(
+        &mut self,
+        command: &Command<'_>,
+        verdict: &Verdict,
+        now: Micros,
+        message: M,
+    ) -> Asked<M> {
+        let Some(terms) = verdict.approval.clone() else {
+            let refusal = self.denial(verdict).because("the rule names no approver");
+            return Asked::Deny(Box::new(refusal));
+        };
+        let request = self.request_for(command, verdict, terms, now);
+        Asked::Hold(Box::new(Held {
+            message,
+            request,
+            asked: now,
+        }))
+    }
+
+    fn request_for(
+        &self,
+        command: &Command<'_>,
+        verdict: &Verdict,
+        terms: ApprovalTerms,
+        now: Micros,
+    ) -> ApprovalRequest {
+        let mut seconds = terms.expires_seconds;
+        if command.in_transaction {
+            seconds = seconds.min(self.gate.settings.hold_in_transaction_seconds);
+        }
+        let wait = i64::try_from(seconds)
+            .unwrap_or(i64::MAX)
+            .saturating_mul(1_000_000);
+        let show = |action: &model::Action| match &action.object {
+            Some(object) => format!("{} {object}", action.effect),
+            None => action.effect.to_string(),
+        };
+        let mut reasons = verdict.reasons.clone();
+        reasons.extend(command.intent.reasons.iter().cloned());
+        ApprovalRequest {
+            id: ApprovalId(uuid::Uuid::now_v7()),
+            digest: self.digest_of(command),
+            session: self.live.id,
+            number: self.number,
+            identity: self.live.identity.as_ref().clone(),
+            target: self.target.name.clone(),
+            role: self.live.role.clone(),
+            text: command.text.to_owned(),
+            values: command.values.to_vec(),
+            actions: command.intent.actions.iter().map(show).collect(),
+            reasons,
+            rules: verdict.rules.clone(),
+            policy: self.in_force.policy.version().to_owned(),
+            terms,
+            created: now,
+            expires: Micros(now.0.saturating_add(wait)),
+        }
+    }
+
+    fn digest_of(&self, command: &Command<'_>) -> [u8; 32] {
+        digest(
+            &self.live.identity,
+            [&self.target.name, &self.live.role, &self.scope],
+            command,
+            self.in_force.policy.version(),
+        )
+    }
+
+    fn still_fits<M>(&mut self, held: &Held<M>, command: &Command<'_>, now: Micros) -> bool {
+        self.refresh(now);
+        let verdict = &self.judge(command, now).verdict;
+        verdict.outcome != Outcome::Deny && self.digest_of(command) == held.request.digest
+    }
+
+    fn count_wait(&self, answer: &str, asked: Micros, now: Micros) {
+        let seconds = Duration::from_micros(u64::try_from(now.0 - asked.0).unwrap_or(0));
+        self.gate
+            .metrics
+            .approval_wait
+            .get_or_create(&vec![("answer", answer.to_owned())])
+            .observe(seconds.as_secs_f64());
+    }
+
+    fn record_answer(
+        &mut self,
+        request: &ApprovalRequest,
+        answer: &str,
+        by: &[(String, String)],
+    ) -> Result<(), Refusal> {
+        self.record(&Event::Answered {
+            number: request.number,
+            approval: Cow::Owned(request.id.to_string()),
+            answer: Cow::Borrowed(answer),
+            by: by
+                .iter()
+                .map(|(who, why)| (Cow::Borrowed(who.as_str()), Cow::Borrowed(why.as_str())))
+                .collect(),
+        })
+    }
+
+    fn record_command(
+        &mut self,
+        command: &Command<'_>,
+        verdict: &Verdict,
+        at: Micros,
+    ) -> Result<(), Refusal> {
+        let in_force = Arc::clone(&self.in_force);
+        let event = Event::Command(CommandEvent {
+            number: self.number,
+            label: Cow::Borrowed(&command.intent.label),
+            text: Cow::Borrowed(command.text),
+            values: command
+                .values
+                .iter()
+                .map(|value| value.as_deref().map(Cow::Borrowed))
+                .collect(),
+            actions: Cow::Borrowed(&command.intent.actions),
+            flags: command.intent.flags,
+            outcome: verdict.outcome,
+            rules: Cow::Borrowed(&verdict.rules),
+            reasons: Cow::Borrowed(&verdict.reasons),
+            shadow: Cow::Borrowed(&verdict.shadow),
+            policy: Cow::Borrowed(in_force.policy.version()),
+        });
+        self.record_at(at, &event)
+    }
+
+    pub(crate) fn record(&mut self, event: &Event<'_>) -> Result<(), Refusal> {
+        self.record_at(self.gate.clock.now(), event)
+    }
+
+    /// Appends an event. A turn starts only when there is room ([`poll_recorder`](Self::poll_recorder)); if a turn fills it all
+    /// the same, the worker waits: a slow recorder slows sessions, it loses nothing.
+    fn record_at(&mut self, at: Micros, event: &Event<'_>) -> Result<(), Refusal> {
+        match self.recorder.append(at, event) {
+            Ok(()) => return Ok(()),
+            Err(RecordFailure::Behind) => self.gate.metrics.recorder_waits.inc(),
+            Err(failure @ RecordFailure::Broken(_)) => return Err(broken(&failure)),
+        };
+        let start = Instant::now();
+        while start.elapsed() < RECORDER_PATIENCE {
+            std::thread::sleep(Duration::from_millis(1));
+            match self.recorder.append(at, event) {
+                Ok(()) => return Ok(()),
+                Err(RecordFailure::Behind) => {}
+                Err(failure @ RecordFailure::Broken(_)) => return Err(broken(&failure)),
+            }
+        }
+        Err(Refusal::of(RefusalKind::Unavailable).because("the recorder is too far behind"))
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.seal("gateway lost the session");
+    }
+}
+
+fn broken(failure: &RecordFailure) -> Refusal {
+    tracing::error!(error = %failure, "recording failed; the session closes");
+    Refusal::of(RefusalKind::Unavailable).because("the session cannot be recorded")
+}
+
+pub(crate) fn timestamp(at: Micros) -> Timestamp {
+    Timestamp::from_microsecond(at.0).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// What a policy means for one session.
+pub(crate) struct Standing {
+    pub(crate) view: Arc<View>,
+    pub(crate) masks: Arc<SessionMasks>,
+    pub(crate) limits: Limits,
+    pub(crate) level: RecordLevel,
+    /// When masks and limits depend on time, they are worked out again then.
+    pub(crate) refresh_at: Option<Micros>,
+    /// Everything is allowed and nothing masked.
+    pub(crate) open: bool,
+}
+
+/// How long masks and limits that depend on time are believed.
+const TIMED_STANDING: i64 = 10_000_000;
+
+impl Standing {
+    pub(crate) fn of(in_force: &InForce, subject: &Subject<'_>, now: Micros) -> Self {
+        let at = timestamp(now);
+        let policy = &in_force.policy;
+        let masks = policy.masks(subject, at);
+        let limits = policy.limits(subject, at);
+        let timed = !(masks.cacheable && limits.cacheable);
+        let view = policy.view(subject);
+        Self {
+            open: masks.value.is_empty() && !timed && allows_all(&view, now),
+            view: Arc::new(view),
+            masks: Arc::new(SessionMasks::new(masks.value)),
+            limits: limits.value,
+            level: policy.record_level(subject, at),
+            refresh_at: timed.then(|| Micros(now.0.saturating_add(TIMED_STANDING))),
+        }
+    }
+}
+
+/// Asks for every effect on objects that no pattern but `*` covers, of every kind and in every circumstance that a condition can look at.
+fn allows_all(view: &View, now: Micros) -> bool {
+    let mut actions = Vec::new();
+    for effect in model::Effect::ALL {
+        for kind in model::ObjectKind::ALL {
+            actions.push(model::Action::on(
+                *effect,
+                model::Object::new(kind, "?.anything"),
+            ));
+        }
+    }
+    (0_u8..8).all(|bits| {
+        let flags = model::Flags {
+            unbounded: bits & 1 != 0,
+            multi: bits & 2 != 0,
+        };
+        let verdict = view.decide(&actions, flags, bits & 4 != 0, &[], true, timestamp(now));
+        verdict.outcome == Outcome::Allow && verdict.cacheable && verdict.shadow.is_empty()
+    })
+}

@@ -1,0 +1,91 @@
+//! Byte classes, and what may touch a value on its left and right.
+
+/// Starts a digit group.
+pub(super) const DIGIT: u8 = 1;
+/// `@` of an e-mail address.
+pub(super) const AT: u8 = 1 << 1;
+/// `:` of an IPv6 address.
+pub(super) const COLON: u8 = 1 << 2;
+/// `+` or `(`, which begin some telephone numbers.
+pub(super) const DIAL: u8 = 1 << 3;
+/// `_`, `-`, `A`, `J`: fixed points inside the prefixes of tokens, keys and PEM blocks.
+pub(super) const KEY: u8 = 1 << 4;
+
+/// The anchor class of every byte; 0 for a byte at which nothing is looked for.
+pub(super) static ANCHOR: [u8; 256] = anchors();
+
+const fn anchors() -> [u8; 256] {
+    let mut table = [0; 256];
+    let mut digit = b'0';
+    while digit <= b'9' {
+        table[digit as usize] = DIGIT;
+        digit += 1;
+    }
+    table[b'@' as usize] = AT;
+    table[b':' as usize] = COLON;
+    table[b'+' as usize] = DIAL;
+    table[b'(' as usize] = DIAL;
+    table[b'_' as usize] = KEY;
+    table[b'-' as usize] = KEY;
+    table[b'A' as usize] = KEY;
+    table[b'J' as usize] = KEY;
+    table
+}
+
+/// The byte at `at`, or 0 past the end. No pattern contains 0, so the end looks like any other boundary.
+#[inline]
+pub(super) fn byte(bytes: &[u8], at: usize) -> u8 {
+    bytes.get(at).copied().unwrap_or(0)
+}
+
+/// The byte `back` places before `at`, or 0 before the start.
+#[inline]
+pub(super) fn before(bytes: &[u8], at: usize, back: usize) -> u8 {
+    at.checked_sub(back).map_or(0, |at| byte(bytes, at))
+}
+
+/// End of the run of digits that starts at `start`.
+#[inline]
+pub(super) fn digits_end(bytes: &[u8], start: usize) -> usize {
+    let mut end = start;
+    while byte(bytes, end).is_ascii_digit() {
+        end += 1;
+    }
+    end
+}
+
+/// Whether a value may start at `at`: no letter or digit touches it on the left. The letter of an escape (`\n`, `\t`), as JSON
+/// and COPY write them, is not text and does not count.
+#[inline]
+pub(super) fn left_free(bytes: &[u8], at: usize) -> bool {
+    let previous = before(bytes, at, 1);
+    !previous.is_ascii_alphanumeric() || (is_escape_letter(previous) && is_escaped(bytes, at - 1))
+}
+
+/// Whether a value may end before `at`: no letter or digit follows.
+#[inline]
+pub(super) fn right_free(bytes: &[u8], at: usize) -> bool {
+    !byte(bytes, at).is_ascii_alphanumeric()
+}
+
+/// How many bytes at `start` belong to a backslash escape that began before it: `n` of `\n`, `u00e9` of `\u00e9`.
+pub(super) fn escape_tail(bytes: &[u8], start: usize) -> usize {
+    let first = byte(bytes, start);
+    if before(bytes, start, 1) != b'\\' || !is_escaped(bytes, start) {
+        0
+    } else if first == b'u' && bytes.get(start + 1..start + 5).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) {
+        5
+    } else {
+        usize::from(is_escape_letter(first))
+    }
+}
+
+const fn is_escape_letter(byte: u8) -> bool {
+    matches!(byte, b'b' | b'f' | b'n' | b'r' | b't' | b'v')
+}
+
+/// Whether an odd number of backslashes stands before `at`.
+fn is_escaped(bytes: &[u8], at: usize) -> bool {
+    let before = bytes.get(..at).unwrap_or_default();
+    before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
+}

@@ -1,0 +1,109 @@
+//! One thing asked inside a session, and what it would do.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Effect, Object};
+
+/// A 128-bit name of an [`Intent`]: equal ids mean equal intents, so decisions may be cached by it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub struct IntentId(pub u128);
+
+/// One effect on one object. `object` is `None` where the effect has none (`BEGIN`, `SELECT 1`).
+#[derive(Clone, PartialEq, Eq, Hash, Debug, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Action {
+    /// What it would do.
+    pub effect: Effect,
+    /// To what.
+    pub object: Option<Object>,
+}
+
+impl Action {
+    /// An effect on an object.
+    #[must_use]
+    pub const fn on(effect: Effect, object: Object) -> Self {
+        Self {
+            effect,
+            object: Some(object),
+        }
+    }
+
+    /// An effect without an object.
+    #[must_use]
+    pub const fn bare(effect: Effect) -> Self {
+        Self {
+            effect,
+            object: None,
+        }
+    }
+}
+
+/// A column of a relation, resolved: `public.customers` and `email`.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ColumnRef {
+    /// Schema and name of the relation.
+    pub relation: String,
+    /// The column; `*` stands for all of them.
+    pub column: String,
+}
+
+/// What is remarkable about a command, beside its effects.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+pub struct Flags {
+    /// Changes all rows or a whole collection: no WHERE, or one that is always true.
+    pub unbounded: bool,
+    /// More than one statement in one message.
+    pub multi: bool,
+}
+
+/// What a command would do, as far as its text tells; shared by all executions of the same text shape.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Intent {
+    /// Its name for caches.
+    pub id: IntentId,
+    /// One word for people and logs: `SELECT`, `DELETE`, `exec`.
+    pub label: String,
+    /// Everything it would do; each must be permitted. Sorted, without duplicates, never empty.
+    pub actions: Vec<Action>,
+    /// Its flags.
+    pub flags: Flags,
+    /// Columns that it uses other than by returning them: WHERE, JOIN, GROUP BY, ORDER BY, CASE conditions and the like.
+    pub predicates: Vec<ColumnRef>,
+    /// Relations whose data can reach the client, a message or another place by this command, views included and expanded.
+    pub reads: Vec<Object>,
+    /// Whether some data it reads comes from where the text does not tell (an unresolved view, a function): masked whole when any mask could apply.
+    pub reads_unknown: bool,
+    /// Short reasons for surprising effects, for denials and `explain`: `function public.f is not known to be harmless`.
+    pub reasons: Vec<String>,
+}
+
+impl Intent {
+    /// An intent with one action and nothing remarkable, for control messages and tests.
+    #[must_use]
+    pub fn simple(id: u128, label: &str, action: Action) -> Self {
+        Self {
+            id: IntentId(id),
+            label: label.to_owned(),
+            actions: vec![action],
+            flags: Flags::default(),
+            predicates: Vec::new(),
+            reads: Vec::new(),
+            reads_unknown: false,
+            reasons: Vec::new(),
+        }
+    }
+}
+
+/// One command: an intent with the exact words and values of this execution.
+#[derive(Clone, Debug)]
+pub struct Command<'a> {
+    /// What it would do.
+    pub intent: &'a Arc<Intent>,
+    /// The exact text, as the client sent it.
+    pub text: &'a str,
+    /// Bind values in text or, where a type has no text form at hand, hexadecimal with a `\x` prefix. `None` is NULL.
+    pub values: &'a [Option<String>],
+    /// Whether a transaction of the client is open.
+    pub in_transaction: bool,
+}

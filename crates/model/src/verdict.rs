@@ -1,0 +1,209 @@
+//! What was decided about a command, and what applies to its results.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// Allow, hold or deny, mildest first.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// It may run.
+    Allow,
+    /// It waits for a human.
+    Hold,
+    /// It may not run.
+    Deny,
+}
+
+impl Outcome {
+    /// The lower-case word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Hold => "hold",
+            Self::Deny => "deny",
+        }
+    }
+}
+
+/// How a masked value looks.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MaskStyle {
+    /// Parts stay readable, by type: first six and last four of a card.
+    Partial,
+    /// A deterministic stand-in, so that equality still works.
+    Token,
+    /// A keyed hash.
+    Hash,
+    /// A fixed text of the same type.
+    Redact,
+    /// The same value for everything.
+    Fixed,
+    /// NULL.
+    Null,
+}
+
+impl MaskStyle {
+    /// The lower-case word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Partial => "partial",
+            Self::Token => "token",
+            Self::Hash => "hash",
+            Self::Redact => "redact",
+            Self::Fixed => "fixed",
+            Self::Null => "null",
+        }
+    }
+}
+
+/// What a content detector looks for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DetectorName {
+    /// Payment card numbers.
+    Card,
+    /// IBANs.
+    Iban,
+    /// E-mail addresses.
+    Email,
+    /// Telephone numbers.
+    Phone,
+    /// US social security numbers.
+    Ssn,
+    /// IP addresses.
+    Ip,
+    /// JSON web tokens.
+    Jwt,
+    /// AWS keys.
+    Aws,
+    /// GitHub tokens.
+    Github,
+    /// PEM private keys.
+    Pem,
+    /// All kinds of keys and tokens.
+    Secret,
+}
+
+impl DetectorName {
+    /// The lower-case word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Card => "card",
+            Self::Iban => "iban",
+            Self::Email => "email",
+            Self::Phone => "phone",
+            Self::Ssn => "ssn",
+            Self::Ip => "ip",
+            Self::Jwt => "jwt",
+            Self::Aws => "aws",
+            Self::Github => "github",
+            Self::Pem => "pem",
+            Self::Secret => "secret",
+        }
+    }
+}
+
+/// What happens when a masked column is used other than by returning it.
+#[derive(
+    Clone, Copy, PartialEq, Eq, Hash, Debug, Default, PartialOrd, Ord, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Predicates {
+    /// Permitted.
+    #[default]
+    Allow,
+    /// Waits for a human.
+    Hold,
+    /// Refused.
+    Deny,
+}
+
+/// One mask rule that applies to a session's results.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct MaskRule {
+    /// The rule's name.
+    pub name: String,
+    /// Column patterns, `schema.table.column` with `*` in place of any part or its ending; `*.ssn` is any relation's `ssn`.
+    pub columns: Vec<String>,
+    /// What to look for in the content.
+    pub detect: Vec<DetectorName>,
+    /// How it looks.
+    pub style: MaskStyle,
+    /// What a masked column in a predicate means.
+    pub predicates: Predicates,
+}
+
+/// How much of a result is recorded.
+#[derive(
+    Clone, Copy, PartialEq, Eq, Hash, Debug, Default, PartialOrd, Ord, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum RecordLevel {
+    /// Nothing of it.
+    None,
+    /// The count and the digest.
+    Digest,
+    /// The first rows, the count and the digest of all.
+    #[default]
+    Head,
+    /// All of it.
+    Full,
+}
+
+/// Limits that apply to a session; `None` is no limit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct Limits {
+    /// Rows that one command may return.
+    pub rows_returned: Option<u64>,
+    /// Bytes that one command may return.
+    pub bytes_returned: Option<u64>,
+    /// Rows that one command may change.
+    pub rows_affected: Option<u64>,
+    /// Commands in any minute.
+    pub commands_per_minute: Option<u32>,
+}
+
+/// Who may approve, how many, and for how long one may wait.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct ApprovalTerms {
+    /// Subjects who may approve.
+    pub users: Vec<String>,
+    /// Groups whose members may approve.
+    pub groups: Vec<String>,
+    /// How many distinct humans.
+    pub quorum: u32,
+    /// Seconds until the request expires.
+    pub expires_seconds: u64,
+    /// Whether the approver must give a reason.
+    pub reason_required: bool,
+}
+
+/// The decision about one command.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Verdict {
+    /// Allow, hold or deny.
+    pub outcome: Outcome,
+    /// Names of the rules that decided, sorted. Empty when nothing matched (default deny).
+    pub rules: Vec<String>,
+    /// What the deciding rule says to the client, if anything.
+    pub message: Option<String>,
+    /// Why, for a person: which action was not covered, which condition failed.
+    pub reasons: Vec<String>,
+    /// The terms, when held.
+    pub approval: Option<ApprovalTerms>,
+    /// Rules in shadow mode that would have changed the outcome: (rule, what it would have been).
+    pub shadow: Vec<(String, Outcome)>,
+    /// How much of the result is recorded.
+    pub record: RecordLevel,
+    /// Whether the same intent from the same identity gets the same verdict while the policy stays: no time and no value was looked at.
+    pub cacheable: bool,
+}
+
+/// Verdicts are shared between executions.
+pub type SharedVerdict = Arc<Verdict>;

@@ -1,0 +1,398 @@
+//! Names with `*`: subjects, objects and columns.
+
+use model::{Object, ObjectKind};
+
+/// A name in which `*` stands for any run of characters, dots included. Compared as stored: case matters.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Glob {
+    text: Box<str>,
+    shape: Shape,
+}
+
+/// The frequent shapes need no search.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Shape {
+    Any,
+    Exact,
+    Prefix,
+    Suffix,
+    General,
+}
+
+impl Glob {
+    pub(crate) fn new(text: &str) -> Self {
+        let stars = text.bytes().filter(|byte| *byte == b'*').count();
+        let shape = match stars {
+            0 => Shape::Exact,
+            _ if stars == text.len() => Shape::Any,
+            1 if text.ends_with('*') => Shape::Prefix,
+            1 if text.starts_with('*') => Shape::Suffix,
+            _ => Shape::General,
+        };
+        Self {
+            text: text.into(),
+            shape,
+        }
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    pub(crate) fn is_any(&self) -> bool {
+        self.shape == Shape::Any
+    }
+
+    pub(crate) fn matches(&self, name: &str) -> bool {
+        match self.shape {
+            Shape::Any => true,
+            Shape::Exact => *self.text == *name,
+            Shape::Prefix => self
+                .text
+                .strip_suffix('*')
+                .is_some_and(|start| name.starts_with(start)),
+            Shape::Suffix => self
+                .text
+                .strip_prefix('*')
+                .is_some_and(|end| name.ends_with(end)),
+            Shape::General => glob(self.text.as_bytes(), name.as_bytes()),
+        }
+    }
+
+    /// Whether everything that `other` matches is matched here too. May say no where it is yes, never the reverse: a
+    /// star of `other` is only swallowed by a star of this one, because this one has no other way to match it.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        self.matches(&other.text)
+    }
+}
+
+/// `*` is any run; the last star takes back what it must, so the work is at most pattern times name.
+fn glob(pattern: &[u8], name: &[u8]) -> bool {
+    let (mut at, mut from) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while let Some(byte) = name.get(from) {
+        match pattern.get(at) {
+            Some(b'*') => {
+                star = Some((at, from));
+                at += 1;
+            }
+            Some(want) if want == byte => {
+                at += 1;
+                from += 1;
+            }
+            Some(_) | None => match star {
+                Some((star_at, star_from)) => {
+                    star = Some((star_at, star_from + 1));
+                    at = star_at + 1;
+                    from = star_from + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern
+        .get(at..)
+        .is_some_and(|rest| rest.iter().all(|byte| *byte == b'*'))
+}
+
+/// Whether `text` can be the beginning of a name that matches, with at least one more character behind it.
+fn begins(pattern: impl Iterator<Item = u8> + Clone, text: impl Iterator<Item = u8>) -> bool {
+    let pattern: Vec<u8> = pattern.collect();
+    // Which positions of the pattern may be reached: the usual set of states, closed over stars.
+    let close = |states: &mut Vec<bool>| {
+        for (at, byte) in pattern.iter().enumerate() {
+            if *byte == b'*'
+                && states.get(at) == Some(&true)
+                && let Some(next) = states.get_mut(at + 1)
+            {
+                *next = true;
+            }
+        }
+    };
+    let mut states = vec![false; pattern.len() + 1];
+    if let Some(first) = states.first_mut() {
+        *first = true;
+    }
+    close(&mut states);
+    for byte in text {
+        let mut next = vec![false; pattern.len() + 1];
+        for (at, want) in pattern.iter().enumerate() {
+            if states.get(at) != Some(&true) {
+                continue;
+            }
+            let target = match want {
+                b'*' => at,
+                want if *want == byte => at + 1,
+                _ => continue,
+            };
+            if let Some(state) = next.get_mut(target) {
+                *state = true;
+            }
+        }
+        close(&mut next);
+        states = next;
+    }
+    states
+        .iter()
+        .enumerate()
+        .any(|(at, reached)| *reached && at < pattern.len())
+}
+
+/// `[kind:]name` of a rule's `objects`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct ObjectPattern {
+    kind: Option<ObjectKind>,
+    glob: Glob,
+}
+
+impl ObjectPattern {
+    /// Reads one. The error says what to write instead.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        check_pattern(text)?;
+        if let Some((word, name)) = text.split_once(':') {
+            if let Some(kind) = ObjectKind::parse(word) {
+                if name.is_empty() {
+                    return Err(format!(
+                        "`{text}` names no object: write `{text}*` for all of that kind"
+                    ));
+                }
+                return Ok(Self {
+                    kind: Some(kind),
+                    glob: Glob::new(name),
+                });
+            }
+            if let Some(kind) = ObjectKind::ALL
+                .into_iter()
+                .find(|kind| close_to(word, kind.as_str()))
+            {
+                return Err(format!(
+                    "`{word}` is not a kind of object; did you mean `{kind}:{name}`? If the name itself starts so, write `*:` in its place",
+                    kind = kind.as_str()
+                ));
+            }
+        }
+        Ok(Self {
+            kind: None,
+            glob: Glob::new(text),
+        })
+    }
+
+    /// Whether it stands for everything, what could not be resolved included.
+    pub(crate) fn is_all(&self) -> bool {
+        self.kind.is_none() && self.glob.is_any()
+    }
+
+    /// Whether the object is one of those meant. An unresolved object is meant by a bare `*` alone.
+    pub(crate) fn covers(&self, object: &Object) -> bool {
+        if object.is_unresolved() {
+            return self.is_all();
+        }
+        self.kind.is_none_or(|kind| kind == object.kind) && self.glob.matches(&object.name)
+    }
+
+    /// Whether everything that `other` covers is covered here too.
+    pub(crate) fn includes(&self, other: &Self) -> bool {
+        (self.kind.is_none() || self.kind == other.kind) && self.glob.covers(&other.glob)
+    }
+}
+
+impl std::fmt::Display for ObjectPattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(kind) = self.kind {
+            write!(f, "{}:", kind.as_str())?;
+        }
+        f.write_str(self.glob.as_str())
+    }
+}
+
+/// The longest pattern; names of real objects are far shorter.
+const MAX_PATTERN_BYTES: usize = 1024;
+
+/// What holds for every pattern, whatever it names.
+pub(crate) fn check_pattern(text: &str) -> Result<(), String> {
+    if text.is_empty() {
+        return Err("an empty name matches nothing: remove it, or write `*` for all".to_owned());
+    }
+    if text.len() > MAX_PATTERN_BYTES {
+        return Err(format!(
+            "longer than {MAX_PATTERN_BYTES} bytes: shorten it with `*`"
+        ));
+    }
+    if text.trim() != text || text.chars().any(char::is_control) {
+        return Err(
+            "blanks around a name, or control characters in it, match nothing: remove them"
+                .to_owned(),
+        );
+    }
+    Ok(())
+}
+
+/// At most two letters off: a slip of the finger, not another word.
+fn close_to(word: &str, known: &str) -> bool {
+    if word.len() < 4
+        || word.len().abs_diff(known.len()) > 2
+        || !word.bytes().all(|byte| byte.is_ascii_alphabetic())
+    {
+        return false;
+    }
+    let word = word.to_ascii_lowercase();
+    let known: Vec<u8> = known.bytes().collect();
+    let mut row: Vec<usize> = (0..=known.len()).collect();
+    for (line, letter) in word.bytes().enumerate() {
+        let mut next = vec![line + 1];
+        for (at, other) in known.iter().enumerate() {
+            let above = row.get(at + 1).map_or(usize::MAX, |cost| cost + 1);
+            let left = next.last().map_or(usize::MAX, |cost| cost + 1);
+            let diagonal = row
+                .get(at)
+                .map_or(usize::MAX, |cost| cost + usize::from(*other != letter));
+            next.push(above.min(left).min(diagonal));
+        }
+        row = next;
+    }
+    row.last().is_some_and(|cost| *cost <= 2)
+}
+
+/// Whether a column of a relation is meant by a mask's pattern: `schema.table.column` with `*` for any run of
+/// characters, so `*.ssn` is the `ssn` of any relation.
+///
+/// `relation` is `schema.name`, `column` the column as stored. What is not known counts as meant whenever it may be:
+/// the column `*` (all of them) is meant if the pattern can mean any column of the relation, and a relation that could
+/// not be resolved (`?.name`) may be any relation.
+#[must_use]
+pub fn column_matches(pattern: &str, relation: &str, column: &str) -> bool {
+    let unresolved = relation.starts_with("?.");
+    match (unresolved, column) {
+        (true, "*") => true,
+        // Read from the end: some relation must fit in front of `.column`.
+        (true, column) => begins(pattern.bytes().rev(), column.bytes().rev().chain([b'.'])),
+        (false, "*") => begins(pattern.bytes(), relation.bytes().chain([b'.'])),
+        (false, column) => {
+            let mut full = String::with_capacity(relation.len() + 1 + column.len());
+            full.push_str(relation);
+            full.push('.');
+            full.push_str(column);
+            glob(pattern.as_bytes(), full.as_bytes())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn slow(pattern: &[u8], name: &[u8]) -> bool {
+        match (pattern.split_first(), name.split_first()) {
+            (None, None) => true,
+            (Some((b'*', rest)), None) => slow(rest, name),
+            (Some((b'*', rest)), Some((_, tail))) => slow(rest, name) || slow(pattern, tail),
+            (Some((want, rest)), Some((byte, tail))) => want == byte && slow(rest, tail),
+            (None, Some(_)) | (Some(_), None) => false,
+        }
+    }
+
+    #[test]
+    fn stars_stand_for_any_run() {
+        for (pattern, name, expected) in [
+            ("*", "", true),
+            ("public.*", "public.orders", true),
+            ("public.*", "public", false),
+            ("public.*", "Public.orders", false),
+            ("*.orders", "a.b.orders", true),
+            ("p*c.*s", "public.orders", true),
+            ("p*c.*s", "public.order", false),
+            ("**a", "ba", true),
+            ("orders", "orders", true),
+            ("orders", "order", false),
+        ] {
+            assert_eq!(
+                Glob::new(pattern).matches(name),
+                expected,
+                "{pattern} {name}"
+            );
+        }
+    }
+
+    #[test]
+    fn objects_by_kind_and_name() {
+        let parse = |text: &str| ObjectPattern::parse(text).unwrap();
+        let table = Object::relation("public", "orders");
+        let function = Object::new(ObjectKind::Function, "public.f");
+        let lost = Object::new(ObjectKind::Relation, "?.orders");
+        assert!(parse("public.*").covers(&table));
+        assert!(parse("public.*").covers(&function));
+        assert!(!parse("function:public.*").covers(&table));
+        assert!(parse("function:*").covers(&function));
+        assert!(parse("*").covers(&lost));
+        for narrow in ["?.orders", "?.*", "relation:*", "*.orders", "*orders"] {
+            assert!(!parse(narrow).covers(&lost), "{narrow}");
+        }
+        assert!(
+            parse("s3:GetObject arn:*")
+                .covers(&Object::new(ObjectKind::Other, "s3:GetObject arn:x"))
+        );
+        assert!(
+            ObjectPattern::parse("fucntion:public.*")
+                .unwrap_err()
+                .contains("did you mean `function:public.*`")
+        );
+        assert!(ObjectPattern::parse("function:").is_err());
+        assert!(ObjectPattern::parse("").is_err());
+        assert!(ObjectPattern::parse(" public.x").is_err());
+    }
+
+    #[test]
+    fn columns() {
+        for (pattern, relation, column, expected) in [
+            ("public.customers.email", "public.customers", "email", true),
+            ("public.customers.email", "public.customers", "Email", false),
+            ("public.customers.email", "public.orders", "email", false),
+            ("*.ssn", "hr.people", "ssn", true),
+            ("*.ssn", "hr.people", "my_ssn", false),
+            ("*ssn", "hr.people", "my_ssn", true),
+            ("hr.*.name*", "hr.people", "name_first", true),
+            ("hr.*", "hr.people", "x", true),
+            // All columns of a relation: meant as soon as one can be.
+            ("public.customers.email", "public.customers", "*", true),
+            ("*.ssn", "anything.at_all", "*", true),
+            ("public.customers.email", "public.orders", "*", false),
+            ("public.customers", "public.customers", "*", false),
+            // Any relation: only the column can be compared.
+            ("public.customers.email", "?.customers", "email", true),
+            ("public.customers.email", "?.customers", "phone", false),
+            ("public.*", "?.customers", "phone", true),
+            ("public.customers.email", "?.customers", "*", true),
+        ] {
+            assert_eq!(
+                column_matches(pattern, relation, column),
+                expected,
+                "{pattern} {relation} {column}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn globs_agree_with_the_definition(pattern in "[ab*]{0,8}", name in "[ab]{0,10}") {
+            prop_assert_eq!(Glob::new(&pattern).matches(&name), slow(pattern.as_bytes(), name.as_bytes()));
+        }
+
+        #[test]
+        fn covering_is_sound(wide in "[ab*]{0,6}", narrow in "[ab*]{0,6}", name in "[ab]{0,8}") {
+            let (wide, narrow) = (Glob::new(&wide), Glob::new(&narrow));
+            if wide.covers(&narrow) && narrow.matches(&name) {
+                prop_assert!(wide.matches(&name));
+            }
+        }
+
+        #[test]
+        fn unknown_columns_and_relations_only_widen(pattern in "[ab.*]{1,8}", relation in "[ab]{1,3}\\.[ab]{1,3}", column in "[ab]{1,3}") {
+            if column_matches(&pattern, &relation, &column) {
+                prop_assert!(column_matches(&pattern, &relation, "*"));
+                prop_assert!(column_matches(&pattern, "?.x", &column));
+            }
+        }
+    }
+}

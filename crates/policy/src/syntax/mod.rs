@@ -1,0 +1,521 @@
+//! The YAML form of a policy, exactly as it is written: strict, with the place of everything that later checks may
+//! find fault with.
+//!
+//! - [`values`]: values with a place, `any`, one-or-many
+//! - [`load`]: text → this form, within bounds
+
+pub(crate) mod load;
+pub(crate) mod values;
+
+use std::collections::BTreeMap;
+
+use model::{DetectorName, Effect, IdentityKind, MaskStyle, Predicates, RecordLevel};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+use values::{Any, AnyNone, At, OneOrMany, WordOr, list, present, present_list};
+
+/// One document: any of its sections may be absent.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Sallyport policy")]
+pub(crate) struct RawPolicy {
+    /// Who may do what where; default deny.
+    #[serde(default, deserialize_with = "list")]
+    pub(crate) rules: Vec<At<RawRule>>,
+    /// What clients see of what they may read.
+    #[serde(default, deserialize_with = "list")]
+    pub(crate) masks: Vec<At<RawMask>>,
+    /// How much they may read and change.
+    #[serde(default, deserialize_with = "list")]
+    pub(crate) limits: Vec<At<RawLimit>>,
+    /// How much of results is recorded; `head` where none applies.
+    #[serde(default, deserialize_with = "list")]
+    pub(crate) records: Vec<At<RawRecord>>,
+}
+
+/// One rule.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawRule {
+    /// Unique in the whole policy.
+    pub(crate) name: At<String>,
+    /// Whom it means.
+    pub(crate) who: At<RawWho>,
+    /// Where it holds; absent: everywhere.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) on: Option<At<RawOn>>,
+    /// Effects.
+    #[serde(rename = "do")]
+    pub(crate) effects: At<WordOr<Any, Effects>>,
+    /// Objects, `[kind:]name` with `*`; absent: any.
+    #[serde(
+        default,
+        deserialize_with = "present_list",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) objects: Option<Vec<At<String>>>,
+    /// Typed conditions.
+    #[serde(
+        default,
+        rename = "if",
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) conditions: Option<At<RawIf>>,
+    /// A condition in CEL.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) when: Option<At<String>>,
+    /// What follows.
+    pub(crate) then: RawThen,
+    /// Who approves; with `then: approve` only.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) approval: Option<At<RawApproval>>,
+    /// What the client is told when this rule decides.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) message: Option<At<String>>,
+    /// `shadow`: judged and recorded, not enforced.
+    #[serde(default)]
+    pub(crate) mode: RawMode,
+}
+
+/// What follows when a rule matches.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RawThen {
+    /// It may run.
+    Allow,
+    /// A human decides.
+    Approve,
+    /// It may not run, whatever else says so.
+    Deny,
+}
+
+/// Whether a rule counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RawMode {
+    /// It does.
+    #[default]
+    Enforce,
+    /// It is only judged.
+    Shadow,
+}
+
+/// `any`, or keys that must all fit.
+pub(crate) type RawWho = WordOr<Any, RawWhoMap>;
+
+/// Whom it means: lists are alternatives, keys must all fit.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawWhoMap {
+    /// Subjects, with `*`.
+    #[serde(
+        default,
+        deserialize_with = "present_list",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) users: Option<Vec<At<String>>>,
+    /// Groups.
+    #[serde(
+        default,
+        deserialize_with = "present_list",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) groups: Option<Vec<At<String>>>,
+    /// Kinds of identity.
+    #[serde(
+        default,
+        deserialize_with = "present_list",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schemars(schema_with = "identity_kinds")]
+    pub(crate) kinds: Option<Vec<IdentityKind>>,
+    /// Issuers, with `*`.
+    #[serde(
+        default,
+        deserialize_with = "present_list",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) issuers: Option<Vec<At<String>>>,
+    /// Claims and the values that fit.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) claims: Option<BTreeMap<String, At<OneOrMany>>>,
+    /// For whom it acts: one of these at any distance, `any`, or `none`.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) on_behalf_of: Option<At<WordOr<AnyNone, Vec<At<String>>>>>,
+}
+
+/// Where it holds: lists are alternatives, keys must all fit.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawOn {
+    /// Names of targets, with `*`.
+    #[serde(
+        default,
+        deserialize_with = "present_list",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) targets: Option<Vec<At<String>>>,
+    /// Labels of targets and the values that fit.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) labels: Option<BTreeMap<String, At<OneOrMany>>>,
+    /// Names of roles, with `*`.
+    #[serde(
+        default,
+        deserialize_with = "present_list",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) roles: Option<Vec<At<String>>>,
+    /// Kinds of target, such as `postgres`.
+    #[serde(
+        default,
+        deserialize_with = "present_list",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) kinds: Option<Vec<At<String>>>,
+}
+
+/// Typed conditions; all must hold.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawIf {
+    /// Whether it changes all rows or a whole collection.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) unbounded: Option<At<bool>>,
+    /// Whether the message has more than one statement.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) multi: Option<At<bool>>,
+    /// Whether the client has a transaction open.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) in_transaction: Option<At<bool>>,
+    /// A daily window: `08:00-18:00 Europe/Berlin`, `Mon-Fri 22:00-06:00 UTC`.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) hours: Option<At<String>>,
+    /// Networks that the client's address is in.
+    #[serde(
+        default,
+        deserialize_with = "present_list",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) from: Option<Vec<At<String>>>,
+}
+
+/// Conditions of masks and limits: those that do not look at a command.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawSessionIf {
+    /// A daily window: `08:00-18:00 Europe/Berlin`, `Mon-Fri 22:00-06:00 UTC`.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) hours: Option<At<String>>,
+    /// Networks that the client's address is in.
+    #[serde(
+        default,
+        deserialize_with = "present_list",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) from: Option<Vec<At<String>>>,
+}
+
+/// Who may approve, how many, for how long.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawApproval {
+    /// Who may approve.
+    pub(crate) by: At<RawBy>,
+    /// How many distinct humans; 1 if absent.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) quorum: Option<At<u32>>,
+    /// How long one may wait: `90s`, `15m`, `4h`, `1d`; 15m if absent.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) expires: Option<At<String>>,
+    /// Whether approvers must say why; optional if absent.
+    #[serde(default)]
+    pub(crate) reason: RawReason,
+}
+
+/// Who may approve: one of the users, or a member of one of the groups.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawBy {
+    /// Subjects, exactly.
+    #[serde(
+        default,
+        deserialize_with = "present_list",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) users: Option<Vec<At<String>>>,
+    /// Groups, exactly.
+    #[serde(
+        default,
+        deserialize_with = "present_list",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) groups: Option<Vec<At<String>>>,
+}
+
+/// Whether approvers must say why.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RawReason {
+    /// They must.
+    Required,
+    /// They may.
+    #[default]
+    Optional,
+}
+
+/// One mask.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawMask {
+    /// Unique in the whole policy.
+    pub(crate) name: At<String>,
+    /// Whom it means.
+    pub(crate) who: At<RawWho>,
+    /// Where it holds; absent: everywhere.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) on: Option<At<RawOn>>,
+    /// Typed conditions.
+    #[serde(
+        default,
+        rename = "if",
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) conditions: Option<At<RawSessionIf>>,
+    /// A condition in CEL.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) when: Option<At<String>>,
+    /// Columns: `schema.table.column` with `*`.
+    #[serde(
+        default,
+        deserialize_with = "present_list",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) columns: Option<Vec<At<String>>>,
+    /// What to look for in the content of all columns.
+    #[serde(
+        default,
+        deserialize_with = "present_list",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schemars(schema_with = "detectors")]
+    pub(crate) detect: Option<Vec<DetectorName>>,
+    /// What a masked value looks like.
+    #[schemars(schema_with = "styles")]
+    pub(crate) with: MaskStyle,
+    /// What a masked column in a condition, a join or an order means.
+    #[serde(default)]
+    #[schemars(schema_with = "predicates")]
+    pub(crate) predicates: Predicates,
+    /// Who approves; with `predicates: hold` only.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) approval: Option<At<RawApproval>>,
+}
+
+/// One set of limits. Where several apply, the smallest of each wins.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawLimit {
+    /// Unique in the whole policy.
+    pub(crate) name: At<String>,
+    /// Whom it means.
+    pub(crate) who: At<RawWho>,
+    /// Where it holds; absent: everywhere.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) on: Option<At<RawOn>>,
+    /// Typed conditions.
+    #[serde(
+        default,
+        rename = "if",
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) conditions: Option<At<RawSessionIf>>,
+    /// A condition in CEL.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) when: Option<At<String>>,
+    /// Rows that one command may return.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) rows_returned: Option<u64>,
+    /// Bytes that one command may return.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) bytes_returned: Option<u64>,
+    /// Rows that one command may change; enforced before commit.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) rows_affected: Option<u64>,
+    /// Commands in any minute.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) commands_per_minute: Option<u32>,
+}
+
+/// How much of results is recorded. Where several apply, the most recorded wins.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawRecord {
+    /// Unique in the whole policy.
+    pub(crate) name: At<String>,
+    /// Whom it means.
+    pub(crate) who: At<RawWho>,
+    /// Where it holds; absent: everywhere.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) on: Option<At<RawOn>>,
+    /// How much.
+    #[schemars(schema_with = "levels")]
+    pub(crate) results: RecordLevel,
+}
+
+/// A list of effects; a type of its own because the model's has no schema.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Effects(pub(crate) Vec<Effect>);
+
+impl JsonSchema for Effects {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Effects".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        words_schema(Effect::ALL.iter().map(|effect| effect.as_str()), true)
+    }
+}
+
+/// One of some words, or a list of them.
+fn words_schema(words: impl Iterator<Item = &'static str>, list: bool) -> Schema {
+    let words: Vec<&str> = words.collect();
+    if list {
+        json_schema!({ "type": "array", "minItems": 1, "items": { "type": "string", "enum": words } })
+    } else {
+        json_schema!({ "type": "string", "enum": words })
+    }
+}
+
+fn identity_kinds(_: &mut SchemaGenerator) -> Schema {
+    words_schema(
+        IdentityKind::ALL.into_iter().map(IdentityKind::as_str),
+        true,
+    )
+}
+
+fn detectors(_: &mut SchemaGenerator) -> Schema {
+    use DetectorName::{Aws, Card, Email, Github, Iban, Ip, Jwt, Pem, Phone, Secret, Ssn};
+    let all = [
+        Card, Iban, Email, Phone, Ssn, Ip, Jwt, Aws, Github, Pem, Secret,
+    ];
+    words_schema(all.into_iter().map(DetectorName::as_str), true)
+}
+
+fn styles(_: &mut SchemaGenerator) -> Schema {
+    use MaskStyle::{Fixed, Hash, Null, Partial, Redact, Token};
+    let all = [Redact, Partial, Token, Hash, Null, Fixed];
+    words_schema(all.into_iter().map(MaskStyle::as_str), false)
+}
+
+fn predicates(_: &mut SchemaGenerator) -> Schema {
+    words_schema(["allow", "hold", "deny"].into_iter(), false)
+}
+
+fn levels(_: &mut SchemaGenerator) -> Schema {
+    words_schema(["none", "digest", "head", "full"].into_iter(), false)
+}

@@ -1,0 +1,611 @@
+//! What the client sends, judged message by message.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use gate::{Asked, Ended, Permitted, Refusal, RefusalKind, Ticket};
+use model::{Command, Intent};
+use sql::Kind;
+
+use super::expect::{Expect, OUTSTANDING, Run};
+use super::prepared::{Portal, Prepared};
+use super::{End, Parked, Relay, Step, Then};
+use crate::classify::{self, Text};
+use crate::names::{Found, Full};
+use crate::wire::frontend::{Bind, Close, Describe, Execute, Parse, Subject};
+use crate::wire::{Format, Frame, Frontend, WireError};
+use crate::{answer, types};
+
+/// A Bind on its way to become a portal.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    name: Rc<str>,
+    prepared: Rc<Prepared>,
+    text: Rc<Text>,
+    intent: Arc<Intent>,
+    values: Vec<Option<String>>,
+    formats: Box<[Format]>,
+}
+
+impl Relay {
+    /// One message of the client.
+    pub(crate) fn client(&mut self, frame: Frame<'_>) -> Step {
+        if self.queue.len() >= OUTSTANDING && !matches!(frame.tag, b'S' | b'X' | b'd' | b'c' | b'f') {
+            return Step::Wait;
+        }
+        let message = match Frontend::parse(frame.tag, frame.body) {
+            Ok(message) => message,
+            Err(error) => return self.unreadable(frame.tag, &error),
+        };
+        if self.skipping && !matches!(message, Frontend::Sync | Frontend::Terminate) {
+            return Step::Go;
+        }
+        let step = match message {
+            Frontend::Query(sql) => self.query(sql, frame.whole),
+            Frontend::Parse(parse) => self.parse(&parse, frame.whole),
+            Frontend::Bind(bind) => self.bind(&bind, frame.whole),
+            Frontend::Describe(describe) => self.describe(&describe, frame.whole),
+            Frontend::Execute(execute) => self.execute(&execute, frame.whole),
+            Frontend::Close(close) => self.close(&close, frame.whole),
+            Frontend::Flush => self.pass(frame.whole, None),
+            Frontend::Sync => self.sync(frame.whole),
+            Frontend::FunctionCall(_) => self.function_call(),
+            Frontend::CopyData(data) => self.copy_data(data, frame.whole),
+            Frontend::CopyDone | Frontend::CopyFail(_) => {
+                self.copy_in = None;
+                self.copy_accepted = false;
+                self.pass(frame.whole, Some(Expect::CopyEnd))
+            }
+            Frontend::Answer(_) => Step::End(End::Broken("a login message after the login")),
+            Frontend::Terminate => Step::End(End::Client),
+        };
+        if !matches!(step, Step::Refresh { .. } | Step::Analyze(_) | Step::Wait) {
+            self.looked_again = false;
+        }
+        step
+    }
+
+    /// A message that could not be read: an error like the server's where the boundaries hold, else the end.
+    fn unreadable(&mut self, tag: u8, error: &WireError) -> Step {
+        if !error.in_step() {
+            return Step::End(End::Broken("a message that cannot be read"));
+        }
+        if self.skipping {
+            return Step::Go;
+        }
+        let text = error.to_string();
+        if tag == b'Q' {
+            self.scratch.clear();
+            answer::error(&mut self.scratch, error.sqlstate(), &text);
+            return self.answer_simple();
+        }
+        self.error_extended(error.sqlstate(), &text)
+    }
+
+    /// The analysis of a text under the names of this moment, or what must happen first.
+    fn analyze(&mut self, sql: &str) -> Result<Rc<Text>, Step> {
+        let open = self.session.open_to_all();
+        if !open && self.keeper.stale() && !self.looked_again {
+            return Err(Step::Refresh { missing: true });
+        }
+        if !open {
+            self.names = self.keeper.newest(&self.names);
+        }
+        let Some(text) = classify::analyze(sql, &self.names) else {
+            return Err(Step::Analyze(sql.to_owned()));
+        };
+        if !open && !text.analysis.misses.is_empty() && !self.looked_again {
+            return Err(Step::Refresh { missing: true });
+        }
+        Ok(text)
+    }
+
+    fn query(&mut self, sql: &str, whole: &[u8]) -> Step {
+        let text = match self.analyze(sql) {
+            Ok(text) => text,
+            Err(step) => return step,
+        };
+        let intent = self.resolve(&text, sql);
+        let command =
+            Command { intent: &intent, text: sql, values: &[], in_transaction: self.in_transaction() };
+        match self.session.ask(&command, whole) {
+            Asked::Allow(permitted, ticket) => self.send_query(permitted, ticket, sql, text, intent),
+            Asked::Deny(refusal) => self.refuse_simple(&refusal),
+            Asked::Hold(held) => Step::Park(Box::new(Parked {
+                held: held.into_owned(),
+                then: Then::Query { sql: sql.into(), text, intent },
+            })),
+            Asked::Close(refusal) => Step::End(End::Refused(refusal)),
+        }
+    }
+
+    fn send_query<M: gate::Encode>(
+        &mut self,
+        permitted: Permitted<M>,
+        ticket: Ticket,
+        sql: &str,
+        text: Rc<Text>,
+        intent: Arc<Intent>,
+    ) -> Step {
+        self.seq += 1;
+        if let Err(Full) = self.learn_names(&text, &ticket, &intent, sql) {
+            return self.refuse_simple(&too_many_names());
+        }
+        self.to_target.push(permitted);
+        self.copy_in = text
+            .analysis
+            .statements
+            .iter()
+            .any(|statement| matches!(statement.kind, Kind::CopyIn { .. }))
+            .then_some(ticket.number());
+        self.note_effects(&text);
+        let words = self.session.masks_apply().then(|| Rc::from(sql));
+        self.queue.push(Expect::Query(Rc::new(Run { ticket, text, intent, seq: self.seq, words })));
+        self.batch = self.seq;
+        Step::Go
+    }
+
+    /// What a text does to the session's own state, from the moment it is sent.
+    fn note_effects(&mut self, text: &Text) {
+        self.maybe_open |= text.begins;
+        if text.changes_names {
+            self.renamed = true;
+            self.keeper.mark_stale();
+        }
+        for (name, value) in text.settings() {
+            if name == "search_path"
+                && let Some(value) = value
+            {
+                self.widen_path(sql_list(value).into_iter());
+            }
+        }
+    }
+
+    /// Names that the statements of a text give to statements and cursors.
+    fn learn_names(&mut self, text: &Rc<Text>, ticket: &Ticket, intent: &Arc<Intent>, sql: &str) -> Result<(), Full> {
+        if !text.refers {
+            return Ok(());
+        }
+        for statement in &text.analysis.statements {
+            let words = || Rc::<str>::from(sql.get(statement.start..statement.start + statement.len).unwrap_or(sql));
+            match &statement.kind {
+                Kind::Prepare { name, .. } => {
+                    let prepared = self.by_sql(words(), text);
+                    self.statements.add(name, self.seq, prepared)?;
+                }
+                Kind::DeclareCursor { name } => {
+                    let portal = Portal {
+                        ticket: ticket.clone(),
+                        prepared: self.by_sql(words(), text),
+                        text: Rc::clone(text),
+                        intent: Arc::clone(intent),
+                        values: Vec::new(),
+                        formats: Box::new([]),
+                        columns: RefCell::new(None),
+                    };
+                    self.portals.add(name, self.seq, Rc::new(portal))?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn by_sql(&self, sql: Rc<str>, text: &Rc<Text>) -> Rc<Prepared> {
+        Rc::new(Prepared {
+            sql,
+            text: Rc::clone(text),
+            types: RefCell::default(),
+            columns: RefCell::new(None),
+            by_sql: true,
+        })
+    }
+
+    /// The intent of a text together with that of the names it refers to.
+    fn resolve(&mut self, text: &Rc<Text>, sql: &str) -> Arc<Intent> {
+        if !text.refers {
+            return Arc::clone(&text.analysis.intent);
+        }
+        let mut parts = vec![Arc::clone(&text.analysis.intent)];
+        let mut here: Vec<(&str, bool, Arc<Intent>)> = Vec::new();
+        for statement in &text.analysis.statements {
+            match &statement.kind {
+                Kind::Prepare { name, inner } => here.push((name, true, Arc::clone(&inner.intent))),
+                Kind::DeclareCursor { name } => here.push((name, false, Arc::clone(&statement.intent))),
+                Kind::ExecutePrepared { name } => {
+                    let before = parts.len();
+                    parts.extend(here.iter().filter(|(n, s, _)| n == name && *s).map(|(_, _, i)| Arc::clone(i)));
+                    let known: Vec<_> = self.statements.find(name, u64::MAX).iter().cloned().collect();
+                    parts.extend(known.iter().map(|prepared| self.intent_now(prepared)));
+                    if parts.len() == before {
+                        parts.push(classify::unknown_name("EXECUTE"));
+                    }
+                }
+                Kind::Fetch { cursor } => {
+                    let before = parts.len();
+                    parts.extend(here.iter().filter(|(n, s, _)| n == cursor && !*s).map(|(_, _, i)| Arc::clone(i)));
+                    let known = self.portals.find(cursor, u64::MAX);
+                    parts.extend(known.iter().map(|portal| Arc::clone(&portal.intent)));
+                    if parts.len() == before {
+                        parts.push(classify::unknown_name("FETCH"));
+                    }
+                }
+                _ => {}
+            }
+        }
+        let label = text.analysis.intent.label.clone();
+        let _whole = sql;
+        classify::union(&label, parts.iter())
+    }
+
+    /// A prepared statement's intent under the names of this moment: the target plans it anew when they change.
+    fn intent_now(&self, prepared: &Rc<Prepared>) -> Arc<Intent> {
+        self.text_now(prepared).map_or_else(
+            || classify::unknown_name("a long statement"),
+            |text| Arc::clone(&text.analysis.intent),
+        )
+    }
+
+    fn text_now(&self, prepared: &Rc<Prepared>) -> Option<Rc<Text>> {
+        if prepared.text.names == self.names.id && !prepared.by_sql {
+            return Some(Rc::clone(&prepared.text));
+        }
+        classify::analyze(&prepared.sql, &self.names)
+    }
+
+    fn parse(&mut self, parse: &Parse<'_>, whole: &[u8]) -> Step {
+        let text = match self.analyze(parse.query) {
+            Ok(text) => text,
+            Err(step) => return step,
+        };
+        let intent = self.resolve(&text, parse.query);
+        let command = Command {
+            intent: &intent,
+            text: parse.query,
+            values: &[],
+            in_transaction: self.in_transaction(),
+        };
+        match self.session.ask_prepare(&command, whole) {
+            Asked::Allow(permitted, _) => {
+                self.seq += 1;
+                let prepared = Rc::new(Prepared {
+                    sql: parse.query.into(),
+                    text,
+                    types: RefCell::new(parse.types.oids().collect()),
+                    columns: RefCell::new(None),
+                    by_sql: false,
+                });
+                if let Err(Full) = self.statements.add(parse.name, self.seq, prepared) {
+                    return self.full_or_wait();
+                }
+                self.to_target.push(permitted);
+                self.unsynced = true;
+                let words = self.session.masks_apply().then(|| Rc::from(parse.query));
+                self.queue.push(Expect::Parse { name: parse.name.into(), seq: self.seq, words, intent });
+                Step::Go
+            }
+            Asked::Deny(refusal) => self.refuse_extended(&refusal),
+            Asked::Hold(_) => Step::End(End::Broken("a Parse was held")),
+            Asked::Close(refusal) => Step::End(End::Refused(refusal)),
+        }
+    }
+
+    /// No room for a name: the client waits for answers, which make room; with none outstanding it has too many names.
+    fn full_or_wait(&mut self) -> Step {
+        if self.queue.is_empty() { self.refuse_extended(&too_many_names()) } else { Step::Wait }
+    }
+
+    fn bind(&mut self, bind: &Bind<'_>, whole: &[u8]) -> Step {
+        let open = self.session.open_to_all();
+        if !open && self.keeper.stale() && !self.looked_again {
+            return Step::Refresh { missing: true };
+        }
+        if !open {
+            self.names = self.keeper.newest(&self.names);
+        }
+        let candidates: Vec<Rc<Prepared>> =
+            self.statements.find(bind.statement, self.batch).iter().cloned().collect();
+        let Some(prepared) = candidates.last().cloned() else {
+            let text = if bind.statement.is_empty() {
+                "unnamed prepared statement does not exist".to_owned()
+            } else {
+                format!("prepared statement \"{}\" does not exist", bind.statement)
+            };
+            return self.error_extended("26000", &text);
+        };
+        let Some(text) = self.text_now(&prepared) else {
+            return Step::Analyze(prepared.sql.to_string());
+        };
+        let values = bind_values(bind, &prepared);
+        let intent = self.bound_intent(&candidates, &text, &values);
+        let bound = Bound {
+            name: bind.portal.into(),
+            prepared,
+            text,
+            intent,
+            values,
+            formats: bind.results.iter().collect(),
+        };
+        let command = Command {
+            intent: &bound.intent,
+            text: &bound.prepared.sql,
+            values: &bound.values,
+            in_transaction: self.in_transaction(),
+        };
+        match self.session.ask(&command, whole) {
+            Asked::Allow(permitted, ticket) => self.send_bind(permitted, ticket, bound),
+            Asked::Deny(refusal) => self.refuse_extended(&refusal),
+            Asked::Hold(held) => {
+                Step::Park(Box::new(Parked { held: held.into_owned(), then: Then::Bind(bound) }))
+            }
+            Asked::Close(refusal) => Step::End(End::Refused(refusal)),
+        }
+    }
+
+    /// What a Bind would do: all that its statement may be, with what the values tell.
+    fn bound_intent(
+        &mut self,
+        candidates: &[Rc<Prepared>],
+        text: &Rc<Text>,
+        values: &[Option<String>],
+    ) -> Arc<Intent> {
+        let sql = candidates.last().map(|prepared| Rc::clone(&prepared.sql)).unwrap_or_default();
+        let own = self.resolve(text, &sql);
+        let mut intent = match candidates {
+            [_] => own,
+            many => {
+                let mut parts: Vec<_> = many.iter().map(|prepared| self.intent_now(prepared)).collect();
+                parts.push(own);
+                classify::union("BIND", parts.iter())
+            }
+        };
+        let texts: Vec<Option<&str>> = values.iter().map(Option::as_deref).collect();
+        let all_rows = text.analysis.statements.iter().any(|s| sql::bind_unbounded(s, &texts));
+        if all_rows && !intent.flags.unbounded {
+            intent = classify::unbounded(&intent);
+        }
+        intent
+    }
+
+    fn send_bind<M: gate::Encode>(&mut self, permitted: Permitted<M>, ticket: Ticket, bound: Bound) -> Step {
+        self.seq += 1;
+        let Bound { name, prepared, text, intent, values, formats } = bound;
+        let portal = Rc::new(Portal {
+            ticket,
+            prepared,
+            text,
+            intent,
+            values,
+            formats,
+            columns: RefCell::new(None),
+        });
+        if let Err(Full) = self.portals.add(&name, self.seq, Rc::clone(&portal)) {
+            return self.refuse_extended(&too_many_names());
+        }
+        self.to_target.push(permitted);
+        self.unsynced = true;
+        self.queue.push(Expect::Bind { portal, name, seq: self.seq });
+        Step::Go
+    }
+
+    fn describe(&mut self, describe: &Describe<'_>, whole: &[u8]) -> Step {
+        self.unsynced = true;
+        let expect = match describe.subject {
+            Subject::Statement => Expect::DescribeStatement(
+                self.statements.find(describe.name, self.batch).one().cloned(),
+            ),
+            Subject::Portal => {
+                Expect::DescribePortal(self.portals.find(describe.name, self.batch).one().cloned())
+            }
+        };
+        self.pass(whole, Some(expect))
+    }
+
+    fn execute(&mut self, execute: &Execute<'_>, whole: &[u8]) -> Step {
+        let found: Vec<Rc<Portal>> =
+            self.portals.find(execute.portal, self.batch).iter().cloned().collect();
+        let Some(portal) = found.last().cloned() else {
+            let text = format!("portal \"{}\" does not exist", execute.portal);
+            return self.error_extended("34000", &text);
+        };
+        let portal = match found.as_slice() {
+            [_] => portal,
+            many => Rc::new(several(many, &portal)),
+        };
+        let command = Command {
+            intent: &portal.intent,
+            text: &portal.prepared.sql,
+            values: &portal.values,
+            in_transaction: self.in_transaction(),
+        };
+        match self.session.ask_again(&portal.ticket, &command, whole) {
+            Asked::Allow(permitted, _) => {
+                self.to_target.push(permitted);
+                self.unsynced = true;
+                self.seq += 1;
+                let sql = Rc::clone(&portal.prepared.sql);
+                if self.learn_names(&portal.text, &portal.ticket, &portal.intent, &sql).is_err() {
+                    return Step::End(End::Refused(Box::new(too_many_names())));
+                }
+                self.note_effects(&Rc::clone(&portal.text));
+                let copies = |s: &sql::Statement| matches!(s.kind, Kind::CopyIn { .. });
+                if portal.text.analysis.statements.iter().any(copies) {
+                    self.copy_in = Some(portal.ticket.number());
+                }
+                self.queue.push(Expect::Execute(portal));
+                Step::Go
+            }
+            Asked::Deny(refusal) => self.refuse_extended(&refusal),
+            // Approved once when it was bound; the policy has changed since, so it is asked for as a whole again.
+            Asked::Hold(held) => {
+                let (refusal, _) = self.session.abandon(held.into_owned(), false);
+                self.refuse_extended(&Refusal { kind: RefusalKind::ApprovalStale, ..refusal })
+            }
+            Asked::Close(refusal) => Step::End(End::Refused(refusal)),
+        }
+    }
+
+    fn close(&mut self, close: &Close<'_>, whole: &[u8]) -> Step {
+        self.seq += 1;
+        self.unsynced = true;
+        let expect = Expect::Close {
+            statement: close.subject == Subject::Statement,
+            name: close.name.into(),
+            seq: self.seq,
+        };
+        self.pass(whole, Some(expect))
+    }
+
+    fn sync(&mut self, whole: &[u8]) -> Step {
+        self.skipping = false;
+        // While the target takes COPY data it ignores Sync, and so gives no answer to it.
+        let ignored = self.copy_accepted;
+        self.seq += 1;
+        self.batch = self.seq;
+        self.pass(whole, (!ignored).then_some(Expect::Sync))
+    }
+
+    fn copy_data(&mut self, data: &[u8], whole: &[u8]) -> Step {
+        if let Some(number) = self.copy_in
+            && let Err(refusal) = self.session.bulk_in(number, data)
+        {
+            return Step::End(End::Refused(Box::new(refusal)));
+        }
+        self.pass(whole, None)
+    }
+
+    /// The fast-path call runs a function by OID, around every statement: never carried.
+    fn function_call(&mut self) -> Step {
+        if let Err(refusal) = self.session.control_note("FunctionCall", "refused") {
+            return Step::End(End::Refused(Box::new(refusal)));
+        }
+        let refusal = Refusal::of(RefusalKind::Unsupported)
+            .because("FunctionCall is not carried; call the function in a SELECT");
+        // Like a simple query, a function call ends with ReadyForQuery.
+        self.refuse_simple(&refusal)
+    }
+
+    /// The wait for a held command is over.
+    pub(crate) fn resume(&mut self, parked: Parked, ended: &Ended) -> Step {
+        let Parked { held, then } = parked;
+        let in_transaction = self.in_transaction();
+        match then {
+            Then::Query { sql, text, intent } => {
+                let command = Command { intent: &intent, text: &sql, values: &[], in_transaction };
+                match self.session.resume(held, &command, ended) {
+                    Asked::Allow(permitted, ticket) => self.send_query(permitted, ticket, &sql, text, intent),
+                    Asked::Deny(refusal) => self.refuse_simple(&refusal),
+                    Asked::Hold(_) => Step::End(End::Broken("a hold did not end")),
+                    Asked::Close(refusal) => Step::End(End::Refused(refusal)),
+                }
+            }
+            Then::Bind(bound) => {
+                let command = Command {
+                    intent: &bound.intent,
+                    text: &bound.prepared.sql,
+                    values: &bound.values,
+                    in_transaction,
+                };
+                match self.session.resume(held, &command, ended) {
+                    Asked::Allow(permitted, ticket) => self.send_bind(permitted, ticket, bound),
+                    Asked::Deny(refusal) => self.refuse_extended(&refusal),
+                    Asked::Hold(_) => Step::End(End::Broken("a hold did not end")),
+                    Asked::Close(refusal) => Step::End(End::Refused(refusal)),
+                }
+            }
+        }
+    }
+
+    /// The client cancelled a held command.
+    pub(crate) fn cancel_held(&mut self, parked: Parked) -> (Step, model::ApprovalId) {
+        let simple = matches!(parked.then, Then::Query { .. });
+        let (refusal, id) = self.session.abandon(parked.held, false);
+        let step = if simple { self.refuse_simple(&refusal) } else { self.refuse_extended(&refusal) };
+        (step, id)
+    }
+}
+
+/// A portal that may be any of several: judged as all of them, its columns unknown.
+fn several(many: &[Rc<Portal>], last: &Rc<Portal>) -> Portal {
+    // The oldest permission counts: if anything has changed since, all is judged anew.
+    let ticket = many.first().unwrap_or(last).ticket.clone();
+    Portal {
+        ticket,
+        prepared: Rc::new(Prepared {
+            sql: Rc::clone(&last.prepared.sql),
+            text: Rc::clone(&last.prepared.text),
+            types: RefCell::default(),
+            columns: RefCell::new(None),
+            by_sql: true,
+        }),
+        text: Rc::clone(&last.text),
+        intent: classify::union("EXECUTE", many.iter().map(|portal| &portal.intent)),
+        values: last.values.clone(),
+        formats: last.formats.clone(),
+        columns: RefCell::new(None),
+    }
+}
+
+fn bind_values(bind: &Bind<'_>, prepared: &Prepared) -> Vec<Option<String>> {
+    let types = prepared.types.borrow();
+    bind.values
+        .iter()
+        .enumerate()
+        .map(|(index, value)| {
+            let binary = bind.formats.of(index) == Some(Format::Binary);
+            let oid = types.get(index).copied().unwrap_or(0);
+            value.map(|value| types::bind_text(oid, binary, value))
+        })
+        .collect()
+}
+
+fn too_many_names() -> Refusal {
+    Refusal::of(RefusalKind::Limit).because("too many prepared statements and cursors; close some")
+}
+
+/// The schemas in a `search_path` value as SET and `set_config` take it.
+pub(crate) fn sql_list(value: &str) -> Vec<String> {
+    let mut list = Vec::new();
+    let mut rest = value.trim();
+    while !rest.is_empty() {
+        if let Some(quoted) = rest.strip_prefix('"') {
+            let mut name = String::new();
+            let mut chars = quoted.char_indices().peekable();
+            let mut end = quoted.len();
+            while let Some((at, c)) = chars.next() {
+                if c != '"' {
+                    name.push(c);
+                } else if chars.peek().is_some_and(|(_, next)| *next == '"') {
+                    name.push('"');
+                    chars.next();
+                } else {
+                    end = at + 1;
+                    break;
+                }
+            }
+            list.push(name);
+            rest = quoted.get(end..).unwrap_or_default();
+            rest = rest.split_once(',').map_or("", |(_, tail)| tail).trim_start();
+        } else {
+            let (name, tail) = rest.split_once(',').unwrap_or((rest, ""));
+            list.push(name.trim().to_lowercase());
+            rest = tail.trim_start();
+        }
+    }
+    list.retain(|name| !name.is_empty());
+    list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sql_list;
+
+    #[test]
+    fn schema_lists_read_as_the_server_reads_them() {
+        assert_eq!(sql_list("public, Evil"), ["public", "evil"]);
+        assert_eq!(sql_list("\"$user\", \"A\"\"b,c\", x"), ["$user", "A\"b,c", "x"]);
+        assert!(sql_list("").is_empty());
+        assert!(sql_list("\"\"").is_empty());
+    }
+}

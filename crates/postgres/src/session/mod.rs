@@ -1,0 +1,193 @@
+//! One client's use of one target as a state machine: messages in, messages out, no IO.
+//!
+//! - [`client`]: what the client sends, judged message by message
+//! - [`target`]: what the target answers, matched to what was asked
+//! - [`refuse`]: how a refusal reaches the client in order, with the target in the state that a real error would leave
+//! - [`columns`]: where a result's values come from
+//! - [`words`]: what an error's or a notice's text may still say
+//! - [`expect`], [`prepared`]: what is outstanding, what names stand for
+//!
+//! A refused message is replaced by one that the target's parser refuses, so that the target itself fails the transaction, skips to
+//! Sync and says ReadyForQuery; its error is replaced by the refusal. Order and transaction state are right without being simulated.
+
+pub(crate) mod client;
+pub(crate) mod columns;
+pub(crate) mod expect;
+pub(crate) mod prepared;
+pub(crate) mod refuse;
+pub(crate) mod target;
+pub(crate) mod words;
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use gate::{Flow, Held, Outbox, Refusal, Session, ToClient, ToTarget};
+use model::Intent;
+
+use crate::catalogue::Keeper;
+use crate::classify::{self, Text};
+use crate::names::Names;
+use crate::wire::TransactionStatus;
+use expect::Queue;
+use prepared::{Portal, Prepared};
+
+/// The state of one session.
+pub(crate) struct Relay {
+    pub(crate) session: Session,
+    pub(crate) to_target: Outbox<ToTarget>,
+    pub(crate) to_client: Outbox<ToClient>,
+    pub(crate) keeper: Arc<Keeper>,
+    names: classify::Names,
+    queue: Queue,
+    status: TransactionStatus,
+    /// A transaction may be open: BEGIN was sent, and the target has not said that none is.
+    maybe_open: bool,
+    /// Something of the extended protocol was sent since the last Sync.
+    unsynced: bool,
+    /// A message of the extended protocol was refused: everything up to Sync is dropped, as the target would.
+    skipping: bool,
+    /// Names changed in the transaction that is open.
+    renamed: bool,
+    /// The analysis of this very message found names missing, and the catalogue was refreshed for it.
+    looked_again: bool,
+    /// Numbers the client's messages.
+    seq: u64,
+    /// The last message at which the target stops skipping.
+    batch: u64,
+    statements: Names<Rc<Prepared>>,
+    portals: Names<Rc<Portal>>,
+    active: Active,
+    /// The command that COPY data from the client belongs to.
+    copy_in: Option<u64>,
+    /// The target takes COPY data right now, and ignores Sync.
+    copy_accepted: bool,
+    scratch: Vec<u8>,
+}
+
+/// The result that is being received.
+#[derive(Default)]
+struct Active {
+    flow: Option<Flow>,
+    /// Which statement of a simple query.
+    index: usize,
+    copy_first: bool,
+    copy: Option<sql::CopyFormat>,
+    /// An oversized message is being passed on in pieces: bytes left.
+    streaming: usize,
+}
+
+/// What the driver does next.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// On to the next message.
+    Go,
+    /// Refresh the catalogue, then give the same message again.
+    Refresh {
+        /// Names were missing, although the snapshot is current as far as is known.
+        missing: bool,
+    },
+    /// Analyse this text apart, then give the same message again.
+    Analyze(String),
+    /// Too much is outstanding: give the same message again when the target has answered.
+    Wait,
+    /// A command waits for a human.
+    Park(Box<Parked>),
+    /// The session is over.
+    End(End),
+}
+
+/// How a session ends.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// The client said good-bye.
+    Client,
+    /// The client is told why.
+    Refused(Box<Refusal>),
+    /// A peer broke the protocol.
+    Broken(&'static str),
+}
+
+/// A held command with all that is needed to go on.
+#[derive(Debug)]
+pub(crate) struct Parked {
+    pub(crate) held: Held<Vec<u8>>,
+    pub(crate) then: Then,
+}
+
+/// What a held message was.
+#[derive(Debug)]
+pub(crate) enum Then {
+    Query { sql: Rc<str>, text: Rc<Text>, intent: Arc<Intent> },
+    Bind(client::Bound),
+}
+
+impl Relay {
+    pub(crate) fn new(session: Session, keeper: Arc<Keeper>) -> Self {
+        let names = keeper.names();
+        Self {
+            session,
+            to_target: Outbox::default(),
+            to_client: Outbox::default(),
+            keeper,
+            names,
+            queue: Queue::default(),
+            status: TransactionStatus::Idle,
+            maybe_open: false,
+            unsynced: false,
+            skipping: false,
+            renamed: false,
+            looked_again: false,
+            seq: 0,
+            batch: 0,
+            statements: Names::default(),
+            portals: Names::default(),
+            active: Active::default(),
+            copy_in: None,
+            copy_accepted: false,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Takes over a refreshed catalogue.
+    pub(crate) fn refreshed(&mut self, missing: bool) {
+        self.names = self.keeper.names_with(&self.names.path);
+        self.looked_again = missing;
+    }
+
+    /// What names stand for now, for analysing a text apart.
+    pub(crate) fn current_names(&self) -> classify::Names {
+        self.names.clone()
+    }
+
+    /// A schema list that the client put into effect: from now on names may stand for what is in any of them.
+    pub(crate) fn widen_path(&mut self, schemas: impl Iterator<Item = String>) {
+        let mut path: Vec<String> = self.names.path.to_vec();
+        for schema in schemas {
+            if !path.contains(&schema) {
+                path.push(schema);
+            }
+        }
+        if path.len() != self.names.path.len() {
+            self.names = classify::Names::new(Arc::clone(&self.names.catalog), path.into());
+        }
+    }
+
+    /// Whether nothing is outstanding.
+    pub(crate) fn quiet(&self) -> bool {
+        self.queue.is_empty() && !self.unsynced && self.status == TransactionStatus::Idle
+    }
+
+    fn in_transaction(&self) -> bool {
+        self.maybe_open || self.status != TransactionStatus::Idle
+    }
+
+    /// Gives memory back when nothing is going on.
+    pub(crate) fn rest(&mut self) {
+        self.to_client.rest();
+        self.to_target.rest();
+        self.queue.rest();
+        if self.scratch.capacity() > 256 {
+            self.scratch = Vec::new();
+        }
+    }
+}

@@ -1,0 +1,525 @@
+//! What the target answers, matched to what was asked. An answer that nothing was asked for ends the session.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use gate::{Flow, Refusal, RefusalKind, Ticket};
+use model::Intent;
+use sql::Kind;
+
+use super::expect::{Expect, Run};
+use super::prepared::{Portal, Shape};
+use super::{Active, End, Relay, Step, columns};
+use crate::content::Row;
+use crate::content::copy::CopyRows;
+use crate::wire::limits::HEADER;
+use crate::wire::{Backend, CopyResponse, DataRow, Format, Frame, ReportFields, TransactionStatus, encode};
+
+/// What the answer at hand belongs to.
+enum Owner {
+    Run(Rc<Run>),
+    Portal(Rc<Portal>),
+}
+
+impl Owner {
+    fn ticket(&self) -> &Ticket {
+        match self {
+            Self::Run(run) => &run.ticket,
+            Self::Portal(portal) => &portal.ticket,
+        }
+    }
+
+    fn intent(&self) -> &Arc<Intent> {
+        match self {
+            Self::Run(run) => &run.intent,
+            Self::Portal(portal) => &portal.intent,
+        }
+    }
+}
+
+const UNASKED: Step = Step::End(End::Broken("the target answered what was not asked"));
+
+impl Relay {
+    /// One message of the target.
+    pub(crate) fn target(&mut self, frame: Frame<'_>) -> Step {
+        // Rows first: they are what there is most of.
+        match frame.tag {
+            b'D' => return self.data_row(frame),
+            b'd' => return self.copy_out_data(frame),
+            _ => {}
+        }
+        let Ok(message) = Backend::parse(frame.tag, frame.body) else {
+            return Step::End(End::Broken("the target sent a message that cannot be read"));
+        };
+        match message {
+            Backend::RowDescription(description) => {
+                let shapes: Rc<[Shape]> = description.fields().map(|field| Shape::of(&field)).collect();
+                self.described(shapes, frame.whole)
+            }
+            Backend::ParameterDescription(types) => {
+                let Some(Expect::DescribeStatement(prepared)) = self.queue.head() else { return UNASKED };
+                if let Some(prepared) = prepared {
+                    *prepared.types.borrow_mut() = types.oids().collect();
+                }
+                self.forward(frame.whole)
+            }
+            Backend::CommandComplete(tag) => self.completed(&tag.lossy(), frame.whole),
+            Backend::EmptyQuery => self.completed("", frame.whole),
+            Backend::PortalSuspended => self.suspended(frame.whole),
+            Backend::ParseComplete
+            | Backend::BindComplete
+            | Backend::CloseComplete
+            | Backend::NoData => self.acknowledged(frame),
+            Backend::CopyIn(_) => {
+                if self.owner().is_none() {
+                    return UNASKED;
+                }
+                self.queue.forget_syncs_before_copy_end();
+                self.copy_accepted = !self.queue.copy_ended();
+                self.forward(frame.whole)
+            }
+            Backend::CopyOut(response) => self.copy_out(&response, frame.whole),
+            Backend::CopyDone => self.forward(frame.whole),
+            Backend::Error(fields) => self.error(&fields),
+            Backend::Notice(fields) => self.notice(&fields),
+            Backend::Notification(notification) => {
+                let payload = notification.payload.lossy().into_owned();
+                let shown = self.session.scrub(&payload, None).into_owned();
+                let mut out = Vec::new();
+                encode::notification(&mut out, notification.pid, notification.channel.0, shown.as_bytes());
+                self.say("notification", &shown, out)
+            }
+            Backend::ParameterStatus(status) => {
+                self.parameter(&status.name.lossy(), &status.value.lossy())
+            }
+            Backend::Ready(status) => self.ready(status, frame.whole),
+            Backend::Authentication(_)
+            | Backend::BackendKey(_)
+            | Backend::CopyBoth(_)
+            | Backend::FunctionResult(_)
+            | Backend::Negotiate(_)
+            | Backend::DataRow(_)
+            | Backend::CopyData(_) => UNASKED,
+        }
+    }
+
+    fn forward(&mut self, whole: &[u8]) -> Step {
+        let released = self.session.release(whole);
+        self.to_client.push(released);
+        Step::Go
+    }
+
+    fn say(&mut self, kind: &str, text: &str, message: Vec<u8>) -> Step {
+        if let Err(refusal) = self.session.note(kind, text) {
+            return Step::End(End::Refused(Box::new(refusal)));
+        }
+        let released = self.session.release(message);
+        self.to_client.push(released);
+        Step::Go
+    }
+
+    fn owner(&mut self) -> Option<Owner> {
+        match self.queue.head()? {
+            Expect::Query(run) => Some(Owner::Run(Rc::clone(run))),
+            Expect::Execute(portal) => Some(Owner::Portal(Rc::clone(portal))),
+            Expect::Parse { .. }
+            | Expect::Bind { .. }
+            | Expect::DescribeStatement(_)
+            | Expect::DescribePortal(_)
+            | Expect::Close { .. }
+            | Expect::Sync
+            | Expect::CopyEnd
+            | Expect::Refused { .. } => None,
+        }
+    }
+
+    fn described(&mut self, shapes: Rc<[Shape]>, whole: &[u8]) -> Step {
+        match self.queue.head() {
+            Some(Expect::DescribeStatement(prepared)) => {
+                if let Some(prepared) = prepared {
+                    *prepared.columns.borrow_mut() = Some((self.names.id, shapes));
+                }
+                self.queue.pop();
+            }
+            Some(Expect::DescribePortal(portal)) => {
+                if let Some(portal) = portal {
+                    *portal.columns.borrow_mut() = Some(shapes);
+                }
+                self.queue.pop();
+            }
+            Some(Expect::Query(run)) => {
+                let run = Rc::clone(run);
+                let mut flow = self.session.begin(&run.ticket, &run.intent);
+                let outputs = self.outputs_of_run(&run, self.active.index);
+                let columns = columns::described(&shapes, &outputs, &self.names.catalog);
+                if let Err(refusal) = self.session.describe(&mut flow, &columns, false) {
+                    return Step::End(End::Refused(Box::new(refusal)));
+                }
+                self.active.flow = Some(flow);
+            }
+            _ => return UNASKED,
+        }
+        self.forward(whole)
+    }
+
+    /// The flow of the result at hand, begun if this is its first row.
+    fn take_flow(&mut self, whole: &[u8]) -> Result<Flow, Step> {
+        if let Some(flow) = self.active.flow.take() {
+            return Ok(flow);
+        }
+        let Some(owner) = self.owner() else { return Err(UNASKED) };
+        let mut flow = self.session.begin(owner.ticket(), owner.intent());
+        let described = match &owner {
+            Owner::Portal(portal) => {
+                let outputs = self.outputs_of_portal(portal);
+                if let Some(shapes) = portal.shape() {
+                    let columns = columns::described(&shapes, &outputs, &self.names.catalog);
+                    self.session.describe(&mut flow, &columns, false)
+                } else {
+                    let count = row_width(whole);
+                    let columns = columns::undescribed(count, &outputs, |index| portal.format(index));
+                    self.session.describe(&mut flow, &columns, false)
+                }
+            }
+            Owner::Run(run) => {
+                let outputs = self.outputs_of_run(run, self.active.index);
+                let columns = columns::undescribed(row_width(whole), &outputs, |_| Format::Text);
+                self.session.describe(&mut flow, &columns, false)
+            }
+        };
+        described.map_err(|refusal| Step::End(End::Refused(Box::new(refusal))))?;
+        Ok(flow)
+    }
+
+    fn data_row(&mut self, frame: Frame<'_>) -> Step {
+        let mut flow = match self.take_flow(frame.whole) {
+            Ok(flow) => flow,
+            Err(step) => return step,
+        };
+        let released =
+            self.session.release_row(&mut flow, &Row::new(frame.whole), &mut self.to_client);
+        self.active.flow = Some(flow);
+        match released {
+            Ok(()) => Step::Go,
+            Err(refusal) => Step::End(End::Refused(Box::new(refusal))),
+        }
+    }
+
+    fn copy_out(&mut self, response: &CopyResponse<'_>, whole: &[u8]) -> Step {
+        let Some(owner) = self.owner() else { return UNASKED };
+        let (statement, outputs) = match &owner {
+            Owner::Run(run) => (
+                run.text.analysis.statements.get(self.active.index),
+                self.outputs_of_run(run, self.active.index),
+            ),
+            Owner::Portal(portal) => {
+                (portal.text.analysis.statements.first(), self.outputs_of_portal(portal))
+            }
+        };
+        let format = match statement.map(|statement| &statement.kind) {
+            Some(Kind::CopyOut { format }) => format.clone(),
+            // A COPY that the text did not announce cannot be read row by row.
+            _ => return UNASKED,
+        };
+        let binary = response.format == Format::Binary;
+        if binary != (format == sql::CopyFormat::Binary) {
+            return UNASKED;
+        }
+        let mut flow = self.session.begin(owner.ticket(), owner.intent());
+        let columns = columns::copied(response.columns(), &outputs, binary);
+        if let Err(refusal) = self.session.describe(&mut flow, &columns, true) {
+            return Step::End(End::Refused(Box::new(refusal)));
+        }
+        self.active.flow = Some(flow);
+        self.active.copy = Some(format);
+        self.active.copy_first = true;
+        self.forward(whole)
+    }
+
+    fn copy_out_data(&mut self, frame: Frame<'_>) -> Step {
+        let (Some(mut flow), Some(format)) = (self.active.flow.take(), self.active.copy.take()) else {
+            return UNASKED;
+        };
+        let rows = CopyRows { whole: frame.whole, format: &format, first: self.active.copy_first };
+        let released = self.session.release_row(&mut flow, &rows, &mut self.to_client);
+        self.active.copy_first = false;
+        self.active.flow = Some(flow);
+        self.active.copy = Some(format);
+        match released {
+            Ok(()) => Step::Go,
+            Err(refusal) => Step::End(End::Refused(Box::new(refusal))),
+        }
+    }
+
+    /// The rest of a message too large to hold: only a result in which nothing is masked may be passed on in pieces.
+    pub(crate) fn oversized(&mut self, header: &[u8], body: usize) -> Result<(), Step> {
+        let mut flow = match header.first() {
+            Some(b'D') => self.take_flow(header)?,
+            Some(b'd') => self.active.flow.take().ok_or(UNASKED)?,
+            _ => return Err(Step::End(End::Broken("the target sent a message above the limit"))),
+        };
+        let first = header.get(..HEADER).unwrap_or(header);
+        let rest = header.get(HEADER..).unwrap_or_default();
+        let released = self
+            .session
+            .release_part(&mut flow, first, &[], true, &mut self.to_client)
+            .and_then(|()| self.session.release_part(&mut flow, rest, rest, false, &mut self.to_client));
+        self.active.flow = Some(flow);
+        self.active.streaming = body.saturating_sub(rest.len());
+        released.map_err(|refusal| Step::End(End::Refused(Box::new(refusal))))
+    }
+
+    /// Bytes of an oversized message; how many were taken.
+    pub(crate) fn stream(&mut self, bytes: &[u8]) -> Result<usize, Step> {
+        let part = bytes.get(..self.active.streaming.min(bytes.len())).unwrap_or_default();
+        if part.is_empty() {
+            return Ok(0);
+        }
+        let mut flow = self.active.flow.take().ok_or(UNASKED)?;
+        let released = self.session.release_part(&mut flow, part, part, false, &mut self.to_client);
+        self.active.flow = Some(flow);
+        self.active.streaming -= part.len();
+        released.map_err(|refusal| Step::End(End::Refused(Box::new(refusal))))?;
+        Ok(part.len())
+    }
+
+    fn finish(&mut self, owner: &Owner, tag: &str, error: Option<(&str, &str)>) -> Result<(), Step> {
+        let flow = match self.active.flow.take() {
+            Some(flow) => flow,
+            None => self.session.begin(owner.ticket(), owner.intent()),
+        };
+        self.active.copy = None;
+        self.copy_accepted = false;
+        self.session.finish(flow, tag, error).map_err(|refusal| Step::End(End::Refused(Box::new(refusal))))
+    }
+
+    fn completed(&mut self, tag: &str, whole: &[u8]) -> Step {
+        let Some(owner) = self.owner() else { return UNASKED };
+        if let Err(step) = self.finish(&owner, tag, None) {
+            return step;
+        }
+        match owner {
+            Owner::Run(run) => {
+                self.settle_names(&run, self.active.index);
+                self.active.index += 1;
+            }
+            Owner::Portal(portal) => {
+                self.queue.pop();
+                self.settle_portal_names(&portal);
+            }
+        }
+        self.forward(whole)
+    }
+
+    fn suspended(&mut self, whole: &[u8]) -> Step {
+        let Some(owner @ Owner::Portal(_)) = self.owner() else { return UNASKED };
+        if let Err(step) = self.finish(&owner, "suspended", None) {
+            return step;
+        }
+        self.queue.pop();
+        self.forward(whole)
+    }
+
+    fn acknowledged(&mut self, frame: Frame<'_>) -> Step {
+        match (frame.tag, self.queue.pop()) {
+            (b'1', Some(Expect::Parse { name, seq, .. })) => self.statements.confirm(&name, seq),
+            (b'2', Some(Expect::Bind { name, seq, .. })) => self.portals.confirm(&name, seq),
+            (b'3', Some(Expect::Close { statement: true, name, seq })) => self.statements.removed(&name, seq),
+            (b'3', Some(Expect::Close { statement: false, name, seq })) => self.portals.removed(&name, seq),
+            (b'n', Some(Expect::DescribeStatement(prepared))) => {
+                if let Some(prepared) = prepared {
+                    *prepared.columns.borrow_mut() = Some((self.names.id, Rc::new([])));
+                }
+            }
+            (b'n', Some(Expect::DescribePortal(portal))) => {
+                if let Some(portal) = portal {
+                    *portal.columns.borrow_mut() = Some(Rc::new([]));
+                }
+            }
+            _ => return UNASKED,
+        }
+        self.forward(frame.whole)
+    }
+
+    /// A statement of a simple query is done: what it did to names is now certain.
+    fn settle_names(&mut self, run: &Run, index: usize) {
+        let Some(statement) = run.text.analysis.statements.get(index) else { return };
+        self.settle(&statement.kind, run.seq);
+    }
+
+    fn settle_portal_names(&mut self, portal: &Portal) {
+        if let [only] = portal.text.analysis.statements.as_slice() {
+            // The number of this very Execute is not kept: what was made up to now is what it can have removed.
+            self.settle(&only.kind, self.seq);
+        }
+    }
+
+    fn settle(&mut self, kind: &Kind, seq: u64) {
+        match kind {
+            Kind::Deallocate { name: Some(name) } => self.statements.removed(name, seq),
+            Kind::Deallocate { name: None } => self.statements.removed_all(seq),
+            Kind::CloseCursor { name: Some(name) } => self.portals.removed(name, seq),
+            Kind::CloseCursor { name: None } => self.portals.removed_all(seq),
+            Kind::Discard { what: sql::Discard::All } => {
+                self.statements.removed_all(seq);
+                self.portals.removed_all(seq);
+            }
+            _ => {}
+        }
+    }
+
+    fn ready(&mut self, status: TransactionStatus, whole: &[u8]) -> Step {
+        match self.queue.pop() {
+            Some(Expect::Sync | Expect::Refused { simple: true, .. }) => {}
+            Some(Expect::Query(_)) => {}
+            _ => return UNASKED,
+        }
+        self.active = Active::default();
+        self.copy_accepted = false;
+        self.status = status;
+        if self.queue.is_empty() {
+            self.unsynced = false;
+            self.maybe_open = status != TransactionStatus::Idle;
+        }
+        if status == TransactionStatus::Idle {
+            if std::mem::take(&mut self.renamed) {
+                // Only now do others, and so the catalogue's own connection, see what changed.
+                self.keeper.mark_stale();
+            }
+            if self.queue.is_empty() {
+                self.copy_in = None;
+            }
+        }
+        self.forward(whole)
+    }
+
+    fn error(&mut self, fields: &ReportFields<'_>) -> Step {
+        let fatal = fields.severity().is_some_and(|severity| matches!(severity.0, b"FATAL" | b"PANIC"));
+        let refused = match self.queue.head() {
+            Some(Expect::Refused { answer, simple }) if !fatal => Some((answer.clone(), *simple)),
+            _ => None,
+        };
+        let step = if let Some((answer, simple)) = refused {
+            if !simple {
+                self.queue.pop();
+            }
+            let released = self.session.release(answer);
+            self.to_client.push(released);
+            Step::Go
+        } else {
+            self.real_error(fields)
+        };
+        if !fatal && !matches!(self.queue.head(), Some(Expect::Query(_) | Expect::Refused { simple: true, .. })) {
+            self.skip();
+        }
+        step
+    }
+
+    fn real_error(&mut self, fields: &ReportFields<'_>) -> Step {
+        let (intent, words) = self.asked();
+        let code = fields.sqlstate().unwrap_or("XX000").to_owned();
+        let (message, shown) = self.shown(b'E', fields, intent.as_deref(), words.as_deref());
+        if let Some(owner) = self.owner()
+            && let Err(step) = self.finish(&owner, "", Some((&code, &shown)))
+        {
+            return step;
+        } else if self.owner().is_none()
+            && let Err(refusal) = self.session.note("error", &format!("{code} {shown}"))
+        {
+            return Step::End(End::Refused(Box::new(refusal)));
+        }
+        let released = self.session.release(message);
+        self.to_client.push(released);
+        Step::Go
+    }
+
+    /// What the question at hand was, for judging an error's text.
+    fn asked(&mut self) -> (Option<Arc<Intent>>, Option<Rc<str>>) {
+        match self.queue.head() {
+            Some(Expect::Query(run)) => (Some(Arc::clone(&run.intent)), run.words.clone()),
+            Some(Expect::Execute(portal) | Expect::Bind { portal, .. } | Expect::DescribePortal(Some(portal))) => {
+                (Some(Arc::clone(&portal.intent)), Some(Rc::clone(&portal.prepared.sql)))
+            }
+            Some(Expect::Parse { intent, words, .. }) => (Some(Arc::clone(intent)), words.clone()),
+            Some(Expect::DescribeStatement(Some(prepared))) => {
+                (Some(Arc::clone(&prepared.text.analysis.intent)), Some(Rc::clone(&prepared.sql)))
+            }
+            _ => (None, None),
+        }
+    }
+
+    /// After an error in the extended protocol the target skips to Sync: what it skipped did not happen.
+    fn skip(&mut self) {
+        for skipped in self.queue.skip_to_sync() {
+            match skipped {
+                Expect::Parse { name, seq, .. } => self.statements.reject(&name, seq),
+                Expect::Bind { name, seq, .. } => self.portals.reject(&name, seq),
+                Expect::Query(_)
+                | Expect::DescribeStatement(_)
+                | Expect::DescribePortal(_)
+                | Expect::Execute(_)
+                | Expect::Close { .. }
+                | Expect::Sync
+                | Expect::CopyEnd
+                | Expect::Refused { .. } => {}
+            }
+        }
+        self.active = Active::default();
+        self.copy_accepted = false;
+    }
+
+    fn notice(&mut self, fields: &ReportFields<'_>) -> Step {
+        let (intent, words) = self.asked();
+        let (message, shown) = self.shown(b'N', fields, intent.as_deref(), words.as_deref());
+        self.say("notice", &shown, message)
+    }
+
+    fn parameter(&mut self, name: &str, value: &str) -> Step {
+        if self.session.masks_apply() && !reported(name) {
+            return Step::Go;
+        }
+        let shown = self.session.scrub(value, None).into_owned();
+        let mut out = Vec::new();
+        encode::parameter_status(&mut out, name, &shown);
+        self.say("parameter", &format!("{name}={shown}"), out)
+    }
+
+    /// The target sent a message larger than the buffer may become.
+    pub(crate) const fn too_large() -> Step {
+        Step::End(End::Broken("the target sent a message above the limit"))
+    }
+
+    /// Whether an oversized message is under way.
+    pub(crate) const fn streaming(&self) -> bool {
+        self.active.streaming > 0
+    }
+}
+
+/// The columns that a DataRow says it has.
+fn row_width(whole: &[u8]) -> usize {
+    DataRow::parse(whole.get(HEADER..).unwrap_or_default()).map_or(0, |row| row.len())
+}
+
+/// Settings that servers report and whose values are of closed sets, so that they can carry nothing else (GUC_REPORT).
+fn reported(name: &str) -> bool {
+    matches!(
+        name,
+        "client_encoding"
+            | "DateStyle"
+            | "default_transaction_read_only"
+            | "in_hot_standby"
+            | "integer_datetimes"
+            | "IntervalStyle"
+            | "is_superuser"
+            | "scram_iterations"
+            | "server_encoding"
+            | "server_version"
+            | "standard_conforming_strings"
+            | "TimeZone"
+    )
+}
+
+/// A refusal that a target's behaviour causes.
+pub(crate) fn broken(why: &'static str) -> Refusal {
+    Refusal::of(RefusalKind::Malformed).because(why)
+}

@@ -1,0 +1,94 @@
+//! What an error's or a notice's text may still say to a client for whom columns are masked.
+
+use model::{Effect, Intent};
+
+use super::Relay;
+use crate::wire::ReportFields;
+use crate::wire::encode;
+
+/// Fields whose texts the server makes of data or of code's own words: message, detail, hint, context, internal query.
+const MESSAGE: u8 = b'M';
+const SPOKEN: [u8; 4] = [b'D', b'H', b'W', b'q'];
+
+impl Relay {
+    /// The report as the client may see it, and its message alone for the recording.
+    pub(super) fn shown(
+        &self,
+        tag: u8,
+        fields: &ReportFields<'_>,
+        intent: Option<&Intent>,
+        words: Option<&str>,
+    ) -> (Vec<u8>, String) {
+        let message = fields.field(MESSAGE).unwrap_or_default().lossy().into_owned();
+        let echo = intent.is_some_and(|intent| echoes(fields.sqlstate(), &message, intent, words));
+        let withheld = !echo && intent.is_some_and(|intent| self.session.withholds(intent));
+        let judged = if echo { None } else { intent };
+        let shown = self.session.scrub(&message, judged).into_owned();
+        let mut kept: Vec<(u8, Vec<u8>)> = Vec::new();
+        for (kind, text) in fields.fields() {
+            if kind == MESSAGE {
+                kept.push((kind, shown.clone().into_bytes()));
+            } else if SPOKEN.contains(&kind) {
+                let spare = withheld || (echo && kind != b'H');
+                if !spare {
+                    let text = text.lossy();
+                    kept.push((kind, self.session.scrub(&text, judged).as_bytes().to_vec()));
+                }
+            } else {
+                kept.push((kind, text.0.to_vec()));
+            }
+        }
+        let mut out = Vec::new();
+        encode::report_of(&mut out, tag, kept.iter().map(|(kind, text)| (*kind, text.as_slice())));
+        (out, shown)
+    }
+}
+
+/// Whether an error only repeats the client's own words: one of syntax or names (class 42), no code of unknown effect ran, and whatever
+/// it quotes stands in the client's text. `'…'::regclass` of a masked value is of class 42 too, but quotes what the client did not write.
+fn echoes(sqlstate: Option<&str>, message: &str, intent: &Intent, words: Option<&str>) -> bool {
+    let class = sqlstate.is_some_and(|code| code.starts_with("42"));
+    let code = intent.actions.iter().any(|action| match action.effect {
+        Effect::Execute | Effect::Unknown | Effect::Export | Effect::Import | Effect::Admin => true,
+        Effect::Connect
+        | Effect::Session
+        | Effect::Read
+        | Effect::Write
+        | Effect::Delete
+        | Effect::Create
+        | Effect::Alter
+        | Effect::Destroy
+        | Effect::Grant
+        | Effect::Tunnel => false,
+    });
+    let Some(words) = words else { return false };
+    class && !code && !words.contains("regclass") && quoted(message).all(|part| words.contains(part))
+}
+
+/// What stands between double quotes. An unpaired quote counts up to the end.
+fn quoted(message: &str) -> impl Iterator<Item = &str> {
+    message.split('"').skip(1).step_by(2)
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{Action, Object};
+
+    use super::*;
+
+    fn read() -> Intent {
+        Intent::simple(1, "SELECT", Action::on(Effect::Read, Object::relation("public", "customers")))
+    }
+
+    #[test]
+    fn only_the_clients_own_words_pass() {
+        let sql = Some("SELECT nam FROM customers");
+        assert!(echoes(Some("42703"), "column \"nam\" does not exist", &read(), sql));
+        assert!(!echoes(Some("42P01"), "relation \"alice@example.com\" does not exist", &read(), sql));
+        assert!(!echoes(Some("22P02"), "invalid input: \"nam\"", &read(), sql));
+        assert!(!echoes(Some("42703"), "column \"nam\" does not exist", &read(), None));
+        let mut code = read();
+        code.actions.push(Action::bare(Effect::Execute));
+        assert!(!echoes(Some("42703"), "x", &code, sql));
+    }
+}

@@ -1,0 +1,90 @@
+//! `policy`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::token::Kind;
+
+/// What can be done with the policy.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Check the policy: syntax, unreachable rules, names that no target has
+    #[command(after_help = "Examples:\n  sallyport policy check\n  sallyport policy check policy.yaml more.yaml\n\nExit status: 0 good (warnings possible), 1 problems.")]
+    Check {
+        /// Policy files [default: the configuration's]
+        files: Vec<PathBuf>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run test cases against the policy
+    #[command(after_help = "Example:\n  sallyport policy test policy-cases.yaml\n\nExit status: 0 all as expected, 1 not.")]
+    Test {
+        /// Files with `cases:`
+        #[arg(required = true)]
+        cases: Vec<PathBuf>,
+        /// Policy files [default: the configuration's]
+        #[arg(long = "policy", value_name = "FILE")]
+        policy: Vec<PathBuf>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say what the policy decides about a statement, and why
+    Explain(Explain),
+}
+
+/// Arguments of `policy explain`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  sallyport policy explain --as agent-7 --groups agents --target orders-db \"DELETE FROM orders\"
+
+Names are resolved with the target's catalogue when --catalog is given; else unqualified names are taken as public.NAME
+where that is possible. Nothing is sent to the target but the questions about its catalogue.")]
+pub(crate) struct Explain {
+    /// The subject
+    #[arg(long = "as", value_name = "SUBJECT")]
+    pub(crate) subject: String,
+    /// What sort of caller
+    #[arg(long, value_enum, default_value_t = Kind::Agent)]
+    pub(crate) kind: Kind,
+    /// Groups, separated by commas
+    #[arg(long, value_name = "GROUP", value_delimiter = ',')]
+    pub(crate) groups: Vec<String>,
+    /// The issuer
+    #[arg(long, default_value = "sallyport")]
+    pub(crate) issuer: String,
+    /// For whom it acts, nearest first
+    #[arg(long, value_name = "SUBJECT")]
+    pub(crate) on_behalf_of: Vec<String>,
+    /// A claim, NAME=VALUE; VALUE may be JSON
+    #[arg(long = "claim", value_name = "NAME=VALUE")]
+    pub(crate) claims: Vec<String>,
+    /// The target
+    #[arg(long, value_name = "NAME")]
+    pub(crate) target: String,
+    /// The role [default: the target's default role]
+    #[arg(long)]
+    pub(crate) role: Option<String>,
+    /// The client's address
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) from: Option<std::net::IpAddr>,
+    /// The time to judge at, RFC 3339 [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<String>,
+    /// Judge as inside a transaction
+    #[arg(long)]
+    pub(crate) in_transaction: bool,
+    /// Resolve names with the live target's catalogue
+    #[arg(long)]
+    pub(crate) catalog: bool,
+    /// The target's database, with --catalog [default: the target's]
+    #[arg(long, value_name = "NAME", requires = "catalog")]
+    pub(crate) database: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The statement; `-` reads standard input
+    pub(crate) statement: String,
+}

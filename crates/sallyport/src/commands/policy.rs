@@ -1,0 +1,219 @@
+//! `policy`: check, test and explain, without a running gateway.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail};
+use jiff::Timestamp;
+use model::{Identity, Intent, ObjectKind, Target};
+use policy::cases::CaseCommand;
+use policy::{Finding, Level, Policy, Request, Source, Subject};
+
+use super::Outcome;
+use crate::cli::Global;
+use crate::cli::policy::{Explain, PolicyCommand};
+use crate::config::load::read_text;
+use crate::config::problem::Problems;
+use crate::config::{Config, policy as files};
+use crate::output;
+
+/// Runs a `policy` command.
+///
+/// # Errors
+/// When configuration or policy cannot be read.
+pub(crate) fn run(global: &Global, command: PolicyCommand) -> Result<Outcome> {
+    match command {
+        PolicyCommand::Check { files, json } => check(global, &files, json),
+        PolicyCommand::Test { cases, policy, json } => test(global, &cases, &policy, json),
+        PolicyCommand::Explain(explain) => super::wait(explain_one(global, explain)),
+    }
+}
+
+fn check(global: &Global, named: &[PathBuf], json: bool) -> Result<Outcome> {
+    let config = context(global, named)?;
+    let targets = config.as_ref().map(Config::policy_targets).unwrap_or_default();
+    let policy = match policy_of(config.as_ref(), named) {
+        Ok(policy) => policy,
+        Err(problems) => return problems_found(&problems, json),
+    };
+    let findings = policy.lint(&targets);
+    let good = !findings.iter().any(|finding| finding.level == Level::Error);
+    if json {
+        output::json(&serde_json::json!({ "ok": good, "version": policy.version(), "findings": findings }))?;
+        return Ok(Outcome::of(good));
+    }
+    show_findings(&findings)?;
+    let rules = policy.rule_names().count();
+    let end = if good { "the policy is good" } else { "the policy has problems" };
+    output::line(&format!("{end}: version {}, {rules} rules", policy.version()))?;
+    Ok(Outcome::of(good))
+}
+
+/// Prints what the lint found.
+///
+/// # Errors
+/// When standard output cannot be written.
+pub(crate) fn show_findings(findings: &[Finding]) -> Result<()> {
+    findings.iter().try_for_each(|finding| output::line(&finding.to_string()))
+}
+
+fn problems_found(problems: &Problems, json: bool) -> Result<Outcome> {
+    if json {
+        let list: Vec<String> = problems.0.iter().map(ToString::to_string).collect();
+        output::json(&serde_json::json!({ "ok": false, "problems": list }))?;
+    } else {
+        output::line(&problems.to_string())?;
+    }
+    Ok(Outcome::Bad)
+}
+
+fn test(global: &Global, case_files: &[PathBuf], named: &[PathBuf], json: bool) -> Result<Outcome> {
+    let config = context(global, named)?;
+    let targets = config.as_ref().map(Config::policy_targets).unwrap_or_default();
+    let policy = policy_of(config.as_ref(), named)?;
+    let texts = case_files
+        .iter()
+        .map(|path| Ok((path.to_string_lossy().into_owned(), read_text(path).map_err(Problems::from)?)))
+        .collect::<Result<Vec<_>>>()?;
+    let sources: Vec<Source<'_>> = texts.iter().map(|(name, text)| Source { name, text }).collect();
+    let cases = policy::cases::parse(&sources).map_err(|errors| {
+        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!("{}", lines.join("\n"))
+    })?;
+    let results = policy::cases::run(&policy, &cases, &targets, |case| match &case.command {
+        CaseCommand::Sql(text) => Ok(as_public(&analyze(text, &sql::catalog::Catalog::empty()))),
+        CaseCommand::Actions { .. } => Err("only SQL is read here"),
+    });
+    let failed = results.iter().filter(|result| !result.passed()).count();
+    if json {
+        let list: Vec<_> = results
+            .iter()
+            .map(|result| {
+                serde_json::json!({ "name": result.name, "file": result.file, "line": result.line, "passed": result.passed(), "failures": result.failures })
+            })
+            .collect();
+        output::json(&serde_json::json!({ "ok": failed == 0, "cases": list }))?;
+        return Ok(Outcome::of(failed == 0));
+    }
+    for result in &results {
+        output::line(&result.to_string())?;
+    }
+    output::line(&format!("{} cases, {failed} failed", results.len()))?;
+    Ok(Outcome::of(failed == 0))
+}
+
+async fn explain_one(global: &Global, explain: Explain) -> Result<Outcome> {
+    let config = global.places().config()?;
+    let policy = files::load(&config.policy)?;
+    let target = find_target(&config, &explain.target)?;
+    let role = explain.role.clone().unwrap_or_else(|| target.default_role.clone());
+    if !target.roles.contains(&role) {
+        bail!("{} has no role {role}; roles are: {}", target.name, target.roles.join(", "));
+    }
+    let text = match explain.statement.as_str() {
+        "-" => std::io::read_to_string(std::io::stdin()).context("read the statement from standard input")?,
+        text => text.to_owned(),
+    };
+    let analyzed = if explain.catalog {
+        let catalog = crate::protocols::catalog(global, &config, &target.name, &role, explain.database.as_deref()).await?;
+        analyze(&text, &catalog)
+    } else {
+        Arc::new(as_public(&analyze(&text, &sql::catalog::Catalog::empty())))
+    };
+    let identity = identity(&explain)?;
+    let now = match &explain.at {
+        Some(text) => text.parse().context("--at must be a time such as 2026-11-21T08:00:00Z")?,
+        None => Timestamp::now(),
+    };
+    let explanation = policy.explain(&Request {
+        subject: Subject { identity: &identity, target: &target, role: &role, from: explain.from },
+        actions: &analyzed.actions,
+        flags: analyzed.flags,
+        in_transaction: explain.in_transaction,
+        predicates: &analyzed.predicates,
+        reads_unknown: analyzed.reads_unknown,
+        now,
+    });
+    if explain.json {
+        output::json(&serde_json::json!({ "explanation": explanation, "why": analyzed.reasons }))?;
+    } else {
+        output::line(explanation.to_string().trim_end())?;
+        for reason in &analyzed.reasons {
+            output::line(&format!("note: {}", output::plain(reason)))?;
+        }
+        if !explain.catalog {
+            output::note("names without a schema were taken as public; --catalog asks the target");
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+/// The configuration, where it is needed or there anyway: files that were named can be checked without one.
+fn context(global: &Global, named: &[PathBuf]) -> Result<Option<Config>> {
+    if named.is_empty() { global.places().config().map(Some) } else { Ok(global.places().config_if_any().unwrap_or(None)) }
+}
+
+fn policy_of(config: Option<&Config>, named: &[PathBuf]) -> Result<Policy, Problems> {
+    match config {
+        Some(config) if named.is_empty() => files::load(&config.policy),
+        Some(_) | None => files::load(named),
+    }
+}
+
+fn find_target(config: &Config, name: &str) -> Result<Target> {
+    match config.targets.iter().find(|target| target.target.name == name) {
+        Some(found) => Ok(found.target.clone()),
+        None => {
+            let known: Vec<&str> = config.targets.iter().map(|target| target.target.name.as_str()).collect();
+            bail!("there is no target {name}; targets are: {}", known.join(", "))
+        }
+    }
+}
+
+fn identity(explain: &Explain) -> Result<Identity> {
+    let mut claims = BTreeMap::new();
+    for claim in &explain.claims {
+        let (name, value) = claim.split_once('=').with_context(|| format!("--claim {claim}: write NAME=VALUE"))?;
+        let value = serde_json::from_str(value).unwrap_or_else(|_| serde_json::Value::String(value.to_owned()));
+        claims.insert(name.to_owned(), value);
+    }
+    let mut groups = explain.groups.clone();
+    groups.sort();
+    Ok(Identity {
+        subject: explain.subject.clone(),
+        issuer: explain.issuer.clone(),
+        groups,
+        kind: explain.kind.into(),
+        on_behalf_of: explain.on_behalf_of.clone(),
+        task: None,
+        claims,
+    })
+}
+
+fn analyze(text: &str, catalog: &sql::catalog::Catalog) -> Arc<Intent> {
+    let path = ["public".to_owned()];
+    let context = sql::Context { catalog, search_path: &path, caps: sql::Caps::default() };
+    sql::analyze(text, &context).intent
+}
+
+/// The intent with relations that only the target could resolve taken as those of `public`.
+fn as_public(intent: &Intent) -> Intent {
+    let mut intent = intent.clone();
+    for action in &mut intent.actions {
+        if let Some(object) = &mut action.object
+            && object.kind == ObjectKind::Relation
+            && let Some(name) = object.name.strip_prefix("?.")
+        {
+            object.name = format!("public.{name}");
+        }
+    }
+    intent.actions.sort();
+    intent.actions.dedup();
+    for column in &mut intent.predicates {
+        if let Some(name) = column.relation.strip_prefix("?.") {
+            column.relation = format!("public.{name}");
+        }
+    }
+    intent
+}

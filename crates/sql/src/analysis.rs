@@ -1,0 +1,278 @@
+//! What an analysis is given and what it answers.
+
+use std::sync::Arc;
+
+use model::{ColumnRef, Intent, Object};
+
+use crate::catalog::Catalog;
+use crate::unbounded::Bound;
+
+/// What is known about the session in which a text would run.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// The snapshot of the database's catalogue.
+    pub catalog: &'a Catalog,
+    /// Every schema that may be in the path now, in order. `"$user"` is already expanded; `pg_temp` and `pg_catalog` are implied.
+    pub search_path: &'a [String],
+    /// Limits on the text.
+    pub caps: Caps,
+}
+
+/// Limits on a text, checked by a linear scan before the parser sees it. A text over a limit is one statement with effect `unknown`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Caps {
+    /// Bytes of text. 1 MiB.
+    pub bytes: usize,
+    /// Statements in one text. 256.
+    pub statements: usize,
+    /// Open brackets, `CASE` counted as one. 200.
+    pub depth: usize,
+    /// Terms of one chain of `AND` and `OR`, and operators in one statement. 20,000.
+    pub operators: usize,
+    /// Tokens in one text; bounds the memory of the tree. 200,000.
+    pub tokens: usize,
+    /// How deep the tree may get, estimated from above: tokens of one unbroken chain (`a || b || c …`), joins and set operations of one
+    /// query, summed over open brackets. 3,000; see [`crate::STACK`].
+    pub chain: usize,
+}
+
+impl Default for Caps {
+    fn default() -> Self {
+        Self {
+            bytes: 1 << 20,
+            statements: 256,
+            depth: 200,
+            operators: 20_000,
+            tokens: 200_000,
+            chain: 3_000,
+        }
+    }
+}
+
+/// What a text would do.
+#[derive(Clone, Debug)]
+pub struct Analysis {
+    /// Its statements in order. Empty for a text without any (`;`, a comment).
+    pub statements: Vec<Statement>,
+    /// The union of all statements; `flags.multi` when there is more than one.
+    pub intent: Arc<Intent>,
+    /// Some decision looked at a literal (a SET value, a tautology, a sequence's name): the analysis holds for this exact text only and
+    /// must not be cached by its [`crate::shape`].
+    pub literal_dependent: bool,
+    /// Names of relations, functions, types and operators that the catalogue does not have. The caller may refresh the snapshot and
+    /// analyze again.
+    pub misses: Vec<String>,
+    /// Why the text could not be understood, if so.
+    pub problem: Option<Problem>,
+}
+
+/// One statement of a text.
+#[derive(Clone, Debug)]
+pub struct Statement {
+    /// What it would do.
+    pub intent: Arc<Intent>,
+    /// What sort of statement.
+    pub kind: Kind,
+    /// Where the values of its result come from.
+    pub outputs: Outputs,
+    /// Where the values come from that it stores in another place: `INSERT … SELECT`, `CREATE TABLE AS`, `SET a = b`, `set_config`, `pg_notify`.
+    pub stored: Deps,
+    /// What is left to decide about its WHERE when the parameters are known; see [`crate::bind_unbounded`].
+    pub bound: Option<Arc<Bound>>,
+    /// Its first byte in the text.
+    pub start: usize,
+    /// Its length in bytes.
+    pub len: usize,
+}
+
+/// What sort of statement, as far as a session has to keep state about it.
+#[derive(Clone, Debug)]
+pub enum Kind {
+    /// SELECT, VALUES, TABLE, SHOW.
+    Query,
+    /// INSERT, UPDATE, DELETE, MERGE.
+    Dml,
+    /// CREATE, ALTER, DROP, GRANT and the like.
+    Ddl,
+    /// BEGIN, START TRANSACTION.
+    Begin,
+    /// COMMIT, END.
+    Commit,
+    /// ROLLBACK, ABORT.
+    Rollback,
+    /// SAVEPOINT.
+    Savepoint,
+    /// ROLLBACK TO.
+    RollbackTo,
+    /// RELEASE.
+    Release,
+    /// PREPARE TRANSACTION.
+    PrepareTransaction,
+    /// COMMIT PREPARED.
+    CommitPrepared,
+    /// ROLLBACK PREPARED.
+    RollbackPrepared,
+    /// PREPARE. Its intent is the inner statement's: what may not run need not be prepared.
+    Prepare {
+        /// The statement's name.
+        name: String,
+        /// What EXECUTE would run.
+        inner: Box<Statement>,
+    },
+    /// EXECUTE, also inside EXPLAIN or CREATE TABLE AS. The intent holds the effects of the arguments and of what is around it; the session adds the prepared statement's,
+    /// and `unknown` when it does not know the name.
+    ExecutePrepared {
+        /// The statement's name.
+        name: String,
+    },
+    /// DEALLOCATE.
+    Deallocate {
+        /// The name; `None` is ALL.
+        name: Option<String>,
+    },
+    /// DECLARE CURSOR. The intent and the outputs are the query's.
+    DeclareCursor {
+        /// The cursor's name.
+        name: String,
+    },
+    /// FETCH and MOVE. The session adds the cursor's intent and outputs, and `unknown` when it does not know the name.
+    Fetch {
+        /// The cursor's name.
+        cursor: String,
+    },
+    /// CLOSE.
+    CloseCursor {
+        /// The name; `None` is ALL.
+        name: Option<String>,
+    },
+    /// COPY … FROM STDIN.
+    CopyIn {
+        /// The table.
+        relation: Object,
+        /// The columns named in the statement; empty stands for all.
+        columns: Vec<String>,
+        /// How the rows are written.
+        format: CopyFormat,
+    },
+    /// COPY … TO STDOUT.
+    CopyOut {
+        /// How the rows are written.
+        format: CopyFormat,
+    },
+    /// SET.
+    Set {
+        /// The setting, in lower case.
+        name: String,
+        /// Its value, list elements joined by `, `; `None` for DEFAULT or FROM CURRENT.
+        value: Option<String>,
+        /// SET LOCAL.
+        local: bool,
+    },
+    /// RESET.
+    Reset {
+        /// The setting; `None` is ALL.
+        name: Option<String>,
+    },
+    /// DISCARD.
+    Discard {
+        /// What.
+        what: Discard,
+    },
+    /// LISTEN.
+    Listen {
+        /// The channel.
+        channel: String,
+    },
+    /// UNLISTEN.
+    Unlisten,
+    /// NOTIFY.
+    Notify {
+        /// The channel.
+        channel: String,
+    },
+    /// EXPLAIN.
+    Explain {
+        /// Whether the statement inside runs.
+        analyze: bool,
+    },
+    /// CALL.
+    Call,
+    /// DO.
+    Do,
+    /// LOCK, SET CONSTRAINTS, CHECKPOINT and others without a result and without state.
+    Other,
+    /// Not understood.
+    Unparsed,
+}
+
+/// What DISCARD discards.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Discard {
+    /// Everything of the session.
+    All,
+    /// Cached plans.
+    Plans,
+    /// Cached sequence values.
+    Sequences,
+    /// Temporary tables.
+    Temp,
+}
+
+/// How COPY writes rows.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CopyFormat {
+    /// Text.
+    Text {
+        /// Between columns.
+        delimiter: u8,
+        /// Stands for NULL.
+        null: String,
+    },
+    /// CSV.
+    Csv {
+        /// Between columns.
+        delimiter: u8,
+        /// Around values.
+        quote: u8,
+        /// Before a quote inside a value.
+        escape: u8,
+        /// Stands for NULL.
+        null: String,
+        /// Whether a first line names the columns.
+        header: bool,
+    },
+    /// Binary.
+    Binary,
+}
+
+/// Where the columns of a result come from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Outputs {
+    /// No result.
+    None,
+    /// One entry per column.
+    Columns(Vec<Deps>),
+    /// Not known, not even how many.
+    Unknown,
+}
+
+/// Where a value can come from. Additive: [`Deps::Clean`] only if proven.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Deps {
+    /// From no column of any relation.
+    Clean,
+    /// From these columns at most.
+    Columns(Vec<ColumnRef>),
+    /// From anywhere.
+    Unknown,
+}
+
+/// Why a text could not be understood. The message holds no part of the text that could be data.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Problem {
+    /// What was wrong and what to do.
+    pub message: String,
+    /// The byte in the text where it shows, when known.
+    pub position: Option<usize>,
+}

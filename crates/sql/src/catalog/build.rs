@@ -1,0 +1,498 @@
+//! Rows in, snapshot out.
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use super::{
+    Catalog, Column, Function, Operator, QUERIES, Reference, Relation, RelationKind, Rule, Trigger, Type,
+};
+
+/// A row that does not have the form its query gives.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// The name is not one of [`QUERIES`].
+    #[error("{0:?} is not one of the catalogue queries")]
+    UnknownQuery(String),
+    /// A cell is missing or has another form than expected.
+    #[error("the answer to catalogue query {query:?} has a bad or missing value in column {column}")]
+    BadCell {
+        /// The query.
+        query: &'static str,
+        /// The column, from 0.
+        column: usize,
+    },
+}
+
+/// Collects rows of [`QUERIES`].
+#[derive(Default)]
+pub struct Builder {
+    relations: Vec<Relation>,
+    at: HashMap<u32, usize>,
+    references: Vec<(u32, Reference)>,
+    inherits: Vec<(u32, u32)>,
+    extensions: HashMap<u32, String>,
+    functions: Vec<(Function, Option<u32>)>,
+    operators: Vec<(String, String, u32)>,
+    types: Vec<RawType>,
+    casts: Vec<(u32, u32, u32, char)>,
+    uses: Vec<(Option<u32>, Option<u32>, u32)>,
+    triggers: Vec<(u32, i16, u32, String, String)>,
+    event_triggers: Vec<u32>,
+    search_path: Vec<String>,
+    conforming_strings: Option<bool>,
+    server_version: u32,
+}
+
+struct RawType {
+    oid: u32,
+    schema: String,
+    name: String,
+    kind: char,
+    base: u32,
+    input: u32,
+    element: u32,
+}
+
+struct Cells<'a> {
+    query: &'static str,
+    cells: &'a [Option<&'a str>],
+}
+
+impl<'a> Cells<'a> {
+    fn bad(&self, column: usize) -> CatalogError {
+        CatalogError::BadCell {
+            query: self.query,
+            column,
+        }
+    }
+
+    fn text(&self, column: usize) -> Result<&'a str, CatalogError> {
+        self.cells.get(column).copied().flatten().ok_or_else(|| self.bad(column))
+    }
+
+    fn string(&self, column: usize) -> Result<String, CatalogError> {
+        self.text(column).map(str::to_owned)
+    }
+
+    fn number<T: std::str::FromStr>(&self, column: usize) -> Result<T, CatalogError> {
+        self.text(column)?.trim().parse().map_err(|_| self.bad(column))
+    }
+
+    fn optional(&self, column: usize) -> Result<Option<u32>, CatalogError> {
+        match self.cells.get(column) {
+            Some(None) => Ok(None),
+            Some(Some(text)) => text.parse().map(Some).map_err(|_| self.bad(column)),
+            None => Err(self.bad(column)),
+        }
+    }
+
+    fn letter(&self, column: usize) -> Result<char, CatalogError> {
+        self.text(column)?.chars().next().ok_or_else(|| self.bad(column))
+    }
+
+    fn flag(&self, column: usize) -> Result<bool, CatalogError> {
+        match self.text(column)? {
+            "t" => Ok(true),
+            "f" => Ok(false),
+            _ => Err(self.bad(column)),
+        }
+    }
+
+    fn numbers(&self, column: usize) -> Result<Vec<i16>, CatalogError> {
+        self.text(column)?
+            .split([' ', ',', '{', '}'])
+            .filter(|part| !part.is_empty())
+            .map(|part| part.parse().map_err(|_| self.bad(column)))
+            .collect()
+    }
+}
+
+impl Builder {
+    /// An empty collection.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes one row of the query of this name, cells in text form.
+    ///
+    /// # Errors
+    /// The name is unknown, or a cell does not have its form.
+    pub fn row(&mut self, query: &str, cells: &[Option<&str>]) -> Result<(), CatalogError> {
+        let Some((query, _)) = QUERIES.iter().find(|(name, _)| *name == query) else {
+            return Err(CatalogError::UnknownQuery(query.to_owned()));
+        };
+        let cells = &Cells { query, cells };
+        match *query {
+            "settings" => self.setting(cells),
+            "extensions" => {
+                self.extensions.insert(cells.number(0)?, cells.string(1)?);
+                Ok(())
+            }
+            "relations" => self.relation(cells),
+            "columns" | "views" | "rules" | "unique" => self.part(query, cells),
+            "triggers" => {
+                self.triggers.push((
+                    cells.number(0)?,
+                    cells.number(1)?,
+                    cells.number(2)?,
+                    cells.string(3)?,
+                    cells.string(4)?,
+                ));
+                Ok(())
+            }
+            "foreign_keys" => self.foreign_key(cells),
+            "inherits" => {
+                self.inherits.push((cells.number(0)?, cells.number(1)?));
+                Ok(())
+            }
+            "functions" => self.function(cells),
+            "operators" => {
+                self.operators.push((cells.string(0)?, cells.string(1)?, cells.number(2)?));
+                Ok(())
+            }
+            "types" => self.type_row(cells),
+            "casts" => {
+                self.casts.push((cells.number(0)?, cells.number(1)?, cells.number(2)?, cells.letter(3)?));
+                Ok(())
+            }
+            "uses" => {
+                self.uses.push((cells.optional(0)?, cells.optional(1)?, cells.number(2)?));
+                Ok(())
+            }
+            "event_triggers" => {
+                self.event_triggers.push(cells.number(1)?);
+                Ok(())
+            }
+            // Statements without rows.
+            _ => Ok(()),
+        }
+    }
+
+    fn setting(&mut self, cells: &Cells<'_>) -> Result<(), CatalogError> {
+        let value = cells.text(1)?;
+        match cells.text(0)? {
+            "search_path" => self.search_path = split_path(value),
+            "standard_conforming_strings" => self.conforming_strings = Some(value == "on"),
+            "server_version_num" => self.server_version = cells.number(1)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn relation(&mut self, cells: &Cells<'_>) -> Result<(), CatalogError> {
+        let kind = match cells.letter(3)? {
+            'r' => RelationKind::Table,
+            'p' => RelationKind::Partitioned,
+            'v' => RelationKind::View,
+            'm' => RelationKind::Materialized,
+            'f' => RelationKind::Foreign,
+            'S' => RelationKind::Sequence,
+            'c' => RelationKind::Composite,
+            'i' | 'I' => RelationKind::Index,
+            _ => return Err(cells.bad(3)),
+        };
+        let (oid, schema, name) = (cells.number(0)?, cells.string(1)?, cells.string(2)?);
+        self.at.insert(oid, self.relations.len());
+        self.relations.push(Relation {
+            oid,
+            // A session sees its own temporary schema only, under this name.
+            full: if schema.starts_with("pg_temp_") {
+                format!("pg_temp.{name}")
+            } else {
+                format!("{schema}.{name}")
+            },
+            schema,
+            name,
+            kind,
+            is_partition: cells.flag(4)?,
+            columns: Vec::new(),
+            definition: None,
+            view: OnceLock::new(),
+            rules: Vec::new(),
+            triggers: Vec::new(),
+            referenced_by: Vec::new(),
+            parents: Vec::new(),
+            children: Vec::new(),
+            unique: Vec::new(),
+            on_write: Vec::new(),
+            on_read: Vec::new(),
+        });
+        Ok(())
+    }
+
+    fn get(&mut self, oid: u32) -> Option<&mut Relation> {
+        self.at.get(&oid).and_then(|at| self.relations.get_mut(*at))
+    }
+
+    /// A row that belongs to a relation. A relation dropped in between is no error.
+    fn part(&mut self, query: &str, cells: &Cells<'_>) -> Result<(), CatalogError> {
+        let oid = cells.number(0)?;
+        let Some(relation) = self.get(oid) else {
+            return Ok(());
+        };
+        match query {
+            "columns" => relation.columns.push(Column {
+                number: cells.number(1)?,
+                name: cells.string(2)?,
+                type_oid: cells.number(3)?,
+                not_null: cells.flag(4)?,
+            }),
+            // NULL for a view dropped in between.
+            "views" => relation.definition = cells.cells.get(1).copied().flatten().map(str::to_owned),
+            "rules" => relation.rules.push(Rule {
+                event: cells.letter(1)?,
+                definition: cells.string(3)?,
+            }),
+            "unique" => {
+                for number in cells.numbers(1)? {
+                    if number > 0 && !relation.unique.contains(&number) {
+                        relation.unique.push(number);
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn foreign_key(&mut self, cells: &Cells<'_>) -> Result<(), CatalogError> {
+        self.references.push((
+            cells.number(1)?,
+            Reference {
+                from: cells.number(0)?,
+                on_delete: cells.letter(2)?,
+                on_update: cells.letter(3)?,
+                key: cells.numbers(4)?,
+            },
+        ));
+        Ok(())
+    }
+
+    fn function(&mut self, cells: &Cells<'_>) -> Result<(), CatalogError> {
+        let function = Function {
+            oid: cells.number(0)?,
+            schema: cells.string(1)?,
+            name: cells.string(2)?,
+            kind: cells.letter(3)?,
+            volatility: cells.letter(4)?,
+            language: cells.string(5)?,
+            arguments: cells.number(6)?,
+            defaults: cells.number(7)?,
+            variadic: cells.flag(8)?,
+            extension: None,
+        };
+        self.functions.push((function, cells.optional(9)?));
+        Ok(())
+    }
+
+    fn type_row(&mut self, cells: &Cells<'_>) -> Result<(), CatalogError> {
+        self.types.push(RawType {
+            oid: cells.number(0)?,
+            schema: cells.string(1)?,
+            name: cells.string(2)?,
+            kind: cells.letter(3)?,
+            base: cells.number(4)?,
+            input: cells.number(5)?,
+            element: cells.number(6)?,
+        });
+        Ok(())
+    }
+
+    /// The snapshot. `version` is the caller's own count, for caches.
+    #[must_use]
+    pub fn finish(mut self, version: u64) -> Catalog {
+        let functions = self.take_functions();
+        self.attach_relations(&functions);
+        let types = self.types_by_name(&functions);
+        let mut operators: HashMap<String, Vec<Operator>> = HashMap::new();
+        for (schema, name, code) in std::mem::take(&mut self.operators) {
+            let function = functions.get(&code);
+            operators.entry(name).or_default().push(Operator {
+                schema,
+                // A function that is not in the list is the server's own.
+                harmless: function.is_none_or(Function::is_harmless),
+                function: function.map_or_else(|| format!("pg_catalog.{code}"), Function::full),
+            });
+        }
+        let event_triggers = self
+            .event_triggers
+            .iter()
+            .filter_map(|oid| functions.get(oid))
+            .map(Function::full)
+            .collect();
+        let mut by_name: HashMap<String, Vec<usize>> = HashMap::new();
+        for (at, relation) in self.relations.iter().enumerate() {
+            by_name.entry(relation.name.clone()).or_default().push(at);
+        }
+        let mut by_function_name: HashMap<String, Vec<Function>> = HashMap::new();
+        let mut function_names = HashMap::new();
+        for (oid, function) in functions {
+            function_names.insert(oid, (function.schema.clone(), function.name.clone()));
+            by_function_name.entry(function.name.clone()).or_default().push(function);
+        }
+        let mut extensions: Vec<String> = self.extensions.into_values().collect();
+        extensions.sort();
+        Catalog {
+            version,
+            relations: self.relations,
+            by_oid: self.at,
+            by_name,
+            functions: by_function_name,
+            function_names,
+            operators,
+            types,
+            event_triggers,
+            extensions,
+            search_path: self.search_path,
+            conforming_strings: self.conforming_strings.unwrap_or(true),
+            server_version: self.server_version,
+        }
+    }
+
+    fn take_functions(&mut self) -> HashMap<u32, Function> {
+        std::mem::take(&mut self.functions)
+            .into_iter()
+            .map(|(mut function, extension)| {
+                function.extension = extension.and_then(|oid| self.extensions.get(&oid).cloned());
+                (function.oid, function)
+            })
+            .collect()
+    }
+
+    fn attach_relations(&mut self, functions: &HashMap<u32, Function>) {
+        for (table, reference) in std::mem::take(&mut self.references) {
+            if let Some(relation) = self.get(table) {
+                relation.referenced_by.push(reference);
+            }
+        }
+        for (child, parent) in std::mem::take(&mut self.inherits) {
+            if let Some(relation) = self.get(child) {
+                relation.parents.push(parent);
+            }
+            if let Some(relation) = self.get(parent) {
+                relation.children.push(child);
+            }
+        }
+        for (table, bits, oid, schema, name) in std::mem::take(&mut self.triggers) {
+            // The server's own trigger functions (tsvector_update_trigger) are not in the list of functions.
+            let harmless = functions.get(&oid).map_or(schema == "pg_catalog", Function::is_harmless);
+            let trigger = Trigger {
+                bits,
+                function: format!("{schema}.{name}"),
+                harmless,
+            };
+            if let Some(relation) = self.get(table) {
+                relation.triggers.push(trigger);
+            }
+        }
+        let uses = std::mem::take(&mut self.uses);
+        let mut by_domain: HashMap<u32, Vec<String>> = HashMap::new();
+        for (table, domain, oid) in &uses {
+            let Some(function) = functions.get(oid).filter(|function| !function.is_harmless()) else {
+                continue;
+            };
+            let name = function.full();
+            if let Some(relation) = table.and_then(|table| self.get(table)) {
+                relation.on_write.push(name);
+            } else if let Some(domain) = domain {
+                by_domain.entry(*domain).or_default().push(name);
+            }
+        }
+        self.uses = uses;
+        let readable = self.implicit_casts(functions);
+        for relation in &mut self.relations {
+            for column in &relation.columns {
+                if let Some(names) = by_domain.get(&column.type_oid) {
+                    relation.on_write.extend(names.iter().cloned());
+                }
+                if let Some(names) = readable.get(&column.type_oid) {
+                    relation.on_read.extend(names.iter().cloned());
+                }
+            }
+            relation.on_write.sort();
+            relation.on_write.dedup();
+            relation.on_read.sort();
+            relation.on_read.dedup();
+        }
+    }
+
+    /// Casts that the server applies by itself, by the type they start from.
+    fn implicit_casts(&self, functions: &HashMap<u32, Function>) -> HashMap<u32, Vec<String>> {
+        let mut found: HashMap<u32, Vec<String>> = HashMap::new();
+        for (source, _, function, context) in &self.casts {
+            let harmful = functions.get(function).filter(|function| !function.is_harmless());
+            if let (Some(function), 'i' | 'a') = (harmful, *context) {
+                found.entry(*source).or_default().push(function.full());
+            }
+        }
+        found
+    }
+
+    fn types_by_name(&self, functions: &HashMap<u32, Function>) -> HashMap<String, Vec<Type>> {
+        let mut runs: HashMap<u32, Vec<String>> = HashMap::new();
+        let harmful = |oid: &u32| functions.get(oid).filter(|function| !function.is_harmless());
+        for raw in &self.types {
+            // Built-in input functions are not in the list; a base type's own is, and runs on every conversion from text.
+            if let (Some(function), 'b') = (harmful(&raw.input), raw.kind) {
+                runs.entry(raw.oid).or_default().push(function.full());
+            }
+        }
+        for (source, target, function, _) in &self.casts {
+            if let Some(function) = harmful(function) {
+                runs.entry(*target).or_default().push(function.full());
+                runs.entry(*source).or_default().push(function.full());
+            }
+        }
+        for (table, domain, function) in &self.uses {
+            if let (None, Some(domain), Some(function)) = (table, domain, harmful(function)) {
+                runs.entry(*domain).or_default().push(function.full());
+            }
+        }
+        let by_oid: HashMap<u32, &RawType> = self.types.iter().map(|raw| (raw.oid, raw)).collect();
+        let mut found: HashMap<String, Vec<Type>> = HashMap::new();
+        for raw in &self.types {
+            // Through domains to their base and through arrays to their elements.
+            let mut all = Vec::new();
+            let (mut oid, mut steps) = (raw.oid, 0);
+            let mut next = Some(raw);
+            while let Some(current) = next.filter(|_| steps < 16) {
+                all.extend(runs.get(&oid).into_iter().flatten().cloned());
+                oid = if current.base != 0 { current.base } else { current.element };
+                next = by_oid.get(&oid).copied();
+                steps += 1;
+            }
+            all.sort();
+            all.dedup();
+            found.entry(raw.name.clone()).or_default().push(Type {
+                schema: raw.schema.clone(),
+                runs: all,
+            });
+        }
+        found
+    }
+}
+
+/// The names of a search_path setting: folded to lower case unless quoted.
+fn split_path(value: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut name = String::new();
+    let mut quoted = false;
+    let mut chars = value.chars().peekable();
+    while let Some(next) = chars.next() {
+        match next {
+            '"' if quoted && chars.peek() == Some(&'"') => {
+                chars.next();
+                name.push('"');
+            }
+            '"' => quoted = !quoted,
+            ',' if !quoted => names.push(std::mem::take(&mut name)),
+            blank if blank.is_ascii_whitespace() && !quoted => {}
+            other if quoted => name.push(other),
+            other => name.push(other.to_ascii_lowercase()),
+        }
+    }
+    names.push(name);
+    names.retain(|name| !name.is_empty());
+    names
+}

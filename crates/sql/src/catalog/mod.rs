@@ -1,0 +1,355 @@
+//! A snapshot of one database's catalogue: enough to resolve names and to know what a statement sets off.
+//!
+//! - [`queries`](QUERIES): what to run on the target
+//! - [`Builder`]: rows in, snapshot out
+//! - `view`: what a view reads, expanded to its base tables on first use
+
+mod build;
+mod queries;
+mod view;
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use model::{Object, ObjectKind};
+
+pub use build::{Builder, CatalogError};
+pub use queries::QUERIES;
+pub(crate) use view::{Collected, View};
+
+use crate::analysis::Deps;
+use crate::functions::extensions::{self, Trust};
+
+/// What sort of relation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RelationKind {
+    /// Ordinary table.
+    Table,
+    /// Partitioned table.
+    Partitioned,
+    /// View.
+    View,
+    /// Materialised view.
+    Materialized,
+    /// Foreign table.
+    Foreign,
+    /// Sequence.
+    Sequence,
+    /// Composite type.
+    Composite,
+    /// Index.
+    Index,
+}
+
+/// A column as the snapshot knows it.
+#[derive(Clone, Debug)]
+pub(crate) struct Column {
+    pub(crate) number: i16,
+    pub(crate) name: String,
+    pub(crate) type_oid: u32,
+    pub(crate) not_null: bool,
+}
+
+/// A rule other than a view's own.
+#[derive(Clone, Debug)]
+pub(crate) struct Rule {
+    /// `2` UPDATE, `3` INSERT, `4` DELETE, as in pg_rewrite.
+    pub(crate) event: char,
+    /// `CREATE RULE …`, names with their schemas.
+    pub(crate) definition: String,
+}
+
+/// A trigger's events, as in pg_trigger.tgtype, and its function.
+#[derive(Clone, Debug)]
+pub(crate) struct Trigger {
+    pub(crate) bits: i16,
+    pub(crate) function: String,
+    pub(crate) harmless: bool,
+}
+
+impl Trigger {
+    pub(crate) const INSERT: i16 = 4;
+    pub(crate) const DELETE: i16 = 8;
+    pub(crate) const UPDATE: i16 = 16;
+    pub(crate) const TRUNCATE: i16 = 32;
+}
+
+/// A foreign key, seen from the table that it points to.
+#[derive(Clone, Debug)]
+pub(crate) struct Reference {
+    /// The table that points.
+    pub(crate) from: u32,
+    /// `a` no action, `r` restrict, `c` cascade, `n` set null, `d` set default.
+    pub(crate) on_delete: char,
+    pub(crate) on_update: char,
+    /// The columns pointed to.
+    pub(crate) key: Vec<i16>,
+}
+
+/// A relation with everything that a statement on it may set off.
+#[derive(Debug)]
+pub(crate) struct Relation {
+    pub(crate) oid: u32,
+    pub(crate) schema: String,
+    pub(crate) name: String,
+    /// `schema.name`.
+    pub(crate) full: String,
+    pub(crate) kind: RelationKind,
+    pub(crate) is_partition: bool,
+    pub(crate) columns: Vec<Column>,
+    pub(crate) definition: Option<String>,
+    pub(crate) view: OnceLock<Arc<View>>,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) triggers: Vec<Trigger>,
+    pub(crate) referenced_by: Vec<Reference>,
+    pub(crate) parents: Vec<u32>,
+    pub(crate) children: Vec<u32>,
+    /// Numbers of the columns in unique indexes.
+    pub(crate) unique: Vec<i16>,
+    /// Functions that run when a row is written: `schema.name`.
+    pub(crate) on_write: Vec<String>,
+    /// Functions that may run when a value is read or converted: casts of a column's type.
+    pub(crate) on_read: Vec<String>,
+}
+
+impl Relation {
+    pub(crate) fn is_view(&self) -> bool {
+        matches!(self.kind, RelationKind::View | RelationKind::Materialized)
+    }
+
+    pub(crate) fn is_system(&self) -> bool {
+        self.schema == "pg_catalog" || self.schema == "information_schema"
+    }
+
+    pub(crate) fn is_temporary(&self) -> bool {
+        self.schema.starts_with("pg_temp_")
+    }
+
+    pub(crate) fn object(&self) -> Object {
+        Object::new(ObjectKind::Relation, self.full.clone())
+    }
+
+    pub(crate) fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+}
+
+/// A function that is not the server's own.
+#[derive(Clone, Debug)]
+pub(crate) struct Function {
+    pub(crate) oid: u32,
+    pub(crate) schema: String,
+    pub(crate) name: String,
+    /// `f` function, `p` procedure, `a` aggregate, `w` window function.
+    pub(crate) kind: char,
+    pub(crate) volatility: char,
+    pub(crate) language: String,
+    pub(crate) arguments: usize,
+    pub(crate) defaults: usize,
+    pub(crate) variadic: bool,
+    pub(crate) extension: Option<String>,
+}
+
+impl Function {
+    pub(crate) fn full(&self) -> String {
+        format!("{}.{}", self.schema, self.name)
+    }
+
+    /// Whether a call with so many arguments may mean this function.
+    pub(crate) fn takes(&self, arguments: usize) -> bool {
+        if self.variadic {
+            arguments + self.defaults + 1 >= self.arguments
+        } else {
+            arguments <= self.arguments && arguments + self.defaults >= self.arguments
+        }
+    }
+
+    pub(crate) fn trust(&self) -> Option<Trust> {
+        self.extension.as_deref().and_then(extensions::trust)
+    }
+
+    /// Whether it is known to only compute.
+    pub(crate) fn is_harmless(&self) -> bool {
+        let Some(extension) = self.extension.as_deref() else {
+            return false;
+        };
+        if extensions::is_calm_volatile(extension, &self.name) {
+            return true;
+        }
+        match extensions::trust(extension) {
+            Some(Trust::Calm) => matches!(self.volatility, 'i' | 's'),
+            Some(Trust::ImmutableOnly) => self.volatility == 'i',
+            Some(Trust::Remote) | None => false,
+        }
+    }
+}
+
+/// An operator that is not the server's own.
+#[derive(Clone, Debug)]
+pub(crate) struct Operator {
+    pub(crate) schema: String,
+    pub(crate) function: String,
+    pub(crate) harmless: bool,
+}
+
+/// A type that is not the server's own.
+#[derive(Clone, Debug)]
+pub(crate) struct Type {
+    pub(crate) schema: String,
+    /// Functions that a conversion to it may run.
+    pub(crate) runs: Vec<String>,
+}
+
+/// A snapshot of one database's catalogue.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    version: u64,
+    relations: Vec<Relation>,
+    by_oid: HashMap<u32, usize>,
+    by_name: HashMap<String, Vec<usize>>,
+    functions: HashMap<String, Vec<Function>>,
+    function_names: HashMap<u32, (String, String)>,
+    operators: HashMap<String, Vec<Operator>>,
+    types: HashMap<String, Vec<Type>>,
+    event_triggers: Vec<String>,
+    extensions: Vec<String>,
+    search_path: Vec<String>,
+    conforming_strings: bool,
+    server_version: u32,
+}
+
+impl Catalog {
+    /// A snapshot that knows nothing but what the server is born with.
+    #[must_use]
+    pub fn empty() -> Self {
+        Builder::new().finish(0)
+    }
+
+    /// The version given to [`Builder::finish`].
+    #[must_use]
+    pub const fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The server's version, such as 150018; 0 when not known.
+    #[must_use]
+    pub const fn server_version(&self) -> u32 {
+        self.server_version
+    }
+
+    /// The role's default search_path, quotes removed, `$user` not expanded.
+    #[must_use]
+    pub fn search_path(&self) -> &[String] {
+        &self.search_path
+    }
+
+    /// Whether `standard_conforming_strings` is on by default. When it is not, the gateway must switch it on before anything else.
+    #[must_use]
+    pub const fn conforming_strings(&self) -> bool {
+        self.conforming_strings
+    }
+
+    /// The names of installed extensions.
+    #[must_use]
+    pub fn extensions(&self) -> &[String] {
+        &self.extensions
+    }
+
+    /// `schema.relation` and the column's name, by RowDescription's table number and attribute number.
+    #[must_use]
+    pub fn column(&self, table_oid: u32, attnum: i16) -> Option<(&str, &str)> {
+        let relation = self.relation(table_oid)?;
+        let column = relation.columns.iter().find(|column| column.number == attnum)?;
+        Some((&relation.full, &column.name))
+    }
+
+    /// What sort of relation it is.
+    #[must_use]
+    pub fn relation_kind(&self, oid: u32) -> Option<RelationKind> {
+        self.relation(oid).map(|relation| relation.kind)
+    }
+
+    /// `schema.relation` of a relation.
+    #[must_use]
+    pub fn relation_name(&self, oid: u32) -> Option<&str> {
+        self.relation(oid).map(|relation| relation.full.as_str())
+    }
+
+    /// `schema` and `name` of a function, by its number.
+    #[must_use]
+    pub fn function_name(&self, oid: u32) -> Option<(&str, &str)> {
+        self.function_names
+            .get(&oid)
+            .map(|(schema, name)| (schema.as_str(), name.as_str()))
+    }
+
+    /// Where the values of a column come from below the relation itself: the base columns of a view's column, the parents' column of a
+    /// partition's. [`Deps::Clean`] when there is nothing below. Needs [`crate::STACK`] when the view was not expanded yet.
+    #[must_use]
+    pub fn base_columns_of_view_column(&self, oid: u32, attnum: i16) -> Deps {
+        let Some(relation) = self.relation(oid) else {
+            return Deps::Unknown;
+        };
+        let Some(column) = relation.columns.iter().find(|column| column.number == attnum) else {
+            return Deps::Unknown;
+        };
+        view::below(self, relation, &column.name)
+    }
+
+    pub(crate) fn relation(&self, oid: u32) -> Option<&Relation> {
+        self.by_oid.get(&oid).and_then(|at| self.relations.get(*at))
+    }
+
+    /// All relations of a name, in any schema.
+    pub(crate) fn relations_named<'c>(&'c self, name: &str) -> impl Iterator<Item = &'c Relation> + use<'c> {
+        self.by_name
+            .get(name)
+            .map_or(&[][..], Vec::as_slice)
+            .iter()
+            .filter_map(|at| self.relations.get(*at))
+    }
+
+    pub(crate) fn functions_named(&self, name: &str) -> &[Function] {
+        self.functions.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    pub(crate) fn operators_named(&self, name: &str) -> &[Operator] {
+        self.operators.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    pub(crate) fn types_named(&self, name: &str) -> &[Type] {
+        self.types.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Parents of a partition or child (its rows are the parents' too), and children by plain inheritance.
+    pub(crate) fn kin<'c>(&'c self, relation: &Relation) -> Vec<&'c Relation> {
+        let mut found: Vec<&'c Relation> = Vec::new();
+        let mut ahead: Vec<u32> = relation.parents.clone();
+        while let Some(oid) = ahead.pop() {
+            if let Some(parent) = self.relation(oid)
+                && found.len() < 64
+                && !found.iter().any(|seen| seen.oid == oid)
+            {
+                ahead.extend(&parent.parents);
+                found.push(parent);
+            }
+        }
+        let mut ahead: Vec<u32> = relation.children.clone();
+        while let Some(oid) = ahead.pop() {
+            if let Some(child) = self.relation(oid)
+                && !child.is_partition
+                && found.len() < 1024
+                && !found.iter().any(|seen| seen.oid == oid)
+            {
+                ahead.extend(&child.children);
+                found.push(child);
+            }
+        }
+        found
+    }
+
+    /// Functions of event triggers, `schema.name`.
+    pub(crate) fn event_triggers(&self) -> &[String] {
+        &self.event_triggers
+    }
+}

@@ -1,0 +1,107 @@
+//! The queries that fill a snapshot. They need no privilege and run on PostgreSQL 12 to 18.
+
+/// Name → SQL. Run them in this order, as simple queries, on one connection that is not inside a transaction, and hand every row to
+/// [`super::Builder::row`]. The first opens a read-only transaction (so all of them see one state, and the settings below end with it), the last
+/// ends it; after an error send `ROLLBACK` and keep the old snapshot.
+pub const QUERIES: &[(&str, &str)] = &[
+    ("begin", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
+    // Before the path is emptied: this is the role's own.
+    (
+        "settings",
+        "SELECT name, setting FROM pg_catalog.pg_settings \
+         WHERE name IN ('search_path', 'standard_conforming_strings', 'server_version_num')",
+    ),
+    // With an empty path every name in a definition comes back with its schema.
+    ("path", "SET LOCAL search_path = ''"),
+    (
+        "extensions",
+        "SELECT oid, extname FROM pg_catalog.pg_extension",
+    ),
+    ("relations", RELATIONS),
+    ("columns", COLUMNS),
+    ("views", VIEWS),
+    ("rules", RULES),
+    ("triggers", TRIGGERS),
+    ("foreign_keys", FOREIGN_KEYS),
+    (
+        "inherits",
+        "SELECT inhrelid, inhparent FROM pg_catalog.pg_inherits",
+    ),
+    ("unique", UNIQUE),
+    ("functions", FUNCTIONS),
+    ("operators", OPERATORS),
+    ("types", TYPES),
+    ("casts", CASTS),
+    ("uses", USES),
+    (
+        "event_triggers",
+        "SELECT evtname, evtfoid FROM pg_catalog.pg_event_trigger WHERE evtenabled <> 'D'",
+    ),
+    ("end", "COMMIT"),
+];
+
+const RELATIONS: &str = "SELECT c.oid, n.nspname, c.relname, c.relkind, c.relispartition \
+     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+     WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S', 'c', 'i', 'I') AND n.nspname !~ '^pg_toast' \
+     AND NOT (c.relkind IN ('i', 'I') AND n.nspname = 'pg_catalog')";
+
+const COLUMNS: &str = "SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.attnotnull \
+     FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
+     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+     WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'v', 'm', 'f', 'p', 'c') AND n.nspname !~ '^pg_toast' \
+     ORDER BY a.attrelid, a.attnum";
+
+const VIEWS: &str = "SELECT c.oid, pg_catalog.pg_get_viewdef(c.oid) \
+     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+     WHERE c.relkind IN ('v', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema')";
+
+const RULES: &str = "SELECT r.ev_class, r.ev_type, r.is_instead, pg_catalog.pg_get_ruledef(r.oid) \
+     FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_class c ON c.oid = r.ev_class \
+     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+     WHERE r.rulename <> '_RETURN' AND r.ev_enabled <> 'D' AND n.nspname NOT IN ('pg_catalog', 'information_schema')";
+
+const TRIGGERS: &str = "SELECT t.tgrelid, t.tgtype, p.oid, n.nspname, p.proname \
+     FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid \
+     JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
+     WHERE NOT t.tgisinternal AND t.tgenabled <> 'D'";
+
+const FOREIGN_KEYS: &str = "SELECT conrelid, confrelid, confdeltype, confupdtype, confkey::text \
+     FROM pg_catalog.pg_constraint WHERE contype = 'f'";
+
+const UNIQUE: &str = "SELECT i.indrelid, i.indkey::text FROM pg_catalog.pg_index i \
+     JOIN pg_catalog.pg_class c ON c.oid = i.indrelid \
+     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+     WHERE i.indisunique AND n.nspname NOT IN ('pg_catalog', 'pg_toast')";
+
+/// Functions that are not part of the server: other schemas, and what was added to pg_catalog later (numbers from 16384 are not the server's).
+const FUNCTIONS: &str = "SELECT p.oid, n.nspname, p.proname, p.prokind, p.provolatile, l.lanname, p.pronargs, p.pronargdefaults, \
+     p.provariadic <> 0, d.refobjid \
+     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
+     JOIN pg_catalog.pg_language l ON l.oid = p.prolang \
+     LEFT JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid \
+     AND d.deptype = 'e' AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass \
+     WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') OR p.oid >= 16384";
+
+const OPERATORS: &str = "SELECT n.nspname, o.oprname, o.oprcode::oid \
+     FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace WHERE o.oid >= 16384";
+
+const TYPES: &str = "SELECT t.oid, n.nspname, t.typname, t.typtype, t.typbasetype, t.typinput::oid, t.typelem \
+     FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace \
+     WHERE (t.oid >= 16384 OR n.nspname <> 'pg_catalog') AND n.nspname !~ '^pg_toast'";
+
+const CASTS: &str = "SELECT castsource, casttarget, castfunc, castcontext FROM pg_catalog.pg_cast \
+     WHERE oid >= 16384 AND castfunc <> 0";
+
+/// Functions that defaults, generated columns, checks, index expressions and domains call. The server records no dependency on its own functions, so what is
+/// listed is not built in.
+const USES: &str = "SELECT COALESCE(ad.adrelid, NULLIF(co.conrelid, 0), ix.indrelid), NULLIF(co.contypid, 0), \
+     COALESCE(op.oprcode::oid, d.refobjid) \
+     FROM pg_catalog.pg_depend d \
+     LEFT JOIN pg_catalog.pg_attrdef ad ON d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND ad.oid = d.objid \
+     LEFT JOIN pg_catalog.pg_constraint co ON d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND co.oid = d.objid \
+     LEFT JOIN pg_catalog.pg_index ix ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND ix.indexrelid = d.objid \
+     LEFT JOIN pg_catalog.pg_operator op ON d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass AND op.oid = d.refobjid \
+     WHERE d.refclassid IN ('pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_operator'::pg_catalog.regclass) \
+     AND d.classid IN ('pg_catalog.pg_attrdef'::pg_catalog.regclass, 'pg_catalog.pg_constraint'::pg_catalog.regclass, \
+     'pg_catalog.pg_class'::pg_catalog.regclass) \
+     AND d.refobjid >= 16384";

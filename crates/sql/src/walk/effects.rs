@@ -1,0 +1,349 @@
+//! What reading or changing a relation sets off.
+
+use model::{Action, Effect, Object, ObjectKind};
+use pg_query::protobuf::{RangeVar, node::Node as N};
+
+use super::Walker;
+use super::scope::{Item, Scope, Source};
+use crate::catalog::{Relation, Trigger, View};
+
+/// Rules and cascades are followed this deep.
+const MAX_CHAIN: usize = 16;
+
+/// System relations that hold credentials or the server's configuration.
+fn is_credential(relation: &Relation) -> bool {
+    relation.is_system()
+        && matches!(
+            relation.name.as_str(),
+            "pg_authid" | "pg_shadow" | "pg_hba_file_rules" | "pg_ident_file_mappings" | "pg_file_settings"
+                | "pg_user_mapping" | "pg_user_mappings" | "pg_subscription" | "pg_largeobject"
+                | "user_mapping_options" | "_pg_user_mappings"
+        )
+}
+
+/// Relations that show data of other relations or of other sessions.
+fn reveals(name: &str) -> bool {
+    matches!(
+        name,
+        "pg_stats" | "pg_statistic" | "pg_stats_ext" | "pg_stats_ext_exprs" | "pg_statistic_ext_data"
+            | "pg_stat_statements" | "pg_stat_activity" | "pg_largeobject"
+    )
+}
+
+/// What a write does to the rows of its target.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Change {
+    Insert,
+    Update,
+    Delete,
+    Truncate,
+}
+
+impl Change {
+    const fn effect(self) -> Effect {
+        match self {
+            Self::Insert | Self::Update => Effect::Write,
+            Self::Delete => Effect::Delete,
+            Self::Truncate => Effect::Destroy,
+        }
+    }
+
+    const fn trigger(self) -> i16 {
+        match self {
+            Self::Insert => Trigger::INSERT,
+            Self::Update => Trigger::UPDATE,
+            Self::Delete => Trigger::DELETE,
+            Self::Truncate => Trigger::TRUNCATE,
+        }
+    }
+
+    /// pg_rewrite.ev_type.
+    const fn rule(self) -> Option<char> {
+        match self {
+            Self::Update => Some('2'),
+            Self::Insert => Some('3'),
+            Self::Delete => Some('4'),
+            Self::Truncate => None,
+        }
+    }
+}
+
+impl<'c> Walker<'c> {
+    /// Reads a relation named in FROM; answers what it may be.
+    pub(super) fn read(&mut self, range: &RangeVar) -> Vec<&'c Relation> {
+        let found = self.resolve_range(range);
+        if found.is_empty() {
+            let object = self.unresolved(&range.schemaname, &range.relname, ObjectKind::Relation);
+            self.act(Effect::Read, object.clone());
+            self.reads.insert(object);
+            self.reads_unknown = true;
+            if reveals(&range.relname) {
+                self.reads_unknown = true;
+            }
+            return found;
+        }
+        for relation in &found {
+            self.read_relation(relation);
+        }
+        found
+    }
+
+    pub(super) fn read_relation(&mut self, relation: &'c Relation) {
+        let object = relation.object();
+        self.read_log.push(object.clone());
+        self.numbers.push((object.name.clone(), relation.oid));
+        self.act(Effect::Read, object.clone());
+        self.reads.insert(object.clone());
+        if is_credential(relation) {
+            self.act(Effect::Admin, object);
+            self.reason(format!("{} holds credentials or configuration", relation.full));
+        }
+        if reveals(&relation.name) {
+            self.reads_unknown = true;
+            self.reason(format!("{} shows data of other relations or sessions", relation.full));
+        }
+        for function in &relation.on_read {
+            self.runs(function, "a column's type is converted by");
+        }
+        for other in self.catalog.kin(relation) {
+            let object = other.object();
+            self.act(Effect::Read, object.clone());
+            self.reads.insert(object);
+        }
+        if relation.is_view() && !relation.is_system() {
+            let view = View::of(self.catalog, relation, &self.views);
+            self.add_view(relation, &view);
+        }
+    }
+
+    fn add_view(&mut self, relation: &Relation, view: &View) {
+        let view = &view.read;
+        for action in &view.actions {
+            if let Some(object) = &action.object
+                && object.kind == ObjectKind::Relation
+                && action.effect == Effect::Read
+            {
+                self.read_log.push(object.clone());
+            }
+            self.actions.insert(action.clone());
+        }
+        self.reads.extend(view.reads.iter().cloned());
+        self.numbers.extend(view.bases.iter().cloned());
+        self.reads_unknown |= view.reads_unknown;
+        for reason in &view.reasons {
+            self.reason(format!("view {}: {reason}", relation.full));
+        }
+        for miss in &view.misses {
+            self.miss(miss.clone());
+        }
+    }
+
+    /// Changes a relation: its own effect and everything it sets off. `columns` are the columns assigned, for foreign keys; empty for all.
+    pub(super) fn change(&mut self, range: &RangeVar, change: Change, columns: &[&str]) -> Vec<&'c Relation> {
+        let found = self.resolve_range(range);
+        if found.is_empty() {
+            let object = self.unresolved(&range.schemaname, &range.relname, ObjectKind::Relation);
+            self.act(change.effect(), object.clone());
+            self.reads.insert(object);
+            return found;
+        }
+        for relation in &found {
+            self.change_relation(relation, change, columns, 0);
+        }
+        found
+    }
+
+    fn change_relation(&mut self, relation: &'c Relation, change: Change, columns: &[&str], depth: usize) {
+        let object = relation.object();
+        self.act(change.effect(), object.clone());
+        if change != Change::Insert {
+            // Error details show the row.
+            self.reads.insert(object);
+        }
+        if depth >= MAX_CHAIN {
+            self.not_understood("a chain of rules, views or cascades that is too long");
+            return;
+        }
+        if relation.is_system() {
+            self.act(Effect::Admin, relation.object());
+        }
+        self.set_off(relation, change);
+        for other in self.catalog.kin(relation) {
+            self.act(change.effect(), other.object());
+            self.set_off(other, change);
+            self.cascade(other, change, columns, depth);
+        }
+        self.cascade(relation, change, columns, depth);
+        if relation.is_view() && !relation.is_system() {
+            self.change_below(relation, change, depth);
+        }
+    }
+
+    /// Triggers, rules, and functions that run when a row is written.
+    fn set_off(&mut self, relation: &'c Relation, change: Change) {
+        for trigger in &relation.triggers {
+            if trigger.bits & change.trigger() != 0 && !trigger.harmless {
+                self.runs(&trigger.function, "a trigger runs");
+            }
+        }
+        if matches!(change, Change::Insert | Change::Update) {
+            for function in &relation.on_write {
+                self.runs(function, "a default, check, index or conversion runs");
+            }
+        }
+        let Some(event) = change.rule() else {
+            return;
+        };
+        if self.rules.contains(&(relation.oid, event)) {
+            return;
+        }
+        for rule in relation.rules.iter().filter(|rule| rule.event == event) {
+            self.rules.push((relation.oid, event));
+            self.rule(relation, &rule.definition);
+            self.rules.pop();
+        }
+    }
+
+    /// The effects of a rule's actions; NEW and OLD are rows of the relation.
+    fn rule(&mut self, relation: &'c Relation, definition: &str) {
+        if self.rules.len() > MAX_CHAIN
+            || crate::prescan::check(definition, &crate::analysis::Caps::default()).is_err()
+        {
+            self.not_understood("a rule");
+            return;
+        }
+        let Ok(tree) = pg_query::parse(definition, pg_query::ParserOptions::DEFAULT) else {
+            self.not_understood("a rule");
+            return;
+        };
+        self.reason(format!("a rule on {} runs more", relation.full));
+        for raw in &tree.protobuf.stmts {
+            let Some(N::RuleStmt(rule)) = super::inner(raw.stmt.as_deref()) else {
+                self.not_understood("a rule");
+                continue;
+            };
+            let mut scope = Scope::under(None);
+            for name in ["new", "old"] {
+                scope.items.push(Item {
+                    name: name.to_owned(),
+                    schema: None,
+                    hidden: false,
+                    touched: std::cell::Cell::new(false),
+                    source: Source::Tables {
+                        relations: vec![relation],
+                        renames: Vec::new(),
+                    },
+                });
+            }
+            let label = self.label;
+            let (unbounded, bound, stored) = (self.unbounded, self.bound.take(), self.stored.clone());
+            for action in &rule.actions {
+                if let Some(action) = super::inner(Some(action)) {
+                    self.rule_action(action, &scope);
+                }
+            }
+            if let Some(condition) = rule.where_clause.as_deref() {
+                let mut sink = crate::lineage::Lineage::default();
+                self.expr(condition, &scope, &mut sink, false);
+            }
+            // The rule's own WHERE was written by whoever made the rule.
+            self.label = label;
+            self.unbounded = unbounded;
+            self.bound = bound;
+            self.stored = stored;
+        }
+    }
+
+    fn cascade(&mut self, relation: &'c Relation, change: Change, columns: &[&str], depth: usize) {
+        for reference in &relation.referenced_by {
+            let follow = match change {
+                Change::Insert => None,
+                Change::Truncate => None,
+                Change::Delete => match reference.on_delete {
+                    'c' => Some(Change::Delete),
+                    'n' | 'd' => Some(Change::Update),
+                    _ => None,
+                },
+                Change::Update => {
+                    let touches = columns.is_empty()
+                        || relation
+                            .columns
+                            .iter()
+                            .any(|column| reference.key.contains(&column.number) && columns.contains(&column.name.as_str()));
+                    (touches && matches!(reference.on_update, 'c' | 'n' | 'd')).then_some(Change::Update)
+                }
+            };
+            let (Some(change), Some(other)) = (follow, self.catalog.relation(reference.from)) else {
+                continue;
+            };
+            // Once is enough: cycles of foreign keys exist.
+            if self
+                .actions
+                .contains(&Action::on(change.effect(), other.object()))
+            {
+                continue;
+            }
+            self.reason(format!("a foreign key of {} cascades", other.full));
+            self.change_relation(other, change, &[], depth + 1);
+        }
+    }
+
+    /// TRUNCATE … CASCADE empties every table that points here.
+    pub(super) fn truncate_cascade(&mut self, relation: &'c Relation) {
+        let mut ahead: Vec<u32> = relation.referenced_by.iter().map(|reference| reference.from).collect();
+        let mut seen = vec![relation.oid];
+        while let Some(oid) = ahead.pop() {
+            if seen.contains(&oid) || seen.len() > 4096 {
+                continue;
+            }
+            seen.push(oid);
+            if let Some(other) = self.catalog.relation(oid) {
+                self.act(Effect::Destroy, other.object());
+                self.set_off(other, Change::Truncate);
+                ahead.extend(other.referenced_by.iter().map(|reference| reference.from));
+            }
+        }
+    }
+
+    /// A change of a view changes the tables below it.
+    fn change_below(&mut self, relation: &'c Relation, change: Change, depth: usize) {
+        let view = &View::of(self.catalog, relation, &self.views).read;
+        for object in &view.reads {
+            let Some(oid) = view.bases.iter().find(|(name, _)| *name == object.name).map(|(_, oid)| *oid) else {
+                self.act(change.effect(), object.clone());
+                continue;
+            };
+            if let Some(base) = self.catalog.relation(oid)
+                && !base.is_view()
+            {
+                self.change_relation(base, change, &[], depth + 1);
+            } else {
+                self.act(change.effect(), object.clone());
+                if let Some(inner) = self.catalog.relation(oid) {
+                    self.set_off(inner, change);
+                }
+            }
+        }
+        if view.reads_unknown {
+            self.not_understood(&format!("the definition of view {}", relation.full));
+        }
+    }
+
+    /// Inserting or changing a value of a unique column tells whether it exists.
+    pub(super) fn unique_probe(&mut self, relations: &[&'c Relation], assigned: Option<&[String]>) {
+        for relation in relations {
+            for column in &relation.columns {
+                let is_assigned = assigned.is_none_or(|names| names.contains(&column.name));
+                if is_assigned && relation.unique.contains(&column.number) {
+                    let lineage = self.table_column(relation, &column.name);
+                    self.predicates.merge(&lineage);
+                }
+            }
+        }
+    }
+
+    /// An object of the target's catalogue.
+    pub(super) fn catalog_object(&mut self, effect: Effect, name: impl Into<String>) {
+        self.act(effect, Object::new(ObjectKind::Catalog, name));
+    }
+}

@@ -1,0 +1,461 @@
+//! FROM: tables, sub-selects, functions, joins.
+
+use std::cell::Cell;
+
+use pg_query::protobuf::{
+    Alias, JoinExpr, Node, RangeFunction, RangeSubselect, RangeTableFunc, RangeTableSample, RangeVar, node::Node as N,
+};
+
+use super::query::{OutputColumn, rename};
+use super::scope::{Item, Scope, Shape, Source};
+use super::{Walker, inner, qualified, strings};
+use crate::lineage::Lineage;
+
+fn alias_names(alias: Option<&Alias>) -> Vec<String> {
+    alias
+        .map(|alias| strings(&alias.colnames).into_iter().map(str::to_owned).collect())
+        .unwrap_or_default()
+}
+
+impl<'c> Walker<'c> {
+    /// Adds one item of FROM to the scope; answers its columns as a star would list them.
+    pub(super) fn from_item(&mut self, node: &Node, scope: &mut Scope<'_, 'c>) -> Shape {
+        match inner(Some(node)) {
+            Some(N::RangeVar(range)) => self.range_var(range, scope),
+            Some(N::RangeSubselect(select)) => self.range_subselect(select, scope),
+            Some(N::RangeFunction(function)) => self.range_function(function, scope),
+            Some(N::RangeTableFunc(function)) => self.range_table_func(function, scope),
+            Some(N::RangeTableSample(sample)) => self.range_sample(sample, scope),
+            Some(N::JsonTable(table)) => {
+                let lineage = self.json_table(table, scope);
+                self.push_open(table.alias.as_ref(), lineage, scope);
+                None
+            }
+            Some(N::JoinExpr(join)) => self.join(join, scope),
+            _ => {
+                self.not_understood("an item of FROM");
+                None
+            }
+        }
+    }
+
+    fn range_var(&mut self, range: &RangeVar, scope: &mut Scope<'_, 'c>) -> Shape {
+        let alias = range.alias.as_ref();
+        let name = alias.map_or_else(|| range.relname.clone(), |alias| alias.aliasname.clone());
+        if range.schemaname.is_empty()
+            && let Some(cte) = scope.cte(&range.relname)
+        {
+            let mut columns = cte.columns.clone();
+            if let (Some(columns), Some(alias)) = (&mut columns, alias) {
+                rename(columns, &alias.colnames);
+            }
+            let source = columns.clone().map_or_else(|| Source::Open(Lineage::unknown()), Source::Derived);
+            push(scope, name, None, source);
+            return columns;
+        }
+        let relations = self.read(range);
+        if relations.is_empty() {
+            let mut lineage = Lineage::unknown();
+            lineage.add(self.columns.id(&format!("?.{}", range.relname), "*"));
+            push(scope, name, None, Source::Open(lineage));
+            return None;
+        }
+        let schema = alias.is_none().then(|| relations.first().map(|relation| relation.schema.clone())).flatten();
+        self.push_tables(scope, name, schema, relations, alias_names(alias))
+    }
+
+    /// Adds relations as one item; answers their columns.
+    pub(super) fn push_tables(
+        &mut self,
+        scope: &mut Scope<'_, 'c>,
+        name: String,
+        schema: Option<String>,
+        relations: Vec<&'c crate::catalog::Relation>,
+        renames: Vec<String>,
+    ) -> Shape {
+        let source = Source::Tables { relations, renames };
+        let item = Item {
+            name,
+            schema,
+            hidden: false,
+            touched: Cell::new(false),
+            source,
+        };
+        let columns = self.item_columns(&item);
+        scope.items.push(item);
+        columns
+    }
+
+    /// The columns of an item in order.
+    pub(super) fn item_columns(&mut self, item: &Item<'c>) -> Shape {
+        match &item.source {
+            Source::Derived(columns) => Some(columns.clone()),
+            Source::Open(_) => None,
+            Source::Tables { relations, renames } => match relations.as_slice() {
+                [relation] => Some(
+                    relation
+                        .columns
+                        .iter()
+                        .enumerate()
+                        .map(|(at, column)| OutputColumn {
+                            name: renames.get(at).unwrap_or(&column.name).clone(),
+                            lineage: self.table_column(relation, &column.name),
+                        })
+                        .collect(),
+                ),
+                // Which of them it is decides the columns.
+                _ => None,
+            },
+        }
+    }
+
+    fn range_subselect(&mut self, range: &RangeSubselect, scope: &mut Scope<'_, 'c>) -> Shape {
+        let Some(N::SelectStmt(select)) = inner(range.subquery.as_deref()) else {
+            self.not_understood("a sub-select in FROM");
+            return None;
+        };
+        let mut columns = if range.lateral {
+            self.select(select, Some(scope))
+        } else {
+            // Not LATERAL: the items beside it are not visible, the CTEs are.
+            let mut outer = Scope::under(scope.parent);
+            outer.ctes.clone_from(&scope.ctes);
+            self.select(select, Some(&outer))
+        };
+        if let (Some(columns), Some(alias)) = (&mut columns, &range.alias) {
+            rename(columns, &alias.colnames);
+        }
+        let source = columns.clone().map_or_else(|| Source::Open(Lineage::unknown()), Source::Derived);
+        let name = range.alias.as_ref().map(|alias| alias.aliasname.clone()).unwrap_or_default();
+        push(scope, name, None, source);
+        columns
+    }
+
+    fn push_open(&mut self, alias: Option<&Alias>, lineage: Lineage, scope: &mut Scope<'_, 'c>) {
+        let name = alias.map(|alias| alias.aliasname.clone()).unwrap_or_default();
+        push(scope, name, None, Source::Open(lineage));
+    }
+
+    fn range_function(&mut self, range: &RangeFunction, scope: &mut Scope<'_, 'c>) -> Shape {
+        let mut lineage = Lineage::default();
+        let mut name = String::new();
+        let mut column_lists = 0;
+        for node in &range.functions {
+            let Some(N::List(list)) = inner(Some(node)) else {
+                self.not_understood("a function in FROM");
+                continue;
+            };
+            let mut parts = list.items.iter();
+            if let Some(call) = parts.next() {
+                if let Some(N::FuncCall(call)) = inner(Some(call)) {
+                    qualified(&call.funcname).1.clone_into(&mut name);
+                }
+                self.expr(call, scope, &mut lineage, false);
+            }
+            for definitions in parts {
+                column_lists += usize::from(definitions.node.is_some());
+                self.column_types(definitions);
+            }
+        }
+        for definition in &range.coldeflist {
+            self.column_types(definition);
+        }
+        if let Some(alias) = &range.alias {
+            name.clone_from(&alias.aliasname);
+        }
+        let mut columns = self.function_columns(range, column_lists, &lineage, &name);
+        if range.ordinality
+            && let Some(columns) = &mut columns
+        {
+            let at = columns.len();
+            columns.push(OutputColumn {
+                name: alias_names(range.alias.as_ref()).get(at).cloned().unwrap_or_else(|| "ordinality".to_owned()),
+                lineage: Lineage::default(),
+            });
+        }
+        let source = columns.clone().map_or(Source::Open(lineage), Source::Derived);
+        push(scope, name, None, source);
+        columns
+    }
+
+    /// The columns of a function in FROM where the text or the function's name tells them.
+    fn function_columns(&mut self, range: &RangeFunction, lists: usize, lineage: &Lineage, name: &str) -> Shape {
+        if !range.coldeflist.is_empty() && lists == 0 {
+            let columns = range
+                .coldeflist
+                .iter()
+                .filter_map(|node| match inner(Some(node)) {
+                    Some(N::ColumnDef(column)) => Some(OutputColumn {
+                        name: column.colname.clone(),
+                        lineage: lineage.clone(),
+                    }),
+                    _ => None,
+                })
+                .collect();
+            return Some(columns);
+        }
+        let [only] = range.functions.as_slice() else {
+            return None;
+        };
+        let Some(N::List(list)) = inner(Some(only)) else {
+            return None;
+        };
+        let Some(N::FuncCall(call)) = inner(list.items.first()) else {
+            return None;
+        };
+        let (schema, function) = qualified(&call.funcname);
+        let is_builtin = schema == Some("pg_catalog") || self.catalog.functions_named(function).is_empty();
+        // Built-in functions that return one column of a plain type.
+        let single = matches!(
+            function,
+            "generate_series" | "generate_subscripts" | "regexp_split_to_table" | "string_to_table" | "jsonb_object_keys"
+                | "json_object_keys" | "regexp_matches" | "jsonb_path_query"
+        );
+        if !(is_builtin && single && lists == 0) {
+            return None;
+        }
+        let given = alias_names(range.alias.as_ref());
+        Some(vec![OutputColumn {
+            name: given.first().cloned().unwrap_or_else(|| name.to_owned()),
+            lineage: lineage.clone(),
+        }])
+    }
+
+    /// Types named in a column definition list may run conversions.
+    fn column_types(&mut self, node: &Node) {
+        match inner(Some(node)) {
+            Some(N::ColumnDef(column)) => {
+                if let Some(name) = &column.type_name {
+                    self.conversion(name);
+                }
+            }
+            Some(N::List(list)) => {
+                for node in &list.items {
+                    self.column_types(node);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn range_table_func(&mut self, range: &RangeTableFunc, scope: &mut Scope<'_, 'c>) -> Shape {
+        let mut lineage = Lineage::default();
+        for node in [range.docexpr.as_deref(), range.rowexpr.as_deref()].into_iter().flatten() {
+            self.expr(node, scope, &mut lineage, false);
+        }
+        for node in &range.namespaces {
+            if let Some(N::ResTarget(target)) = inner(Some(node))
+                && let Some(value) = target.val.as_deref()
+            {
+                self.expr(value, scope, &mut lineage, false);
+            }
+        }
+        let mut columns = Vec::new();
+        for node in &range.columns {
+            let Some(N::RangeTableFuncCol(column)) = inner(Some(node)) else {
+                self.not_understood("a column of XMLTABLE");
+                continue;
+            };
+            if let Some(name) = &column.type_name {
+                self.conversion(name);
+            }
+            for value in [column.colexpr.as_deref(), column.coldefexpr.as_deref()].into_iter().flatten() {
+                self.expr(value, scope, &mut lineage, false);
+            }
+            columns.push(column.colname.clone());
+        }
+        let mut columns: Vec<OutputColumn> = columns
+            .into_iter()
+            .map(|name| OutputColumn {
+                name,
+                lineage: lineage.clone(),
+            })
+            .collect();
+        let mut name = "xmltable".to_owned();
+        if let Some(alias) = &range.alias {
+            rename(&mut columns, &alias.colnames);
+            name.clone_from(&alias.aliasname);
+        }
+        push(scope, name, None, Source::Derived(columns.clone()));
+        Some(columns)
+    }
+
+    fn range_sample(&mut self, sample: &RangeTableSample, scope: &mut Scope<'_, 'c>) -> Shape {
+        let (schema, method) = qualified(&sample.method);
+        let builtin = matches!(method, "bernoulli" | "system") && schema.is_none_or(|schema| schema == "pg_catalog");
+        if !builtin {
+            self.function_effect(schema, method, 1);
+        }
+        let columns = sample.relation.as_deref().and_then(|node| self.from_item(node, scope));
+        for node in sample.args.iter().chain(sample.repeatable.as_deref()) {
+            self.predicate(node, scope);
+        }
+        columns
+    }
+
+    fn join(&mut self, join: &JoinExpr, scope: &mut Scope<'_, 'c>) -> Shape {
+        let start = scope.items.len();
+        let left = join.larg.as_deref().and_then(|node| self.from_item(node, scope));
+        let right = join.rarg.as_deref().and_then(|node| self.from_item(node, scope));
+        // ON sees the two sides and what is around the query, not the items before.
+        let first = std::mem::replace(&mut scope.first, start);
+        if let Some(condition) = join.quals.as_deref() {
+            self.predicate(condition, scope);
+        }
+        scope.first = first;
+        let mut shared: Option<Vec<String>> = Some(strings(&join.using_clause).into_iter().map(str::to_owned).collect());
+        if join.is_natural {
+            shared = match (&left, &right) {
+                (Some(left), Some(right)) => Some(
+                    left.iter()
+                        .filter(|column| right.iter().any(|other| other.name == column.name))
+                        .map(|column| column.name.clone())
+                        .collect(),
+                ),
+                _ => None,
+            };
+        }
+        if shared.as_ref().is_none_or(|shared| !shared.is_empty()) {
+            self.operator_named(None, "=");
+        }
+        let columns = self.join_columns(left, right, shared.as_deref(), scope, start);
+        self.name_join(join, columns.as_ref(), scope, start);
+        columns
+    }
+
+    /// What a star lists: the shared columns once, then the rest of both sides.
+    fn join_columns(
+        &mut self,
+        left: Shape,
+        right: Shape,
+        shared: Option<&[String]>,
+        scope: &Scope<'_, 'c>,
+        start: usize,
+    ) -> Shape {
+        let (Some(left), Some(right), Some(shared)) = (left, right, shared) else {
+            match shared {
+                Some(shared) => {
+                    for name in shared {
+                        for item in scope.items.iter().skip(start) {
+                            if let Some(lineage) = self.item_column(item, name) {
+                                self.predicates.merge(&lineage);
+                            }
+                        }
+                    }
+                }
+                None => self.predicates.set_unknown(),
+            }
+            return None;
+        };
+        let mut columns = Vec::with_capacity(left.len() + right.len());
+        for name in shared {
+            let mut lineage = Lineage::default();
+            for column in left.iter().chain(&right).filter(|column| column.name == *name) {
+                lineage.merge(&column.lineage);
+            }
+            self.predicates.merge(&lineage);
+            columns.push(OutputColumn {
+                name: name.clone(),
+                lineage,
+            });
+        }
+        columns.extend(left.into_iter().chain(right).filter(|column| !shared.contains(&column.name)));
+        Some(columns)
+    }
+
+    /// `(a JOIN b) AS j` hides a and b; `USING (x) AS u` adds u.
+    fn name_join(&mut self, join: &JoinExpr, columns: Option<&Vec<OutputColumn>>, scope: &mut Scope<'_, 'c>, start: usize) {
+        if let Some(alias) = &join.join_using_alias {
+            let shared = strings(&join.using_clause);
+            let source = columns.map_or_else(
+                || Source::Open(Lineage::unknown()),
+                |columns| {
+                    Source::Derived(
+                        columns.iter().filter(|column| shared.contains(&column.name.as_str())).cloned().collect(),
+                    )
+                },
+            );
+            push(scope, alias.aliasname.clone(), None, source);
+        }
+        if let Some(alias) = &join.alias {
+            let mut lineage = Lineage::default();
+            for item in scope.items.iter_mut().skip(start) {
+                item.hidden = true;
+            }
+            let source = match columns {
+                Some(columns) => {
+                    let mut columns = columns.clone();
+                    rename(&mut columns, &alias.colnames);
+                    Source::Derived(columns)
+                }
+                None => {
+                    for item in scope.items.iter().skip(start) {
+                        let whole = self.item_whole(item);
+                        lineage.merge(&whole);
+                    }
+                    lineage.set_unknown();
+                    Source::Open(lineage)
+                }
+            };
+            push(scope, alias.aliasname.clone(), None, source);
+        }
+    }
+
+    /// A star in a result list: `*`, `t.*`, `(x).*`. The outer `None` is "not a star", the inner one "columns not known".
+    pub(super) fn star(&mut self, node: &Node, scope: &Scope<'_, 'c>) -> Option<Shape> {
+        match inner(Some(node)) {
+            Some(N::ColumnRef(reference)) => {
+                let is_star = matches!(reference.fields.last().and_then(|node| node.node.as_ref()), Some(N::AStar(_)));
+                if !is_star {
+                    return None;
+                }
+                let parts = strings(&reference.fields);
+                Some(match parts.last() {
+                    None => self.all_columns(scope),
+                    Some(table) => self.columns_of(table, scope),
+                })
+            }
+            Some(N::AIndirection(indirection))
+                if matches!(
+                    indirection.indirection.last().and_then(|node| node.node.as_ref()),
+                    Some(N::AStar(_))
+                ) =>
+            {
+                // The fields of a composite value: how many is not known here.
+                let mut lineage = Lineage::default();
+                self.expr(node, scope, &mut lineage, false);
+                Some(None)
+            }
+            _ => None,
+        }
+    }
+
+    fn all_columns(&mut self, scope: &Scope<'_, 'c>) -> Shape {
+        for item in scope.visible() {
+            item.touched.set(true);
+        }
+        scope.star.clone()
+    }
+
+    fn columns_of(&mut self, table: &str, scope: &Scope<'_, 'c>) -> Shape {
+        let mut level = Some(scope);
+        while let Some(current) = level {
+            if let Some(item) = current.visible().find(|item| item.name == table) {
+                item.touched.set(true);
+                return self.item_columns(item);
+            }
+            level = current.parent;
+        }
+        None
+    }
+}
+
+pub(super) fn push<'c>(scope: &mut Scope<'_, 'c>, name: String, schema: Option<String>, source: Source<'c>) {
+    scope.items.push(Item {
+        name,
+        schema,
+        hidden: false,
+        touched: Cell::new(false),
+        source,
+    });
+}

@@ -1,0 +1,421 @@
+//! The walk over PostgreSQL's own tree: every node is looked at once, what is not known makes the statement `unknown`.
+//!
+//! | statement | effects |
+//! |---|---|
+//! | SELECT, VALUES, TABLE | `read` on every relation, base tables of views included; `write` with FOR UPDATE/SHARE (it takes locks that writers wait for) |
+//! | SELECT INTO, CREATE TABLE AS, CREATE [MATERIALIZED] VIEW | `create`, and the query's own |
+//! | INSERT, UPDATE, MERGE, ON CONFLICT DO UPDATE | `write` on the target, base tables of views and parents included |
+//! | DELETE | `delete` likewise |
+//! | what a write sets off | `execute` on functions of triggers, defaults, checks, index expressions; the effects of rules; `delete`/`write` on tables that a foreign key cascades to |
+//! | functions and operators | nothing when known to be harmless; `write` for nextval, setval, pg_notify; `execute`, `export`, `import`, `admin` |
+//! | COPY … TO STDOUT | `read` |
+//! | COPY … FROM STDIN | `write` |
+//! | COPY to/from a file or program | `export`/`import` on the file, and the table's |
+//! | EXPLAIN | `read` on every relation mentioned; with ANALYZE the statement's own |
+//! | BEGIN, COMMIT, ROLLBACK, SAVEPOINT, RELEASE, SHOW, LISTEN, UNLISTEN, DEALLOCATE, CLOSE, DISCARD PLANS/SEQUENCES/TEMP, SET CONSTRAINTS | `session` |
+//! | SET, RESET, set_config | `session` for harmless settings, `admin` on the setting otherwise; RESET ALL and DISCARD ALL are `admin` on `setting:all`; SET ROLE and SET SESSION AUTHORIZATION are `admin` |
+//! | FETCH, MOVE | `read`, without an object; the session adds the cursor's |
+//! | NOTIFY | `write` on the channel |
+//! | CREATE … | `create`; functions it calls now or later are `execute` when not harmless |
+//! | ALTER, COMMENT, SECURITY LABEL, REINDEX, CLUSTER, VACUUM, ANALYZE, REFRESH | `alter` |
+//! | DROP, TRUNCATE | `destroy` |
+//! | GRANT, REVOKE, roles, OWNER, policies, default privileges | `grant` |
+//! | DROP OWNED | `grant` and `destroy`; REASSIGN OWNED `grant` |
+//! | ALTER SYSTEM, ALTER DATABASE/ROLE … SET, LOCK stronger than ROW EXCLUSIVE, servers, wrappers, mappings, subscriptions, publications, event triggers, tablespaces, databases, CHECKPOINT, PREPARE TRANSACTION | `admin` |
+//! | LOCK … ACCESS SHARE | `read`; ROW SHARE, ROW EXCLUSIVE `write` |
+//! | CREATE/ALTER EXTENSION, CREATE LANGUAGE, LOAD, IMPORT FOREIGN SCHEMA | `import` |
+//! | DO, CALL | `execute` |
+//! | anything else | `unknown` |
+//!
+//! - `statement`: which statement it is; `query`, `from`, `expr`, `call`, `names`: the walk over queries; `dml`, `ddl`, `set`, `copy`: the rest
+
+mod call;
+mod constant;
+mod copy;
+mod ddl;
+mod dml;
+mod effects;
+mod expr;
+mod from;
+mod json;
+mod names;
+mod query;
+mod scope;
+mod set;
+mod statement;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use model::{Action, Effect, Flags, Intent, IntentId, Object, ObjectKind};
+use pg_query::protobuf::{Node, node::Node as N};
+
+use crate::analysis::{Analysis, Context, Deps, Kind, Outputs, Problem, Statement};
+use crate::catalog::Catalog;
+use crate::lineage::{Columns, Lineage};
+use crate::prescan;
+use crate::unbounded::Bound;
+
+
+/// What `text` would do in `context`. Never fails: what cannot be understood is one statement with effect `unknown`, and
+/// [`Analysis::problem`] says why. Takes time and memory in proportion to the text, within the caps; call it with [`crate::STACK`] bytes of stack.
+#[must_use]
+pub fn analyze(text: &str, context: &Context<'_>) -> Analysis {
+    if let Err(problem) = prescan::check(text, &context.caps) {
+        return unparsed(text, problem);
+    }
+    let tree = match pg_query::parse(text, pg_query::ParserOptions::DEFAULT) {
+        Ok(tree) => tree.protobuf,
+        Err(error) => return unparsed(text, parse_problem(&error)),
+    };
+    let mut statements = Vec::with_capacity(tree.stmts.len());
+    let mut misses = BTreeSet::new();
+    let mut literal_dependent = tree.stmts.len() > 1;
+    for raw in &tree.stmts {
+        let start = usize::try_from(raw.stmt_location).unwrap_or(0);
+        let len = match usize::try_from(raw.stmt_len) {
+            Ok(0) | Err(_) => text.len().saturating_sub(start),
+            Ok(len) => len,
+        };
+        let mut walker = Walker::new(context.catalog, context.search_path);
+        let mut statement = walker.run(raw.stmt.as_deref());
+        (statement.start, statement.len) = trim(text, start, len);
+        literal_dependent |= walker.literal;
+        misses.append(&mut walker.misses);
+        statements.push(statement);
+    }
+    let intent = union(&statements);
+    Analysis {
+        statements,
+        intent,
+        literal_dependent,
+        misses: misses.into_iter().collect(),
+        problem: None,
+    }
+}
+
+/// Moves a range past the blanks at both ends.
+fn trim(text: &str, start: usize, len: usize) -> (usize, usize) {
+    let Some(part) = text.get(start..start.saturating_add(len).min(text.len())) else {
+        return (0, text.len());
+    };
+    let left = part.len() - part.trim_start().len();
+    (start + left, part.trim().len())
+}
+
+/// The parser's message without the piece of text that it quotes, which may be data.
+fn parse_problem(error: &pg_query::Error) -> Problem {
+    let message = match error {
+        pg_query::Error::Parse(message) if message.starts_with("syntax error at end") => {
+            "syntax error at the end of the text".to_owned()
+        }
+        pg_query::Error::Parse(message) if message.starts_with("syntax error") => {
+            "syntax error in the text".to_owned()
+        }
+        pg_query::Error::Parse(message) if message.contains("memory exhausted") || message.contains("depth") => {
+            "the text is nested too deeply; split it".to_owned()
+        }
+        _ => "the text is not a statement that PostgreSQL's grammar accepts".to_owned(),
+    };
+    Problem {
+        message,
+        position: None,
+    }
+}
+
+fn unparsed(text: &str, problem: Problem) -> Analysis {
+    let intent = Arc::new(finish(Intent {
+        id: IntentId(0),
+        label: "UNPARSED".to_owned(),
+        actions: vec![Action::bare(Effect::Unknown)],
+        flags: Flags::default(),
+        predicates: Vec::new(),
+        reads: Vec::new(),
+        reads_unknown: true,
+        reasons: vec![problem.message.clone()],
+    }));
+    Analysis {
+        statements: vec![Statement {
+            intent: Arc::clone(&intent),
+            kind: Kind::Unparsed,
+            outputs: Outputs::Unknown,
+            stored: Deps::Unknown,
+            bound: None,
+            start: 0,
+            len: text.len(),
+        }],
+        intent,
+        literal_dependent: true,
+        misses: Vec::new(),
+        problem: Some(problem),
+    }
+}
+
+/// Sorts, removes duplicates and names the intent by its content.
+fn finish(mut intent: Intent) -> Intent {
+    intent.actions.sort();
+    intent.actions.dedup();
+    if intent.actions.is_empty() {
+        intent.actions.push(Action::bare(Effect::Session));
+    }
+    intent.predicates.sort();
+    intent.predicates.dedup();
+    intent.reads.sort();
+    intent.reads.dedup();
+    intent.reasons.sort();
+    intent.reasons.dedup();
+    let mut hash = blake3::Hasher::new();
+    let mut put = |bytes: &[u8]| {
+        hash.update(&(bytes.len() as u64).to_le_bytes());
+        hash.update(bytes);
+    };
+    put(intent.label.as_bytes());
+    put(&[
+        u8::from(intent.flags.unbounded),
+        u8::from(intent.flags.multi),
+        u8::from(intent.reads_unknown),
+    ]);
+    put(&(intent.actions.len() as u64).to_le_bytes());
+    for action in &intent.actions {
+        put(action.effect.as_str().as_bytes());
+        match &action.object {
+            Some(object) => {
+                put(object.kind.as_str().as_bytes());
+                put(object.name.as_bytes());
+            }
+            None => put(b"\0none"),
+        }
+    }
+    put(&(intent.predicates.len() as u64).to_le_bytes());
+    for column in &intent.predicates {
+        put(column.relation.as_bytes());
+        put(column.column.as_bytes());
+    }
+    put(&(intent.reads.len() as u64).to_le_bytes());
+    for object in &intent.reads {
+        put(object.kind.as_str().as_bytes());
+        put(object.name.as_bytes());
+    }
+    for reason in &intent.reasons {
+        put(reason.as_bytes());
+    }
+    let mut id = [0u8; 16];
+    hash.finalize_xof().fill(&mut id);
+    intent.id = IntentId(u128::from_le_bytes(id));
+    intent
+}
+
+/// The union of the statements' intents.
+fn union(statements: &[Statement]) -> Arc<Intent> {
+    if let [only] = statements {
+        return Arc::clone(&only.intent);
+    }
+    let mut all = Intent::simple(0, "EMPTY", Action::bare(Effect::Session));
+    if let Some(first) = statements.first() {
+        all.label.clone_from(&first.intent.label);
+        all.actions.clear();
+    }
+    all.flags.multi = statements.len() > 1;
+    for statement in statements {
+        let intent = &statement.intent;
+        all.actions.extend(intent.actions.iter().cloned());
+        all.flags.unbounded |= intent.flags.unbounded;
+        all.predicates.extend(intent.predicates.iter().cloned());
+        all.reads.extend(intent.reads.iter().cloned());
+        all.reads_unknown |= intent.reads_unknown;
+        all.reasons.extend(intent.reasons.iter().cloned());
+    }
+    Arc::new(finish(all))
+}
+
+/// What one statement would do, collected while its tree is walked.
+pub(crate) struct Walker<'c> {
+    catalog: &'c Catalog,
+    path: &'c [String],
+    actions: BTreeSet<Action>,
+    predicates: Lineage,
+    reads: BTreeSet<Object>,
+    reads_unknown: bool,
+    reasons: BTreeSet<String>,
+    misses: BTreeSet<String>,
+    columns: Columns,
+    literal: bool,
+    unbounded: bool,
+    stored: Lineage,
+    bound: Option<Arc<Bound>>,
+    label: &'static str,
+    /// Tables read so far, for locking clauses.
+    read_log: Vec<Object>,
+    /// Names and numbers of relations read.
+    numbers: Vec<(String, u32)>,
+    /// Views being expanded, against cycles.
+    views: Vec<u32>,
+    /// Relations whose rules are being expanded, against cycles.
+    rules: Vec<(u32, char)>,
+    /// Recursive CTEs being solved.
+    markers: usize,
+    /// First arms of recursive CTEs walked twice so far.
+    rewalks: usize,
+}
+
+impl<'c> Walker<'c> {
+    pub(crate) fn new(catalog: &'c Catalog, path: &'c [String]) -> Self {
+        Self {
+            catalog,
+            path,
+            actions: BTreeSet::new(),
+            predicates: Lineage::default(),
+            reads: BTreeSet::new(),
+            reads_unknown: false,
+            reasons: BTreeSet::new(),
+            misses: BTreeSet::new(),
+            columns: Columns::default(),
+            literal: false,
+            unbounded: false,
+            stored: Lineage::default(),
+            bound: None,
+            label: "UNKNOWN",
+            read_log: Vec::new(),
+            numbers: Vec::new(),
+            views: Vec::new(),
+            rules: Vec::new(),
+            markers: 0,
+            rewalks: 0,
+        }
+    }
+
+    fn run(&mut self, node: Option<&Node>) -> Statement {
+        let (kind, outputs) = match inner(node) {
+            Some(node) => self.statement(node),
+            None => {
+                self.not_understood("an empty statement");
+                (Kind::Unparsed, Outputs::Unknown)
+            }
+        };
+        self.finish(kind, outputs)
+    }
+
+    /// The statement as collected.
+    fn finish(&mut self, kind: Kind, outputs: Outputs) -> Statement {
+        let mut predicates = self.columns.list(&self.predicates);
+        if self.predicates.is_unknown() {
+            predicates.extend(self.reads.iter().map(|object| model::ColumnRef {
+                relation: object.name.clone(),
+                column: "*".to_owned(),
+            }));
+        }
+        let intent = finish(Intent {
+            id: IntentId(0),
+            label: self.label.to_owned(),
+            actions: std::mem::take(&mut self.actions).into_iter().collect(),
+            flags: Flags {
+                unbounded: self.unbounded,
+                multi: false,
+            },
+            predicates,
+            reads: std::mem::take(&mut self.reads).into_iter().collect(),
+            reads_unknown: self.reads_unknown,
+            reasons: std::mem::take(&mut self.reasons).into_iter().collect(),
+        });
+        Statement {
+            intent: Arc::new(intent),
+            kind,
+            outputs,
+            stored: self.columns.deps(&self.stored),
+            bound: self.bound.take(),
+            start: 0,
+            len: 0,
+        }
+    }
+
+    /// The columns of a view's own query; `open` are the views around it, itself included.
+    pub(crate) fn view_columns(&mut self, node: Option<&Node>, open: Vec<u32>) -> Option<Vec<Lineage>> {
+        self.views = open;
+        let Some(N::SelectStmt(select)) = inner(node) else {
+            self.not_understood("a view that is not a query");
+            return None;
+        };
+        let columns = self.select(select, None)?;
+        Some(columns.into_iter().map(|column| column.lineage).collect())
+    }
+
+    /// What was collected, for a view.
+    pub(crate) fn collected(&mut self) -> crate::catalog::Collected {
+        self.numbers.sort();
+        self.numbers.dedup();
+        crate::catalog::Collected {
+            actions: std::mem::take(&mut self.actions).into_iter().collect(),
+            reads: std::mem::take(&mut self.reads).into_iter().collect(),
+            bases: std::mem::take(&mut self.numbers),
+            reads_unknown: self.reads_unknown,
+            reasons: std::mem::take(&mut self.reasons).into_iter().collect(),
+            misses: std::mem::take(&mut self.misses).into_iter().collect(),
+        }
+    }
+
+    pub(crate) fn deps_of(&self, lineage: &Lineage) -> Deps {
+        self.columns.deps(lineage)
+    }
+
+    fn act(&mut self, effect: Effect, object: Object) {
+        self.actions.insert(Action::on(effect, object));
+    }
+
+    fn bare(&mut self, effect: Effect) {
+        self.actions.insert(Action::bare(effect));
+    }
+
+    fn reason(&mut self, text: String) {
+        // Enough to explain; a hostile text must not make megabytes of them.
+        if self.reasons.len() < 64 {
+            self.reasons.insert(text);
+        }
+    }
+
+    fn not_understood(&mut self, what: &str) {
+        self.bare(Effect::Unknown);
+        self.reads_unknown = true;
+        self.reason(format!("not understood: {what}"));
+    }
+
+    fn miss(&mut self, name: String) {
+        if self.misses.len() < 256 {
+            self.misses.insert(name);
+        }
+    }
+
+    /// `execute` on a function by `schema.name`.
+    fn runs(&mut self, function: &str, why: &str) {
+        self.act(Effect::Execute, Object::new(ObjectKind::Function, function));
+        self.reads_unknown = true;
+        self.reason(format!("{why} {function}, which is not known to be harmless"));
+    }
+}
+
+/// The node inside the wrapper.
+fn inner(node: Option<&Node>) -> Option<&N> {
+    node.and_then(|node| node.node.as_ref())
+}
+
+/// The strings of a name list: `[schema, name]`.
+fn strings(nodes: &[Node]) -> Vec<&str> {
+    nodes
+        .iter()
+        .filter_map(|node| match node.node.as_ref() {
+            Some(N::String(text)) => Some(text.sval.as_str()),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Splits a name list into schema and name; a database in front is dropped.
+fn qualified(nodes: &[Node]) -> (Option<&str>, &str) {
+    let parts = strings(nodes);
+    match parts.as_slice() {
+        [] => (None, ""),
+        [name] => (None, name),
+        [.., schema, name] => (Some(schema), name),
+    }
+}

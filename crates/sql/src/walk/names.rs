@@ -1,0 +1,287 @@
+//! Names to relations, columns to lineage: as the server resolves them, or wider.
+
+use model::{Object, ObjectKind};
+use pg_query::protobuf::{ColumnRef, RangeVar, node::Node as N};
+
+use super::scope::{Item, Scope, Source};
+use super::{Walker, strings};
+use crate::analysis::Deps;
+use crate::catalog::{Relation, RelationKind};
+use crate::lineage::Lineage;
+
+/// Columns that every table has and that carry no data.
+fn is_system_column(name: &str) -> bool {
+    matches!(name, "ctid" | "xmin" | "xmax" | "cmin" | "cmax" | "tableoid")
+}
+
+impl<'c> Walker<'c> {
+    /// Every relation that the name may mean. Empty when the catalogue has none.
+    pub(super) fn resolve(&self, schema: &str, name: &str, wanted: fn(RelationKind) -> bool) -> Vec<&'c Relation> {
+        let named = self.catalog.relations_named(name).filter(|relation| wanted(relation.kind));
+        let mut found: Vec<&'c Relation> = if schema.is_empty() {
+            named
+                .filter(|relation| {
+                    relation.is_temporary()
+                        || relation.schema == "pg_catalog"
+                        || self.path.iter().any(|schema| *schema == relation.schema)
+                })
+                .collect()
+        } else if schema == "pg_temp" {
+            named.filter(|relation| relation.is_temporary()).collect()
+        } else {
+            named.filter(|relation| relation.schema == schema).collect()
+        };
+        // Another session's temporary table looks like one's own; it must not widen what a permanent name means. One's own holds what this session put there.
+        if schema.is_empty() && found.iter().any(|relation| !relation.is_temporary()) {
+            found.retain(|relation| !relation.is_temporary());
+        } else {
+            found.dedup_by(|a, b| a.full == b.full);
+        }
+        found
+    }
+
+    pub(super) fn resolve_range(&self, range: &RangeVar) -> Vec<&'c Relation> {
+        self.resolve(&range.schemaname, &range.relname, |kind| {
+            !matches!(kind, RelationKind::Index | RelationKind::Composite)
+        })
+    }
+
+    /// The object of a relation name: resolved, or `?.name` and a miss.
+    pub(super) fn objects(&mut self, range: &RangeVar) -> Vec<Object> {
+        let found = self.resolve_range(range);
+        if found.is_empty() {
+            return vec![self.unresolved(&range.schemaname, &range.relname, ObjectKind::Relation)];
+        }
+        found.into_iter().map(Relation::object).collect()
+    }
+
+    pub(super) fn unresolved(&mut self, schema: &str, name: &str, kind: ObjectKind) -> Object {
+        let name = if schema.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{schema}.{name}")
+        };
+        let object = Object::new(kind, format!("?.{name}"));
+        self.miss(name);
+        object
+    }
+
+    /// The schema in which an unqualified CREATE makes its object.
+    pub(super) fn creation_schema(&self) -> String {
+        self.path
+            .iter()
+            .find(|schema| *schema != "pg_catalog" && *schema != "pg_temp")
+            .map_or_else(|| "?".to_owned(), Clone::clone)
+    }
+
+    /// The name of an object to be made.
+    pub(super) fn new_name(&self, schema: &str, name: &str, persistence: &str) -> String {
+        if persistence == "t" || schema == "pg_temp" {
+            format!("pg_temp.{name}")
+        } else if schema.is_empty() {
+            format!("{}.{name}", self.creation_schema())
+        } else {
+            format!("{schema}.{name}")
+        }
+    }
+
+    /// Where a table's column comes from: itself and everything below it.
+    pub(super) fn table_column(&mut self, relation: &'c Relation, column: &str) -> Lineage {
+        let mut lineage = Lineage::default();
+        lineage.add(self.columns.id(&relation.full, column));
+        self.add_deps(&mut lineage, &crate::catalog::View::below(self.catalog, relation, column, &self.views));
+        lineage
+    }
+
+    /// All columns of a table, as one value.
+    pub(super) fn table_whole(&mut self, relation: &'c Relation) -> Lineage {
+        let mut lineage = Lineage::default();
+        lineage.add(self.columns.id(&relation.full, "*"));
+        self.add_deps(&mut lineage, &crate::catalog::View::whole(self.catalog, relation, &self.views));
+        lineage
+    }
+
+    pub(super) fn add_deps(&mut self, lineage: &mut Lineage, deps: &Deps) {
+        match deps {
+            Deps::Clean => {}
+            Deps::Columns(columns) => {
+                for column in columns {
+                    lineage.add(self.columns.id(&column.relation, &column.column));
+                }
+            }
+            Deps::Unknown => lineage.set_unknown(),
+        }
+    }
+
+    /// The column of an item; `None` when it has none of that name.
+    pub(super) fn item_column(&mut self, item: &Item<'c>, name: &str) -> Option<Lineage> {
+        match &item.source {
+            Source::Tables { relations, renames } => self.tables_column(relations, renames, name),
+            Source::Derived(columns) => {
+                let mut found: Option<Lineage> = None;
+                for column in columns.iter().filter(|column| column.name == name) {
+                    found.get_or_insert_default().merge(&column.lineage);
+                }
+                found
+            }
+            Source::Open(lineage) => Some(lineage.clone()),
+        }
+    }
+
+    fn tables_column(&mut self, relations: &[&'c Relation], renames: &[String], name: &str) -> Option<Lineage> {
+        let mut found: Option<Lineage> = None;
+        for relation in relations {
+            for (at, column) in relation.columns.iter().enumerate() {
+                if renames.get(at).unwrap_or(&column.name) == name {
+                    let lineage = self.table_column(relation, &column.name);
+                    found.get_or_insert_default().merge(&lineage);
+                }
+            }
+        }
+        if found.is_none() && is_system_column(name) {
+            return Some(Lineage::default());
+        }
+        found
+    }
+
+    /// All columns of an item as one value: a whole-row reference.
+    pub(super) fn item_whole(&mut self, item: &Item<'c>) -> Lineage {
+        let mut lineage = Lineage::default();
+        match &item.source {
+            Source::Tables { relations, .. } => {
+                for relation in relations {
+                    let whole = self.table_whole(relation);
+                    lineage.merge(&whole);
+                }
+            }
+            Source::Derived(columns) => {
+                for column in columns {
+                    lineage.merge(&column.lineage);
+                }
+            }
+            Source::Open(open) => lineage.merge(open),
+        }
+        lineage
+    }
+
+    /// Resolves `a`, `t.a`, `s.t.a`, `t.*` as a value; adds to `sink`, and to the predicates when `predicate`.
+    pub(super) fn column(&mut self, reference: &ColumnRef, scope: &Scope<'_, 'c>, sink: &mut Lineage, predicate: bool) {
+        let parts = strings(&reference.fields);
+        let star = matches!(
+            reference.fields.last().and_then(|node| node.node.as_ref()),
+            Some(N::AStar(_))
+        );
+        let lineage = match (parts.as_slice(), star) {
+            ([name], false) => self.bare_column(name, scope),
+            ([table, name], false) => self.qualified_column(None, table, name, scope),
+            ([.., schema, table, name], false) => self.qualified_column(Some(schema), table, name, scope),
+            ([], true) => self.everything(scope),
+            ([.., table], true) => self.whole_row(table, scope),
+            ([], false) => None,
+        };
+        let lineage = lineage.unwrap_or_else(|| self.unresolved_column(scope));
+        if predicate {
+            self.predicates.merge(&lineage);
+        }
+        sink.merge(&lineage);
+    }
+
+    /// A name that means nothing known: anything in scope.
+    fn unresolved_column(&mut self, scope: &Scope<'_, 'c>) -> Lineage {
+        let mut lineage = self.everything(scope).unwrap_or_default();
+        lineage.set_unknown();
+        lineage
+    }
+
+    fn everything(&mut self, scope: &Scope<'_, 'c>) -> Option<Lineage> {
+        let mut lineage = Lineage::default();
+        for item in scope.visible() {
+            item.touched.set(true);
+            let whole = self.item_whole(item);
+            lineage.merge(&whole);
+        }
+        Some(lineage)
+    }
+
+    fn bare_column(&mut self, name: &str, scope: &Scope<'_, 'c>) -> Option<Lineage> {
+        let mut found: Option<Lineage> = None;
+        let mut level = Some(scope);
+        while let Some(current) = level {
+            let mut certain = false;
+            for item in current.visible() {
+                if let Some(lineage) = self.item_column(item, name) {
+                    item.touched.set(true);
+                    found.get_or_insert_default().merge(&lineage);
+                    // An item whose columns are not known may not have this one: look on.
+                    certain |= !matches!(item.source, Source::Open(_));
+                }
+            }
+            if certain {
+                return found;
+            }
+            level = current.parent;
+        }
+        if found.is_some() {
+            return found;
+        }
+        self.whole_row(name, scope)
+    }
+
+    fn whole_row(&mut self, table: &str, scope: &Scope<'_, 'c>) -> Option<Lineage> {
+        let mut level = Some(scope);
+        while let Some(current) = level {
+            let mut found: Option<Lineage> = None;
+            for item in current.visible().filter(|item| item.name == table) {
+                item.touched.set(true);
+                let lineage = self.item_whole(item);
+                found.get_or_insert_default().merge(&lineage);
+            }
+            if found.is_some() {
+                return found;
+            }
+            level = current.parent;
+        }
+        None
+    }
+
+    fn qualified_column(&mut self, schema: Option<&str>, table: &str, name: &str, scope: &Scope<'_, 'c>) -> Option<Lineage> {
+        let mut level = Some(scope);
+        while let Some(current) = level {
+            let mut found: Option<Lineage> = None;
+            for item in current.visible().filter(|item| item.name == table) {
+                let same = match (schema, &item.schema) {
+                    (Some(wanted), Some(has)) => wanted == has,
+                    _ => true,
+                };
+                if !same {
+                    continue;
+                }
+                item.touched.set(true);
+                let lineage = match self.item_column(item, name) {
+                    Some(lineage) => lineage,
+                    // `t.f` may also mean f(t).
+                    None => self.attribute(name, item),
+                };
+                found.get_or_insert_default().merge(&lineage);
+            }
+            if found.is_some() {
+                return found;
+            }
+            level = current.parent;
+        }
+        // `a.b` may be field b of a composite column a; its data is a's.
+        self.field_of(table, name, scope)
+    }
+
+    fn attribute(&mut self, name: &str, item: &Item<'c>) -> Lineage {
+        let mut lineage = self.item_whole(item);
+        self.attribute_function(name, &mut lineage);
+        lineage
+    }
+
+    fn field_of(&mut self, column: &str, field: &str, scope: &Scope<'_, 'c>) -> Option<Lineage> {
+        let mut lineage = self.bare_column(column, scope)?;
+        self.attribute_function(field, &mut lineage);
+        Some(lineage)
+    }
+}

@@ -1,0 +1,16 @@
+//! The kit: throwaway servers, the gateway under test, and a wire client that hides nothing.
+//!
+//! - [`process`]: child processes that die with their owner, deadlines, free ports, running as an ordinary user.
+//! - [`postgres`]: a PostgreSQL server with its own data directory, certificate and port.
+//! - [`gateway`]: the `sallyport` binary with its own configuration, policy and data directory.
+//! - [`dsn`]: where a client connects and as whom; the same for a bare server and for the gateway.
+//! - [`wire`] and [`message`]: a raw PostgreSQL client that keeps every byte it receives.
+//! - [`args`]: a few lines of command-line parsing.
+
+pub mod args;
+pub mod dsn;
+pub mod gateway;
+pub mod message;
+pub mod postgres;
+pub mod process;
+pub mod wire;

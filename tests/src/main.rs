@@ -1,0 +1,46 @@
+//! The command line of the suites. `cargo xtask` installs what a suite needs, builds the gateway, and calls this.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line talks to the terminal"
+)]
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use sallyport_tests::kit::args::Args;
+use sallyport_tests::{clients, corpus};
+
+const HELP: &str = "\
+suite COMMAND [ARGS]      (each command explains itself with --help)
+
+  corpus    play the bypass corpus and judge by what happened
+  clients   stock clients, directly or through the gateway";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(status) => ExitCode::from(u8::try_from(status).unwrap_or(1)),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run() -> Result<i32> {
+    let mut given = std::env::args().skip(1);
+    let command = given.next().unwrap_or_default();
+    let mut args = Args::new(given);
+    let help = args.flag("--help") | args.flag("-h");
+    let (text, main): (&str, fn(Args) -> Result<i32>) = match command.as_str() {
+        "" | "--help" | "-h" | "help" => (HELP, |_| Ok(0)),
+        "corpus" => (corpus::HELP, corpus::main),
+        "clients" => (clients::HELP, clients::main),
+        other => bail!("no command {other:?}\n{HELP}"),
+    };
+    if help || text == HELP {
+        println!("{text}");
+        return Ok(0);
+    }
+    main(args)
+}

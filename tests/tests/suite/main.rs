@@ -1,0 +1,3 @@
+//! The one integration binary: real servers, real clients, through the boundary.
+
+mod kit;

@@ -1,0 +1,171 @@
+//! Builds the gateway and calls what tests, measures or fuzzes it.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::ensure;
+use crate::run::{cargo, output, root, run, target};
+
+/// Builds the gateway with the profile of tests, unless `$SALLYPORT_BIN` names one.
+pub(crate) fn gateway() -> Result<()> {
+    if std::env::var_os("SALLYPORT_BIN").is_some() {
+        return Ok(());
+    }
+    run(&mut cargo(&[
+        "build",
+        "--profile",
+        "fast",
+        "--package",
+        "sallyport",
+    ]))
+}
+
+/// `corpus`, `clients`, `regress`, `chaos`: installs what is needed, builds, and hands over to the binary `suite`.
+pub(crate) fn suite(command: &str, args: &[String]) -> Result<()> {
+    let help = args.iter().any(|arg| arg == "--help" || arg == "-h");
+    let mut suite = cargo(&[
+        "run",
+        "--quiet",
+        "--profile",
+        "fast",
+        "--package",
+        "sallyport-tests",
+        "--bin",
+        "suite",
+        "--",
+        command,
+    ]);
+    suite.args(args);
+    if help {
+        return run(&mut suite);
+    }
+    ensure::packages(&[ensure::BUILD, ensure::POSTGRES].concat())?;
+    match command {
+        "clients" => {
+            ensure::packages(ensure::CLIENTS)?;
+            suite
+                .env("SUITE_PYTHON", ensure::python()?)
+                .env("SUITE_NODE", ensure::node()?);
+            suite.env("SUITE_EXAMPLES", target().join("fast/examples"));
+            run(&mut cargo(&[
+                "build",
+                "--profile",
+                "fast",
+                "--package",
+                "sallyport-tests",
+                "--examples",
+            ]))?;
+        }
+        "regress" => {
+            ensure::packages(ensure::REGRESS)?;
+            suite.env("SUITE_PYTHON", ensure::python()?);
+        }
+        _ => {}
+    }
+    suite.env("SUITE_WORK", target().join("suite-work"));
+    if !args.iter().any(|arg| arg == "--direct") {
+        gateway()?;
+    }
+    run(&mut suite)
+}
+
+/// `bench`: optimised builds of the gateway and of the driver.
+pub(crate) fn bench(args: &[String]) -> Result<()> {
+    let mut bench = cargo(&[
+        "run",
+        "--quiet",
+        "--release",
+        "--package",
+        "sallyport-bench",
+        "--",
+    ]);
+    bench.args(args);
+    if !args.iter().any(|arg| arg == "--help" || arg == "-h") {
+        ensure::packages(&[ensure::BUILD, ensure::POSTGRES, ensure::BENCH].concat())?;
+        run(&mut cargo(&[
+            "build",
+            "--release",
+            "--package",
+            "sallyport",
+        ]))?;
+    }
+    run(&mut bench)
+}
+
+const FUZZ_HELP: &str = "\
+cargo xtask fuzz [--seconds N] [--seed S] [--target NAME]...
+
+Runs every fuzz target (fuzz/src/bin/*.rs) for N seconds (default 30) with a seed (default: printed, from the clock).";
+
+/// `fuzz`: every target for a given time. Targets are programs of their own and need only stable Rust.
+pub(crate) fn fuzz(args: &[String]) -> Result<()> {
+    let (mut seconds, mut seed, mut only) = ("30".to_owned(), None, Vec::new());
+    let mut left = args.iter();
+    while let Some(arg) = left.next() {
+        if arg == "--help" || arg == "-h" {
+            println!("{FUZZ_HELP}");
+            return Ok(());
+        }
+        let value = left
+            .next()
+            .with_context(|| format!("{arg} needs a value\n\n{FUZZ_HELP}"))?;
+        match arg.as_str() {
+            "--seconds" => seconds.clone_from(value),
+            "--seed" => seed = Some(value.clone()),
+            "--target" => only.push(value.as_str()),
+            other => bail!("not understood: {other}\n\n{FUZZ_HELP}"),
+        }
+    }
+    let targets = fuzz_targets(&root().join("fuzz/src/bin"))?;
+    if let Some(unknown) = only
+        .iter()
+        .find(|name| !targets.iter().any(|target| target == *name))
+    {
+        bail!(
+            "no fuzz target {unknown:?}; there are: {}",
+            targets.join(", ")
+        );
+    }
+    let seed = match seed {
+        Some(seed) => seed,
+        None => output(Command::new("date").arg("+%s"))?.trim().to_owned(),
+    };
+    let mut failed = Vec::new();
+    for name in targets
+        .iter()
+        .filter(|name| only.is_empty() || only.contains(&name.as_str()))
+    {
+        let mut command = cargo(&[
+            "run",
+            "--quiet",
+            "--release",
+            "--manifest-path",
+            "fuzz/Cargo.toml",
+            "--bin",
+            name,
+            "--",
+        ]);
+        if run(command.args(["--seconds", &seconds, "--seed", &seed])).is_err() {
+            failed.push(name.as_str());
+        }
+    }
+    if failed.is_empty() {
+        return Ok(());
+    }
+    bail!("failed with seed {seed}: {}", failed.join(", "))
+}
+
+fn fuzz_targets(folder: &Path) -> Result<Vec<String>> {
+    let entries = std::fs::read_dir(folder)
+        .with_context(|| format!("no fuzz targets: {}", folder.display()))?;
+    let mut names: Vec<String> = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|end| end == "rs"))
+        .filter_map(|path| path.file_stem()?.to_str().map(str::to_owned))
+        .collect();
+    names.sort();
+    Ok(names)
+}
