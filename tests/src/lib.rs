@@ -13,6 +13,8 @@
 
 #![expect(clippy::print_stdout, reason = "suites report to the terminal")]
 
+pub mod chaos;
 pub mod clients;
 pub mod corpus;
 pub mod kit;
+pub mod regress;

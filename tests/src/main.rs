@@ -9,13 +9,15 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use sallyport_tests::kit::args::Args;
-use sallyport_tests::{clients, corpus};
+use sallyport_tests::{chaos, clients, corpus, regress};
 
 const HELP: &str = "\
 suite COMMAND [ARGS]      (each command explains itself with --help)
 
   corpus    play the bypass corpus and judge by what happened
-  clients   stock clients, directly or through the gateway";
+  clients   stock clients, directly or through the gateway
+  regress   upstream suites, directly and through the gateway
+  chaos     kill the gateway under load and look for lost records";
 
 fn main() -> ExitCode {
     match run() {
@@ -35,7 +37,9 @@ fn run() -> Result<i32> {
     let (text, main): (&str, fn(Args) -> Result<i32>) = match command.as_str() {
         "" | "--help" | "-h" | "help" => (HELP, |_| Ok(0)),
         "corpus" => (corpus::HELP, corpus::main),
+        "chaos" => (chaos::HELP, chaos::main),
         "clients" => (clients::HELP, clients::main),
+        "regress" => (regress::HELP, regress::main),
         other => bail!("no command {other:?}\n{HELP}"),
     };
     if help || text == HELP {

@@ -254,4 +254,11 @@ impl Gate {
     pub fn kill_all(&self, reason: &str) -> usize {
         self.live.end_where(reason, |_| true)
     }
+
+    /// Tells every session that the gateway is stopping.
+    pub fn drain(&self) {
+        for live in self.live.all() {
+            live.drain();
+        }
+    }
 }

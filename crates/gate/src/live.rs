@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use model::{Identity, SessionId, Target, TokenId};
 use record::Micros;
-use tokio::sync::watch;
+use futures_util::task::AtomicWaker;
 
 /// A live session as the API and the CLI show it.
 #[derive(Clone, Debug)]
@@ -44,19 +44,47 @@ pub(crate) struct Live {
     pub(crate) expires: Micros,
     pub(crate) token: Option<TokenId>,
     pub(crate) commands: AtomicU64,
-    /// Why the session must end, once it must.
-    pub(crate) end: watch::Sender<Option<Arc<str>>>,
+    pub(crate) signal: Signal,
+}
+
+/// What others tell a session: one flag each, one waker, so that looking costs a session next to nothing.
+#[derive(Default)]
+pub(crate) struct Signal {
+    over: AtomicBool,
+    drain: AtomicBool,
+    reason: Mutex<Option<Arc<str>>>,
+    pub(crate) waker: AtomicWaker,
+}
+
+impl Signal {
+    /// Why the session must end, if it must.
+    pub(crate) fn over(&self) -> Option<Arc<str>> {
+        if !self.over.load(Ordering::Acquire) {
+            return None;
+        }
+        self.reason.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether the gateway is stopping.
+    pub(crate) fn draining(&self) -> bool {
+        self.drain.load(Ordering::Acquire)
+    }
 }
 
 impl Live {
     pub(crate) fn end(&self, reason: &str) {
-        self.end.send_if_modified(|slot| {
-            let first = slot.is_none();
-            if first {
-                *slot = Some(Arc::from(reason));
-            }
-            first
-        });
+        let mut slot = self.signal.reason.lock().unwrap_or_else(PoisonError::into_inner);
+        if slot.is_none() {
+            *slot = Some(Arc::from(reason));
+        }
+        drop(slot);
+        self.signal.over.store(true, Ordering::Release);
+        self.signal.waker.wake();
+    }
+
+    pub(crate) fn drain(&self) {
+        self.signal.drain.store(true, Ordering::Release);
+        self.signal.waker.wake();
     }
 
     fn show(&self) -> LiveSession {

@@ -25,6 +25,8 @@ pub struct Metrics {
     pub opened: Family<Labels, Counter>,
     /// Refusals before a session existed, by code.
     pub refused: Family<Labels, Counter>,
+    /// Logins that came to nothing, by protocol.
+    pub login_failures: Family<Labels, Counter>,
     /// Seconds that held commands waited, by how it ended.
     pub approval_wait: Family<Labels, Histogram, fn() -> Histogram>,
     /// Values masked.
@@ -49,6 +51,7 @@ impl Default for Metrics {
             sessions: Family::default(),
             opened: Family::default(),
             refused: Family::default(),
+            login_failures: Family::default(),
             approval_wait: Family::new_with_constructor(wait_buckets as fn() -> Histogram),
             masked: Counter::default(),
             added: Histogram::new([5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 1e-3, 1e-2]),
@@ -63,6 +66,11 @@ impl Default for Metrics {
                 "refused",
                 "Refusals before a session existed",
                 metrics.refused.clone(),
+            );
+            r.register(
+                "login_failures",
+                "Logins that came to nothing",
+                metrics.login_failures.clone(),
             );
             r.register(
                 "approval_wait_seconds",

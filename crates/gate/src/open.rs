@@ -11,12 +11,11 @@ use model::{
 };
 use policy::{Request, Subject};
 use record::{Event, Micros, Opened as OpenedEvent};
-use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::gate::OWN_TARGET;
 use crate::hold::{Parked, digest};
-use crate::live::Live;
+use crate::live::{Live, Signal};
 use crate::ports::{ApprovalRequest, AuditEntry, Proven};
 use crate::refusal::RefusalKind;
 use crate::session::{Standing, timestamp};
@@ -70,6 +69,12 @@ impl Gate {
             .refused
             .get_or_create(&vec![("code", kind.code().to_owned())])
             .inc();
+    }
+
+    /// Counts a login that came to nothing.
+    pub fn count_login_failure(&self, protocol: &'static str) {
+        let labels = vec![("protocol", protocol.to_owned())];
+        self.metrics.login_failures.get_or_create(&labels).inc();
     }
 
     async fn try_open(
@@ -193,7 +198,6 @@ impl Gate {
             tracing::error!(session = %id, error = %away, "session refused: it cannot be recorded");
             Refusal::of(RefusalKind::Unavailable)
         })?;
-        let (end, watcher) = watch::channel(None);
         let live = Arc::new(Live {
             id,
             identity,
@@ -205,7 +209,7 @@ impl Gate {
             expires: proven.expires,
             token: proven.token,
             commands: AtomicU64::new(0),
-            end,
+            signal: Signal::default(),
         });
         let subject = Subject {
             identity: &live.identity,
@@ -218,7 +222,6 @@ impl Gate {
         let session = Session {
             gate: Arc::clone(self),
             live,
-            end: watcher,
             recorder,
             target,
             scope: ask.scope.to_owned(),

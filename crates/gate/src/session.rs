@@ -18,7 +18,6 @@ use model::{
 use policy::{Subject, View};
 use prometheus_client::metrics::counter::Counter;
 use record::{CommandEvent, Event, Micros};
-use tokio::sync::watch;
 
 use crate::gate::InForce;
 use crate::hold::digest;
@@ -32,7 +31,6 @@ use crate::{Ended, Gate, Held, Permitted, Refusal};
 pub struct Session {
     pub(crate) gate: Arc<Gate>,
     pub(crate) live: Arc<Live>,
-    pub(crate) end: watch::Receiver<Option<Arc<str>>>,
     pub(crate) recorder: Box<dyn Recorder>,
     pub(crate) target: Arc<Target>,
     /// What the target's name leaves open, such as the database.
@@ -133,23 +131,25 @@ impl Session {
 
     /// Why the session is over, if it is: killed, expired, revoked.
     pub fn over(&mut self) -> Option<Box<Refusal>> {
-        let reason = self.end.borrow_and_update().clone();
-        if let Some(reason) = reason {
+        if let Some(reason) = self.live.signal.over() {
             return Some(Box::new(
                 Refusal::of(RefusalKind::Ended).because(reason.as_ref()),
             ));
         }
         (self.gate.clock.now() >= self.live.expires).then(|| {
-            Box::new(
-                Refusal::of(RefusalKind::Ended).because("the token has expired; get a new one"),
-            )
+            Box::new(Refusal::of(RefusalKind::Ended).because("the token has expired; get a new one"))
         })
     }
 
-    /// Completes when the session is ended from outside. Cancel safe.
-    pub async fn ended(&mut self) {
-        // The sender lives in `live`, which this session holds: the channel cannot close.
-        let _ended = self.end.changed().await;
+    /// Has the task woken when the session is ended from outside or the gateway begins to stop.
+    pub fn watch(&self, cx: &Context<'_>) {
+        self.live.signal.waker.register(cx.waker());
+    }
+
+    /// Whether the gateway is stopping: a session with nothing going on ends.
+    #[must_use]
+    pub fn draining(&self) -> bool {
+        self.live.signal.draining()
     }
 
     /// Ready when the recorder has room for a turn of work.
@@ -674,7 +674,7 @@ impl Standing {
         let timed = !(masks.cacheable && limits.cacheable);
         let view = policy.view(subject);
         Self {
-            open: masks.value.is_empty() && !timed && allows_all(&view, now),
+            open: masks.value.is_empty() && !timed && view.allows_everything(),
             view: Arc::new(view),
             masks: Arc::new(SessionMasks::new(masks.value)),
             limits: limits.value,
@@ -682,25 +682,4 @@ impl Standing {
             refresh_at: timed.then(|| Micros(now.0.saturating_add(TIMED_STANDING))),
         }
     }
-}
-
-/// Asks for every effect on objects that no pattern but `*` covers, of every kind and in every circumstance that a condition can look at.
-fn allows_all(view: &View, now: Micros) -> bool {
-    let mut actions = Vec::new();
-    for effect in model::Effect::ALL {
-        for kind in model::ObjectKind::ALL {
-            actions.push(model::Action::on(
-                *effect,
-                model::Object::new(kind, "?.anything"),
-            ));
-        }
-    }
-    (0_u8..8).all(|bits| {
-        let flags = model::Flags {
-            unbounded: bits & 1 != 0,
-            multi: bits & 2 != 0,
-        };
-        let verdict = view.decide(&actions, flags, bits & 4 != 0, &[], true, timestamp(now));
-        verdict.outcome == Outcome::Allow && verdict.cacheable && verdict.shadow.is_empty()
-    })
 }

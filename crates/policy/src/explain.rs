@@ -95,28 +95,6 @@ pub(crate) fn explain(policy: &Policy, request: &Request<'_>) -> Explanation {
         reads_unknown: request.reads_unknown,
         now: request.now,
     };
-    let session = SessionValues::new(&request.subject);
-    let command = CommandValues::new(request.actions, request.flags, request.in_transaction);
-    let values = Values {
-        session: &session,
-        command: Some(&command),
-        now: Some(request.now),
-    };
-    let actions = request
-        .actions
-        .iter()
-        .map(|action| {
-            let rules = policy.inner.rules.iter();
-            let mut rules: Vec<_> = rules
-                .map(|rule| judge(rule, action, request, &values))
-                .collect();
-            rules.sort_by_key(|rule| !rule.matched);
-            ActionExplanation {
-                action: words(action),
-                rules,
-            }
-        })
-        .collect();
     let identity = request.subject.identity;
     let doubts = masks_in_doubt(&view, &ask, &mut true);
     Explanation {
@@ -134,7 +112,7 @@ pub(crate) fn explain(policy: &Policy, request: &Request<'_>) -> Explanation {
             .into_iter()
             .map(|(rule, outcome)| Shadowed { rule, outcome })
             .collect(),
-        actions,
+        actions: judge_all(policy, request),
         conditions: doubts.iter().map(predicate_words).collect(),
         masks: view
             .masks(request.now)
@@ -146,6 +124,32 @@ pub(crate) fn explain(policy: &Policy, request: &Request<'_>) -> Explanation {
         record: verdict.record,
         cacheable: verdict.cacheable,
     }
+}
+
+/// Every action with every rule.
+fn judge_all(policy: &Policy, request: &Request<'_>) -> Vec<ActionExplanation> {
+    let session = SessionValues::new(&request.subject);
+    let command = CommandValues::new(request.actions, request.flags, request.in_transaction);
+    let values = Values {
+        session: &session,
+        command: Some(&command),
+        now: Some(request.now),
+    };
+    request
+        .actions
+        .iter()
+        .map(|action| {
+            let rules = policy.inner.rules.iter();
+            let mut rules: Vec<_> = rules
+                .map(|rule| judge(rule, action, request, &values))
+                .collect();
+            rules.sort_by_key(|rule| !rule.matched);
+            ActionExplanation {
+                action: words(action),
+                rules,
+            }
+        })
+        .collect()
 }
 
 /// One rule and one action: the parts in the order in which the rule is written.

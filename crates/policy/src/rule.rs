@@ -49,6 +49,8 @@ pub(crate) struct Rule {
     pub(crate) place: Place,
     pub(crate) scope: Scope,
     pub(crate) effects: EffectSet,
+    /// The same as bits, since most rules are passed over by this alone.
+    pub(crate) bits: u16,
     /// `None` is any object, and no object at all.
     pub(crate) objects: Option<Vec<ObjectPattern>>,
     pub(crate) shape: Shape,
@@ -83,9 +85,9 @@ impl Rule {
         }
     }
 
-    /// Effects that both have.
-    pub(crate) fn shares_effects(&self, effects: EffectSet) -> bool {
-        self.effects.iter().any(|effect| effects.contains(effect))
+    /// Whether both have an effect in common.
+    pub(crate) const fn shares_effects(&self, bits: u16) -> bool {
+        self.bits & bits != 0
     }
 
     /// Whether the rule applies to every command of its subjects, objects and effects.
@@ -93,6 +95,14 @@ impl Rule {
         self.scope.is_unconditional() && self.shape == Shape::default()
     }
 }
+
+/// A set of effects as bits.
+pub(crate) fn bits(effects: impl Iterator<Item = Effect>) -> u16 {
+    // The effects are numbered from 0 and fewer than 16: `as` cannot lose anything.
+    effects.fold(0, |bits, effect| bits | 1 << effect as u8)
+}
+
+const _: () = assert!(Effect::ALL.len() <= 16);
 
 /// One mask.
 #[derive(Debug)]

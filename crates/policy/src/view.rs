@@ -4,11 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use model::{Action, ColumnRef, Flags, Limits, MaskRule, RecordLevel, Verdict};
+use model::{Action, ColumnRef, Effect, Flags, Limits, MaskRule, RecordLevel, Verdict};
 
 use crate::decide::{self, Ask};
+use crate::pattern::ObjectPattern;
 use crate::policy::{Applied, Inner, Subject};
-use crate::rule::{Mask, Miss, Rule, Scope};
+use crate::rule::{Mask, Miss, Rule, Scope, Shape, Then, bits};
 use crate::when::values::{SessionValues, Values};
 
 /// What of a [`crate::Policy`] can apply to one [`Subject`]. It outlives the subject and belongs to the policy it was
@@ -147,6 +148,30 @@ impl View {
     #[must_use]
     pub const fn record_level(&self) -> RecordLevel {
         self.record
+    }
+
+    /// Whether every command of this session is allowed at any time and nothing is masked, whatever it does and whatever
+    /// its names stand for. Follows from the rules themselves, not from a trial: no rule denies, wants an approval or is
+    /// judged in the shadow, no mask can apply, and each effect is allowed on all objects without a condition.
+    #[must_use]
+    pub fn allows_everything(&self) -> bool {
+        let mut allowed = 0;
+        for candidate in &self.rules {
+            let Some(rule) = self.rule(*candidate) else {
+                return false;
+            };
+            match (rule.then, rule.shadow) {
+                (Then::Allow, false) => {}
+                (Then::Allow, true) | (Then::Approve | Then::Deny, _) => return false,
+            }
+            let fixed =
+                !candidate.open && rule.scope.hours.is_none() && rule.shape == Shape::default();
+            let objects = rule.objects.as_ref();
+            if fixed && objects.is_none_or(|patterns| patterns.iter().any(ObjectPattern::is_all)) {
+                allowed |= rule.bits;
+            }
+        }
+        self.masks.is_empty() && allowed == bits(Effect::ALL.iter().copied())
     }
 
     /// The version of the policy it belongs to.

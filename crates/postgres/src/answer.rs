@@ -52,6 +52,14 @@ pub(crate) fn error(out: &mut Vec<u8>, sqlstate: &str, message: &str) {
     );
 }
 
+/// Appends an error after which the connection closes, with one of the gateway's own texts.
+pub(crate) fn fatal(out: &mut Vec<u8>, sqlstate: &str, message: &str) {
+    encode::error(
+        out,
+        &Report { severity: "FATAL", sqlstate, message, detail: None, hint: None, position: None },
+    );
+}
+
 /// Appends the notice that a command waits.
 pub(crate) fn held(out: &mut Vec<u8>, id: &str, link: &str, seconds: i64) {
     let message = format!("sallyport: this command waits for approval {id}, at most {seconds} s");

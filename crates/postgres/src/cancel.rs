@@ -5,7 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use subtle::ConstantTimeEq;
-use tokio::sync::Notify;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Context;
+
+use futures_util::task::AtomicWaker;
 
 /// Bytes of a key in protocol 3.2.
 const LONG_KEY: usize = 32;
@@ -15,7 +18,7 @@ const SHORT_KEY: usize = 4;
 /// The keys of all live sessions.
 #[derive(Debug, Default)]
 pub(crate) struct Cancels {
-    map: Mutex<HashMap<i32, (Vec<u8>, Arc<Notify>)>>,
+    map: Mutex<HashMap<i32, (Vec<u8>, Arc<Wanted>)>>,
 }
 
 /// One session's key, forgotten when dropped.
@@ -24,8 +27,7 @@ pub(crate) struct CancelKey {
     cancels: Arc<Cancels>,
     pub(crate) pid: i32,
     pub(crate) key: Vec<u8>,
-    /// Told when the client wants to cancel.
-    pub(crate) wanted: Arc<Notify>,
+    wanted: Arc<Wanted>,
 }
 
 impl Cancels {
@@ -34,7 +36,7 @@ impl Cancels {
         let random = SystemRandom::new();
         let mut key = vec![0; if long { LONG_KEY } else { SHORT_KEY }];
         random.fill(&mut key).ok()?;
-        let wanted = Arc::new(Notify::new());
+        let wanted = Arc::new(Wanted::default());
         let mut map = self.map.lock().unwrap_or_else(PoisonError::into_inner);
         for _ in 0..64 {
             let mut pid = [0; 4];
@@ -56,9 +58,24 @@ impl Cancels {
             .get(&pid)
             .is_some_and(|(known, _)| known.len() == key.len() && bool::from(known.ct_eq(key)));
         if fits && let Some((_, wanted)) = map.get(&pid) {
-            wanted.notify_one();
+            wanted.flag.store(true, Ordering::Release);
+            wanted.waker.wake();
         }
         fits
+    }
+}
+
+#[derive(Debug, Default)]
+struct Wanted {
+    flag: AtomicBool,
+    waker: AtomicWaker,
+}
+
+impl CancelKey {
+    /// Whether the client wants to cancel; asked again it says no until the client says so again. The task is woken when it does.
+    pub(crate) fn take(&self, cx: &Context<'_>) -> bool {
+        self.wanted.waker.register(cx.waker());
+        self.wanted.flag.swap(false, Ordering::AcqRel)
     }
 }
 

@@ -57,7 +57,7 @@ pub(crate) struct Keeper {
 
 impl Default for Keeper {
     fn default() -> Self {
-        let names = Names::new(Arc::new(Catalog::empty()), Arc::from(["public".to_owned()]));
+        let names = Names::empty();
         Self {
             current: ArcSwap::from_pointee(Snapshot { names, loaded: None, doubt: 0 }),
             doubt: AtomicU64::new(1),

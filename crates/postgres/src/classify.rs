@@ -31,6 +31,13 @@ impl Names {
     }
 }
 
+impl Names {
+    /// Of a target about which nothing is known.
+    pub(crate) fn empty() -> Self {
+        Self::new(Arc::new(Catalog::empty()), Arc::from(["public".to_owned()]))
+    }
+}
+
 fn random_state() -> &'static RandomState {
     static STATE: OnceLock<RandomState> = OnceLock::new();
     STATE.get_or_init(RandomState::new)
@@ -63,6 +70,13 @@ impl Text {
             names,
             analysis,
         })
+    }
+}
+
+impl Text {
+    /// Settings that the text changes, with the new value where it is a constant.
+    pub(crate) fn settings(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        self.analysis.settings.iter().map(|(name, value)| (name.as_str(), value.as_deref()))
     }
 }
 
@@ -226,6 +240,7 @@ fn not_analysed(text: &str) -> Analysis {
         }],
         intent,
         literal_dependent: true,
+        settings: Vec::new(),
         misses: Vec::new(),
         problem: None,
     }

@@ -237,6 +237,7 @@ pub struct Reader<R> {
     number: u64,
     begun: Option<u64>,
     joined: Vec<u8>,
+    found: Option<(Found, u64, Micros)>,
 }
 
 impl<R> std::fmt::Debug for Reader<R> {
@@ -276,6 +277,7 @@ impl<R: Read> Reader<R> {
             number: 0,
             begun: None,
             joined: Vec::new(),
+            found: None,
         })
     }
 
@@ -314,22 +316,31 @@ impl<R: Read> Reader<R> {
     /// # Errors
     /// [`ReadError::Damaged`] names the first bad byte.
     pub fn next_entry(&mut self) -> Result<Option<Entry<'_>>, ReadError> {
-        let Some((found, first, time)) = self.find()? else {
-            return Ok(None);
-        };
+        if self.advance()? { self.entry().map(Some) } else { Ok(None) }
+    }
+
+    /// Moves to the next event; `false` at the end of what is there. [`Reader::entry`] then reads it.
+    ///
+    /// # Errors
+    /// As [`Reader::next_entry`].
+    pub fn advance(&mut self) -> Result<bool, ReadError> {
+        self.found = self.find()?;
+        Ok(self.found.is_some())
+    }
+
+    /// The event that [`Reader::advance`] moved to.
+    ///
+    /// # Errors
+    /// It cannot be read, or there is none.
+    pub fn entry(&self) -> Result<Entry<'_>, ReadError> {
+        let unknown = || self.bad(Reason::Content("an event that this version does not know"));
+        let (found, number, at) = self.found.as_ref().ok_or_else(unknown)?;
         let bytes = match found {
-            Found::Block(range) => self.walk.block().get(range).unwrap_or_default(),
+            Found::Block(range) => self.walk.block().get(range.clone()).unwrap_or_default(),
             Found::Joined => &self.joined,
         };
-        let damage = Damage {
-            offset: self.walk.frames().offset(),
-            exact: false,
-            end: self.walk.frames().offset(),
-            frame: self.walk.frames().frames().checked_sub(1),
-            reason: Reason::Content("an event that this version does not know"),
-        };
-        let event = entry::decode(bytes).map_err(|_| damage)?;
-        Ok(Some(Entry { number: first, at: time, event }))
+        let event = entry::decode(bytes).map_err(|_| unknown())?;
+        Ok(Entry { number: *number, at: *at, event })
     }
 
     /// Finds the bytes of the next event, joining its parts.

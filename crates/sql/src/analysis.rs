@@ -59,6 +59,8 @@ pub struct Analysis {
     /// Some decision looked at a literal (a SET value, a tautology, a sequence's name): the analysis holds for this exact text only and
     /// must not be cached by its [`crate::shape`].
     pub literal_dependent: bool,
+    /// Settings of the session that it changes, by SET or `set_config`: name in lower case, and the value where it is constant.
+    pub settings: Vec<(String, Option<String>)>,
     /// Names of relations, functions, types and operators that the catalogue does not have. The caller may refresh the snapshot and
     /// analyze again.
     pub misses: Vec<String>,

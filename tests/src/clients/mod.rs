@@ -166,7 +166,10 @@ pub fn main(mut args: Args) -> Result<i32> {
 }
 
 fn behind(server: &Server, tls: bool) -> Result<Gateway> {
-    Gateway::start(&gateway::Options { tls, ..gateway::Options::new(server.port(), "postgres", ALLOW_ALL) })
+    Gateway::start(&gateway::Options {
+        tls,
+        ..gateway::Options::new(server.port(), "postgres", ALLOW_ALL)
+    })
 }
 
 fn direct_dsn(server: &Server, database: &str, clear: bool) -> Dsn {

@@ -229,6 +229,11 @@ impl Gateway {
             .kill9()
     }
 
+    /// Stops it in an orderly way; its data stays.
+    pub fn stop(&mut self) {
+        self.running = None;
+    }
+
     /// Starts it again on the same configuration and data. Its ports may change.
     ///
     /// # Errors
@@ -364,7 +369,9 @@ mod tests {
     #[test]
     fn the_configuration_names_the_target_and_its_roles() {
         let text = config(Path::new("/x"), &Options::new(5432, "app", "rules: []"));
-        assert!(text.contains("  - name: orders-db\n    kind: postgres\n    address: 127.0.0.1:5432\n"));
+        assert!(
+            text.contains("  - name: orders-db\n    kind: postgres\n    address: 127.0.0.1:5432\n")
+        );
         assert_eq!(text.matches(": { user: ").count(), 3);
     }
 }

@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
+/// The polite request to end.
+pub const TERM: Signal = Signal::TERM;
+
 /// A running child. Dropping it ends it: a polite signal, then, after [`GRACE`], SIGKILL.
 pub struct Running {
     child: Child,

@@ -232,6 +232,12 @@ impl Wire {
         &self.received
     }
 
+    /// The bare stream, for a caller that reads what it does not want to keep. Waits up to [`PATIENCE`] per read.
+    pub fn reader(&mut self) -> &mut impl Read {
+        let _ = self.stream.tcp().set_read_timeout(Some(PATIENCE));
+        &mut self.stream
+    }
+
     /// Whether the other side has closed the connection.
     pub fn closed(&self) -> bool {
         self.closed

@@ -16,7 +16,7 @@ use axum::extract::{FromRequest, Request};
 use crate::error::ApiError;
 
 /// A JSON body whose reading errors say where, and never repeat the body.
-pub(crate) struct Body<T>(pub(crate) T);
+pub struct Body<T>(pub T);
 
 impl<S: Send + Sync, T: serde::de::DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = ApiError;

@@ -32,9 +32,24 @@ const fn anchors() -> [u8; 256] {
     table
 }
 
+/// Called with every number of bytes looked at, so that tests can bound the work without a clock. Nothing outside tests.
+#[inline]
+pub(super) fn looked_at(bytes: usize) {
+    #[cfg(test)]
+    LOOKED_AT.with(|sum| sum.set(sum.get() + bytes));
+    #[cfg(not(test))]
+    let _ = bytes;
+}
+
+#[cfg(test)]
+thread_local! {
+    pub(super) static LOOKED_AT: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 /// The byte at `at`, or 0 past the end. No pattern contains 0, so the end looks like any other boundary.
 #[inline]
 pub(super) fn byte(bytes: &[u8], at: usize) -> u8 {
+    looked_at(1);
     bytes.get(at).copied().unwrap_or(0)
 }
 
@@ -73,7 +88,11 @@ pub(super) fn escape_tail(bytes: &[u8], start: usize) -> usize {
     let first = byte(bytes, start);
     if before(bytes, start, 1) != b'\\' || !is_escaped(bytes, start) {
         0
-    } else if first == b'u' && bytes.get(start + 1..start + 5).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) {
+    } else if first == b'u'
+        && bytes
+            .get(start + 1..start + 5)
+            .is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit))
+    {
         5
     } else {
         usize::from(is_escape_letter(first))
@@ -87,5 +106,11 @@ const fn is_escape_letter(byte: u8) -> bool {
 /// Whether an odd number of backslashes stands before `at`.
 fn is_escaped(bytes: &[u8], at: usize) -> bool {
     let before = bytes.get(..at).unwrap_or_default();
-    before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
+    let backslashes = before
+        .iter()
+        .rev()
+        .take_while(|byte| **byte == b'\\')
+        .count();
+    looked_at(backslashes);
+    backslashes % 2 == 1
 }

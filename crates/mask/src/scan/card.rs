@@ -14,7 +14,11 @@ const MAX_GROUPS: usize = 5;
 pub(super) fn find(bytes: &[u8], groups: &Groups, first: usize) -> Option<Range<usize>> {
     let (start, length) = groups.get(first)?;
     let single = DIGITS.contains(&length);
-    if !(single || length == 4 || length == 6) || lengths_of(bytes, start) == 0 || !left_free(bytes, start) || is_fraction(bytes, start) {
+    if !(single || length == 4 || length == 6)
+        || lengths_of(bytes, start) == 0
+        || !left_free(bytes, start)
+        || is_fraction(bytes, start)
+    {
         return None;
     }
     if single {
@@ -23,7 +27,9 @@ pub(super) fn find(bytes: &[u8], groups: &Groups, first: usize) -> Option<Range<
     let mut total = length;
     let mut longest = None;
     for index in first + 1..first + MAX_GROUPS {
-        let Some((group, length)) = groups.get(index) else { break };
+        let Some((group, length)) = groups.get(index) else {
+            break;
+        };
         total += length;
         if !matches!(byte(bytes, group - 1), b' ' | b'-') || length > 7 || total > *DIGITS.end() {
             break;
@@ -45,14 +51,22 @@ fn is_fraction(bytes: &[u8], start: usize) -> bool {
 
 /// Whether the digits in `range` (separators aside) end where a value may end and are a card number.
 fn is_card(bytes: &[u8], range: Range<usize>) -> bool {
-    if !right_free(bytes, range.end) || (byte(bytes, range.end) == b'.' && byte(bytes, range.end + 1).is_ascii_digit()) {
+    if !right_free(bytes, range.end)
+        || (byte(bytes, range.end) == b'.' && byte(bytes, range.end + 1).is_ascii_digit())
+    {
         return false;
     }
     let lengths = lengths_of(bytes, range.start);
     // From the last digit backwards, every second digit is doubled and its digits are added (ISO/IEC 7812-1, annex B).
     let mut sum = 0_u32;
     let mut count = 0_u32;
-    for byte in bytes.get(range).unwrap_or_default().iter().rev().filter(|byte| byte.is_ascii_digit()) {
+    for byte in bytes
+        .get(range)
+        .unwrap_or_default()
+        .iter()
+        .rev()
+        .filter(|byte| byte.is_ascii_digit())
+    {
         let digit = u32::from(byte - b'0');
         sum += if count.is_multiple_of(2) {
             digit
@@ -67,12 +81,20 @@ fn is_card(bytes: &[u8], range: Range<usize>) -> bool {
 }
 
 const fn length_bit(digits: u32) -> u8 {
-    if digits >= 13 && digits <= 19 { 1 << (digits - 13) } else { 0 }
+    if digits >= 13 && digits <= 19 {
+        1 << (digits - 13)
+    } else {
+        0
+    }
 }
 
 /// The lengths that cards with these first four digits have, as [`length_bit`]s.
 fn lengths_of(bytes: &[u8], start: usize) -> u8 {
-    let prefix = bytes.get(start..start + 4).unwrap_or_default().iter().fold(0_usize, |all, byte| all * 10 + usize::from(byte & 15));
+    let prefix = bytes
+        .get(start..start + 4)
+        .unwrap_or_default()
+        .iter()
+        .fold(0_usize, |all, byte| all * 10 + usize::from(byte & 15));
     ISSUERS.get(prefix).copied().unwrap_or(0)
 }
 

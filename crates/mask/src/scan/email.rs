@@ -22,7 +22,9 @@ pub(super) fn at_sign(bytes: &[u8], at: usize, found: &mut Found<'_>) -> usize {
 /// Letters, digits and the marks in use; everything outside ASCII (RFC 6531). Other marks that RFC 5322 allows (`{`, `=`, `/`)
 /// are left out because around an address they nearly always are the text's.
 fn is_local(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'%' | b'+' | b'-' | b'\'') || !byte.is_ascii()
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'.' | b'_' | b'%' | b'+' | b'-' | b'\'')
+        || !byte.is_ascii()
 }
 
 fn local_start(bytes: &[u8], at: usize) -> Option<usize> {
@@ -32,7 +34,10 @@ fn local_start(bytes: &[u8], at: usize) -> Option<usize> {
     }
     start += escape_tail(bytes, start);
     // Quotes, dashes and dots before an address are not its beginning; nor is the tail of a cut character.
-    while start < at && (matches!(byte(bytes, start), b'.' | b'%' | b'+' | b'-' | b'\'') || byte(bytes, start) & 0xC0 == 0x80) {
+    while start < at
+        && (matches!(byte(bytes, start), b'.' | b'%' | b'+' | b'-' | b'\'')
+            || byte(bytes, start) & 0xC0 == 0x80)
+    {
         start += 1;
     }
     (start < at).then_some(start)
@@ -52,7 +57,9 @@ fn domain_end(bytes: &[u8], start: usize) -> Option<usize> {
             at += 1;
         }
         if label > start {
-            best = top_level_end(bytes, label, at).filter(|end| end - start <= DOMAIN).or(best);
+            best = top_level_end(bytes, label, at)
+                .filter(|end| end - start <= DOMAIN)
+                .or(best);
         }
         if at == label || at - label > LABEL || at - start > DOMAIN || byte(bytes, at) != b'.' {
             return best;
@@ -66,15 +73,21 @@ fn domain_end(bytes: &[u8], start: usize) -> Option<usize> {
 fn top_level_end(bytes: &[u8], start: usize, end: usize) -> Option<usize> {
     let label = bytes.get(start..end)?;
     let first = *label.first()?;
-    let length = if first.is_ascii_alphabetic() {
-        let run = label.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'-').count();
-        let dashes = label.get(..run)?.iter().rev().take_while(|byte| **byte == b'-').count();
-        run - dashes
+    let run = if first.is_ascii_alphabetic() {
+        label
+            .iter()
+            .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'-')
+            .count()
     } else if first.is_ascii() {
         0
     } else {
         label.iter().take_while(|byte| !byte.is_ascii()).count()
     };
-    // A label over the limit is cut inside; outside ASCII that could be inside a character.
-    (length >= 2 && (length <= LABEL || first.is_ascii())).then_some(start + length)
+    let dashes = label
+        .get(..run)?
+        .iter()
+        .rev()
+        .take_while(|byte| **byte == b'-')
+        .count();
+    (run <= LABEL && run - dashes >= 2).then_some(start + run - dashes)
 }

@@ -22,8 +22,12 @@ pub(super) struct Groups {
 impl Groups {
     /// Reads the chain whose first group starts at `start`.
     #[inline]
-    fn read(bytes: &[u8], start: usize) -> Self {
-        let mut groups = Self { starts: [(0, 0); WINDOW], count: 0, more: false };
+    pub(super) fn read(bytes: &[u8], start: usize) -> Self {
+        let mut groups = Self {
+            starts: [(0, 0); WINDOW],
+            count: 0,
+            more: false,
+        };
         let mut start = start;
         loop {
             let end = digits_end(bytes, start);
@@ -61,7 +65,11 @@ impl Groups {
             *slot = *length;
         }
         let (last, length) = groups.last()?;
-        Some(Layout { lengths, separator, range: groups.first()?.0..last + length })
+        Some(Layout {
+            lengths,
+            separator,
+            range: groups.first()?.0..last + length,
+        })
     }
 }
 
@@ -79,7 +87,12 @@ pub(super) struct Layout<const N: usize> {
 }
 
 /// Looks at the chain of digit groups that starts at `start`; returns where to go on.
-pub(super) fn at_digit(bytes: &[u8], start: usize, set: DetectorSet, found: &mut Found<'_>) -> usize {
+pub(super) fn at_digit(
+    bytes: &[u8],
+    start: usize,
+    set: DetectorSet,
+    found: &mut Found<'_>,
+) -> usize {
     if set.contains(Detector::Iban) && before(bytes, start, 1).is_ascii_alphabetic() {
         iban::at_check_digits(bytes, start, found);
     }
@@ -89,11 +102,21 @@ pub(super) fn at_digit(bytes: &[u8], start: usize, set: DetectorSet, found: &mut
     }
     let groups = Groups::read(bytes, start);
     // Only when the chain goes on are its last groups left to the next window, which sees what follows them.
-    let looked_at = if groups.more { WINDOW - AHEAD } else { groups.count };
+    let looked_at = if groups.more {
+        WINDOW - AHEAD
+    } else {
+        groups.count
+    };
     for index in 0..looked_at {
         look(bytes, &groups, index, set, found);
     }
-    let last = if groups.more { groups.get(looked_at) } else { groups.get(groups.count - 1).map(|(start, length)| (start + length, 0)) };
+    let last = if groups.more {
+        groups.get(looked_at)
+    } else {
+        groups
+            .get(groups.count - 1)
+            .map(|(start, length)| (start + length, 0))
+    };
     last.map_or(bytes.len(), |(at, _)| at)
 }
 
@@ -124,7 +147,11 @@ fn look(bytes: &[u8], groups: &Groups, index: usize, set: DetectorSet, found: &m
 /// `AAA-GG-SSSS`: area not 000, 666 or 9xx, group not 00, serial not 0000.
 fn ssn(bytes: &[u8], groups: &Groups, index: usize) -> Option<Range<usize>> {
     let layout = groups.layout::<3>(bytes, index)?;
-    if layout.lengths != [3, 2, 4] || !matches!(layout.separator, b'-' | b' ') || !stands_alone(bytes, &layout.range, layout.separator) || !right_free(bytes, layout.range.end) {
+    if layout.lengths != [3, 2, 4]
+        || !matches!(layout.separator, b'-' | b' ')
+        || !stands_alone(bytes, &layout.range)
+        || !right_free(bytes, layout.range.end)
+    {
         return None;
     }
     let (area, rest) = bytes.get(layout.range.clone())?.split_at_checked(3)?;
@@ -141,17 +168,29 @@ fn ipv4(bytes: &[u8], groups: &Groups, index: usize) -> Option<Range<usize>> {
         return None;
     }
     let octets = bytes.get(range.clone())?.split(|byte| *byte == b'.');
-    let fits = octets.map(|octet| octet.iter().fold(0_u32, |all, digit| all * 10 + u32::from(digit & 15))).all(|octet| octet <= 255);
-    let dotted_before = before(bytes, range.start, 1) == b'.' && before(bytes, range.start, 2).is_ascii_digit();
-    let dotted_after = byte(bytes, range.end) == b'.' && byte(bytes, range.end + 1).is_ascii_digit();
-    (fits && !dotted_before && !dotted_after && left_free(bytes, range.start) && right_free(bytes, range.end)).then_some(range)
+    let fits = octets
+        .map(|octet| {
+            octet
+                .iter()
+                .fold(0_u32, |all, digit| all * 10 + u32::from(digit & 15))
+        })
+        .all(|octet| octet <= 255);
+    (fits
+        && !hangs_on(bytes, &range, |byte| byte == b'.')
+        && left_free(bytes, range.start)
+        && right_free(bytes, range.end))
+    .then_some(range)
 }
 
-/// Whether groups joined by `separator` are all of a number: no letter or digit comes before them, and no further digits hang
-/// on by the same separator, a dash or a dot (as in an ISBN, a UUID or a range).
-pub(super) fn stands_alone(bytes: &[u8], range: &Range<usize>, separator: u8) -> bool {
-    let joins = |byte: u8| byte == separator || byte == b'-' || byte == b'.';
-    let goes_on_left = joins(before(bytes, range.start, 1)) && before(bytes, range.start, 2).is_ascii_digit();
-    let goes_on_right = joins(byte(bytes, range.end)) && byte(bytes, range.end + 1).is_ascii_digit();
-    !goes_on_left && !goes_on_right && left_free(bytes, range.start)
+/// Whether digit groups are all of a number: no letter or digit comes before them, and no further digits hang on by a dash or
+/// a dot (as in an ISBN, a UUID or a range). Digits after a space are another number's.
+pub(super) fn stands_alone(bytes: &[u8], range: &Range<usize>) -> bool {
+    !hangs_on(bytes, range, |byte| matches!(byte, b'-' | b'.')) && left_free(bytes, range.start)
+}
+
+/// Whether a joining byte and a digit come directly before or after.
+pub(super) fn hangs_on(bytes: &[u8], range: &Range<usize>, joins: fn(u8) -> bool) -> bool {
+    let on_left =
+        joins(before(bytes, range.start, 1)) && before(bytes, range.start, 2).is_ascii_digit();
+    on_left || (joins(byte(bytes, range.end)) && byte(bytes, range.end + 1).is_ascii_digit())
 }

@@ -1,5 +1,7 @@
 //! PEM private key blocks (RFC 7468), also with escaped line ends, and cut off.
 
+use super::bytes::looked_at;
+
 const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"END";
 const DASHES: u8 = 5;
@@ -17,6 +19,7 @@ pub(super) fn block_end(bytes: &[u8], header_end: usize) -> (usize, Tail) {
             Step::Past => break,
         }
     }
+    looked_at(at - header_end);
     (at, tail)
 }
 
@@ -26,8 +29,11 @@ pub(super) fn header_end(bytes: &[u8], start: usize) -> Option<usize> {
     let label = rest.iter().take(LABEL).position(|byte| *byte == b'-')?;
     let (label, dashes) = rest.split_at_checked(label)?;
     let private = label.ends_with(b"PRIVATE KEY") || label.ends_with(b"PRIVATE KEY BLOCK");
-    let known = label.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b' ');
-    (private && known && dashes.starts_with(b"-----")).then_some(start + BEGIN.len() + label.len() + usize::from(DASHES))
+    let known = label
+        .iter()
+        .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b' ');
+    (private && known && dashes.starts_with(b"-----"))
+        .then_some(start + BEGIN.len() + label.len() + usize::from(DASHES))
 }
 
 /// Whether a byte belongs to the block.
@@ -56,7 +62,10 @@ enum State {
 impl Default for State {
     fn default() -> Self {
         // The dashes of the header: a footer may use them, so that a block inside a block ends where the outer one does.
-        Self::Body { dashes: DASHES, letters: 0 }
+        Self::Body {
+            dashes: DASHES,
+            letters: 0,
+        }
     }
 }
 
@@ -67,10 +76,14 @@ impl Tail {
             State::Body { dashes, letters } => body(byte, dashes, letters),
             State::Label { length } => match byte {
                 b'-' => Some(State::Close { dashes: 1 }),
-                b'A'..=b'Z' | b'0'..=b'9' | b' ' if length < LABEL => Some(State::Label { length: length + 1 }),
+                b'A'..=b'Z' | b'0'..=b'9' | b' ' if length < LABEL => {
+                    Some(State::Label { length: length + 1 })
+                }
                 _ => None,
             },
-            State::Close { dashes } => (byte == b'-' && dashes < DASHES).then_some(State::Close { dashes: dashes + 1 }),
+            State::Close { dashes } => {
+                (byte == b'-' && dashes < DASHES).then_some(State::Close { dashes: dashes + 1 })
+            }
         };
         match next {
             Some(state) => {
@@ -84,17 +97,35 @@ impl Tail {
 
 fn body(byte: u8, dashes: u8, letters: usize) -> Option<State> {
     if byte == b'-' {
-        let dashes = if letters == 0 { (dashes + 1).min(DASHES) } else { 1 };
+        let dashes = if letters == 0 {
+            (dashes + 1).min(DASHES)
+        } else {
+            1
+        };
         return Some(State::Body { dashes, letters: 0 });
     }
     if dashes == DASHES && END.get(letters) == Some(&byte) {
-        return Some(if letters + 1 == END.len() { State::Label { length: 0 } } else { State::Body { dashes, letters: letters + 1 } });
+        return Some(if letters + 1 == END.len() {
+            State::Label { length: 0 }
+        } else {
+            State::Body {
+                dashes,
+                letters: letters + 1,
+            }
+        });
     }
-    is_body(byte).then_some(State::Body { dashes: 0, letters: 0 })
+    is_body(byte).then_some(State::Body {
+        dashes: 0,
+        letters: 0,
+    })
 }
 
 /// Base64, line ends (escaped ones too) and the headers of old encrypted keys and PGP. No quote, tab or brace: there a JSON
 /// string or a COPY field ends.
 const fn is_body(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b' ' | b'\r' | b'\n' | b'\\' | b':' | b',' | b'.' | b'(' | b')')
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'+' | b'/' | b'=' | b' ' | b'\r' | b'\n' | b'\\' | b':' | b',' | b'.' | b'(' | b')'
+        )
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::Found;
 use super::bytes::{byte, digits_end, left_free, right_free};
-use super::number::{Groups, Layout, stands_alone};
+use super::number::{Groups, Layout, hangs_on, stands_alone};
 use crate::detector::Detector;
 
 /// Digits of an international number: at most 15 (ITU-T E.164); fewer than 8 could be any signed number.
@@ -12,7 +12,11 @@ const INTERNATIONAL: std::ops::RangeInclusive<usize> = 8..=15;
 
 /// Looks at a `+` or `(`; returns where to go on.
 pub(super) fn at_dial(bytes: &[u8], at: usize, found: &mut Found<'_>) -> usize {
-    let range = if byte(bytes, at) == b'+' { international(bytes, at) } else { parenthesised(bytes, at) };
+    let range = if byte(bytes, at) == b'+' {
+        international(bytes, at)
+    } else {
+        parenthesised(bytes, at)
+    };
     if let Some(range) = range {
         found.add(Detector::Phone, range);
     }
@@ -21,7 +25,8 @@ pub(super) fn at_dial(bytes: &[u8], at: usize, found: &mut Found<'_>) -> usize {
 
 /// Whether an extension follows: `x12`, `ext. 12`.
 fn is_extension(bytes: &[u8], at: usize) -> bool {
-    matches!(byte(bytes, at), b'x' | b'X') || bytes.get(at..).is_some_and(|rest| rest.starts_with(b"ext"))
+    matches!(byte(bytes, at), b'x' | b'X')
+        || bytes.get(at..).is_some_and(|rest| rest.starts_with(b"ext"))
 }
 
 fn ends(bytes: &[u8], at: usize) -> bool {
@@ -38,7 +43,9 @@ fn international(bytes: &[u8], plus: usize) -> Option<Range<usize>> {
     let mut dots = 0;
     // Eight digits in a row are the whole number; what follows after a space is something else.
     while total < *INTERNATIONAL.start() || end - plus - 1 > total {
-        let Some((group_end, digits)) = next_group(bytes, end) else { break };
+        let Some((group_end, digits)) = next_group(bytes, end) else {
+            break;
+        };
         if total + digits > *INTERNATIONAL.end() {
             break;
         }
@@ -47,7 +54,10 @@ fn international(bytes: &[u8], plus: usize) -> Option<Range<usize>> {
         end = group_end;
     }
     // One dot is a decimal point, and so is what follows dots that group thousands.
-    let decimal = dots == 1 || (dots > 1 && matches!(byte(bytes, end), b'.' | b',') && byte(bytes, end + 1).is_ascii_digit());
+    let decimal = dots == 1
+        || (dots > 1
+            && matches!(byte(bytes, end), b'.' | b',')
+            && byte(bytes, end + 1).is_ascii_digit());
     (INTERNATIONAL.contains(&total) && !decimal && ends(bytes, end)).then_some(plus..end)
 }
 
@@ -60,7 +70,10 @@ fn next_group(bytes: &[u8], end: usize) -> Option<(usize, usize)> {
         if byte(bytes, close) != b')' || !(1..=5).contains(&inner) {
             return None;
         }
-        (close + 1 + usize::from(matches!(byte(bytes, close + 1), b' ' | b'-')), inner)
+        (
+            close + 1 + usize::from(matches!(byte(bytes, close + 1), b' ' | b'-')),
+            inner,
+        )
     } else if matches!(byte(bytes, end), b' ' | b'-' | b'.' | b'/') {
         (end + 1, 0)
     } else {
@@ -74,57 +87,80 @@ fn next_group(bytes: &[u8], end: usize) -> Option<(usize, usize)> {
 fn parenthesised(bytes: &[u8], open: usize) -> Option<Range<usize>> {
     let close = digits_end(bytes, open + 1);
     let area = bytes.get(open + 1..close)?;
-    if byte(bytes, close) != b')' {
+    let start = close + 1 + usize::from(byte(bytes, close + 1) == b' ');
+    if byte(bytes, close) != b')' || !byte(bytes, start).is_ascii_digit() {
         return None;
     }
-    let start = close + 1 + usize::from(byte(bytes, close + 1) == b' ');
-    let (mut lengths, mut separators, mut end, mut count) = ([0; 3], [0; 3], start, 0);
-    for (length, separator) in lengths.iter_mut().zip(&mut separators) {
-        let group_end = digits_end(bytes, end);
-        (*length, *separator) = (group_end - end, byte(bytes, group_end));
-        count += 1;
-        if !matches!(*separator, b' ' | b'-' | b'.') || !byte(bytes, group_end + 1).is_ascii_digit() || count == 3 {
-            end = group_end;
-            break;
-        }
-        end = group_end + 1;
-    }
-    let total = area.len() + lengths.iter().sum::<usize>();
-    let spaced = |count: usize| separators.iter().take(count - 1).all(|separator| matches!(separator, b' ' | b'-'));
-    let american = area.len() == 3 && matches!(area.first(), Some(b'2'..=b'9')) && matches!(lengths, [3, 4, 0] | [7, 0, 0]);
-    let trunk = (2..=5).contains(&area.len())
-        && area.first() == Some(&b'0')
-        && area.get(1) != Some(&b'0')
+    let groups = Groups::read(bytes, start);
+    // The longest first: what hangs on by a space may be another number.
+    (0..3).rev().find_map(|last| {
+        let end = groups.get(last).map(|(start, length)| start + length)?;
+        let local = start..end;
+        let joined_by_dash =
+            matches!(byte(bytes, end), b'-' | b'.') && byte(bytes, end + 1).is_ascii_digit();
+        let fits = !joined_by_dash
+            && ends(bytes, end)
+            && (is_american_local(bytes, area, &local) || is_trunk_local(bytes, area, &local));
+        fits.then_some(open..end)
+    })
+}
+
+/// Seven digits after an American area code, in one group or 3-4.
+fn is_american_local(bytes: &[u8], area: &[u8], local: &Range<usize>) -> bool {
+    let digit = |at: usize| byte(bytes, local.start + at).is_ascii_digit();
+    let plain = local.len() == 7 && (0..7).all(digit);
+    let split = local.len() == 8
+        && (0..8).all(|at| digit(at) == (at != 3))
+        && byte(bytes, local.start + 3) != b'/';
+    area.len() == 3 && matches!(area.first(), Some(b'2'..=b'9')) && (plain || split)
+}
+
+/// One to three groups after an area code with the trunk prefix 0.
+fn is_trunk_local(bytes: &[u8], area: &[u8], local: &Range<usize>) -> bool {
+    let Some(text) = bytes.get(local.clone()) else {
+        return false;
+    };
+    let spaced = text
+        .iter()
+        .all(|byte| byte.is_ascii_digit() || matches!(byte, b' ' | b'-'));
+    let mut groups = text.split(|byte| !byte.is_ascii_digit()).map(<[u8]>::len);
+    let total = area.len() + text.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let [b'0', b'1'..=b'9', rest @ ..] = area else {
+        return false;
+    };
+    rest.len() <= 3
         && (9..=12).contains(&total)
-        && spaced(count)
-        && (3..=8).contains(&lengths[0])
-        && lengths[1..count].iter().all(|length| (3..=5).contains(length));
-    let last = separators[count - 1];
-    let goes_on = matches!(last, b'-' | b'.') && byte(bytes, end + 1).is_ascii_digit();
-    ((american || trunk) && !goes_on && ends(bytes, end)).then_some(open..end)
+        && spaced
+        && matches!(groups.next(), Some(3..=8))
+        && groups.all(|length| (3..=5).contains(&length))
 }
 
 /// Finds a national layout that starts with group `first`.
 pub(super) fn find(bytes: &[u8], groups: &Groups, first: usize) -> Option<Range<usize>> {
     let (start, length) = groups.get(first)?;
     let leads = (byte(bytes, start), byte(bytes, start + 1));
-    let whole = |range: Range<usize>, separator: u8| (stands_alone(bytes, &range, separator) && ends(bytes, range.end)).then_some(range);
-    match (leads, length) {
-        ((b'0', b'1'..=b'9'), 2..=5) => trunk(bytes, groups, first).and_then(|(range, separator)| whole(range, separator)),
-        ((b'2'..=b'9', _), 3) => groups
-            .layout::<3>(bytes, first)
-            .filter(|layout| layout.lengths == [3, 3, 4] && is_american(bytes, layout, 4))
-            .and_then(|layout| whole(layout.range, layout.separator)),
-        ((b'1', _), 1) => groups
-            .layout::<4>(bytes, first)
-            .filter(|layout| layout.lengths == [1, 3, 3, 4] && matches!(byte(bytes, start + 2), b'2'..=b'9') && is_american(bytes, layout, 6))
-            .and_then(|layout| whole(layout.range, layout.separator)),
-        ((b'1', b'3'..=b'9'), 3) => groups
-            .layout::<3>(bytes, first)
-            .filter(|layout| layout.lengths == [3, 4, 4] && matches!(layout.separator, b'-' | b' '))
-            .and_then(|layout| whole(layout.range, layout.separator)),
-        _ => None,
-    }
+    let range = match (leads, length) {
+        ((b'0', b'1'..=b'9'), 2..=5) => trunk(bytes, groups, first)?,
+        ((b'2'..=b'9', _), 3) => {
+            groups
+                .layout::<3>(bytes, first)
+                .filter(|layout| layout.lengths == [3, 3, 4] && is_american(bytes, layout, 4))?
+                .range
+        }
+        ((b'1', _), 1) => {
+            let layout = groups.layout::<4>(bytes, first)?;
+            let area = matches!(byte(bytes, start + 2), b'2'..=b'9');
+            (layout.lengths == [1, 3, 3, 4] && area && is_american(bytes, &layout, 6))
+                .then_some(layout.range)?
+        }
+        ((b'1', b'3'..=b'9'), 3) => {
+            let layout = groups.layout::<3>(bytes, first)?;
+            (layout.lengths == [3, 4, 4] && matches!(layout.separator, b'-' | b' '))
+                .then_some(layout.range)?
+        }
+        _ => return None,
+    };
+    (stands_alone(bytes, &range) && ends(bytes, range.end)).then_some(range)
 }
 
 /// Whether the layout is joined as American numbers are. Spaces alone do not make a telephone number of three counts, so then
@@ -138,12 +174,13 @@ fn is_american<const N: usize>(bytes: &[u8], layout: &Layout<N>, exchange: usize
 }
 
 /// Layouts that begin with the trunk prefix 0, by the lengths of their groups.
-fn trunk(bytes: &[u8], groups: &Groups, first: usize) -> Option<(Range<usize>, u8)> {
+fn trunk(bytes: &[u8], groups: &Groups, first: usize) -> Option<Range<usize>> {
     if let Some(five) = groups.layout::<5>(bytes, first)
         && five.lengths == [2; 5]
         && five.separator != b'/'
     {
-        return Some((five.range, five.separator));
+        // Among more pairs they are counts.
+        return (!hangs_on(bytes, &five.range, |byte| byte == b' ')).then_some(five.range);
     }
     if let Some(three) = groups.layout::<3>(bytes, first) {
         let total: usize = three.lengths.iter().sum();
@@ -153,16 +190,17 @@ fn trunk(bytes: &[u8], groups: &Groups, first: usize) -> Option<(Range<usize>, u
             _ => false,
         };
         if fits {
-            return Some((three.range, three.separator));
+            return Some(three.range);
         }
     }
     let two = groups.layout::<2>(bytes, first)?;
     let total: usize = two.lengths.iter().sum();
-    let mobile = byte(bytes, two.range.start + 1) == b'1' && matches!(byte(bytes, two.range.start + 2), b'5'..=b'7');
+    let mobile = byte(bytes, two.range.start + 1) == b'1'
+        && matches!(byte(bytes, two.range.start + 2), b'5'..=b'7');
     let fits = match (two.separator, two.lengths) {
         (b' ' | b'/', [3..=5, 6..=8]) => true,
         (b'-', [4..=5, 6..=8]) => mobile,
         _ => false,
     };
-    (fits && (10..=12).contains(&total)).then_some((two.range, two.separator))
+    (fits && (10..=12).contains(&total)).then_some(two.range)
 }

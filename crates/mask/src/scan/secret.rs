@@ -1,7 +1,7 @@
 //! Tokens and keys by their prefixes, AWS key ids, JSON Web Tokens.
 
 use super::Found;
-use super::bytes::{before, byte, left_free, right_free};
+use super::bytes::{before, byte, left_free, looked_at, right_free};
 use super::pem;
 use crate::detector::{Detector, DetectorSet};
 
@@ -18,7 +18,12 @@ const fn prefix(text: &'static [u8], least: usize, detector: Detector) -> Prefix
     while anchor < text.len() && text[anchor] != b'_' && text[anchor] != b'-' {
         anchor += 1;
     }
-    Prefix { text, anchor, least, detector }
+    Prefix {
+        text,
+        anchor,
+        least,
+        detector,
+    }
 }
 
 /// The minimum is what a truncated token still has, not the issued length: a gateway would rather hide a stump.
@@ -118,9 +123,14 @@ fn token(bytes: &[u8], anchor: usize, set: DetectorSet, found: &mut Found<'_>) {
         if prefix.text.get(prefix.anchor - 1) != Some(&last) || !set.contains(prefix.detector) {
             continue;
         }
-        let Some(start) = anchor.checked_sub(prefix.anchor) else { continue };
+        let Some(start) = anchor.checked_sub(prefix.anchor) else {
+            continue;
+        };
         let body = start + prefix.text.len();
-        if start < found.token_end || bytes.get(start..body) != Some(prefix.text) || !left_free(bytes, start) {
+        if start < found.token_end
+            || bytes.get(start..body) != Some(prefix.text)
+            || !left_free(bytes, start)
+        {
             continue;
         }
         let end = run_end(bytes, body, is_token_byte);
@@ -133,7 +143,11 @@ fn token(bytes: &[u8], anchor: usize, set: DetectorSet, found: &mut Found<'_>) {
 
 /// End of the run of bytes that `belongs` accepts.
 fn run_end(bytes: &[u8], start: usize, belongs: fn(u8) -> bool) -> usize {
-    bytes.get(start..).map_or(start, |rest| start + rest.iter().take_while(|byte| belongs(**byte)).count())
+    let run = bytes.get(start..).map_or(0, |rest| {
+        rest.iter().take_while(|byte| belongs(**byte)).count()
+    });
+    looked_at(run);
+    start + run
 }
 
 /// AWS and Google keys, and JWTs whose header begins with `{` and a space.
@@ -141,15 +155,22 @@ fn at_capital_a(bytes: &[u8], at: usize, set: DetectorSet, found: &mut Found<'_>
     if before(bytes, at, 1) == b'y' && set.contains(Detector::Jwt) {
         jwt(bytes, at, found);
     }
-    let Some(prefix) = bytes.get(at..at + 4) else { return };
+    let Some(prefix) = bytes.get(at..at + 4) else {
+        return;
+    };
     let body = bytes.get(at + 4..).unwrap_or_default();
     if matches!(prefix, b"AKIA" | b"ASIA" | b"ABIA" | b"ACCA") && set.contains(Detector::AwsKey) {
-        let fits = body.get(..AWS).is_some_and(|body| body.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()));
+        let fits = body.get(..AWS).is_some_and(|body| {
+            body.iter()
+                .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+        });
         if fits && left_free(bytes, at) && right_free(bytes, at + 4 + AWS) {
             found.add(Detector::AwsKey, at..at + 4 + AWS);
         }
     } else if prefix == b"AIza" && set.contains(Detector::ApiKey) {
-        let fits = body.get(..GOOGLE).is_some_and(|body| body.iter().all(|byte| is_token_byte(*byte)));
+        let fits = body
+            .get(..GOOGLE)
+            .is_some_and(|body| body.iter().all(|byte| is_token_byte(*byte)));
         if fits && left_free(bytes, at) && right_free(bytes, at + 4 + GOOGLE) {
             found.add(Detector::ApiKey, at..at + 4 + GOOGLE);
         }
@@ -159,12 +180,21 @@ fn at_capital_a(bytes: &[u8], at: usize, set: DetectorSet, found: &mut Found<'_>
 /// A JSON Web Token whose first three bytes end at `third`: `eyJ` is `{"`, `eyA` is `{ ` in base64. The header must decode to
 /// text in braces; what follows its dot may have any number of parts, as encrypted and cut tokens do.
 fn jwt(bytes: &[u8], third: usize, found: &mut Found<'_>) {
-    let Some(start) = third.checked_sub(2) else { return };
-    if start < found.jwt_end || bytes.get(start..third) != Some(b"ey") || is_token_byte(before(bytes, start, 1)) && !left_free(bytes, start) {
+    let Some(start) = third.checked_sub(2) else {
+        return;
+    };
+    if start < found.jwt_end || bytes.get(start..third) != Some(b"ey") {
+        return;
+    }
+    // Only at the start of a run, so that no run is decoded from each of its bytes.
+    let previous = before(bytes, start, 1);
+    if is_token_byte(previous) && !(previous.is_ascii_alphanumeric() && left_free(bytes, start)) {
         return;
     }
     let limit = bytes.len().min(start + JWT_HEADER + 1);
-    let dot = bytes.get(..limit).map_or(start, |bytes| run_end(bytes, start, is_token_byte));
+    let dot = bytes
+        .get(..limit)
+        .map_or(start, |bytes| run_end(bytes, start, is_token_byte));
     if byte(bytes, dot) != b'.' || !(JWT_LEAST_HEADER..=JWT_HEADER).contains(&(dot - start)) {
         return;
     }
@@ -172,7 +202,13 @@ fn jwt(bytes: &[u8], third: usize, found: &mut Found<'_>) {
         return;
     }
     let run = run_end(bytes, dot + 1, is_jwt_byte);
-    let dots = bytes.get(dot + 1..run).unwrap_or_default().iter().rev().take_while(|byte| **byte == b'.').count();
+    let dots = bytes
+        .get(dot + 1..run)
+        .unwrap_or_default()
+        .iter()
+        .rev()
+        .take_while(|byte| **byte == b'.')
+        .count();
     let end = run - dots;
     if end - dot > JWT_LEAST_REST {
         (found.jwt_end, found.jwt_run) = (end, run);
@@ -182,6 +218,7 @@ fn jwt(bytes: &[u8], third: usize, found: &mut Found<'_>) {
 
 /// Whether unpadded base64url text decodes to something in braces without control bytes other than white space.
 fn is_json_object(text: &[u8]) -> bool {
+    looked_at(text.len());
     let mut last = 0;
     let mut first = true;
     for quad in text.chunks(4) {
@@ -196,7 +233,11 @@ fn is_json_object(text: &[u8]) -> bool {
                 return false;
             }
             first = false;
-            last = if byte.is_ascii_whitespace() { last } else { byte };
+            last = if byte.is_ascii_whitespace() {
+                last
+            } else {
+                byte
+            };
         }
     }
     last == b'}' && text.len() % 4 != 1

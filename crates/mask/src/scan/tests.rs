@@ -5,17 +5,30 @@ use super::*;
 fn found(text: &str) -> Vec<(Detector, &str)> {
     let mut hits = Vec::new();
     scan(text.as_bytes(), DetectorSet::ALL, &mut hits);
-    hits.into_iter().map(|hit| (hit.detector, &text[hit.range])).collect()
+    hits.into_iter()
+        .map(|hit| (hit.detector, &text[hit.range]))
+        .collect()
 }
 
 #[track_caller]
 fn finds(detector: Detector, value: &str) {
-    for (left, right) in [("", ""), ("x ", " y"), ("\"", "\""), ("(", ")."), ("é", "é"), ("a=", ","), ("\\n", "\\n"), ("[", "]"), (">", "<")] {
+    for (left, right) in [
+        ("", ""),
+        ("x ", " y"),
+        ("\"", "\""),
+        ("(", ")."),
+        ("é", "é"),
+        ("a=", ","),
+        ("\\n", "\\n"),
+        ("[", "]"),
+        (">", "<"),
+    ] {
         let text = format!("{left}{value}{right}");
         // Letters outside ASCII are part of an address, so there the hit may be wider.
         let expected = found(&text);
         assert!(
-            expected.iter().any(|(kind, hit)| *kind == detector && (*hit == value || (left == "é" && hit.contains(value)))),
+            expected.iter().any(|(kind, hit)| *kind == detector
+                && (*hit == value || (left == "é" && hit.contains(value)))),
             "{detector} in {text:?}: {expected:?}"
         );
     }
@@ -23,7 +36,11 @@ fn finds(detector: Detector, value: &str) {
 
 #[track_caller]
 fn clean(text: &str) {
-    for text in [text.to_owned(), format!("x {text} y"), format!("\"{text}\",")] {
+    for text in [
+        text.to_owned(),
+        format!("x {text} y"),
+        format!("\"{text}\","),
+    ] {
         assert_eq!(found(&text), [], "{text:?}");
     }
 }
@@ -48,8 +65,14 @@ fn cards() {
     ] {
         finds(Detector::Card, card);
     }
-    assert_eq!(found("4111 1111 1111 1111 123"), [(Detector::Card, "4111 1111 1111 1111")]);
-    assert_eq!(found("12 4111 1111 1111 1111"), [(Detector::Card, "4111 1111 1111 1111")]);
+    assert_eq!(
+        found("4111 1111 1111 1111 123"),
+        [(Detector::Card, "4111 1111 1111 1111")]
+    );
+    assert_eq!(
+        found("12 4111 1111 1111 1111"),
+        [(Detector::Card, "4111 1111 1111 1111")]
+    );
 }
 
 #[test]
@@ -83,16 +106,35 @@ fn ibans() {
 
 #[test]
 fn emails() {
-    for email in ["alice@example.com", "a.b+c_d%e@sub.example.co.uk", "o'brien@example.org", "x@xn--e1afmkfd.xn--p1ai", "jürgen@müller.de", "a@b.рф"] {
+    for email in [
+        "alice@example.com",
+        "a.b+c_d%e@sub.example.co.uk",
+        "o'brien@example.org",
+        "x@xn--e1afmkfd.xn--p1ai",
+        "jürgen@müller.de",
+        "a@b.рф",
+    ] {
         finds(Detector::Email, email);
     }
     assert_eq!(found("mailto:a@b.com."), [(Detector::Email, "a@b.com")]);
     assert_eq!(found("x='a@b.com'"), [(Detector::Email, "a@b.com")]);
-    assert_eq!(found("{a@b.com,c@d.org}"), [(Detector::Email, "a@b.com"), (Detector::Email, "c@d.org")]);
+    assert_eq!(
+        found("{a@b.com,c@d.org}"),
+        [(Detector::Email, "a@b.com"), (Detector::Email, "c@d.org")]
+    );
     assert_eq!(found("a@b.com，c"), [(Detector::Email, "a@b.com")]);
-    assert_eq!(found(r"x\nbob@example.com"), [(Detector::Email, "bob@example.com")]);
-    assert_eq!(found(r"x\\nbob@example.com"), [(Detector::Email, "nbob@example.com")]);
-    assert_eq!(found(r"\u00e9bob@example.com"), [(Detector::Email, "bob@example.com")]);
+    assert_eq!(
+        found(r"x\nbob@example.com"),
+        [(Detector::Email, "bob@example.com")]
+    );
+    assert_eq!(
+        found(r"x\\nbob@example.com"),
+        [(Detector::Email, "nbob@example.com")]
+    );
+    assert_eq!(
+        found(r"\u00e9bob@example.com"),
+        [(Detector::Email, "bob@example.com")]
+    );
     clean("user@host");
     clean("@decorator.name");
     clean("lodash@4.17.21");
@@ -134,31 +176,74 @@ fn phones() {
     ] {
         finds(Detector::Phone, phone);
     }
-    assert_eq!(found("415-555-0132 x12"), [(Detector::Phone, "415-555-0132")]);
-    assert_eq!(found("415-555-0132x12"), [(Detector::Phone, "415-555-0132")]);
-    assert_eq!(found("+14155550132 42"), [(Detector::Phone, "+14155550132")]);
-    assert_eq!(found("+14155550132,42"), [(Detector::Phone, "+14155550132")]);
+    assert_eq!(
+        found("415-555-0132 x12"),
+        [(Detector::Phone, "415-555-0132")]
+    );
+    assert_eq!(
+        found("415-555-0132x12"),
+        [(Detector::Phone, "415-555-0132")]
+    );
+    assert_eq!(
+        found("+14155550132 42"),
+        [(Detector::Phone, "+14155550132")]
+    );
+    assert_eq!(
+        found("+14155550132,42"),
+        [(Detector::Phone, "+14155550132")]
+    );
 }
 
 #[test]
 fn social_security_numbers() {
     finds(Detector::Ssn, "123-45-6789");
     finds(Detector::Ssn, "123 45 6789");
-    for no in ["123456789", "000-45-6789", "666-45-6789", "900-45-6789", "123-00-6789", "123-45-0000", "123-45-67890", "1123-45-6789", "123-45-6789-1"] {
+    for no in [
+        "123456789",
+        "000-45-6789",
+        "666-45-6789",
+        "900-45-6789",
+        "123-00-6789",
+        "123-45-0000",
+        "123-45-67890",
+        "1123-45-6789",
+        "123-45-6789-1",
+    ] {
         clean(no);
     }
 }
 
 #[test]
 fn addresses() {
-    for ip in ["10.1.2.3", "192.168.100.200", "255.255.255.255", "::1", "fe80::1", "2001:db8::8a2e:370:7334", "::ffff:10.1.2.3", "2001:db8:0:0:0:0:0:1"] {
+    for ip in [
+        "10.1.2.3",
+        "192.168.100.200",
+        "255.255.255.255",
+        "::1",
+        "fe80::1",
+        "2001:db8::8a2e:370:7334",
+        "::ffff:10.1.2.3",
+        "2001:db8:0:0:0:0:0:1",
+    ] {
         finds(Detector::Ip, ip);
     }
     assert_eq!(found("10.1.2.3:8080"), [(Detector::Ip, "10.1.2.3")]);
     assert_eq!(found("10.1.2.0/24"), [(Detector::Ip, "10.1.2.0")]);
     assert_eq!(found("[fe80::1]:80"), [(Detector::Ip, "fe80::1")]);
     assert_eq!(found("addr:2001:db8::1."), [(Detector::Ip, "2001:db8::1")]);
-    for no in ["1.2.3", "256.1.1.1", "1.2.3.4.5", "v1.2.3.4", "01:40:54", "::", "x::text", "std::fs", "a::b", "08:00:2b:01:02:03", "5::date"] {
+    for no in [
+        "1.2.3",
+        "256.1.1.1",
+        "1.2.3.4.5",
+        "v1.2.3.4",
+        "01:40:54",
+        "::",
+        "x::text",
+        "std::fs",
+        "a::b",
+        "08:00:2b:01:02:03",
+        "5::date",
+    ] {
         clean(no);
     }
 }
@@ -166,8 +251,14 @@ fn addresses() {
 #[test]
 fn secrets() {
     finds(Detector::AwsKey, "AKIAIOSFODNN7EXAMPLE");
-    finds(Detector::GithubToken, "ghp_16C7e42F292c6912E7710c838347Ae178B4a");
-    finds(Detector::GithubToken, "github_pat_11ABCDEFG0abcdefghijkl_mnopqrstuvwxyz");
+    finds(
+        Detector::GithubToken,
+        "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
+    );
+    finds(
+        Detector::GithubToken,
+        "github_pat_11ABCDEFG0abcdefghijkl_mnopqrstuvwxyz",
+    );
     finds(Detector::ApiKey, "sk_live_4eC39HqLyjWDarjtT1zdp7dc");
     finds(Detector::ApiKey, "xoxb-123456789012-abcdefghijkl");
     finds(Detector::ApiKey, "glpat-abcdefghij0123456789");
@@ -183,17 +274,31 @@ fn secrets() {
 fn json_web_tokens() {
     let token = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U";
     finds(Detector::Jwt, token);
-    finds(Detector::Jwt, "eyJhbGciOiJkaXIifQ..aaaaaaaa.bbbbbbbb.cccccccc");
+    finds(
+        Detector::Jwt,
+        "eyJhbGciOiJkaXIifQ..aaaaaaaa.bbbbbbbb.cccccccc",
+    );
     clean("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9");
     clean("eyJaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.aaaaaaaaaaaaaaaaaa.aaaaaaaaaaaa");
 }
 
 #[test]
 fn private_keys() {
-    for (label, end) in [("RSA PRIVATE KEY", "\n"), ("PRIVATE KEY", "\\n"), ("OPENSSH PRIVATE KEY", "\r\n"), ("PGP PRIVATE KEY BLOCK", "\n")] {
-        finds(Detector::Pem, &format!("-----BEGIN {label}-----{end}MIIEowIBAAKCAQEA+/=={end}-----END {label}-----"));
+    for (label, end) in [
+        ("RSA PRIVATE KEY", "\n"),
+        ("PRIVATE KEY", "\\n"),
+        ("OPENSSH PRIVATE KEY", "\r\n"),
+        ("PGP PRIVATE KEY BLOCK", "\n"),
+    ] {
+        finds(
+            Detector::Pem,
+            &format!("-----BEGIN {label}-----{end}MIIEowIBAAKCAQEA+/=={end}-----END {label}-----"),
+        );
     }
-    assert_eq!(found("\"-----BEGIN PRIVATE KEY-----\\nMIIE\" 1"), [(Detector::Pem, "-----BEGIN PRIVATE KEY-----\\nMIIE")]);
+    assert_eq!(
+        found("\"-----BEGIN PRIVATE KEY-----\\nMIIE\" 1"),
+        [(Detector::Pem, "-----BEGIN PRIVATE KEY-----\\nMIIE")]
+    );
     clean("-----BEGIN CERTIFICATE-----\nMIIEowIBAAKCAQEA\n-----END CERTIFICATE-----");
     clean("-----BEGIN PUBLIC KEY-----\nMIIEowIBAAKCAQEA\n-----END PUBLIC KEY-----");
 }
@@ -253,8 +358,14 @@ fn honest_data_is_left_alone() {
 
 #[test]
 fn overlaps_are_one_hit() {
-    assert_eq!(found("4111111111111111@example.com"), [(Detector::Card, "4111111111111111@example.com")]);
-    assert_eq!(found("a@4111111111111111.com"), [(Detector::Email, "a@4111111111111111.com")]);
+    assert_eq!(
+        found("4111111111111111@example.com"),
+        [(Detector::Card, "4111111111111111@example.com")]
+    );
+    assert_eq!(
+        found("a@4111111111111111.com"),
+        [(Detector::Email, "a@4111111111111111.com")]
+    );
 }
 
 #[test]
@@ -263,8 +374,89 @@ fn only_what_is_asked_for() {
     let mut hits = Vec::new();
     for detector in [Detector::Email, Detector::Card, Detector::Ip] {
         scan(text, detector.into(), &mut hits);
-        assert_eq!(hits.iter().map(|hit| hit.detector).collect::<Vec<_>>(), [detector]);
+        assert_eq!(
+            hits.iter().map(|hit| hit.detector).collect::<Vec<_>>(),
+            [detector]
+        );
     }
     scan(text, DetectorSet::EMPTY, &mut hits);
     assert_eq!(hits, []);
+}
+
+#[test]
+fn hostile_input_takes_linear_work() {
+    let work = |pattern: &str, length: usize| {
+        let text = pattern.repeat(length / pattern.len());
+        let mut hits = Vec::new();
+        bytes::LOOKED_AT.set(0);
+        scan(text.as_bytes(), DetectorSet::ALL, &mut hits);
+        bytes::LOOKED_AT.get()
+    };
+    for pattern in [
+        "@",
+        "a@",
+        "@a.",
+        "a@b.co@",
+        "a@b.c-",
+        "é@é.",
+        "1",
+        "1.",
+        "1 ",
+        "1-",
+        "11/",
+        "4111 ",
+        "411111-",
+        "01 ",
+        "-",
+        "--",
+        "+",
+        "+1",
+        "+1(1)",
+        "+1 ",
+        "(",
+        "(0",
+        "(01) 1",
+        ":",
+        "::",
+        "1::",
+        "a:",
+        "1:1",
+        "_",
+        "p_",
+        "ghp_",
+        "github_pat_",
+        "sk_live_",
+        "x@b.co-ghp_AAAAAAAAAAAAAAAAAAAAAA_",
+        "A",
+        "AKIA",
+        "AIza",
+        "eyJ",
+        "-eyJ",
+        ".eyJ",
+        "eyJhbGciOiJIUzI1NiJ9.",
+        "eyJhbGciOiJIUzI1NiJ9..",
+        "-----BEGIN ",
+        "-----BEGIN PRIVATE KEY-----",
+        "-----END",
+        "-----BEGIN PRIVATE KEY-----END ",
+        "\\",
+        "\\n1",
+        "\\\\@",
+        "DE",
+        "DE89",
+        "DE89 ",
+        "d1",
+        "\u{0}",
+    ] {
+        let (once, twice) = (work(pattern, 1 << 15), work(pattern, 1 << 16));
+        assert!(
+            once <= (1 << 15) * 200,
+            "{pattern:?}: {} looks a byte",
+            once >> 15
+        );
+        assert!(
+            twice <= once * 2 + once / 8 + 1_000,
+            "{pattern:?}: {once} looks, then {twice} for twice the bytes"
+        );
+    }
 }

@@ -40,26 +40,26 @@ impl Door {
     }
 
     /// Lets a connection in whose source is not known yet: it comes from a trusted proxy.
-    pub(super) fn enter(self: &Arc<Self>) -> Result<Admission, Turned> {
+    pub(super) fn enter(self: &Arc<Self>) -> Result<Arc<Place>, Turned> {
         let mut counts = self.counts();
         if counts.all >= self.max_all {
             return Err(Turned::Full);
         }
         counts.all = counts.all.saturating_add(1);
-        Ok(Admission { door: Arc::clone(self), source: None })
+        Ok(Arc::new(Place { door: Arc::clone(self), source: Mutex::new(None) }))
     }
 }
 
-/// A place among the connections. Dropping it frees the place.
+/// A place among the connections. The listener keeps it until the connection's task is over; what the task holds is a handle to it.
 #[derive(Debug)]
-pub struct Admission {
+pub(super) struct Place {
     door: Arc<Door>,
-    source: Option<IpAddr>,
+    source: Mutex<Option<IpAddr>>,
 }
 
-impl Admission {
+impl Place {
     /// Counts this connection as an unfinished login of `source`.
-    pub(super) fn from_source(&mut self, source: IpAddr) -> Result<(), Turned> {
+    pub(super) fn count_source(&self, source: IpAddr) -> Result<(), Turned> {
         let source = bucket(source);
         let mut counts = self.door.counts();
         let count = counts.logging_in.entry(source).or_default();
@@ -68,13 +68,13 @@ impl Admission {
         }
         *count = count.saturating_add(1);
         drop(counts);
-        self.source = Some(source);
+        *self.source.lock().unwrap_or_else(PoisonError::into_inner) = Some(source);
         Ok(())
     }
 
-    /// The login is done: this connection no longer counts against its source.
-    pub fn authenticated(&mut self) {
-        let Some(source) = self.source.take() else { return };
+    fn authenticated(&self) {
+        let source = self.source.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(source) = source else { return };
         let mut counts = self.door.counts();
         if let Some(count) = counts.logging_in.get_mut(&source) {
             *count = count.saturating_sub(1);
@@ -85,11 +85,22 @@ impl Admission {
     }
 }
 
-impl Drop for Admission {
+impl Drop for Place {
     fn drop(&mut self) {
         self.authenticated();
         let mut counts = self.door.counts();
         counts.all = counts.all.saturating_sub(1);
+    }
+}
+
+/// A connection's handle to its place. Dropping it changes nothing: the place is free when the connection's task is over.
+#[derive(Clone, Debug)]
+pub struct Admission(pub(super) Arc<Place>);
+
+impl Admission {
+    /// The login is done: this connection no longer counts against its source.
+    pub fn authenticated(&mut self) {
+        self.0.authenticated();
     }
 }
 
@@ -108,15 +119,17 @@ mod tests {
     #[test]
     fn places_are_limited_and_freed() {
         let door = Door::new(3, 1);
-        let mut one = door.enter().unwrap();
-        one.from_source("::ffff:10.0.0.1".parse().unwrap()).unwrap();
-        let mut two = door.enter().unwrap();
-        assert_eq!(two.from_source("10.0.0.1".parse().unwrap()), Err(Turned::Source));
-        one.authenticated();
-        two.from_source("10.0.0.1".parse().unwrap()).unwrap();
+        let one = door.enter().unwrap();
+        one.count_source("::ffff:10.0.0.1".parse().unwrap()).unwrap();
+        let two = door.enter().unwrap();
+        assert_eq!(two.count_source("10.0.0.1".parse().unwrap()), Err(Turned::Source));
+        let mut handle = Admission(Arc::clone(&one));
+        handle.authenticated();
+        handle.authenticated();
+        two.count_source("10.0.0.1".parse().unwrap()).unwrap();
         let three = door.enter().unwrap();
         assert_eq!(door.enter().unwrap_err(), Turned::Full);
-        drop((one, two, three));
+        drop((one, two, three, handle));
         assert_eq!(door.counts().all, 0);
         assert!(door.counts().logging_in.is_empty());
     }

@@ -109,7 +109,7 @@ pub struct Accepted {
     pub via: Option<SocketAddr>,
     /// Our side.
     pub local: SocketAddr,
-    /// Its place; tell it when the login is done.
+    /// A handle to its place; tell it when the login is done.
     pub admission: Admission,
     /// When the login has to be done.
     pub deadline: Instant,
@@ -214,19 +214,21 @@ impl Greeter {
         F: Future<Output = ()> + 'static,
     {
         let trusted = self.limits.proxies.iter().any(|network| network.contains(&self.peer.ip().to_canonical()));
-        let admission = door.enter().and_then(|mut admission| {
+        let place = door.enter().and_then(|place| {
             if !trusted {
-                admission.from_source(self.peer.ip())?;
+                place.count_source(self.peer.ip())?;
             }
-            Ok(admission)
+            Ok(place)
         });
-        let admission = match admission {
-            Ok(admission) => admission,
+        let place = match place {
+            Ok(place) => place,
             Err(turned) => return turn_away(&stream, &self.limits, self.peer, turned),
         };
         let handed = stream.into_std().map(|stream| {
             workers.spawn(stream, move |stream| async move {
-                if let Some(accepted) = self.greet(stream, admission, trusted).await {
+                // Held here and not by the task alone: a task that drops its handles early must not look as if it had ended.
+                let (_place, _drain) = (Arc::clone(&place), self.drain.clone());
+                if let Some(accepted) = self.greet(stream, place, trusted).await {
                     serve(accepted).await;
                 }
             })
@@ -238,7 +240,7 @@ impl Greeter {
         }
     }
 
-    async fn greet(self, mut stream: TcpStream, mut admission: Admission, trusted: bool) -> Option<Accepted> {
+    async fn greet(self, mut stream: TcpStream, place: Arc<admission::Place>, trusted: bool) -> Option<Accepted> {
         let deadline = Instant::now().checked_add(self.limits.handshake)?;
         if let Err(error) = prepare(&stream) {
             tracing::debug!(%error, "a connection was gone before it was served");
@@ -260,13 +262,13 @@ impl Greeter {
                     return None;
                 }
             }
-            if let Err(turned) = admission.from_source(accepted_peer.0.ip()) {
+            if let Err(turned) = place.count_source(accepted_peer.0.ip()) {
                 turn_away(&stream, &self.limits, accepted_peer.0, turned);
                 return None;
             }
         }
         let (peer, via) = accepted_peer;
-        Some(Accepted { stream, peer, via, local, admission, deadline, drain: self.drain })
+        Some(Accepted { stream, peer, via, local, admission: Admission(place), deadline, drain: self.drain })
     }
 }
 

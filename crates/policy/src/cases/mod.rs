@@ -11,7 +11,7 @@
 //!     rule: never
 //! ```
 //!
-//! - [`run`]: judges them
+//! - [`run()`]: judges them
 //!
 //! What SQL does is not known here: whoever runs the cases says so.
 

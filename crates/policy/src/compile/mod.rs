@@ -11,12 +11,12 @@ mod version;
 
 use std::collections::BTreeMap;
 
-use model::{Effect, Limits, MaskRule, Predicates};
+use model::{ApprovalTerms, Effect, EffectSet, Limits, MaskRule, Predicates};
 
 use crate::error::{Errors, Place, PolicyError, Source};
 use crate::pattern::{ObjectPattern, check_pattern};
 use crate::policy::Inner;
-use crate::rule::{LimitRule, Mask, RecordRule, Rule, Shape, Then};
+use crate::rule::{LimitRule, Mask, RecordRule, Rule, Shape, Then, bits};
 use crate::syntax::load::load;
 use crate::syntax::values::{At, WordOr};
 use crate::syntax::{RawIf, RawLimit, RawMask, RawMode, RawPolicy, RawRecord, RawRule, RawThen};
@@ -192,7 +192,7 @@ impl Compiler<'_, '_> {
                 command: true,
             },
         );
-        let effects = match &raw.effects.value {
+        let effects: EffectSet = match &raw.effects.value {
             WordOr::Word(_) => Effect::ALL.iter().copied().collect(),
             WordOr::Other(effects) => {
                 self.filled(raw.effects.place, "do", &effects.0);
@@ -200,21 +200,7 @@ impl Compiler<'_, '_> {
             }
         };
         let objects = self.objects(raw, *place);
-        let approval = match (raw.then, &raw.approval) {
-            (RawThen::Approve, Some(approval)) => self.approval(approval),
-            (RawThen::Approve, None) => {
-                self.fault(*place, "`then: approve` needs `approval: { by: { groups: [...] } }`: say who may approve");
-                None
-            }
-            (RawThen::Allow | RawThen::Deny, Some(approval)) => {
-                self.fault(
-                    approval.place,
-                    "`approval` is for `then: approve`: change `then` or remove it",
-                );
-                None
-            }
-            (RawThen::Allow | RawThen::Deny, None) => None,
-        };
+        let approval = self.rule_approval(raw, *place);
         if let Some(message) = &raw.message {
             self.message(message);
         }
@@ -223,6 +209,7 @@ impl Compiler<'_, '_> {
             name,
             place: self.place(raw.name.place),
             scope: scope?,
+            bits: bits(effects.iter()),
             effects,
             objects,
             shape: conditions.map_or_else(Shape::default, |At { value, .. }| Shape {
@@ -242,6 +229,24 @@ impl Compiler<'_, '_> {
                 .map(|message| message.value.trim().to_owned()),
             shadow: raw.mode == RawMode::Shadow,
         })
+    }
+
+    fn rule_approval(&mut self, raw: &RawRule, place: Place) -> Option<ApprovalTerms> {
+        match (raw.then, &raw.approval) {
+            (RawThen::Approve, Some(approval)) => self.approval(approval),
+            (RawThen::Approve, None) => {
+                self.fault(place, "`then: approve` needs `approval: { by: { groups: [...] } }`: say who may approve");
+                None
+            }
+            (RawThen::Allow | RawThen::Deny, Some(approval)) => {
+                self.fault(
+                    approval.place,
+                    "`approval` is for `then: approve`: change `then` or remove it",
+                );
+                None
+            }
+            (RawThen::Allow | RawThen::Deny, None) => None,
+        }
     }
 
     fn check_if(&mut self, conditions: Option<&At<RawIf>>) {
@@ -302,27 +307,7 @@ impl Compiler<'_, '_> {
         for column in columns {
             self.check(column.place, check_pattern(&column.value));
         }
-        let approval = match (raw.predicates, &raw.approval) {
-            (Predicates::Hold, Some(approval)) => self.approval(approval),
-            (Predicates::Hold, None) => {
-                self.fault(*place, "`predicates: hold` needs `approval: { by: { groups: [...] } }`: say who may approve");
-                None
-            }
-            (Predicates::Allow | Predicates::Deny, Some(approval)) => {
-                self.fault(
-                    approval.place,
-                    "`approval` of a mask is for `predicates: hold`: change that or remove it",
-                );
-                None
-            }
-            (Predicates::Allow | Predicates::Deny, None) => None,
-        };
-        if raw.columns.is_none() && raw.predicates != Predicates::Allow {
-            self.fault(
-                *place,
-                "`predicates` is about `columns`, and the mask has none: name them or remove it",
-            );
-        }
+        let approval = self.mask_approval(raw, *place);
         detect.sort_unstable();
         detect.dedup();
         Some(Mask {
@@ -341,6 +326,31 @@ impl Compiler<'_, '_> {
             },
             approval,
         })
+    }
+
+    /// What `predicates` needs.
+    fn mask_approval(&mut self, raw: &RawMask, place: Place) -> Option<ApprovalTerms> {
+        if raw.columns.is_none() && raw.predicates != Predicates::Allow {
+            self.fault(
+                place,
+                "`predicates` is about `columns`, and the mask has none: name them or remove it",
+            );
+        }
+        match (raw.predicates, &raw.approval) {
+            (Predicates::Hold, Some(approval)) => self.approval(approval),
+            (Predicates::Hold, None) => {
+                self.fault(place, "`predicates: hold` needs `approval: { by: { groups: [...] } }`: say who may approve");
+                None
+            }
+            (Predicates::Allow | Predicates::Deny, Some(approval)) => {
+                self.fault(
+                    approval.place,
+                    "`approval` of a mask is for `predicates: hold`: change that or remove it",
+                );
+                None
+            }
+            (Predicates::Allow | Predicates::Deny, None) => None,
+        }
     }
 
     fn limit(&mut self, raw: &At<RawLimit>) -> Option<LimitRule> {

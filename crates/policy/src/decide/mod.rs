@@ -11,10 +11,10 @@ pub(crate) mod terms;
 use std::cell::OnceCell;
 
 use jiff::Timestamp;
-use model::{Action, ApprovalTerms, ColumnRef, EffectSet, Flags, Outcome, Predicates, Verdict};
+use model::{Action, ApprovalTerms, ColumnRef, Flags, Outcome, Predicates, Verdict};
 
 use crate::pattern::column_matches;
-use crate::rule::{Mask, Miss, Rule, Then};
+use crate::rule::{Mask, Miss, Rule, Then, bits};
 use crate::view::{Candidate, View};
 use crate::when::values::{CommandValues, Values};
 
@@ -88,7 +88,7 @@ pub(crate) fn decide(view: &View, ask: &Ask<'_>) -> Verdict {
         let Some(rule) = view.rule(*candidate) else {
             continue;
         };
-        if !rule.shares_effects(judge.effects) {
+        if !rule.shares_effects(judge.bits) {
             continue;
         }
         cacheable &= !judge.depends(rule, *candidate);
@@ -133,7 +133,8 @@ fn judge_shadows<'a>(
 pub(crate) struct Judge<'a> {
     view: &'a View,
     ask: &'a Ask<'a>,
-    effects: EffectSet,
+    /// Effects of the command.
+    bits: u16,
     /// Made at the first condition that looks at the command.
     command: OnceCell<CommandValues>,
 }
@@ -143,7 +144,7 @@ impl<'a> Judge<'a> {
         Self {
             view,
             ask,
-            effects: ask.actions.iter().map(|action| action.effect).collect(),
+            bits: bits(ask.actions.iter().map(|action| action.effect)),
             command: OnceCell::new(),
         }
     }
@@ -353,14 +354,14 @@ fn reasons(
             "\"{one}\" and \"{other}\" both want an approval and have too few approvers in common"
         ));
     }
-    let mut uncovered = EffectSet::EMPTY;
+    let mut uncovered = false;
     for (action, cover) in actions.iter().zip(&found.covers) {
         if cover.is_uncovered() {
             reasons.add(format!("{} is not covered by any rule", words(action)));
-            uncovered.insert(action.effect);
+            uncovered = true;
         }
     }
-    if !uncovered.is_empty() {
+    if uncovered {
         near_misses(judge, &found.covers, &mut reasons);
     }
     reasons.finish()

@@ -1,6 +1,6 @@
 //! `policy check`: what may be written but is hardly meant.
 //!
-//! - [`cover`]: whether one rule means everything that another does
+//! - `cover`: whether one rule means everything that another does
 
 mod cover;
 

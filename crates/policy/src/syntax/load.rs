@@ -97,6 +97,19 @@ fn explain(error: &serde_saphyr::Error) -> String {
             variant.escape_debug(),
             expected.join(", ")
         ),
+        Yaml::SerdeInvalidType {
+            unexpected,
+            expected,
+            ..
+        } if unexpected == "unit value" => {
+            format!("a value is missing: expected {expected}, or leave the key out")
+        }
+        Yaml::InvalidScalar { ty, .. } if ty.starts_with(['u', 'i']) => {
+            format!(
+                "not a whole number that fits here ({ty}): write one of 0 or more, without a fraction"
+            )
+        }
+        Yaml::InvalidBooleanStrict { .. } => "expected true or false".to_owned(),
         Yaml::Budget { .. } => {
             "nested too deeply or far too large once its aliases are expanded: write it out plainly"
                 .to_owned()

@@ -3,16 +3,19 @@
 //!
 //! - [`values`]: values with a place, `any`, one-or-many
 //! - [`load`]: text → this form, within bounds
+//! - [`schema`]: the closed sets of words, for the JSON schema
 
 pub(crate) mod load;
+mod schema;
 pub(crate) mod values;
 
 use std::collections::BTreeMap;
 
-use model::{DetectorName, Effect, IdentityKind, MaskStyle, Predicates, RecordLevel};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use model::{DetectorName, IdentityKind, MaskStyle, Predicates, RecordLevel};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use schema::Effects;
 use values::{Any, AnyNone, At, OneOrMany, WordOr, list, present, present_list};
 
 /// One document: any of its sections may be absent.
@@ -145,7 +148,7 @@ pub(crate) struct RawWhoMap {
         deserialize_with = "present_list",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schemars(schema_with = "identity_kinds")]
+    #[schemars(schema_with = "schema::identity_kinds")]
     pub(crate) kinds: Option<Vec<IdentityKind>>,
     /// Issuers, with `*`.
     #[serde(
@@ -364,14 +367,15 @@ pub(crate) struct RawMask {
         deserialize_with = "present_list",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schemars(schema_with = "detectors")]
+    #[schemars(schema_with = "schema::detectors")]
     pub(crate) detect: Option<Vec<DetectorName>>,
     /// What a masked value looks like.
-    #[schemars(schema_with = "styles")]
+    #[serde(deserialize_with = "style")]
+    #[schemars(schema_with = "schema::styles")]
     pub(crate) with: MaskStyle,
     /// What a masked column in a condition, a join or an order means.
     #[serde(default)]
-    #[schemars(schema_with = "predicates")]
+    #[schemars(schema_with = "schema::predicates")]
     pub(crate) predicates: Predicates,
     /// Who approves; with `predicates: hold` only.
     #[serde(
@@ -458,64 +462,11 @@ pub(crate) struct RawRecord {
     )]
     pub(crate) on: Option<At<RawOn>>,
     /// How much.
-    #[schemars(schema_with = "levels")]
+    #[schemars(schema_with = "schema::levels")]
     pub(crate) results: RecordLevel,
 }
 
-/// A list of effects; a type of its own because the model's has no schema.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(transparent)]
-pub(crate) struct Effects(pub(crate) Vec<Effect>);
-
-impl JsonSchema for Effects {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Effects".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        words_schema(Effect::ALL.iter().map(|effect| effect.as_str()), true)
-    }
-}
-
-/// One of some words, or a list of them.
-fn words_schema(words: impl Iterator<Item = &'static str>, list: bool) -> Schema {
-    let words: Vec<&str> = words.collect();
-    if list {
-        json_schema!({ "type": "array", "minItems": 1, "items": { "type": "string", "enum": words } })
-    } else {
-        json_schema!({ "type": "string", "enum": words })
-    }
-}
-
-fn identity_kinds(_: &mut SchemaGenerator) -> Schema {
-    words_schema(
-        IdentityKind::ALL.into_iter().map(IdentityKind::as_str),
-        true,
-    )
-}
-
-fn detectors(_: &mut SchemaGenerator) -> Schema {
-    use DetectorName::{Aws, Card, Email, Github, Iban, Ip, Jwt, Pem, Phone, Secret, Ssn};
-    let all = [
-        Card, Iban, Email, Phone, Ssn, Ip, Jwt, Aws, Github, Pem, Secret,
-    ];
-    words_schema(all.into_iter().map(DetectorName::as_str), true)
-}
-
-fn styles(_: &mut SchemaGenerator) -> Schema {
-    use MaskStyle::{Fixed, Hash, Null, Partial, Redact, Token};
-    let all = [Redact, Partial, Token, Hash, Null, Fixed];
-    words_schema(all.into_iter().map(MaskStyle::as_str), false)
-}
-
-fn predicates(_: &mut SchemaGenerator) -> Schema {
-    words_schema(["allow", "hold", "deny"].into_iter(), false)
-}
-
-fn levels(_: &mut SchemaGenerator) -> Schema {
-    words_schema(["none", "digest", "head", "full"].into_iter(), false)
+/// A mask style; `null` is a word here, though YAML reads it as no value.
+fn style<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<MaskStyle, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(MaskStyle::Null))
 }

@@ -1,7 +1,7 @@
 //! What a condition may use, and what it uses.
 
 use cel::IdedExpr;
-use cel::common::ast::{EntryExpr, Expr, LiteralValue, operators};
+use cel::common::ast::{EntryExpr, Expr, LiteralValue, MapExpr, operators};
 
 /// What a condition looks at: decides when it is evaluated and whether a verdict may be cached.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -184,24 +184,27 @@ impl<'a> Walk<'a> {
                     self.expression(part)?;
                 }
             }
-            Expr::Map(map) => {
-                self.uses.longest_literal = self.uses.longest_literal.max(map.entries.len());
-                for entry in &map.entries {
-                    match &entry.expr {
-                        EntryExpr::MapEntry(entry) => {
-                            self.expression(&entry.key)?;
-                            self.expression(&entry.value)?;
-                        }
-                        EntryExpr::StructField(field) => self.expression(&field.value)?,
-                    }
-                }
-            }
+            Expr::Map(map) => self.map(map)?,
             Expr::Struct(_) => {
                 return fault("there are no message types here: compare plain values".to_owned());
             }
             Expr::Comprehension(_) => self.looped(node)?,
         }
         self.depth -= 1;
+        Ok(())
+    }
+
+    fn map(&mut self, map: &'a MapExpr) -> Result<(), Fault> {
+        self.uses.longest_literal = self.uses.longest_literal.max(map.entries.len());
+        for entry in &map.entries {
+            match &entry.expr {
+                EntryExpr::MapEntry(entry) => {
+                    self.expression(&entry.key)?;
+                    self.expression(&entry.value)?;
+                }
+                EntryExpr::StructField(field) => self.expression(&field.value)?,
+            }
+        }
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use cel::common::value::{CowVal, Val};
 use cel::context::VariableResolver;
 use cel::{Context, Env};
 use jiff::Timestamp;
-use model::{Action, Flags};
+use model::{Action, Flags, Identity, Target};
 use serde_json::Value;
 
 use crate::policy::Subject;
@@ -41,75 +41,55 @@ pub(crate) struct SessionValues {
 
 impl SessionValues {
     pub(crate) fn new(subject: &Subject<'_>) -> Self {
-        let identity = subject.identity;
-        let mut size = Size::default();
-        for (name, claim) in &identity.claims {
-            size.text(name);
-            size.add(claim, 0);
-        }
-        for text in identity
-            .groups
-            .iter()
-            .chain(&identity.on_behalf_of)
-            .chain(&identity.task)
-        {
-            size.text(text);
-        }
-        size.list(identity.groups.len());
-        size.list(identity.on_behalf_of.len());
-        size.list(identity.claims.len());
-        size.list(subject.target.labels.len());
+        let size = Size::of(subject);
         let too_large = size.too_large();
-        let claims = if too_large {
-            map([])
-        } else {
-            map(identity
-                .claims
-                .iter()
-                .map(|(name, claim)| (name.as_str(), json(claim))))
-        };
-        let listed = |texts: &[String]| {
-            if too_large {
-                list([])
-            } else {
-                texts_list(texts)
-            }
-        };
-        let identity = map([
-            ("subject", text(&identity.subject)),
-            ("issuer", text(&identity.issuer)),
-            ("kind", text(identity.kind.as_str())),
-            ("groups", listed(&identity.groups)),
-            ("on_behalf_of", listed(&identity.on_behalf_of)),
-            (
-                "task",
-                match &identity.task {
-                    Some(task) if !too_large => text(task),
-                    Some(_) | None => Box::new(CelNull),
-                },
-            ),
-            ("claims", claims),
-        ]);
-        let target = map([
-            ("name", text(&subject.target.name)),
-            ("kind", text(&subject.target.kind)),
-            (
-                "labels",
-                map(subject
-                    .target
-                    .labels
-                    .iter()
-                    .map(|(name, label)| (name.as_str(), text(label)))),
-            ),
-        ]);
         Self {
-            identity,
-            target,
+            // Nothing looks at what is too large: every evaluation is refused before it starts.
+            identity: if too_large {
+                map([])
+            } else {
+                identity_value(subject.identity)
+            },
+            target: target_value(subject.target),
             role: text(subject.role),
             longest_list: size.longest,
             too_large,
         }
     }
+}
+
+fn identity_value(identity: &Identity) -> Boxed {
+    let claims = identity.claims.iter();
+    map([
+        ("subject", text(&identity.subject)),
+        ("issuer", text(&identity.issuer)),
+        ("kind", text(identity.kind.as_str())),
+        ("groups", texts_list(&identity.groups)),
+        ("on_behalf_of", texts_list(&identity.on_behalf_of)),
+        (
+            "task",
+            match &identity.task {
+                Some(task) => text(task),
+                None => Box::new(CelNull),
+            },
+        ),
+        (
+            "claims",
+            map(claims.map(|(name, claim)| (name.as_str(), json(claim)))),
+        ),
+    ])
+}
+
+fn target_value(target: &Target) -> Boxed {
+    let labels = target.labels.iter();
+    map([
+        ("name", text(&target.name)),
+        ("kind", text(&target.kind)),
+        (
+            "labels",
+            map(labels.map(|(name, label)| (name.as_str(), text(label)))),
+        ),
+    ])
 }
 
 /// What differs from command to command.
@@ -233,6 +213,28 @@ struct Size {
 }
 
 impl Size {
+    fn of(subject: &Subject<'_>) -> Self {
+        let identity = subject.identity;
+        let mut size = Self::default();
+        for (name, claim) in &identity.claims {
+            size.text(name);
+            size.add(claim, 0);
+        }
+        let lists = identity
+            .groups
+            .iter()
+            .chain(&identity.on_behalf_of)
+            .chain(&identity.task);
+        for text in lists.chain([&identity.subject, &identity.issuer]) {
+            size.text(text);
+        }
+        size.list(identity.groups.len());
+        size.list(identity.on_behalf_of.len());
+        size.list(identity.claims.len());
+        size.list(subject.target.labels.len());
+        size
+    }
+
     fn text(&mut self, text: &str) {
         self.bytes = self.bytes.saturating_add(text.len());
         // A text's characters cannot be looped over, but each member costs.

@@ -119,7 +119,7 @@ fn masks_and_connect() {
     assert_eq!(
         findings("rules: [{ name: r, who: any, do: [read], then: allow }]"),
         [
-            "policy:0:0: warning: no rule allows `connect`, so that no session can be opened: add it to a rule's `do`"
+            "p.yaml:0:0: warning: no rule allows `connect`, so that no session can be opened: add it to a rule's `do`"
         ]
     );
 }

@@ -365,6 +365,54 @@ fn a_view_decides_like_the_policy() {
     assert_eq!(view.version(), policy.version());
 }
 
+/// The claim must not rest on a trial: a rule that looks at the command shows itself only to some of them.
+#[test]
+fn everything_is_allowed_only_if_no_rule_could_say_otherwise() {
+    let all = "{ name: all, who: any, do: any, then: allow }";
+    let open = |rules: &str, more: &str| {
+        let asked = Asked::default();
+        policy(&format!("rules: [{rules}]\n{more}"))
+            .view(&asked.subject())
+            .allows_everything()
+    };
+    assert!(open(all, ""));
+    assert!(open(
+        "{ name: a, who: any, do: any, objects: [x, '*'], then: allow }",
+        ""
+    ));
+    assert!(open(
+        &format!("{all}, {{ name: d, who: {{ users: [x] }}, do: any, then: deny }}"),
+        ""
+    ));
+    assert!(open(
+        "{ name: a, who: any, do: any, when: \"role == 'readonly'\", then: allow }",
+        ""
+    ));
+    for more in [
+        "{ name: d, who: any, do: any, when: \"'public.secret' in command.objects\", then: deny }",
+        "{ name: d, who: any, do: [read], objects: [public.secret], then: deny }",
+        "{ name: d, who: any, do: [read], if: { hours: '00:00-00:01 UTC' }, then: deny }",
+        "{ name: d, who: any, do: [read], then: deny, mode: shadow }",
+        "{ name: d, who: any, do: [read], then: approve, approval: { by: { groups: [dba] } } }",
+    ] {
+        assert!(!open(&format!("{all}, {more}"), ""), "{more}");
+    }
+    for one in [
+        "",
+        "{ name: a, who: any, do: [read, write], then: allow }",
+        "{ name: a, who: any, do: any, objects: ['public.*'], then: allow }",
+        "{ name: a, who: any, do: any, if: { unbounded: false }, then: allow }",
+        "{ name: a, who: any, do: any, when: \"command.objects.size() < 9\", then: allow }",
+        "{ name: a, who: any, do: any, if: { hours: '00:00-23:00 UTC' }, then: allow }",
+    ] {
+        assert!(!open(one, ""), "{one}");
+    }
+    assert!(!open(
+        all,
+        "masks: [{ name: m, who: any, detect: [card], with: redact }]"
+    ));
+}
+
 #[test]
 fn explanations_say_of_each_rule_why() {
     let policy = policy(BASE);

@@ -83,4 +83,22 @@ impl Relay {
             Asked::Hold(_) => Step::End(End::Broken("a control message was held")),
         }
     }
+
+    /// Asks the target to send the answers it has, so that a long pipeline without Sync cannot stand still.
+    pub(crate) fn ask_to_flush(&mut self) {
+        let mut flush = Vec::new();
+        encode::flush(&mut flush);
+        if let Asked::Allow(permitted, _) = self.session.ask_control(flush) {
+            self.to_target.push(permitted);
+        }
+    }
+
+    /// Tells the target that the session is over.
+    pub(crate) fn say_goodbye(&mut self) {
+        let mut bye = Vec::new();
+        encode::terminate(&mut bye);
+        if let Asked::Allow(permitted, _) = self.session.ask_control(bye) {
+            self.to_target.push(permitted);
+        }
+    }
 }

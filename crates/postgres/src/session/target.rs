@@ -484,9 +484,20 @@ impl Relay {
         self.say("parameter", &format!("{name}={shown}"), out)
     }
 
-    /// The target sent a message larger than the buffer may become.
-    pub(crate) const fn too_large() -> Step {
-        Step::End(End::Broken("the target sent a message above the limit"))
+    /// Whether this part of a row may be passed on before the rest is here: nothing in its result is masked.
+    pub(crate) fn can_stream(&mut self, part: &[u8]) -> bool {
+        match part.first() {
+            Some(b'D') => match self.take_flow(part) {
+                Ok(flow) => {
+                    let passes = flow.passes();
+                    self.active.flow = Some(flow);
+                    passes
+                }
+                Err(_) => false,
+            },
+            Some(b'd') => self.active.flow.as_ref().is_some_and(Flow::passes),
+            _ => false,
+        }
     }
 
     /// Whether an oversized message is under way.
@@ -517,9 +528,4 @@ fn reported(name: &str) -> bool {
             | "standard_conforming_strings"
             | "TimeZone"
     )
-}
-
-/// A refusal that a target's behaviour causes.
-pub(crate) fn broken(why: &'static str) -> Refusal {
-    Refusal::of(RefusalKind::Malformed).because(why)
 }

@@ -109,8 +109,7 @@ impl Secrets for Leases {
 /// Passwords are lines: an editor, `echo` and most secret managers end the file with a break that is no part of it.
 fn without_line_break(value: Secret) -> Result<Secret, LeaseError> {
     let bytes = value.expose();
-    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-    let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+    let bytes = bytes.strip_suffix(b"\r\n").or_else(|| bytes.strip_suffix(b"\n")).unwrap_or(bytes);
     if bytes.is_empty() {
         return Err(LeaseError::Sealed("a password is empty".to_owned()));
     }

@@ -16,8 +16,16 @@ fn is_credential(relation: &Relation) -> bool {
         && matches!(
             relation.name.as_str(),
             "pg_authid" | "pg_shadow" | "pg_hba_file_rules" | "pg_ident_file_mappings" | "pg_file_settings"
-                | "pg_user_mapping" | "pg_user_mappings" | "pg_subscription" | "pg_largeobject"
-                | "user_mapping_options" | "_pg_user_mappings"
+                | "pg_user_mapping" | "pg_largeobject" | "user_mapping_options" | "_pg_user_mappings"
+        )
+}
+
+/// System columns that hold credentials, in relations whose other columns every tool reads.
+fn is_credential_column(relation: &Relation, column: &str) -> bool {
+    relation.schema == "pg_catalog"
+        && matches!(
+            (relation.name.as_str(), column),
+            ("pg_subscription", "subconninfo") | ("pg_user_mappings", "umoptions")
         )
 }
 
@@ -113,6 +121,14 @@ impl<'c> Walker<'c> {
         if relation.is_view() && !relation.is_system() {
             let view = View::of(self.catalog, relation, &self.views);
             self.add_view(relation, &view);
+        }
+    }
+
+    /// Called for every column of a relation that is named or falls under a star.
+    pub(super) fn use_column(&mut self, relation: &Relation, column: &str) {
+        if is_credential_column(relation, column) {
+            self.act(Effect::Admin, relation.object());
+            self.reason(format!("{}.{column} holds credentials", relation.full));
         }
     }
 

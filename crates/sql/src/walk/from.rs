@@ -433,6 +433,7 @@ impl<'c> Walker<'c> {
     fn all_columns(&mut self, scope: &Scope<'_, 'c>) -> Shape {
         for item in scope.visible() {
             item.touched.set(true);
+            self.use_item(item);
         }
         scope.star.clone()
     }
@@ -442,6 +443,7 @@ impl<'c> Walker<'c> {
         while let Some(current) = level {
             if let Some(item) = current.visible().find(|item| item.name == table) {
                 item.touched.set(true);
+                self.use_item(item);
                 return self.item_columns(item);
             }
             level = current.parent;

@@ -31,6 +31,7 @@
 
 mod call;
 mod constant;
+mod control;
 mod copy;
 mod ddl;
 mod dml;
@@ -72,6 +73,7 @@ pub fn analyze(text: &str, context: &Context<'_>) -> Analysis {
     };
     let mut statements = Vec::with_capacity(tree.stmts.len());
     let mut misses = BTreeSet::new();
+    let mut settings = Vec::new();
     let mut literal_dependent = tree.stmts.len() > 1;
     for raw in &tree.stmts {
         let start = usize::try_from(raw.stmt_location).unwrap_or(0);
@@ -83,6 +85,7 @@ pub fn analyze(text: &str, context: &Context<'_>) -> Analysis {
         let mut statement = walker.run(raw.stmt.as_deref());
         (statement.start, statement.len) = trim(text, start, len);
         literal_dependent |= walker.literal;
+        settings.append(&mut walker.settings);
         misses.append(&mut walker.misses);
         statements.push(statement);
     }
@@ -91,6 +94,7 @@ pub fn analyze(text: &str, context: &Context<'_>) -> Analysis {
         statements,
         intent,
         literal_dependent,
+        settings,
         misses: misses.into_iter().collect(),
         problem: None,
     }
@@ -148,6 +152,7 @@ fn unparsed(text: &str, problem: Problem) -> Analysis {
         }],
         intent,
         literal_dependent: true,
+        settings: Vec::new(),
         misses: Vec::new(),
         problem: Some(problem),
     }
@@ -240,6 +245,7 @@ pub(crate) struct Walker<'c> {
     reads_unknown: bool,
     reasons: BTreeSet<String>,
     misses: BTreeSet<String>,
+    settings: Vec<(String, Option<String>)>,
     columns: Columns,
     literal: bool,
     unbounded: bool,
@@ -258,6 +264,8 @@ pub(crate) struct Walker<'c> {
     markers: usize,
     /// First arms of recursive CTEs walked twice so far.
     rewalks: usize,
+    /// The call just judged puts its arguments in another place.
+    stores_arguments: bool,
 }
 
 impl<'c> Walker<'c> {
@@ -271,6 +279,7 @@ impl<'c> Walker<'c> {
             reads_unknown: false,
             reasons: BTreeSet::new(),
             misses: BTreeSet::new(),
+            settings: Vec::new(),
             columns: Columns::default(),
             literal: false,
             unbounded: false,
@@ -283,6 +292,7 @@ impl<'c> Walker<'c> {
             rules: Vec::new(),
             markers: 0,
             rewalks: 0,
+            stores_arguments: false,
         }
     }
 

@@ -133,6 +133,7 @@ impl<'c> Walker<'c> {
         for relation in relations {
             for (at, column) in relation.columns.iter().enumerate() {
                 if renames.get(at).unwrap_or(&column.name) == name {
+                    self.use_column(relation, &column.name);
                     let lineage = self.table_column(relation, &column.name);
                     found.get_or_insert_default().merge(&lineage);
                 }
@@ -144,6 +145,17 @@ impl<'c> Walker<'c> {
         found
     }
 
+    /// All columns of an item are used.
+    pub(super) fn use_item(&mut self, item: &Item<'c>) {
+        if let Source::Tables { relations, .. } = &item.source {
+            for relation in relations {
+                for column in &relation.columns {
+                    self.use_column(relation, &column.name);
+                }
+            }
+        }
+    }
+
     /// All columns of an item as one value: a whole-row reference.
     pub(super) fn item_whole(&mut self, item: &Item<'c>) -> Lineage {
         let mut lineage = Lineage::default();
@@ -153,6 +165,7 @@ impl<'c> Walker<'c> {
                     let whole = self.table_whole(relation);
                     lineage.merge(&whole);
                 }
+                self.use_item(item);
             }
             Source::Derived(columns) => {
                 for column in columns {

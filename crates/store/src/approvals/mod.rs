@@ -15,7 +15,7 @@ use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use crate::codec;
-use crate::db::{Fault, Store};
+use crate::db::{Fault, Store, Transaction};
 
 /// Most requests that one list returns.
 const LIST_LIMIT: u32 = 1_000;
@@ -34,15 +34,17 @@ impl Approvals for Store {
         let now = self.now();
         Box::pin(self.reading(move |pool| async move {
             // One transaction, so that the answers are those of the state.
-            let mut transaction = pool.begin().await?;
-            load(&mut transaction, id, now).await
+            let mut transaction = Transaction::read(&pool).await?;
+            let found = load(&mut transaction, id, now).await?;
+            transaction.end().await?;
+            Ok(found)
         }))
     }
 
     fn list(&self, pending: bool, limit: u32) -> BoxFuture<'_, Result<Vec<StoredApproval>, StoreAway>> {
         let now = self.now();
         Box::pin(self.reading(move |pool| async move {
-            let mut transaction = pool.begin().await?;
+            let mut transaction = Transaction::read(&pool).await?;
             let rows = sqlx::query(
                 "SELECT * FROM approvals WHERE NOT ? OR (state = 'pending' AND expires > ?) \
                  ORDER BY created DESC, id DESC LIMIT ?",
@@ -56,6 +58,7 @@ impl Approvals for Store {
             for row in &rows {
                 found.push(with_answers(&mut transaction, row, now).await?);
             }
+            transaction.end().await?;
             Ok(found)
         }))
     }
@@ -65,9 +68,13 @@ impl Approvals for Store {
     fn answer<'a>(&'a self, id: ApprovalId, answer: &'a Answer) -> BoxFuture<'a, Result<Option<StoredApproval>, StoreAway>> {
         let answer = answer.clone();
         Box::pin(self.writing(move |mut transaction| async move {
-            let Some(stored) = load(&mut transaction, id, answer.at).await? else { return Ok(None) };
+            let Some(stored) = load(&mut transaction, id, answer.at).await? else {
+                transaction.end().await?;
+                return Ok(None);
+            };
             let own = answer.approve && stored.request.identity.involves(&answer.by);
             if stored.state != ApprovalState::Pending || own {
+                transaction.end().await?;
                 return Ok(Some(stored));
             }
             add_answer(&mut transaction, &stored, &answer).await?;
@@ -79,7 +86,7 @@ impl Approvals for Store {
 
     fn granted(&self, digest: [u8; 32], now: Micros) -> BoxFuture<'_, Result<Option<StoredApproval>, StoreAway>> {
         Box::pin(self.reading(move |pool| async move {
-            let mut transaction = pool.begin().await?;
+            let mut transaction = Transaction::read(&pool).await?;
             let row = sqlx::query(
                 "SELECT * FROM approvals WHERE digest = ? AND state = 'approved' AND expires > ? ORDER BY expires LIMIT 1",
             )
@@ -87,10 +94,12 @@ impl Approvals for Store {
             .bind(now.0)
             .fetch_optional(&mut *transaction)
             .await?;
-            match row {
-                Some(row) => Ok(Some(with_answers(&mut transaction, &row, now).await?)),
-                None => Ok(None),
-            }
+            let found = match row {
+                Some(row) => Some(with_answers(&mut transaction, &row, now).await?),
+                None => None,
+            };
+            transaction.end().await?;
+            Ok(found)
         }))
     }
 
@@ -108,13 +117,14 @@ impl Approvals for Store {
     }
 
     fn end(&self, id: ApprovalId, state: ApprovalState) -> BoxFuture<'_, Result<(), StoreAway>> {
-        Box::pin(self.writing(move |mut transaction| async move {
-            match state {
-                ApprovalState::Denied | ApprovalState::Expired | ApprovalState::Cancelled => {}
-                ApprovalState::Pending | ApprovalState::Approved | ApprovalState::Used => {
-                    return Err(Fault::Refused("a request ends as denied, expired or cancelled"));
-                }
+        match state {
+            ApprovalState::Denied | ApprovalState::Expired | ApprovalState::Cancelled => {}
+            ApprovalState::Pending | ApprovalState::Approved | ApprovalState::Used => {
+                let why = "a request ends as denied, expired or cancelled";
+                return Box::pin(std::future::ready(Err(StoreAway(why.to_owned()))));
             }
+        }
+        Box::pin(self.writing(move |mut transaction| async move {
             sqlx::query("UPDATE approvals SET state = ? WHERE id = ? AND state = 'pending'")
                 .bind(state.as_str())
                 .bind(codec::id_bytes(id.0))

@@ -14,7 +14,7 @@ use sqlx::sqlite::{SqlitePool, SqliteRow};
 use sqlx::SqliteConnection;
 
 use crate::codec;
-use crate::db::{Fault, Store};
+use crate::db::{Fault, Store, Transaction};
 
 const TAG: &[u8] = b"sallyport audit 1";
 /// Rows read at once when the chain is verified.
@@ -189,8 +189,14 @@ fn link(previous: &[u8; 32], seq: u64, at: Micros, texts: [&str; 4]) -> [u8; 32]
 
 async fn verify(pool: SqlitePool, anchor: Option<AuditHead>) -> Result<AuditReport, Fault> {
     // One read transaction: the rows and the head are of the same moment.
-    let mut transaction = pool.begin().await?;
-    let head = read_head(&mut transaction).await?;
+    let mut transaction = Transaction::read(&pool).await?;
+    let report = walk(&mut transaction, anchor).await?;
+    transaction.end().await?;
+    Ok(report)
+}
+
+async fn walk(connection: &mut SqliteConnection, anchor: Option<AuditHead>) -> Result<AuditReport, Fault> {
+    let head = read_head(connection).await?;
     let mut chain = AuditHead { seq: 0, hash: [0; 32] };
     loop {
         let rows = sqlx::query(
@@ -198,7 +204,7 @@ async fn verify(pool: SqlitePool, anchor: Option<AuditHead>) -> Result<AuditRepo
         )
         .bind(codec::number(chain.seq)?)
         .bind(PAGE)
-        .fetch_all(&mut *transaction)
+        .fetch_all(&mut *connection)
         .await?;
         if rows.is_empty() {
             break;

@@ -6,6 +6,7 @@
 
 mod error;
 mod schema;
+mod transaction;
 
 use std::future::Future;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -16,15 +17,18 @@ use std::time::{Duration, SystemTime};
 use gate::ports::{Clock, StoreAway};
 use record::Micros;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Sqlite, Transaction};
 use tokio::runtime::Handle;
 
 pub use error::OpenError;
 pub(crate) use error::Fault;
+pub(crate) use transaction::Transaction;
 use error::Class;
 
 /// How long one process waits for another's write. A write takes about a millisecond, so this is a process that hangs.
+#[cfg(not(test))]
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+#[cfg(test)]
+const BUSY_TIMEOUT: Duration = Duration::from_millis(500);
 /// How long an operation waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Reading connections: readers do not block each other, and each costs a thread.
@@ -97,6 +101,12 @@ impl Store {
         &self.inner.path
     }
 
+    /// The runtime that every query runs on; whoever is given a store may run their own background work there too.
+    #[must_use]
+    pub fn control(&self) -> &Handle {
+        &self.inner.control
+    }
+
     /// Whether the database answers and can be written.
     ///
     /// # Errors
@@ -104,7 +114,7 @@ impl Store {
     pub async fn healthy(&self) -> Result<(), StoreAway> {
         self.writing(|mut transaction| async move {
             sqlx::query("UPDATE counters SET value = value WHERE name = 'tokens'").execute(&mut *transaction).await?;
-            transaction.rollback().await?;
+            transaction.end().await?;
             Ok(())
         })
         .await
@@ -139,19 +149,14 @@ impl Store {
     /// Runs `work` in one immediate transaction on the writing connection. `work` commits; what it does not commit is undone.
     pub(crate) async fn writing<T, F>(
         &self,
-        work: impl FnOnce(Transaction<'static, Sqlite>) -> F + Send + 'static,
+        work: impl FnOnce(Transaction) -> F + Send + 'static,
     ) -> Result<T, StoreAway>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, Fault>> + Send,
     {
         let pool = self.inner.write.clone();
-        self.run(async move {
-            // Immediate: a transaction that reads before it writes would else fail when another process wrote in between.
-            let transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
-            work(transaction).await
-        })
-        .await
+        self.run(async move { work(Transaction::write(&pool).await?).await }).await
     }
 
     async fn run<T: Send + 'static>(
@@ -258,5 +263,7 @@ fn existing_file(path: &Path, refused: &dyn Fn(&Path, &std::io::Error) -> OpenEr
     Ok(())
 }
 
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

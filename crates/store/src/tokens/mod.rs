@@ -8,10 +8,10 @@ use gate::ports::{AuditEntry, StoreAway};
 use model::{Identity, TokenId};
 use record::Micros;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Sqlite, SqliteConnection, Transaction};
+use sqlx::SqliteConnection;
 
 use crate::codec;
-use crate::db::{Fault, Store};
+use crate::db::{Fault, Store, Transaction};
 use crate::audit;
 
 /// Most rows that one [`Store::list_tokens`] returns.
@@ -51,7 +51,7 @@ pub struct TokenRow {
     pub revoked_by: Option<String>,
 }
 
-/// A live token as SCRAM needs it: the client does not say which token it holds, so each is tried.
+/// A token as SCRAM needs it: the client does not say which token it holds, so each is tried.
 #[derive(Clone)]
 pub struct Candidate {
     /// Its id.
@@ -64,6 +64,8 @@ pub struct Candidate {
     pub targets: Option<Vec<String>>,
     /// Until when it is good.
     pub expires: Micros,
+    /// Whether it was revoked.
+    pub revoked: bool,
 }
 
 /// What a revocation did.
@@ -147,17 +149,18 @@ impl Store {
         .await
     }
 
-    /// Live tokens for SCRAM, newest first, at most `limit`.
+    /// Tokens for SCRAM that expire after `after`, newest first, at most `limit`; revoked ones too, so that their holders can be
+    /// told so.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn scram_candidates(&self, now: Micros, limit: u32) -> Result<Vec<Candidate>, StoreAway> {
+    pub async fn scram_candidates(&self, after: Micros, limit: u32) -> Result<Vec<Candidate>, StoreAway> {
         self.reading(move |pool| async move {
             let rows = sqlx::query(
-                "SELECT id, stored_key, server_key, targets, expires FROM tokens \
-                 WHERE expires > ? AND revoked IS NULL ORDER BY created DESC, id DESC LIMIT ?",
+                "SELECT id, stored_key, server_key, targets, expires, revoked FROM tokens \
+                 WHERE expires > ? ORDER BY created DESC, id DESC LIMIT ?",
             )
-            .bind(now.0)
+            .bind(after.0)
             .bind(i64::from(limit))
             .fetch_all(&pool)
             .await?;
@@ -284,7 +287,7 @@ async fn insert(connection: &mut SqliteConnection, row: &TokenRow, keys: &TokenK
 }
 
 async fn revoke(
-    transaction: &mut Transaction<'static, Sqlite>,
+    transaction: &mut Transaction,
     id: TokenId,
     at: Micros,
     by: &str,
@@ -309,7 +312,7 @@ async fn revoke(
 }
 
 /// The counter's next value.
-async fn count(transaction: &mut Transaction<'static, Sqlite>, name: &'static str) -> Result<i64, Fault> {
+async fn count(transaction: &mut Transaction, name: &'static str) -> Result<i64, Fault> {
     Ok(sqlx::query_scalar("UPDATE counters SET value = value + 1 WHERE name = ? RETURNING value")
         .bind(name)
         .fetch_one(&mut **transaction)
@@ -336,6 +339,7 @@ fn read_candidate(row: &SqliteRow) -> Result<Candidate, Fault> {
         server_key: codec::digest(row, "server_key")?,
         targets: read_targets(row)?,
         expires: Micros(codec::column(row, "expires")?),
+        revoked: codec::column::<Option<i64>>(row, "revoked")?.is_some(),
     })
 }
 

@@ -1,0 +1,13 @@
+//! The API through its real listener, over doubles of everything behind it.
+//!
+//! - [`world`]: the doubles and a small HTTP client
+//! - [`access`]: who may call what
+//! - [`resources`]: sessions, approvals, tokens
+//! - [`listener`]: limits and errors of the listener itself
+//! - [`openapi`]: the description that is checked in
+
+mod access;
+mod listener;
+mod openapi;
+mod resources;
+mod world;

@@ -1,0 +1,204 @@
+//! Prints how fast the scan is on this machine, one thread, in MB/s:
+//! `cargo run --release -p sallyport-mask --example throughput`.
+//!
+//! *Dense*: 12 short cells of about 130 bytes a row, most of them personal data. *Sparse*: the same shape without any. *Prose*:
+//! long cells of text. Each figure is the median of the rounds, with the slowest and fastest, by the time this thread was on a
+//! core (Linux only), so that a busy machine does not distort it much.
+
+#![expect(clippy::print_stdout, reason = "printing is what this program is for")]
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use sallyport_mask::{DetectorSet, Format, Hit, MaskKey, Masker, Style, ValueType, scan};
+
+const ROWS: usize = 20_000;
+const ROUNDS: usize = 9;
+
+/// A small generator, so that every run sees the same rows.
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self, below: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % below
+    }
+
+    fn pick(&mut self, from: &[&'static str]) -> &'static str {
+        let index = usize::try_from(self.next(u64::try_from(from.len()).unwrap_or(1))).unwrap_or(0);
+        from.get(index).copied().unwrap_or_default()
+    }
+}
+
+const FIRST: &[&str] = &[
+    "Alice", "Bob", "Jürgen", "Amelia", "Kofi", "Sarah", "Jun", "Olga", "Andre", "Mary",
+];
+const LAST: &[&str] = &[
+    "Smith", "Johnson", "Müller", "Okafor", "Tanaka", "Garcia", "Ivanova", "Brown",
+];
+const WORDS: &[&str] = &[
+    "order", "shipped", "late", "customer", "asked", "for", "a", "refund", "and", "we", "agreed",
+    "to", "send", "it", "again", "tomorrow",
+];
+
+fn card(numbers: &mut Numbers) -> String {
+    let body = format!("4{:014}", numbers.next(100_000_000_000_000));
+    let sum: u64 = body
+        .bytes()
+        .rev()
+        .enumerate()
+        .map(|(index, byte)| (u64::from(byte - b'0'), index))
+        .fold(0, |sum, (digit, index)| {
+            sum + if index % 2 == 0 {
+                digit * 2 / 10 + digit * 2 % 10
+            } else {
+                digit
+            }
+        });
+    format!("{body}{}", (10 - sum % 10) % 10)
+}
+
+fn dense(numbers: &mut Numbers) -> Vec<String> {
+    let (first, last) = (numbers.pick(FIRST), numbers.pick(LAST));
+    vec![
+        numbers.next(10_000_000).to_string(),
+        format!("{first} {last}"),
+        format!(
+            "{}.{}{}@example.com",
+            first.to_lowercase(),
+            last.to_lowercase(),
+            numbers.next(100)
+        ),
+        card(numbers),
+        format!("+1 415 555 {:04}", numbers.next(10_000)),
+        format!(
+            "{}.{}.{}.{}",
+            numbers.next(256),
+            numbers.next(256),
+            numbers.next(256),
+            numbers.next(256)
+        ),
+        format!(
+            "2026-{:02}-{:02} 01:40:{:02}.{:06}+00",
+            1 + numbers.next(12),
+            1 + numbers.next(28),
+            numbers.next(60),
+            numbers.next(1_000_000)
+        ),
+        format!("{}.{:02}", numbers.next(10_000), numbers.next(100)),
+        numbers.pick(&["active", "closed", "new"]).to_owned(),
+        numbers.next(2).to_string(),
+        "t".to_owned(),
+        numbers.pick(&["DE", "US", "FR"]).to_owned(),
+    ]
+}
+
+fn sparse(numbers: &mut Numbers) -> Vec<String> {
+    let mut cells: Vec<String> = (0..8)
+        .map(|_| {
+            format!(
+                "{} {} {}",
+                numbers.pick(WORDS),
+                numbers.pick(WORDS),
+                numbers.pick(WORDS)
+            )
+        })
+        .collect();
+    cells.push(numbers.next(1_000_000).to_string());
+    cells.push(format!(
+        "2026-{:02}-{:02}",
+        1 + numbers.next(12),
+        1 + numbers.next(28)
+    ));
+    cells.push("active".to_owned());
+    cells.push("f".to_owned());
+    cells
+}
+
+fn prose(numbers: &mut Numbers) -> Vec<String> {
+    vec![
+        (0..200)
+            .map(|_| numbers.pick(WORDS))
+            .collect::<Vec<_>>()
+            .join(" "),
+    ]
+}
+
+/// How long this thread has run.
+fn time_on_core() -> Duration {
+    let schedule = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanoseconds = schedule
+        .split(' ')
+        .next()
+        .and_then(|first| first.parse().ok());
+    Duration::from_nanos(nanoseconds.unwrap_or_default())
+}
+
+/// Runs `work` over all cells and prints MB/s.
+fn measure(name: &str, cells: &[String], mut work: impl FnMut(&[u8]) -> usize) {
+    let bytes: usize = cells.iter().map(String::len).sum();
+    let mut total = 0;
+    let mut times: Vec<Duration> = (0..ROUNDS)
+        .map(|_| {
+            let start = time_on_core();
+            total = cells
+                .iter()
+                .map(|cell| work(black_box(cell.as_bytes())))
+                .sum();
+            time_on_core() - start
+        })
+        .collect();
+    times.sort_unstable();
+    let megabytes = |time: Option<&Duration>| {
+        time.map_or(0.0, |time| {
+            f64::from(u32::try_from(bytes).unwrap_or(u32::MAX)) / 1e6 / time.as_secs_f64()
+        })
+    };
+    println!(
+        "{name:<24} {:>7.0} MB/s  [{:.0}..{:.0}]  {total} finds in {} cells",
+        megabytes(times.get(ROUNDS / 2)),
+        megabytes(times.last()),
+        megabytes(times.first()),
+        cells.len()
+    );
+}
+
+fn main() {
+    let mut numbers = Numbers(1);
+    let masker = Masker::new(&MaskKey::new([1; 32]));
+    for (name, row, rows) in [
+        ("dense", dense as fn(&mut Numbers) -> Vec<String>, ROWS),
+        ("sparse", sparse, ROWS),
+        ("prose", prose, ROWS / 8),
+    ] {
+        let cells: Vec<String> = (0..rows).flat_map(|_| row(&mut numbers)).collect();
+        let mut hits: Vec<Hit> = Vec::new();
+        let mut out = Vec::with_capacity(1 << 16);
+        measure(&format!("{name}: scan"), &cells, |cell| {
+            scan(cell, DetectorSet::ALL, &mut hits);
+            hits.len()
+        });
+        for style in [Style::Redact, Style::Partial, Style::Token] {
+            measure(&format!("{name}: scan, {style}"), &cells, |cell| {
+                out.clear();
+                match masker.content(
+                    style,
+                    DetectorSet::ALL,
+                    ValueType::Text,
+                    Format::Text,
+                    cell,
+                    &mut hits,
+                    &mut out,
+                ) {
+                    sallyport_mask::Content::Clean => out.extend_from_slice(cell),
+                    sallyport_mask::Content::Bytes | sallyport_mask::Content::Null => {}
+                }
+                black_box(&out);
+                hits.len()
+            });
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! A connection, plain or TLS.
+//!
+//! It implements neither `AsyncRead` nor `AsyncWrite`: bytes reach a peer through an [`Outbox`] and no other way, so nothing that the
+//! gate has not passed can be written by mistake. An idle plain connection holds no memory but the socket's; an idle TLS
+//! connection holds what the library keeps, about 8 KiB.
+
+#[cfg(test)]
+mod tests;
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use gate::Outbox;
+use rustls::CommonState;
+use rustls::pki_types::ServerName;
+use socket2::SockRef;
+use tokio::io::{AsyncRead as _, AsyncWrite, Interest, ReadBuf};
+use tokio::net::TcpStream;
+
+use crate::listener::prepare;
+use crate::tls::{ClientTls, Current, HandshakeError, binding};
+
+/// Plaintext that TLS may hold while the peer does not read, in bytes. It is freed as soon as it is sent.
+const TLS_UNSENT: usize = 64 * 1024;
+/// How long a closing side listens on, so that the peer reads our last words before the kernel resets the connection.
+const LINGER: Duration = Duration::from_millis(500);
+/// What is read and thrown away at most in that time.
+const LINGER_BYTES: usize = 1024 * 1024;
+/// How often [`Transport::closed`] looks again while unread bytes keep the socket readable.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+
+/// What TLS a connection has, for records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsInfo {
+    /// `TLSv1.3` or `TLSv1.2`.
+    pub version: &'static str,
+    /// The cipher suite by its IANA name.
+    pub cipher: String,
+}
+
+/// A connection to a client or a target.
+#[derive(Debug)]
+pub struct Transport {
+    stream: Stream,
+    peer: SocketAddr,
+}
+
+#[derive(Debug)]
+enum Stream {
+    Plain(TcpStream),
+    // Boxed: a plain connection must not pay for what TLS keeps.
+    Server(Box<tokio_rustls::server::TlsStream<TcpStream>>, Arc<Current>),
+    Client(Box<tokio_rustls::client::TlsStream<TcpStream>>),
+}
+
+impl Transport {
+    /// A connection without TLS. `peer` is whom to name in records: with a trusted proxy in between it is not the socket's.
+    #[must_use]
+    pub const fn plain(stream: TcpStream, peer: SocketAddr) -> Self {
+        Self { stream: Stream::Plain(stream), peer }
+    }
+
+    /// A connection that was dialled.
+    ///
+    /// # Errors
+    /// When it is already gone.
+    pub fn dialled(stream: TcpStream) -> io::Result<Self> {
+        prepare(&stream)?;
+        let peer = stream.peer_addr()?;
+        Ok(Self::plain(stream, peer))
+    }
+
+    /// Becomes the server side of TLS. Nothing that belongs to the handshake may have been read before. Not cancel safe; bound its
+    /// time from outside.
+    ///
+    /// # Errors
+    /// [`HandshakeError`]; the connection is closed then.
+    pub async fn accept_tls(self, current: Arc<Current>) -> Result<Self, HandshakeError> {
+        let peer = self.peer;
+        let Stream::Plain(stream) = self.stream else { return Err(HandshakeError::Other) };
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::clone(&current.config));
+        let mut stream = acceptor.accept(stream).await.map_err(|error| HandshakeError::of(&error))?;
+        stream.get_mut().1.set_buffer_limit(Some(TLS_UNSENT));
+        Ok(Self { stream: Stream::Server(Box::new(stream), current), peer })
+    }
+
+    /// Becomes the client side of TLS towards `host`, a DNS name or an IP address. Not cancel safe; bound its time from outside.
+    ///
+    /// # Errors
+    /// [`HandshakeError`]; the connection is closed then.
+    pub async fn connect_tls(self, tls: &ClientTls, host: &str) -> Result<Self, HandshakeError> {
+        let peer = self.peer;
+        let Stream::Plain(stream) = self.stream else { return Err(HandshakeError::Other) };
+        let name = match ServerName::try_from(host.to_owned()) {
+            Ok(name) => name,
+            // A name that cannot be in a certificate matters only where names are checked.
+            Err(_) if !tls.checks_name => ServerName::IpAddress(peer.ip().into()),
+            Err(_) => return Err(HandshakeError::WrongName),
+        };
+        let connector = tokio_rustls::TlsConnector::from(Arc::clone(&tls.config));
+        let mut stream = connector.connect(name, stream).await.map_err(|error| HandshakeError::of(&error))?;
+        stream.get_mut().1.set_buffer_limit(Some(TLS_UNSENT));
+        Ok(Self { stream: Stream::Client(Box::new(stream)), peer })
+    }
+
+    /// Whom we speak with.
+    #[must_use]
+    pub const fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// Whether it is encrypted.
+    #[must_use]
+    pub const fn is_tls(&self) -> bool {
+        match self.stream {
+            Stream::Plain(_) => false,
+            Stream::Server(..) | Stream::Client(_) => true,
+        }
+    }
+
+    /// TLS version and cipher.
+    #[must_use]
+    pub fn tls(&self) -> Option<TlsInfo> {
+        let state = self.state()?;
+        let version = match state.protocol_version()? {
+            rustls::ProtocolVersion::TLSv1_3 => "TLSv1.3",
+            rustls::ProtocolVersion::TLSv1_2 => "TLSv1.2",
+            _ => "other",
+        };
+        let cipher = state.negotiated_cipher_suite()?.suite().as_str().unwrap_or("other").to_owned();
+        Some(TlsInfo { version, cipher })
+    }
+
+    /// The application protocol that was agreed on.
+    #[must_use]
+    pub fn alpn(&self) -> Option<&[u8]> {
+        self.state()?.alpn_protocol()
+    }
+
+    /// The channel binding `tls-server-end-point`: of our own certificate on the server side, of the peer's on the client side.
+    #[must_use]
+    pub fn tls_server_end_point(&self) -> Option<Vec<u8>> {
+        match &self.stream {
+            Stream::Plain(_) => None,
+            Stream::Server(_, current) => current.end_point().map(<[u8]>::to_vec),
+            Stream::Client(stream) => {
+                let certificate = stream.get_ref().1.peer_certificates()?.first()?;
+                binding::end_point(certificate)
+            }
+        }
+    }
+
+    fn state(&self) -> Option<&CommonState> {
+        match &self.stream {
+            Stream::Plain(_) => None,
+            Stream::Server(stream, _) => Some(stream.get_ref().1),
+            Stream::Client(stream) => Some(stream.get_ref().1),
+        }
+    }
+
+    fn socket(&self) -> &TcpStream {
+        match &self.stream {
+            Stream::Plain(stream) => stream,
+            Stream::Server(stream, _) => stream.get_ref().0,
+            Stream::Client(stream) => stream.get_ref().0,
+        }
+    }
+
+    /// Reads into `buf`; 0 is the end. An end without TLS's own goodbye counts as an end, too: every protocol here has a goodbye
+    /// of its own, and half a message is an error in its framing.
+    ///
+    /// # Errors
+    /// What the system or TLS reports.
+    pub fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        let mut target = ReadBuf::new(buf);
+        let done = match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_read(cx, &mut target),
+            Stream::Server(stream, _) => Pin::new(&mut **stream).poll_read(cx, &mut target),
+            Stream::Client(stream) => Pin::new(&mut **stream).poll_read(cx, &mut target),
+        };
+        match ready!(done) {
+            Ok(()) => Poll::Ready(Ok(target.filled().len())),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(Ok(0)),
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+
+    /// Writes what is pending, and hands it to the network. What was written is taken off the outbox, also when more is pending.
+    ///
+    /// # Errors
+    /// What the system or TLS reports.
+    pub fn poll_flush<D>(&mut self, cx: &mut Context<'_>, outbox: &mut Outbox<D>) -> Poll<io::Result<()>> {
+        match &mut self.stream {
+            Stream::Plain(stream) => poll_flush(Pin::new(stream), cx, outbox),
+            Stream::Server(stream, _) => poll_flush(Pin::new(&mut **stream), cx, outbox),
+            Stream::Client(stream) => poll_flush(Pin::new(&mut **stream), cx, outbox),
+        }
+    }
+
+    /// Reads into `buf`; 0 is the end. Cancel safe.
+    ///
+    /// # Errors
+    /// As [`poll_read`](Self::poll_read).
+    pub async fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        poll_fn(|cx| self.poll_read(cx, buf)).await
+    }
+
+    /// Writes all that is pending. Cancel safe: the outbox knows what was written.
+    ///
+    /// # Errors
+    /// As [`poll_flush`](Self::poll_flush).
+    pub async fn flush<D>(&mut self, outbox: &mut Outbox<D>) -> io::Result<()> {
+        poll_fn(|cx| self.poll_flush(cx, outbox)).await
+    }
+
+    /// Looks at the first bytes without taking them; 0 is the end. Only before TLS. Cancel safe.
+    ///
+    /// # Errors
+    /// What the system reports; `Unsupported` on a TLS connection.
+    pub async fn peek(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match &self.stream {
+            Stream::Plain(stream) => stream.peek(buf).await,
+            Stream::Server(..) | Stream::Client(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// Whether the peer has closed its side, without reading: for sessions that wait for something else. Ready when it has. While
+    /// bytes that nobody reads keep the socket readable, nothing wakes the task: look again now and then, or use
+    /// [`closed`](Self::closed).
+    pub fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match ready!(self.socket().poll_read_ready(cx)) {
+            Err(_) => Poll::Ready(()),
+            Ok(()) if self.read_side_closed() => Poll::Ready(()),
+            Ok(()) => Poll::Pending,
+        }
+    }
+
+    /// Waits until the peer has closed its side, without reading. Cancel safe.
+    pub async fn closed(&self) {
+        loop {
+            match self.socket().ready(Interest::READABLE).await {
+                Err(_) => return,
+                Ok(_) if self.read_side_closed() => return,
+                Ok(_) => tokio::time::sleep(LOOK_AGAIN).await,
+            }
+        }
+    }
+
+    fn read_side_closed(&self) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        let ready = pin!(self.socket().ready(Interest::READABLE));
+        match std::future::Future::poll(ready, &mut context) {
+            Poll::Ready(Ok(state)) => state.is_read_closed() || state.is_error(),
+            Poll::Ready(Err(_)) => true,
+            Poll::Pending => false,
+        }
+    }
+
+    /// Says goodbye and closes, after the peer had a moment to read what was sent. Takes at most a second; whatever fails on the
+    /// way does not matter any more. Not cancel safe.
+    pub async fn shutdown(mut self) {
+        let goodbye = poll_fn(|cx| match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Stream::Server(stream, _) => Pin::new(&mut **stream).poll_shutdown(cx),
+            Stream::Client(stream) => Pin::new(&mut **stream).poll_shutdown(cx),
+        });
+        if !matches!(tokio::time::timeout(LINGER, goodbye).await, Ok(Ok(()))) {
+            return;
+        }
+        // Closing a socket that holds unread bytes resets the connection, and the peer may lose our last words.
+        let socket = self.socket();
+        let listen_on = async {
+            let mut waste = crate::pool::take();
+            let mut total = 0_usize;
+            while total < LINGER_BYTES && socket.readable().await.is_ok() {
+                match socket.try_read(&mut waste) {
+                    Ok(0) => return,
+                    Ok(n) => total = total.saturating_add(n),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(_) => return,
+                }
+            }
+        };
+        let _late = tokio::time::timeout(LINGER, listen_on).await;
+    }
+
+    /// Closes at once, with a reset: for a peer that must not get another byte, not even a pending one.
+    pub fn abort(self) {
+        let _gone = SockRef::from(self.socket()).set_linger(Some(Duration::ZERO));
+    }
+}
+
+fn poll_flush<S: AsyncWrite, D>(mut stream: Pin<&mut S>, cx: &mut Context<'_>, outbox: &mut Outbox<D>) -> Poll<io::Result<()>> {
+    while !outbox.is_empty() {
+        let written = ready!(stream.as_mut().poll_write(cx, outbox.pending()))?;
+        if written == 0 {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        }
+        outbox.wrote(written);
+    }
+    stream.poll_flush(cx)
+}

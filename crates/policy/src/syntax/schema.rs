@@ -1,0 +1,63 @@
+//! The closed sets of words, for the JSON schema; the model's types have none of their own.
+
+use model::{DetectorName, Effect, IdentityKind, MaskStyle};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+/// A list of effects; a type of its own because the model's has no schema.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Effects(pub(crate) Vec<Effect>);
+
+impl JsonSchema for Effects {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Effects".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        words_schema(Effect::ALL.iter().map(|effect| effect.as_str()), true)
+    }
+}
+
+/// One of some words, or a list of them.
+fn words_schema(words: impl Iterator<Item = &'static str>, list: bool) -> Schema {
+    let words: Vec<&str> = words.collect();
+    if list {
+        json_schema!({ "type": "array", "minItems": 1, "items": { "type": "string", "enum": words } })
+    } else {
+        json_schema!({ "type": "string", "enum": words })
+    }
+}
+
+pub(super) fn identity_kinds(_: &mut SchemaGenerator) -> Schema {
+    words_schema(
+        IdentityKind::ALL.into_iter().map(IdentityKind::as_str),
+        true,
+    )
+}
+
+pub(super) fn detectors(_: &mut SchemaGenerator) -> Schema {
+    use DetectorName::{Aws, Card, Email, Github, Iban, Ip, Jwt, Pem, Phone, Secret, Ssn};
+    let all = [
+        Card, Iban, Email, Phone, Ssn, Ip, Jwt, Aws, Github, Pem, Secret,
+    ];
+    words_schema(all.into_iter().map(DetectorName::as_str), true)
+}
+
+pub(super) fn styles(_: &mut SchemaGenerator) -> Schema {
+    use MaskStyle::{Fixed, Hash, Null, Partial, Redact, Token};
+    let all = [Redact, Partial, Token, Hash, Null, Fixed];
+    words_schema(all.into_iter().map(MaskStyle::as_str), false)
+}
+
+pub(super) fn predicates(_: &mut SchemaGenerator) -> Schema {
+    words_schema(["allow", "hold", "deny"].into_iter(), false)
+}
+
+pub(super) fn levels(_: &mut SchemaGenerator) -> Schema {
+    words_schema(["none", "digest", "head", "full"].into_iter(), false)
+}

@@ -1,0 +1,517 @@
+//! The only loop: sockets ⇄ session. One task owns a session; both directions have bounded buffers.
+//!
+//! A turn reads what is there, lets the session judge or release it, and writes what came of it. No turn starts unless the recorder has
+//! room; a direction whose outbox is full is not read. While a command waits for a human or the catalogue, the client's messages
+//! wait too, and the target's go on.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use gate::{Ended, Gate, Grant, Parked as Stored, Refusal, RefusalKind};
+use net::{Transport, pool};
+use tokio::time::{Instant, Sleep};
+
+use crate::cancel::CancelKey;
+use crate::catalogue::LoadError;
+use crate::classify;
+use crate::config::TargetOptions;
+use crate::session::{End, Parked, Relay, Step};
+use crate::wire::limits::{HEADER, LARGEST_MESSAGE};
+use crate::wire::{Frames, Next};
+use crate::{answer, upstream};
+
+/// An outbox with more than this stops the reading of the other side.
+const HIGH_WATER: usize = 256 * 1024;
+/// What a client may send ahead while its command waits for a human.
+const HELD_AHEAD: usize = 64 * 1024;
+/// A target's message that is larger is passed on in pieces where nothing is masked.
+const IN_PIECES: usize = 256 * 1024;
+/// A target's message that must be seen whole, because something in it is masked, may be this large.
+const SEEN_WHOLE: usize = 64 * 1024 * 1024;
+/// Turns before other sessions of the worker get theirs.
+const TURNS: usize = 32;
+/// How long a closing session tries to tell its client why.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// Everything that a session's task owns.
+pub(crate) struct Drive {
+    pub(crate) client: Transport,
+    pub(crate) target: Transport,
+    pub(crate) relay: Relay,
+    pub(crate) grant: Arc<Grant>,
+    pub(crate) options: Rc<TargetOptions>,
+    pub(crate) database: Option<String>,
+    pub(crate) cancel: CancelKey,
+    /// The target's own cancel key.
+    pub(crate) backend: (i32, Vec<u8>),
+    pub(crate) max_message: usize,
+    pub(crate) client_in: Vec<u8>,
+    pub(crate) target_in: Vec<u8>,
+    pub(crate) job: Option<Job>,
+    pub(crate) expiry: Pin<Box<Sleep>>,
+    /// The client's next message waits until the target has answered.
+    pub(crate) waiting: bool,
+    pub(crate) client_gone: bool,
+}
+
+/// What a session waits for, besides its peers.
+pub(crate) enum Job {
+    Refresh(Pin<Box<dyn Future<Output = Result<(), LoadError>>>>, bool),
+    Analyze(Pin<Box<dyn Future<Output = ()>>>),
+    Storing(Box<Parked>, Pin<Box<dyn Future<Output = Result<Stored, gate::ports::StoreAway>> + Send>>),
+    Waiting(Box<Parked>, Pin<Box<dyn Future<Output = Ended> + Send>>),
+}
+
+/// Why the loop ended.
+enum Ending {
+    ClientClosed,
+    TargetClosed,
+    Refused(Box<Refusal>),
+    Broken(&'static str),
+    Drained,
+}
+
+impl Ending {
+    fn of(end: End) -> Self {
+        match end {
+            End::Client => Self::ClientClosed,
+            End::Refused(refusal) => Self::Refused(refusal),
+            End::Broken(why) => Self::Broken(why),
+        }
+    }
+}
+
+impl Drive {
+    /// Runs the session to its end and seals its recording.
+    pub(crate) async fn run(mut self) {
+        // What the client sent together with its login.
+        let ending = match self.feed_again() {
+            Ok(_) => std::future::poll_fn(|cx| self.poll(cx)).await,
+            Err(ending) => ending,
+        };
+        self.finish(ending).await;
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
+        self.relay.session.watch(cx);
+        for _ in 0..TURNS {
+            match self.turn(cx) {
+                Ok(true) => {}
+                Ok(false) => return Poll::Pending,
+                Err(ending) => return Poll::Ready(ending),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// One turn; whether anything happened.
+    fn turn(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
+        self.look_outside(cx)?;
+        match self.relay.session.poll_recorder(cx) {
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(refusal)) => return Err(Ending::Refused(Box::new(refusal))),
+            Poll::Pending => return Ok(false),
+        }
+        let mut happened = self.poll_job(cx)?;
+        happened |= self.poll_target(cx)?;
+        happened |= self.poll_client(cx)?;
+        happened |= self.poll_flush(cx)?;
+        if !happened {
+            self.relay.rest();
+            if self.client_in.is_empty() {
+                self.client_in = Vec::new();
+            }
+            if self.target_in.is_empty() {
+                self.target_in = Vec::new();
+            }
+        }
+        Ok(happened)
+    }
+
+    /// Ends, cancels and drains that others want.
+    fn look_outside(&mut self, cx: &mut Context<'_>) -> Result<(), Ending> {
+        if self.expiry.as_mut().poll(cx).is_ready()
+            && let Some(refusal) = self.relay.session.over()
+        {
+            return Err(Ending::Refused(refusal));
+        }
+        if let Some(refusal) = self.relay.session.over() {
+            return Err(Ending::Refused(refusal));
+        }
+        if self.relay.session.draining() && self.relay.quiet() && self.job.is_none() {
+            return Err(Ending::Drained);
+        }
+        if self.cancel.take(cx) {
+            self.cancelled()?;
+        }
+        Ok(())
+    }
+
+    /// The client wants to cancel: a held command ends its wait, anything else is cancelled on the target.
+    fn cancelled(&mut self) -> Result<(), Ending> {
+        let held = matches!(self.job, Some(Job::Storing(..) | Job::Waiting(..)));
+        let outcome = if held { "ended the wait" } else { "passed to the target" };
+        if let Err(refusal) = self.relay.session.control_note("cancel", outcome) {
+            return Err(Ending::Refused(Box::new(refusal)));
+        }
+        match self.job.take() {
+            Some(Job::Storing(parked, _) | Job::Waiting(parked, _)) => {
+                let (step, id) = self.relay.cancel_held(*parked);
+                tokio::task::spawn_local(self.gate().withdraw(id));
+                self.after(step)?;
+            }
+            job => {
+                self.job = job;
+                self.cancel_on_target();
+            }
+        }
+        Ok(())
+    }
+
+    fn cancel_on_target(&self) {
+        let (grant, options) = (Arc::clone(&self.grant), Rc::clone(&self.options));
+        let (pid, key) = self.backend.clone();
+        tokio::task::spawn_local(async move {
+            if let Err(error) = upstream::cancel(&grant, &options, pid, &key).await {
+                tracing::warn!(session = %grant.session(), %error, "cancel not delivered");
+            }
+        });
+    }
+
+    fn gate(&self) -> Arc<Gate> {
+        Arc::clone(self.relay.session.gate())
+    }
+
+    fn poll_job(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
+        let Some(job) = self.job.take() else { return Ok(false) };
+        match job {
+            Job::Refresh(mut future, missing) => match future.as_mut().poll(cx) {
+                Poll::Pending => self.job = Some(Job::Refresh(future, missing)),
+                Poll::Ready(result) => {
+                    if let Err(error) = result {
+                        // The old snapshot stays: what it does not know is unresolved, and so not covered by any narrow rule.
+                        tracing::warn!(session = %self.grant.session(), %error, "catalogue not refreshed");
+                    }
+                    self.relay.refreshed(true);
+                    return self.feed_again();
+                }
+            },
+            Job::Analyze(mut future) => match future.as_mut().poll(cx) {
+                Poll::Pending => self.job = Some(Job::Analyze(future)),
+                Poll::Ready(()) => return self.feed_again(),
+            },
+            Job::Storing(parked, mut future) => match future.as_mut().poll(cx) {
+                Poll::Pending => self.job = Some(Job::Storing(parked, future)),
+                Poll::Ready(stored) => return self.stored(parked, stored).map(|()| true),
+            },
+            Job::Waiting(parked, mut future) => match future.as_mut().poll(cx) {
+                Poll::Pending => self.job = Some(Job::Waiting(parked, future)),
+                Poll::Ready(ended) => {
+                    let step = self.relay.resume(*parked, &ended);
+                    self.after(step)?;
+                    return self.feed_again();
+                }
+            },
+        }
+        Ok(false)
+    }
+
+    /// The request is stored: the client is told at once.
+    fn stored(&mut self, parked: Box<Parked>, stored: Result<Stored, gate::ports::StoreAway>) -> Result<(), Ending> {
+        match stored {
+            Ok(Stored::Granted) => {
+                let step = self.relay.resume(*parked, &Ended::Approved { by: Vec::new() });
+                self.after(step)?;
+                self.feed_again().map(|_| ())
+            }
+            Ok(Stored::Waiting) => {
+                let (id, expires) = (parked.held.id(), parked.held.expires());
+                if let Err(refusal) = self.relay.session.parked(&parked.held) {
+                    return Err(Ending::Refused(Box::new(refusal)));
+                }
+                let gate = self.gate();
+                let link = match &gate.settings().approval_url {
+                    Some(url) => format!("{}/approvals/{id}", url.trim_end_matches('/')),
+                    None => format!("sallyport approvals approve {id} --reason …"),
+                };
+                let seconds = (expires.0 - gate.now().0) / 1_000_000;
+                let mut notice = Vec::new();
+                answer::held(&mut notice, &id.to_string(), &link, seconds);
+                let released = self.relay.session.release(notice);
+                self.relay.to_client.push(released);
+                self.job = Some(Job::Waiting(parked, gate.wait(id, expires)));
+                Ok(())
+            }
+            Err(away) => {
+                tracing::error!(session = %self.grant.session(), error = %away, "approval not asked for");
+                let step = self.relay.resume(*parked, &Ended::Away);
+                self.after(step)?;
+                self.feed_again().map(|_| ())
+            }
+        }
+    }
+
+    /// What a message of the client led to.
+    fn after(&mut self, step: Step) -> Result<(), Ending> {
+        match step {
+            Step::Go => {}
+            Step::Wait => self.wait_for_answers(),
+            Step::Refresh { missing } => {
+                let (keeper, grant) = (Arc::clone(&self.relay.keeper), Arc::clone(&self.grant));
+                let (options, database) = (Rc::clone(&self.options), self.database.clone());
+                let future = async move {
+                    keeper.refresh(&grant, &options, database.as_deref(), missing).await
+                };
+                self.job = Some(Job::Refresh(Box::pin(future), missing));
+            }
+            Step::Analyze(text) => {
+                let names = self.relay.current_names();
+                let future = async move {
+                    classify::analyze_apart(text, names).await;
+                };
+                self.job = Some(Job::Analyze(Box::pin(future)));
+            }
+            Step::Park(parked) => {
+                let future = self.gate().park(parked.held.request().clone());
+                self.job = Some(Job::Storing(parked, future));
+            }
+            Step::End(end) => return Err(Ending::of(end)),
+        }
+        Ok(())
+    }
+
+    /// Too much is outstanding. A target that was not asked to may keep its answers to itself, so it is asked to.
+    fn wait_for_answers(&mut self) {
+        if !std::mem::replace(&mut self.waiting, true) {
+            self.relay.ask_to_flush();
+        }
+    }
+
+    fn poll_client(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
+        if self.client_gone || self.relay.to_target.len() > HIGH_WATER {
+            return Ok(false);
+        }
+        let held = matches!(self.job, Some(Job::Storing(..) | Job::Waiting(..)));
+        let blocked = self.waiting || self.job.is_some();
+        if blocked && !(held && self.client_in.len() < HELD_AHEAD) {
+            return Ok(false);
+        }
+        let mut buffer = pool::take();
+        let read = match self.client.poll_read(cx, &mut buffer) {
+            Poll::Pending => return Ok(false),
+            Poll::Ready(read) => read,
+        };
+        let read = match read {
+            Ok(0) | Err(_) => return self.client_left(),
+            Ok(read) => read,
+        };
+        self.relay.session.received(read, 0);
+        let bytes = buffer.get(..read).unwrap_or_default();
+        if blocked || !self.client_in.is_empty() {
+            self.client_in.extend_from_slice(bytes);
+            return if blocked { Ok(true) } else { self.feed_again() };
+        }
+        let used = self.feed(bytes)?;
+        if let Some(rest) = bytes.get(used..)
+            && !rest.is_empty()
+        {
+            self.client_in.extend_from_slice(rest);
+        }
+        Ok(true)
+    }
+
+    fn client_left(&mut self) -> Result<bool, Ending> {
+        self.client_gone = true;
+        if let Some(Job::Storing(parked, _) | Job::Waiting(parked, _)) = self.job.take() {
+            let (_, id) = self.relay.session.abandon(parked.held, true);
+            tokio::task::spawn_local(self.gate().withdraw(id));
+        }
+        Err(Ending::ClientClosed)
+    }
+
+    /// Goes on with what the client sent before.
+    fn feed_again(&mut self) -> Result<bool, Ending> {
+        if self.job.is_some() {
+            return Ok(true);
+        }
+        self.waiting = false;
+        let pending = std::mem::take(&mut self.client_in);
+        let used = self.feed(&pending)?;
+        self.client_in = pending;
+        self.client_in.drain(..used);
+        Ok(true)
+    }
+
+    /// Gives the session the client's messages until one has to wait; how many bytes were used.
+    fn feed(&mut self, bytes: &[u8]) -> Result<usize, Ending> {
+        let mut frames = Frames::new(bytes, self.max_message);
+        loop {
+            let used = frames.consumed();
+            let frame = match frames.advance() {
+                Ok(Next::Frame(frame)) => frame,
+                Ok(Next::Partial { .. }) => return Ok(used),
+                Err(error) => {
+                    let refusal = Refusal::of(RefusalKind::Malformed).because(error.to_string());
+                    return Err(Ending::Refused(Box::new(refusal)));
+                }
+            };
+            let step = self.relay.client(frame);
+            let again = matches!(step, Step::Refresh { .. } | Step::Analyze(_) | Step::Wait);
+            let parked = matches!(step, Step::Park(_));
+            self.after(step)?;
+            if again {
+                return Ok(used);
+            }
+            if parked || self.relay.to_target.len() > 4 * HIGH_WATER {
+                return Ok(frames.consumed());
+            }
+        }
+    }
+
+    fn poll_target(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
+        if self.relay.to_client.len() > HIGH_WATER {
+            return Ok(false);
+        }
+        let mut buffer = pool::take();
+        let read = match self.target.poll_read(cx, &mut buffer) {
+            Poll::Pending => return Ok(false),
+            Poll::Ready(Ok(0) | Err(_)) => return Err(Ending::TargetClosed),
+            Poll::Ready(Ok(read)) => read,
+        };
+        self.relay.session.received(0, read);
+        let bytes = buffer.get(..read).unwrap_or_default();
+        if self.target_in.is_empty() {
+            let used = self.take_in(bytes)?;
+            self.target_in.extend_from_slice(bytes.get(used..).unwrap_or_default());
+        } else {
+            let mut pending = std::mem::take(&mut self.target_in);
+            pending.extend_from_slice(bytes);
+            let used = self.take_in(&pending)?;
+            pending.drain(..used);
+            self.target_in = pending;
+        }
+        if self.waiting && self.job.is_none() {
+            self.feed_again()?;
+        }
+        Ok(true)
+    }
+
+    /// Gives the session the target's messages; how many bytes were used.
+    fn take_in(&mut self, bytes: &[u8]) -> Result<usize, Ending> {
+        let stop = |step: Step| match step {
+            Step::End(end) => Ending::of(end),
+            _ => Ending::Broken("the target's message cannot wait"),
+        };
+        let mut start = self.relay.stream(bytes).map_err(stop)?;
+        if self.relay.streaming() {
+            return Ok(start);
+        }
+        let mut frames = Frames::new(bytes.get(start..).unwrap_or_default(), LARGEST_MESSAGE);
+        loop {
+            match frames.advance() {
+                Ok(Next::Frame(frame)) => match self.relay.target(frame) {
+                    Step::Go => {}
+                    step => return Err(stop(step)),
+                },
+                Ok(Next::Partial { have, need }) => {
+                    start += frames.consumed();
+                    if need <= IN_PIECES || have < HEADER {
+                        return Ok(start);
+                    }
+                    let part = frames.rest();
+                    if self.relay.can_stream(part) {
+                        self.relay.oversized(part, need - HEADER).map_err(stop)?;
+                        return Ok(start + part.len());
+                    }
+                    if need > SEEN_WHOLE {
+                        return Err(Ending::Broken("the target sent a message above the limit"));
+                    }
+                    return Ok(start);
+                }
+                Err(_) => return Err(Ending::Broken("the target sent a message that cannot be read")),
+            }
+        }
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
+        let before = (self.relay.to_client.len(), self.relay.to_target.len());
+        if before.0 > 0
+            && let Poll::Ready(Err(_)) = self.client.poll_flush(cx, &mut self.relay.to_client)
+        {
+            return Err(Ending::ClientClosed);
+        }
+        if before.1 > 0
+            && let Poll::Ready(Err(_)) = self.target.poll_flush(cx, &mut self.relay.to_target)
+        {
+            return Err(Ending::TargetClosed);
+        }
+        // Room was made where there was none: the side that was not read may be read again.
+        let reopened = (before.0 > HIGH_WATER && self.relay.to_client.len() <= HIGH_WATER)
+            || (before.1 > HIGH_WATER && self.relay.to_target.len() <= HIGH_WATER);
+        Ok(reopened)
+    }
+
+    /// Tells both sides, closes them, and seals the recording.
+    async fn finish(mut self, ending: Ending) {
+        let busy = !self.relay.quiet();
+        let reason = match &ending {
+            Ending::ClientClosed => "client closed".to_owned(),
+            Ending::TargetClosed => "target closed".to_owned(),
+            Ending::Refused(refusal) => refusal.detail(),
+            Ending::Broken(why) => (*why).to_owned(),
+            Ending::Drained => "gateway stopping".to_owned(),
+        };
+        let last = match ending {
+            Ending::ClientClosed => None,
+            Ending::TargetClosed => Some(None),
+            Ending::Refused(refusal) => Some(Some(*refusal)),
+            Ending::Broken(why) => {
+                tracing::warn!(session = %self.grant.session(), why, "session broken");
+                Some(Some(Refusal::of(RefusalKind::Malformed).because(why)))
+            }
+            Ending::Drained => Some(Some(Refusal::of(RefusalKind::Ended).because("the gateway is stopping"))),
+        };
+        if let Some(words) = last {
+            if let Some(refusal) = words {
+                let mut message = Vec::new();
+                answer::refuse(&mut message, &refusal, true);
+                let released = self.relay.session.release(message);
+                self.relay.to_client.push(released);
+            }
+            // A client that does not read is left behind.
+            let _told = tokio::time::timeout(LAST_WORDS, self.client.flush(&mut self.relay.to_client)).await;
+        }
+        if busy && !self.client_gone {
+            // What still runs on the target for a session that is over is stopped.
+            let cancelled = upstream::cancel(&self.grant, &self.options, self.backend.0, &self.backend.1);
+            let _stopped = tokio::time::timeout(LAST_WORDS, cancelled).await;
+        }
+        self.relay.say_goodbye();
+        let _sent = tokio::time::timeout(LAST_WORDS, self.target.flush(&mut self.relay.to_target)).await;
+        let Self { client, target, relay, .. } = self;
+        let _closed = tokio::time::timeout(LAST_WORDS, client.shutdown()).await;
+        let _closed = tokio::time::timeout(LAST_WORDS, target.shutdown()).await;
+        relay.session.close(&reason);
+    }
+}
+
+/// When the identity's proof ends, on the runtime's clock.
+pub(crate) fn expiry(gate: &Gate, expires: gate::Micros) -> Pin<Box<Sleep>> {
+    let left = u64::try_from(expires.0.saturating_sub(gate.now().0)).unwrap_or(0);
+    let far = Duration::from_secs(365 * 24 * 3600);
+    Box::pin(tokio::time::sleep_until(Instant::now() + Duration::from_micros(left).min(far)))
+}
+
+/// Used by code that has a whole message to hand to a transport outside of a session: the login.
+pub(crate) async fn say(client: &mut Transport, bytes: &[u8]) -> io::Result<()> {
+    let mut outbox = gate::Outbox::<gate::ToClient>::default();
+    outbox.login(bytes);
+    client.flush(&mut outbox).await
+}
+

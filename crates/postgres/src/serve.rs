@@ -1,0 +1,266 @@
+//! One client connection from its first byte to its last: login, open, dial, drive.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use gate::{Asked, Gate, Grant, OpenRequest, Opened, Outbox, Refusal, RefusalKind, Session, ToClient};
+use model::Command;
+use net::{Accepted, Transport};
+use tracing::Instrument;
+
+use crate::cancel::{CancelKey, Cancels};
+use crate::catalogue::Catalogues;
+use crate::classify::{self, Names};
+use crate::config::{PostgresListen, TargetOptions};
+use crate::drive::{self, Drive};
+use crate::login::{self, LoggedIn, LoginEnd, Terms};
+use crate::session::Relay;
+use crate::session::client::sql_list;
+use crate::upstream::{self, StartupParams, Upstream};
+use crate::wire::{TransactionStatus, encode};
+use crate::{PROTOCOL, answer};
+
+/// What all connections of one listener share.
+pub struct Server {
+    gate: Arc<Gate>,
+    tls: Arc<net::ServerTls>,
+    listen: PostgresListen,
+    catalogues: Catalogues,
+    cancels: Arc<Cancels>,
+}
+
+impl Server {
+    /// A server for one listener.
+    #[must_use]
+    pub fn new(gate: Arc<Gate>, tls: Arc<net::ServerTls>, listen: PostgresListen) -> Arc<Self> {
+        Arc::new(Self {
+            gate,
+            tls,
+            listen,
+            catalogues: Catalogues::default(),
+            cancels: Arc::default(),
+        })
+    }
+
+    /// Serves one connection to its end.
+    pub async fn serve(self: Arc<Self>, accepted: Accepted) {
+        let peer = accepted.peer;
+        let span = tracing::info_span!("connection", protocol = PROTOCOL.0, from = %peer.ip());
+        self.serve_in(accepted).instrument(span).await;
+    }
+
+    async fn serve_in(self: Arc<Self>, accepted: Accepted) {
+        let Accepted { stream, peer, mut admission, deadline, .. } = accepted;
+        let terms = Terms {
+            tls: Some(&self.tls),
+            identities: self.gate.identities().as_ref(),
+            settings: &self.listen.login,
+            deadline: deadline.into(),
+        };
+        let logged_in = match login::run(Transport::plain(stream, peer), &terms).await {
+            Ok(logged_in) => logged_in,
+            Err(LoginEnd::Cancel { pid, key }) => {
+                self.cancels.request(pid, &key);
+                return;
+            }
+            Err(LoginEnd::Left) => return,
+            Err(end) => {
+                tracing::info!(reason = %end, "login failed");
+                self.gate.count_login_failure(PROTOCOL.0);
+                return;
+            }
+        };
+        admission.authenticated();
+        drop(admission);
+        self.session(logged_in).await;
+    }
+
+    async fn session(self: Arc<Self>, logged_in: LoggedIn) {
+        let LoggedIn { mut transport, proven, unread: client_in, minor, target, database, role, settings, application_name, .. } = logged_in;
+        let client = application_name.unwrap_or_default();
+        let wanted = Wanted { target, database, settings, minor, client };
+        let from = Some(transport.peer().ip());
+        let request = OpenRequest {
+            protocol: PROTOCOL.0,
+            target: &wanted.target,
+            role: role.as_deref(),
+            scope: wanted.database.as_deref().unwrap_or_default(),
+            from,
+            client: &wanted.client,
+        };
+        let Opened { grant, mut session } = match self.gate.open(proven, request).await {
+            Ok(opened) => opened,
+            Err(refusal) => {
+                tracing::info!(code = refusal.kind.code(), target = %wanted.target, "connection refused");
+                return turn_away(transport, &refusal).await;
+            }
+        };
+        tracing::info!(session = %session.id(), target = %wanted.target, role = grant.role(), "session opened");
+        let begun = self.begin(&grant, &mut session, &wanted, &mut transport).await;
+        let (upstream, options, cancel, path) = match begun {
+            Ok(begun) => begun,
+            Err(failure) => {
+                tracing::warn!(session = %session.id(), reason = %failure.log, "session not begun");
+                let fatal = failure.message;
+                // A client that does not read is left behind; the recording says why all the same.
+                let _told = drive::say(&mut transport, &fatal).await;
+                transport.shutdown().await;
+                session.close(&failure.log);
+                return;
+            }
+        };
+        let keeper = self.catalogues.keeper(&wanted.target, grant.role(), wanted.database.as_deref().unwrap_or_default());
+        let expiry = drive::expiry(&self.gate, session.expires());
+        let mut relay = Relay::new(session, keeper);
+        relay.widen_path(path.into_iter());
+        let Upstream { transport: target, pid, key, unread, .. } = upstream;
+        let drive = Drive {
+            client: transport,
+            target,
+            relay,
+            grant,
+            options: Rc::new(options),
+            database: wanted.database,
+            cancel,
+            backend: (pid, key),
+            max_message: self.listen.max_message,
+            client_in,
+            target_in: unread,
+            job: None,
+            expiry,
+            waiting: false,
+            client_gone: false,
+        };
+        drive.run().await;
+    }
+
+    /// Settings judged, target reached, client greeted.
+    async fn begin(
+        &self,
+        grant: &Arc<Grant>,
+        session: &mut Session,
+        wanted: &Wanted,
+        transport: &mut Transport,
+    ) -> Result<(Upstream, TargetOptions, CancelKey, Vec<String>), Failure> {
+        let options = TargetOptions::from_value(&grant.endpoint().options)
+            .map_err(|error| Failure::refused(&Refusal::of(RefusalKind::Unavailable), error.to_string()))?;
+        let (settings, path) = judge_settings(session, &wanted.settings).map_err(|refusal| {
+            let log = refusal.detail();
+            Failure::refused(&refusal, log)
+        })?;
+        let startup = StartupParams {
+            database: wanted.database.clone(),
+            application_name: name_for_target(grant, &wanted.client),
+            settings,
+        };
+        let upstream = upstream::connect(grant, &options, &startup).await.map_err(|error| Failure::upstream(&error))?;
+        let recorded = session.leased(&upstream.user, &link(grant, &upstream));
+        recorded.map_err(|refusal| Failure::refused(&refusal, refusal.detail()))?;
+        let Some(cancel) = self.cancels.issue(wanted.minor >= 2) else {
+            return Err(Failure::refused(&Refusal::of(RefusalKind::Unavailable), "no random bytes".to_owned()));
+        };
+        let mut greeting = Vec::new();
+        for (name, value) in &upstream.parameters {
+            let value = if name == "application_name" { &wanted.client } else { value };
+            encode::parameter_status(&mut greeting, name, value);
+        }
+        encode::backend_key(&mut greeting, cancel.pid, &cancel.key);
+        encode::ready(&mut greeting, TransactionStatus::Idle);
+        let mut outbox = Outbox::<ToClient>::default();
+        let released = session.release(greeting);
+        outbox.push(released);
+        transport.flush(&mut outbox).await.map_err(|error| Failure { message: Vec::new(), log: error.kind().to_string() })?;
+        Ok((upstream, options, cancel, path))
+    }
+}
+
+/// What a client asked for when it logged in.
+struct Wanted {
+    target: String,
+    database: Option<String>,
+    settings: Vec<(String, String)>,
+    minor: u16,
+    client: String,
+}
+
+/// How the target was reached, for the recording.
+fn link(grant: &Grant, upstream: &Upstream) -> String {
+    let address = &grant.endpoint().address;
+    match &upstream.tls {
+        Some(tls) => format!("{address}, {} {}", tls.version, tls.cipher),
+        None => format!("{address}, no TLS"),
+    }
+}
+
+/// A session that ended before it began.
+struct Failure {
+    message: Vec<u8>,
+    log: String,
+}
+
+impl Failure {
+    fn refused(refusal: &Refusal, log: String) -> Self {
+        let mut message = Vec::new();
+        answer::refuse(&mut message, refusal, true);
+        Self { message, log }
+    }
+
+    fn upstream(error: &upstream::UpstreamError) -> Self {
+        let mut message = Vec::new();
+        answer::fatal(&mut message, error.sqlstate(), &format!("sallyport: {error}"));
+        Self { message, log: error.to_string() }
+    }
+}
+
+async fn turn_away(mut transport: Transport, refusal: &Refusal) {
+    let mut message = Vec::new();
+    answer::refuse(&mut message, refusal, true);
+    // A client that does not read is left behind.
+    let _told = drive::say(&mut transport, &message).await;
+    transport.shutdown().await;
+}
+
+/// What the target's own logs and views call the session: who asked, and with what. Servers cut names at 63 bytes.
+fn name_for_target(grant: &Grant, client: &str) -> String {
+    let name = format!("sallyport {} {client}", grant.identity().display());
+    name.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(63).collect::<String>().trim_end().to_owned()
+}
+
+/// Settings that come with the startup message are judged as the SET commands that they are.
+type Settings = (Vec<(String, String)>, Vec<String>);
+
+fn judge_settings(session: &mut Session, wanted: &[(String, String)]) -> Result<Settings, Refusal> {
+    let names = Names::empty();
+    let mut path = Vec::new();
+    for (name, value) in wanted {
+        let text = format!("SET {} = {}", quote_name(name), quote(value));
+        let refuse = || Refusal::of(RefusalKind::Setting).because(format!("startup setting {name}"));
+        let analysed = classify::analyze(&text, &names).ok_or_else(refuse)?;
+        let command = Command { intent: &analysed.analysis.intent, text: &text, values: &[], in_transaction: false };
+        match session.ask(&command, ()) {
+            Asked::Allow(_judged, _) => {}
+            Asked::Deny(refusal) | Asked::Close(refusal) => {
+                return Err(Refusal { kind: RefusalKind::Setting, ..*refusal }.because(format!("startup setting {name}")));
+            }
+            Asked::Hold(held) => {
+                let (refusal, _) = session.abandon(*held, false);
+                return Err(Refusal { kind: RefusalKind::Setting, ..refusal }.because(format!("startup setting {name}")));
+            }
+        }
+        if name.eq_ignore_ascii_case("search_path") {
+            path.extend(sql_list(value));
+        }
+    }
+    Ok((wanted.to_vec(), path))
+}
+
+fn quote(value: &str) -> String {
+    format!("'{}'", value.replace('\'', "''"))
+}
+
+/// A setting's name may have one dot; each part is quoted.
+fn quote_name(name: &str) -> String {
+    let parts: Vec<_> =
+        name.split('.').map(|part| format!("\"{}\"", part.to_lowercase().replace('"', "\"\""))).collect();
+    parts.join(".")
+}

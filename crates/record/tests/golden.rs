@@ -1,0 +1,53 @@
+//! The stored format does not change by accident: files written once are read and written the same for ever.
+//!
+//! `GOLDEN=write cargo test -p sallyport-record --test golden` writes them anew: for a new format version, beside the old.
+#![expect(missing_docs, reason = "a test")]
+
+mod common;
+
+use std::path::PathBuf;
+
+use common::{key, story, write};
+use record::render::Options;
+use record::{Reader, State, json_lines, ocsf, render, verify};
+
+fn golden(name: &str, found: &[u8]) -> Vec<u8> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    if std::env::var_os("GOLDEN").is_some() {
+        std::fs::write(&path, found).unwrap();
+    }
+    std::fs::read(&path).unwrap()
+}
+
+fn text(name: &str, found: &[u8]) {
+    let expected = String::from_utf8(golden(name, found)).unwrap();
+    assert_eq!(String::from_utf8_lossy(found), expected, "{name}");
+}
+
+#[test]
+fn version_1_is_read_and_verified() {
+    let stored = golden("v1.spr", &write(&story()));
+    let report = verify(stored.as_slice(), key().public()).unwrap();
+    assert_eq!((report.state, report.entries), (State::Closed, story().len() as u64));
+    let mut reader = Reader::new(stored.as_slice()).unwrap();
+    for (at, event) in story() {
+        let entry = reader.next_entry().unwrap().unwrap();
+        assert_eq!((entry.at, entry.event), (at, event));
+    }
+}
+
+#[test]
+fn exports_and_replay_read_as_they_did() {
+    let stored = golden("v1.spr", &write(&story()));
+    let mut out = Vec::new();
+    assert_eq!(json_lines(stored.as_slice(), &mut out).unwrap(), story().len() as u64);
+    text("v1.jsonl", &out);
+    out.clear();
+    ocsf(stored.as_slice(), &mut out).unwrap();
+    text("v1.ocsf.jsonl", &out);
+    out.clear();
+    let summary = render(stored.as_slice(), &Options::default(), &mut out).unwrap();
+    text("v1.txt", &out);
+    assert_eq!((summary.commands, summary.denied, summary.held), (3, 1, 1));
+    assert!(!out.contains(&0x1b), "no escape of a client reaches the terminal");
+}

@@ -1,0 +1,358 @@
+//! Calls and operators: what they do.
+
+use model::{Effect, Object, ObjectKind};
+use pg_query::protobuf::{FuncCall, Node, node::Node as N};
+
+use super::scope::Scope;
+use super::{Walker, constant, inner, qualified};
+use crate::functions::extensions::Trust;
+use crate::functions::settings::{self, Setting};
+use crate::functions::{self, Builtin, MAX_SIZE};
+use crate::lineage::Lineage;
+
+/// How a call's result relates to its arguments.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flow {
+    /// Made of the arguments.
+    Arguments,
+    /// Tells only how many.
+    Counts,
+    /// Anything.
+    Unknown,
+}
+
+/// Operators whose result is the answer to a question about their operands.
+pub(super) fn compares(operator: &str) -> bool {
+    !matches!(
+        operator,
+        "+" | "-" | "*" | "/" | "%" | "^" | "|/" | "||/" | "||" | "->" | "->>" | "#>" | "#>>" | "#-" | "&" | "|" | "#"    )
+}
+
+impl<'c> Walker<'c> {
+    pub(super) fn call(&mut self, call: &FuncCall, scope: &Scope<'_, 'c>, sink: &mut Lineage, predicate: bool) {
+        let (schema, name) = qualified(&call.funcname);
+        let flow = self.function(schema, name, call, scope);
+        let stores = std::mem::take(&mut self.stores_arguments);
+        let mut arguments = Lineage::default();
+        // Counting values of an expression tells which are NULL; counting distinct ones tells which are equal.
+        let asks = flow == Flow::Counts
+            && (call.agg_distinct || !call.args.iter().all(|node| matches!(inner(Some(node)), Some(N::ColumnRef(_)))));
+        let predicate_arguments = predicate || asks || call.agg_distinct;
+        self.exprs(&call.args, scope, &mut arguments, predicate_arguments);
+        self.sort_items(&call.agg_order, scope, &mut arguments);
+        if let Some(filter) = call.agg_filter.as_deref() {
+            self.predicate(filter, scope);
+        }
+        if let Some(window) = call.over.as_deref() {
+            self.window(window, scope);
+        }
+        if stores {
+            self.stored.merge(&arguments);
+        }
+        match flow {
+            Flow::Arguments => sink.merge(&arguments),
+            Flow::Counts => {}
+            Flow::Unknown => {
+                sink.merge(&arguments);
+                sink.set_unknown();
+            }
+        }
+    }
+
+    /// What a call does, whichever function of that name the server would choose.
+    fn function(&mut self, schema: Option<&str>, name: &str, call: &FuncCall, scope: &Scope<'_, 'c>) -> Flow {
+        let builtin = match schema {
+            None | Some("pg_catalog") => functions::builtin(name),
+            Some("information_schema") if name.starts_with("_pg_") => Some(Builtin::Harmless),
+            Some(_) => None,
+        };
+        let users = self.user_functions(schema, name, Some(call.args.len()));
+        if let Some(builtin) = builtin {
+            let flow = self.built_in(builtin, name, call, scope);
+            // A function of the same name elsewhere in the path may be chosen instead.
+            return match users {
+                Some(Flow::Unknown) => Flow::Unknown,
+                Some(Flow::Arguments | Flow::Counts) | None => flow,
+            };
+        }
+        if let Some(flow) = users {
+            return flow;
+        }
+        // `mytype(x)` is a conversion.
+        if call.args.len() == 1 && (functions::is_builtin_type(name) || !self.catalog.types_named(name).is_empty()) {
+            let type_name = pg_query::protobuf::TypeName {
+                names: call.funcname.clone(),
+                ..pg_query::protobuf::TypeName::default()
+            };
+            self.conversion(&type_name);
+            return Flow::Arguments;
+        }
+        self.unknown_function(schema, name)
+    }
+
+    fn unknown_function(&mut self, schema: Option<&str>, name: &str) -> Flow {
+        self.reads_unknown = true;
+        if schema == Some("pg_catalog") {
+            self.runs(&format!("pg_catalog.{name}"), "the call of");
+            return Flow::Unknown;
+        }
+        let object = self.unresolved(schema.unwrap_or(""), name, ObjectKind::Function);
+        self.reason(format!("function {} is not known", object.name));
+        let effect = if name.starts_with("dblink") { Effect::Export } else { Effect::Execute };
+        self.act(effect, object);
+        Flow::Unknown
+    }
+
+    /// A function named without a call that can be looked into: a sampling method, a procedure of a trigger.
+    pub(super) fn function_effect(&mut self, schema: Option<&str>, name: &str, arguments: usize) {
+        let plain = matches!(schema, None | Some("pg_catalog"))
+            && matches!(functions::builtin(name), Some(Builtin::Harmless | Builtin::Counts));
+        let users = self.user_functions(schema, name, Some(arguments));
+        if !plain && users.is_none() {
+            self.unknown_function(schema, name);
+        }
+    }
+
+    /// The functions of the catalogue that may be meant; `None` when there are none.
+    fn user_functions(&mut self, schema: Option<&str>, name: &str, arguments: Option<usize>) -> Option<Flow> {
+        let mut flow = None;
+        let catalog = self.catalog;
+        for function in catalog.functions_named(name) {
+            let reachable = match schema {
+                Some("pg_temp") => function.schema.starts_with("pg_temp_"),
+                Some(schema) => function.schema == schema,
+                None => self.path.contains(&function.schema) || function.schema == "pg_catalog",
+            };
+            if !reachable || arguments.is_some_and(|count| !function.takes(count)) {
+                continue;
+            }
+            flow = Some(match flow {
+                Some(Flow::Unknown) => Flow::Unknown,
+                _ => Flow::Arguments,
+            });
+            if function.is_harmless() {
+                continue;
+            }
+            flow = Some(Flow::Unknown);
+            self.harmful(function);
+        }
+        flow
+    }
+
+    fn harmful(&mut self, function: &crate::catalog::Function) {
+        let full = function.full();
+        match (function.extension.as_deref(), function.trust()) {
+            (_, Some(Trust::Remote)) => {
+                self.reason(format!("function {full} connects to other servers"));
+                self.act(Effect::Export, Object::new(ObjectKind::Function, full));
+            }
+            (Some("pg_stat_statements"), _) if function.name.contains("reset") => {
+                self.act(Effect::Admin, Object::new(ObjectKind::Function, full));
+            }
+            (Some("pg_stat_statements"), _) => self.act(Effect::Read, Object::new(ObjectKind::Function, full)),
+            (Some("adminpack"), _) => self.act(Effect::Export, Object::new(ObjectKind::Function, full)),
+            _ => self.runs(&full, "the call of"),
+        }
+        self.reads_unknown = true;
+    }
+
+    fn built_in(&mut self, builtin: Builtin, name: &str, call: &FuncCall, scope: &Scope<'_, 'c>) -> Flow {
+        let object = || Object::new(ObjectKind::Function, format!("pg_catalog.{name}"));
+        match builtin {
+            Builtin::Harmless => Flow::Arguments,
+            Builtin::Counts => Flow::Counts,
+            Builtin::Reveals => {
+                self.reads_unknown = true;
+                Flow::Unknown
+            }
+            Builtin::Sized(at) => {
+                self.literal = true;
+                let size = call.args.get(at).and_then(constant::integer);
+                if !size.is_some_and(|size| size <= MAX_SIZE) {
+                    self.reason(format!("{name} makes a value of any length unless its length is a small constant"));
+                    self.act(Effect::Execute, object());
+                }
+                Flow::Arguments
+            }
+            Builtin::Format => {
+                self.literal = true;
+                if !call.args.first().and_then(constant::text).is_some_and(is_small_format) || call.func_variadic {
+                    self.reason("format makes a value of any length unless its format is a constant with small widths".to_owned());
+                    self.act(Effect::Execute, object());
+                }
+                Flow::Arguments
+            }
+            Builtin::SequenceWrite | Builtin::SequenceRead => self.sequence(builtin, call),
+            Builtin::SetConfig => self.set_config(call, scope),
+            Builtin::Notify => {
+                let channel = call.args.first().and_then(constant::text).map_or_else(|| "?.".to_owned(), str::to_owned);
+                self.literal = true;
+                self.act(Effect::Write, Object::new(ObjectKind::Channel, channel));
+                self.stores_arguments = true;
+                Flow::Arguments
+            }
+            Builtin::Session => {
+                self.bare(Effect::Session);
+                Flow::Arguments
+            }
+            Builtin::File(effect) => {
+                self.literal = true;
+                let file = call.args.iter().find_map(constant::text).unwrap_or(name).to_owned();
+                self.act(effect, Object::new(ObjectKind::File, file));
+                self.reason(format!("{name} uses files of the server"));
+                self.reads_unknown = true;
+                Flow::Unknown
+            }
+            Builtin::Admin => {
+                self.act(Effect::Admin, object());
+                self.reason(format!("{name} runs the server"));
+                self.reads_unknown = true;
+                Flow::Unknown
+            }
+            Builtin::LargeObject(effect) => {
+                self.act(effect, Object::relation("pg_catalog", "pg_largeobject"));
+                self.reads_unknown = true;
+                self.stores_arguments = true;
+                Flow::Unknown
+            }
+            Builtin::TsRewrite if call.args.len() != 2 => Flow::Arguments,
+            Builtin::RunsText | Builtin::TsRewrite => {
+                self.runs(&format!("pg_catalog.{name}"), "a text is run or read by");
+                Flow::Unknown
+            }
+            Builtin::Waits => {
+                self.act(Effect::Execute, object());
+                self.reason(format!("{name} waits or makes others wait"));
+                Flow::Arguments
+            }
+        }
+    }
+
+    fn sequence(&mut self, builtin: Builtin, call: &FuncCall) -> Flow {
+        self.literal = true;
+        let effect = if builtin == Builtin::SequenceWrite { Effect::Write } else { Effect::Read };
+        let parts = call.args.first().and_then(constant::text).map(constant::name_parts).unwrap_or_default();
+        let (schema, name) = match parts.as_slice() {
+            [name] => ("", name.as_str()),
+            [.., schema, name] => (schema.as_str(), name.as_str()),
+            [] => {
+                // lastval, or a name that is not constant.
+                self.act(effect, Object::new(ObjectKind::Sequence, "?."));
+                return Flow::Arguments;
+            }
+        };
+        let found = self.resolve(schema, name, |kind| kind == crate::catalog::RelationKind::Sequence);
+        if found.is_empty() {
+            let object = self.unresolved(schema, name, ObjectKind::Sequence);
+            self.act(effect, object);
+        }
+        for sequence in found {
+            self.act(effect, Object::new(ObjectKind::Sequence, sequence.full.clone()));
+        }
+        Flow::Arguments
+    }
+
+    fn set_config(&mut self, call: &FuncCall, scope: &Scope<'_, 'c>) -> Flow {
+        self.literal = true;
+        let name = call.args.first().and_then(|node| match constant::text(node) {
+            Some(name) => Some(name.to_owned()),
+            // `set_config(name, …) FROM pg_settings WHERE name = '…'`
+            None => super::query::bare_name(node).and_then(|column| {
+                let pin = scope.pinned.iter().find(|(pinned, _)| pinned == column);
+                pin.map(|(_, value)| value.clone())
+            }),
+        });
+        let value = call.args.get(1).and_then(constant::setting);
+        match name {
+            Some(name) => {
+                let name = name.to_ascii_lowercase();
+                self.settings.push((name.clone(), value.clone()));
+                if value.is_some() && settings::judge(&name, value.as_deref()) == Setting::Harmless {
+                    self.bare(Effect::Session);
+                } else {
+                    self.guarded(&name);
+                }
+            }
+            None => self.guarded("?."),
+        }
+        self.stores_arguments = true;
+        Flow::Arguments
+    }
+
+    pub(super) fn guarded(&mut self, name: &str) {
+        self.act(Effect::Admin, Object::new(ObjectKind::Setting, name));
+        self.reason(format!("setting {name} is fixed for the session"));
+    }
+
+    /// An operator by its name list.
+    /// Answers whether its result can hold anything.
+    pub(super) fn operator(&mut self, name: &[Node]) -> bool {
+        let (schema, name) = qualified(name);
+        self.operator_named(schema, name)
+    }
+
+    pub(super) fn operator_named(&mut self, schema: Option<&str>, name: &str) -> bool {
+        let mut anything = false;
+        let builtin = functions::is_builtin_operator(name) && schema.is_none_or(|schema| schema == "pg_catalog");
+        let catalog = self.catalog;
+        let mut found = builtin;
+        for operator in catalog.operators_named(name) {
+            let reachable = match schema {
+                Some(schema) => operator.schema == schema,
+                None => self.path.contains(&operator.schema) || operator.schema == "pg_catalog",
+            };
+            if reachable {
+                found = true;
+                if !operator.harmless {
+                    anything = true;
+                    self.runs(&operator.function, &format!("operator {name} runs"));
+                }
+            }
+        }
+        // BETWEEN, LIKE and the like name no operator of the catalogue.
+        let keyword = name.is_empty() || name.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b' ');
+        if !found && !keyword {
+            let object = self.unresolved(schema.unwrap_or(""), name, ObjectKind::Function);
+            self.reason(format!("operator {name} is not known"));
+            self.act(Effect::Execute, object);
+            anything = true;
+        }
+        anything
+    }
+
+    /// `x.name` may call a function of that name.
+    pub(super) fn attribute_function(&mut self, name: &str, lineage: &mut Lineage) {
+        if self.user_functions(None, name, Some(1)) == Some(Flow::Unknown) {
+            lineage.set_unknown();
+        }
+    }
+}
+
+/// Whether all widths of a format are small: `%s`, `%-20I`, `%2$5s`; none comes from an argument.
+fn is_small_format(text: &str) -> bool {
+    if text.len() as u64 > MAX_SIZE as u64 {
+        return false;
+    }
+    let mut rest = text;
+    let mut total: u64 = 0;
+    while let Some(at) = rest.find('%') {
+        rest = rest.get(at + 1..).unwrap_or("");
+        if let Some(after) = rest.strip_prefix('%') {
+            rest = after;
+            continue;
+        }
+        let end = rest.find(|letter: char| letter.is_ascii_alphabetic()).unwrap_or(rest.len());
+        let specifier = rest.get(..end).unwrap_or("");
+        if specifier.contains('*') {
+            return false;
+        }
+        let digits: String = specifier.rsplit('$').next().unwrap_or("").chars().filter(char::is_ascii_digit).collect();
+        match digits.parse::<u64>() {
+            Ok(width) => total = total.saturating_add(width),
+            Err(_) if digits.is_empty() => {}
+            Err(_) => return false,
+        }
+        rest = rest.get(end..).unwrap_or("");
+    }
+    i64::try_from(total).is_ok_and(|total| total <= MAX_SIZE)
+}

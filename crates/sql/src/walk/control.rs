@@ -1,0 +1,320 @@
+//! Permissions, roles, servers, databases: statements that change who may do what, or the server itself.
+
+use model::{Effect, Object, ObjectKind};
+use pg_query::protobuf::{AlterTableMoveAllStmt, GrantStmt, Node, ObjectType, RangeVar, RoleSpec, node::Node as N};
+
+use super::{Walker, inner, qualified, strings};
+
+fn role_name(role: Option<&RoleSpec>) -> String {
+    match role {
+        Some(role) if !role.rolename.is_empty() => role.rolename.clone(),
+        Some(_) => "current_user".to_owned(),
+        None => "?".to_owned(),
+    }
+}
+
+/// The names of an object node: a list, a string, a function with arguments, a type.
+fn names_of(node: Option<&Node>) -> Vec<&str> {
+    match inner(node) {
+        Some(N::List(list)) => strings(&list.items),
+        Some(N::String(name)) => vec![name.sval.as_str()],
+        Some(N::ObjectWithArgs(object)) => strings(&object.objname),
+        Some(N::TypeName(name)) => strings(&name.names),
+        _ => Vec::new(),
+    }
+}
+
+impl Walker<'_> {
+    fn role(&mut self, effect: Effect, role: Option<&RoleSpec>) {
+        self.act(effect, Object::new(ObjectKind::Role, role_name(role)));
+    }
+
+    fn roles(&mut self, effect: Effect, roles: &[Node]) {
+        for node in roles {
+            match inner(Some(node)) {
+                Some(N::RoleSpec(role)) => self.role(effect, Some(role)),
+                Some(N::AccessPriv(role)) => {
+                    self.act(effect, Object::new(ObjectKind::Role, role.priv_name.clone()));
+                }
+                _ => self.not_understood("a role"),
+            }
+        }
+    }
+
+    /// ALTER of an object that is named by its type: an effect on it.
+    fn named(&mut self, effect: Effect, what: ObjectType, relation: Option<&RangeVar>, object: Option<&Node>) {
+        self.label = "ALTER";
+        if let Some(range) = relation {
+            for object in self.objects_of_any(range) {
+                self.act(effect, object);
+            }
+            return;
+        }
+        let mut names = names_of(object);
+        let kind = super::ddl::kind_of(what);
+        if matches!(
+            what,
+            ObjectType::ObjectColumn | ObjectType::ObjectTabconstraint | ObjectType::ObjectTrigger
+                | ObjectType::ObjectRule | ObjectType::ObjectPolicy | ObjectType::ObjectDomconstraint
+                | ObjectType::ObjectAttribute
+        ) && names.len() > 1
+        {
+            names.pop();
+        }
+        let effect = if super::ddl::is_administration(what) && effect == Effect::Alter { Effect::Admin } else { effect };
+        let (schema, name) = match names.as_slice() {
+            [] => ("", "?"),
+            [name] => ("", *name),
+            [.., schema, name] => (*schema, *name),
+        };
+        match kind {
+            ObjectKind::Relation | ObjectKind::Sequence => {
+                let range = RangeVar {
+                    schemaname: schema.to_owned(),
+                    relname: name.to_owned(),
+                    ..RangeVar::default()
+                };
+                for object in self.objects_of_any(&range) {
+                    self.act(effect, object);
+                }
+            }
+            ObjectKind::Function | ObjectKind::Type => self.on_routine(effect, kind, schema, name),
+            ObjectKind::Schema | ObjectKind::Database | ObjectKind::Setting | ObjectKind::Role | ObjectKind::Channel
+            | ObjectKind::Catalog | ObjectKind::File | ObjectKind::Host | ObjectKind::Path | ObjectKind::Other => {
+                self.act(effect, Object::new(kind, super::ddl::titled(what, &names.join("."))));
+            }
+        }
+    }
+
+    fn objects_of_any(&mut self, range: &RangeVar) -> Vec<Object> {
+        let found = self.resolve(&range.schemaname, &range.relname, |_| true);
+        if found.is_empty() {
+            return vec![self.unresolved(&range.schemaname, &range.relname, ObjectKind::Relation)];
+        }
+        found.into_iter().map(|relation| Object::new(ObjectKind::Relation, relation.full.clone())).collect()
+    }
+
+    pub(super) fn alter_object(&mut self, node: &N) -> bool {
+        match node {
+            N::RenameStmt(rename) => {
+                let effect = if rename.rename_type() == ObjectType::ObjectRole { Effect::Grant } else { Effect::Alter };
+                if matches!(rename.rename_type(), ObjectType::ObjectRole | ObjectType::ObjectDatabase | ObjectType::ObjectSchema)
+                    || rename.relation.is_none() && rename.object.is_none()
+                {
+                    let kind = super::ddl::kind_of(rename.rename_type());
+                    let effect = if kind == ObjectKind::Database { Effect::Admin } else { effect };
+                    self.label = "ALTER";
+                    self.act(effect, Object::new(kind, rename.subname.clone()));
+                } else {
+                    self.named(effect, rename.rename_type(), rename.relation.as_ref(), rename.object.as_deref());
+                }
+            }
+            N::AlterObjectSchemaStmt(alter) => {
+                self.named(Effect::Alter, alter.object_type(), alter.relation.as_ref(), alter.object.as_deref());
+                self.act(Effect::Create, Object::new(ObjectKind::Schema, alter.newschema.clone()));
+            }
+            N::AlterObjectDependsStmt(alter) => {
+                self.named(Effect::Alter, alter.object_type(), alter.relation.as_ref(), alter.object.as_deref());
+            }
+            N::AlterOwnerStmt(alter) => {
+                self.named(Effect::Grant, alter.object_type(), alter.relation.as_ref(), alter.object.as_deref());
+                self.role(Effect::Grant, alter.newowner.as_ref());
+            }
+            N::CommentStmt(comment) => {
+                self.named(Effect::Alter, comment.objtype(), None, comment.object.as_deref());
+                self.label = "COMMENT";
+            }
+            N::SecLabelStmt(label) => {
+                self.named(Effect::Alter, label.objtype(), None, label.object.as_deref());
+                self.label = "SECURITY LABEL";
+            }
+            N::AlterDomainStmt(alter) => {
+                let (schema, name) = qualified(&alter.type_name);
+                let (schema, name) = (schema.unwrap_or("").to_owned(), name.to_owned());
+                self.label = "ALTER";
+                self.on_routine(Effect::Alter, ObjectKind::Type, &schema, &name);
+                match inner(alter.def.as_deref()) {
+                    Some(N::Constraint(constraint)) => {
+                        self.walk_loose(constraint.raw_expr.as_deref(), "a constraint");
+                    }
+                    _ => self.walk_loose(alter.def.as_deref(), "a default"),
+                }
+            }
+            N::AlterEnumStmt(alter) => self.alter_names(ObjectKind::Type, &alter.type_name),
+            N::AlterTypeStmt(alter) => self.alter_names(ObjectKind::Type, &alter.type_name),
+            N::AlterFunctionStmt(alter) => match &alter.func {
+                Some(function) => self.alter_names(ObjectKind::Function, &function.objname),
+                None => self.bare(Effect::Alter),
+            },
+            N::AlterOperatorStmt(alter) => match &alter.opername {
+                Some(operator) => self.alter_names(ObjectKind::Function, &operator.objname),
+                None => self.bare(Effect::Alter),
+            },
+            N::AlterCollationStmt(alter) => self.alter_catalog(&alter.collname),
+            N::AlterOpFamilyStmt(alter) => self.alter_catalog(&alter.opfamilyname),
+            N::AlterStatsStmt(alter) => self.alter_catalog(&alter.defnames),
+            N::AlterTsdictionaryStmt(alter) => self.alter_catalog(&alter.dictname),
+            N::AlterTsconfigurationStmt(alter) => self.alter_catalog(&alter.cfgname),
+            _ => return false,
+        }
+        true
+    }
+
+    fn alter_names(&mut self, kind: ObjectKind, names: &[Node]) {
+        self.label = "ALTER";
+        let (schema, name) = qualified(names);
+        self.on_routine(Effect::Alter, kind, schema.unwrap_or(""), name);
+    }
+
+    fn alter_catalog(&mut self, names: &[Node]) {
+        self.label = "ALTER";
+        self.catalog_object(Effect::Alter, strings(names).join("."));
+    }
+
+    pub(super) fn permission(&mut self, node: &N) -> bool {
+        match node {
+            N::GrantStmt(grant) => self.grant(grant),
+            N::GrantRoleStmt(grant) => {
+                self.label = if grant.is_grant { "GRANT" } else { "REVOKE" };
+                self.roles(Effect::Grant, &grant.granted_roles);
+                self.roles(Effect::Grant, &grant.grantee_roles);
+            }
+            N::AlterDefaultPrivilegesStmt(_) => {
+                self.label = "ALTER";
+                self.catalog_object(Effect::Grant, "default privileges");
+            }
+            N::CreateRoleStmt(create) => {
+                self.label = "CREATE";
+                self.act(Effect::Grant, Object::new(ObjectKind::Role, create.role.clone()));
+            }
+            N::AlterRoleStmt(alter) => {
+                self.label = "ALTER";
+                self.role(Effect::Grant, alter.role.as_ref());
+            }
+            N::AlterRoleSetStmt(alter) => {
+                self.label = "ALTER";
+                self.role(Effect::Grant, alter.role.as_ref());
+                self.role(Effect::Admin, alter.role.as_ref());
+            }
+            N::DropRoleStmt(drop) => {
+                self.label = "DROP";
+                self.roles(Effect::Grant, &drop.roles);
+            }
+            N::DropOwnedStmt(drop) => {
+                self.label = "DROP";
+                self.roles(Effect::Grant, &drop.roles);
+                self.roles(Effect::Destroy, &drop.roles);
+            }
+            N::ReassignOwnedStmt(reassign) => {
+                self.label = "REASSIGN";
+                self.roles(Effect::Grant, &reassign.roles);
+                self.role(Effect::Grant, reassign.newrole.as_ref());
+            }
+            N::CreatePolicyStmt(policy) => {
+                self.label = "CREATE";
+                self.on_table(Effect::Grant, policy.table.as_ref());
+                self.table_expression(policy.table.as_ref(), policy.qual.as_deref());
+                self.table_expression(policy.table.as_ref(), policy.with_check.as_deref());
+            }
+            N::AlterPolicyStmt(policy) => {
+                self.label = "ALTER";
+                self.on_table(Effect::Grant, policy.table.as_ref());
+                self.table_expression(policy.table.as_ref(), policy.qual.as_deref());
+                self.table_expression(policy.table.as_ref(), policy.with_check.as_deref());
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn on_table(&mut self, effect: Effect, range: Option<&RangeVar>) {
+        match range {
+            Some(range) => {
+                for object in self.objects(range) {
+                    self.act(effect, object);
+                }
+            }
+            None => self.bare(effect),
+        }
+    }
+
+    fn grant(&mut self, grant: &GrantStmt) {
+        self.label = if grant.is_grant { "GRANT" } else { "REVOKE" };
+        self.roles(Effect::Grant, &grant.grantees);
+        for node in &grant.objects {
+            match inner(Some(node)) {
+                Some(N::RangeVar(range)) => self.on_table(Effect::Grant, Some(range)),
+                _ => {
+                    let kind = super::ddl::kind_of(grant.objtype());
+                    let name = super::ddl::titled(grant.objtype(), &names_of(Some(node)).join("."));
+                    self.act(Effect::Grant, Object::new(kind, name));
+                }
+            }
+        }
+    }
+
+    /// One effect on one named object of the server's catalogue.
+    fn server(&mut self, label: &'static str, effect: Effect, name: String) {
+        self.label = label;
+        self.catalog_object(effect, name);
+    }
+
+    pub(super) fn administration(&mut self, node: &N) -> bool {
+        match node {
+            N::CreateExtensionStmt(one) => self.server("CREATE", Effect::Import, format!("extension {}", one.extname)),
+            N::AlterExtensionStmt(one) => self.server("ALTER", Effect::Import, format!("extension {}", one.extname)),
+            N::AlterExtensionContentsStmt(one) => {
+                self.server("ALTER", Effect::Import, format!("extension {}", one.extname));
+            }
+            N::CreatePlangStmt(one) => self.server("CREATE", Effect::Import, format!("language {}", one.plname)),
+            N::ImportForeignSchemaStmt(one) => {
+                self.server("IMPORT", Effect::Import, format!("server {}", one.server_name));
+            }
+            N::CreateFdwStmt(one) => self.server("CREATE", Effect::Admin, format!("wrapper {}", one.fdwname)),
+            N::AlterFdwStmt(one) => self.server("ALTER", Effect::Admin, format!("wrapper {}", one.fdwname)),
+            N::CreateForeignServerStmt(one) => self.server("CREATE", Effect::Admin, format!("server {}", one.servername)),
+            N::AlterForeignServerStmt(one) => self.server("ALTER", Effect::Admin, format!("server {}", one.servername)),
+            N::CreateUserMappingStmt(one) => self.server("CREATE", Effect::Admin, format!("server {}", one.servername)),
+            N::AlterUserMappingStmt(one) => self.server("ALTER", Effect::Admin, format!("server {}", one.servername)),
+            N::DropUserMappingStmt(one) => self.server("DROP", Effect::Admin, format!("server {}", one.servername)),
+            N::CreatePublicationStmt(one) => self.server("CREATE", Effect::Admin, format!("publication {}", one.pubname)),
+            N::AlterPublicationStmt(one) => self.server("ALTER", Effect::Admin, format!("publication {}", one.pubname)),
+            N::CreateSubscriptionStmt(one) => self.server("CREATE", Effect::Admin, format!("subscription {}", one.subname)),
+            N::AlterSubscriptionStmt(one) => self.server("ALTER", Effect::Admin, format!("subscription {}", one.subname)),
+            N::DropSubscriptionStmt(one) => self.server("DROP", Effect::Admin, format!("subscription {}", one.subname)),
+            N::CreateEventTrigStmt(one) => self.server("CREATE", Effect::Admin, format!("event trigger {}", one.trigname)),
+            N::AlterEventTrigStmt(one) => self.server("ALTER", Effect::Admin, format!("event trigger {}", one.trigname)),
+            N::CreateAmStmt(one) => self.server("CREATE", Effect::Admin, format!("access method {}", one.amname)),
+            N::CreateTableSpaceStmt(one) => self.server("CREATE", Effect::Admin, format!("tablespace {}", one.tablespacename)),
+            N::DropTableSpaceStmt(one) => self.server("DROP", Effect::Admin, format!("tablespace {}", one.tablespacename)),
+            N::AlterTableSpaceOptionsStmt(one) => {
+                self.server("ALTER", Effect::Admin, format!("tablespace {}", one.tablespacename));
+            }
+            N::AlterTableMoveAllStmt(one) => self.move_all(one),
+            N::CreatedbStmt(one) => self.database("CREATE", &one.dbname),
+            N::AlterDatabaseStmt(one) => self.database("ALTER", &one.dbname),
+            N::AlterDatabaseRefreshCollStmt(one) => self.database("ALTER", &one.dbname),
+            N::AlterDatabaseSetStmt(one) => self.database("ALTER", &one.dbname),
+            N::DropdbStmt(one) => {
+                self.database("DROP", &one.dbname);
+                self.act(Effect::Destroy, Object::new(ObjectKind::Database, one.dbname.clone()));
+            }
+            N::AlterSystemStmt(one) => {
+                self.label = "ALTER SYSTEM";
+                let name = one.setstmt.as_ref().map(|set| set.name.to_ascii_lowercase()).unwrap_or_default();
+                self.guarded(if name.is_empty() { "all" } else { &name });
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn move_all(&mut self, one: &AlterTableMoveAllStmt) {
+        self.server("ALTER", Effect::Admin, format!("tablespace {}", one.new_tablespacename));
+    }
+
+    fn database(&mut self, label: &'static str, name: &str) {
+        self.label = label;
+        self.act(Effect::Admin, Object::new(ObjectKind::Database, name));
+    }
+}

@@ -1,0 +1,504 @@
+//! Definitions: CREATE, ALTER, DROP, GRANT and the rest of the catalogue's statements.
+
+use model::{Effect, Object, ObjectKind};
+use pg_query::protobuf::{
+    AlterTableStmt, AlterTableType, ColumnDef, Constraint, CreateStmt, CreateTableAsStmt, DropStmt, IndexStmt, Node,
+    ObjectType, RangeVar, TruncateStmt, ViewStmt, node::Node as N,
+};
+
+use super::effects::Change;
+use super::scope::Scope;
+use super::{Walker, inner, qualified, strings};
+use crate::analysis::Kind;
+use crate::catalog::RelationKind;
+
+/// The kind of object that a name of this type is.
+pub(super) fn kind_of(object: ObjectType) -> ObjectKind {
+    match object {
+        ObjectType::ObjectTable | ObjectType::ObjectView | ObjectType::ObjectMatview | ObjectType::ObjectForeignTable
+        | ObjectType::ObjectIndex | ObjectType::ObjectColumn | ObjectType::ObjectTabconstraint
+        | ObjectType::ObjectTrigger | ObjectType::ObjectRule | ObjectType::ObjectPolicy => ObjectKind::Relation,
+        ObjectType::ObjectSequence => ObjectKind::Sequence,
+        ObjectType::ObjectFunction | ObjectType::ObjectProcedure | ObjectType::ObjectRoutine
+        | ObjectType::ObjectAggregate | ObjectType::ObjectOperator => ObjectKind::Function,
+        ObjectType::ObjectSchema => ObjectKind::Schema,
+        ObjectType::ObjectDatabase => ObjectKind::Database,
+        ObjectType::ObjectType | ObjectType::ObjectDomain | ObjectType::ObjectDomconstraint
+        | ObjectType::ObjectAttribute => ObjectKind::Type,
+        ObjectType::ObjectRole => ObjectKind::Role,
+        ObjectType::ObjectParameterAcl => ObjectKind::Setting,
+        _ => ObjectKind::Catalog,
+    }
+}
+
+/// Types of object that belong to the server's administration.
+pub(super) fn is_administration(object: ObjectType) -> bool {
+    matches!(
+        object,
+        ObjectType::ObjectForeignServer | ObjectType::ObjectFdw | ObjectType::ObjectUserMapping
+            | ObjectType::ObjectPublication | ObjectType::ObjectPublicationNamespace | ObjectType::ObjectPublicationRel
+            | ObjectType::ObjectSubscription | ObjectType::ObjectEventTrigger | ObjectType::ObjectTablespace
+            | ObjectType::ObjectAccessMethod | ObjectType::ObjectDatabase | ObjectType::ObjectLanguage
+    )
+}
+
+/// The name of an object of the catalogue, with what it is: `extension hstore`.
+pub(super) fn titled(what: ObjectType, name: &str) -> String {
+    let title = match what {
+        ObjectType::ObjectExtension => "extension",
+        ObjectType::ObjectForeignServer | ObjectType::ObjectUserMapping => "server",
+        ObjectType::ObjectFdw => "wrapper",
+        ObjectType::ObjectPublication => "publication",
+        ObjectType::ObjectSubscription => "subscription",
+        ObjectType::ObjectEventTrigger => "event trigger",
+        ObjectType::ObjectTablespace => "tablespace",
+        ObjectType::ObjectAccessMethod => "access method",
+        ObjectType::ObjectLanguage => "language",
+        _ => return name.to_owned(),
+    };
+    format!("{title} {name}")
+}
+
+impl<'c> Walker<'c> {
+    /// Functions of event triggers run with every definition.
+    pub(super) fn ddl_triggers(&mut self) {
+        let catalog = self.catalog;
+        for function in catalog.event_triggers() {
+            self.runs(function, "an event trigger runs");
+        }
+    }
+
+    pub(super) fn definition(&mut self, node: &N) -> Kind {
+        self.ddl_triggers();
+        let known = self.define(node)
+            || self.alter(node)
+            || self.alter_object(node)
+            || self.permission(node)
+            || self.administration(node);
+        if known {
+            Kind::Ddl
+        } else {
+            self.label = "UNKNOWN";
+            self.not_understood("a sort of statement");
+            Kind::Unparsed
+        }
+    }
+
+    fn create(&mut self, kind: ObjectKind, name: String) {
+        self.label = "CREATE";
+        self.act(Effect::Create, Object::new(kind, name));
+    }
+
+    fn create_named(&mut self, kind: ObjectKind, names: &[Node]) {
+        let (schema, name) = qualified(names);
+        let name = self.new_name(schema.unwrap_or(""), name, "");
+        self.create(kind, name);
+    }
+
+    fn create_range(&mut self, kind: ObjectKind, range: Option<&RangeVar>) {
+        match range {
+            Some(range) => {
+                let name = self.new_name(&range.schemaname, &range.relname, &range.relpersistence);
+                self.create(kind, name);
+            }
+            None => self.not_understood("a CREATE without a name"),
+        }
+    }
+
+    /// An effect on existing relations by name.
+    fn on_relation(&mut self, effect: Effect, range: Option<&RangeVar>) {
+        match range {
+            Some(range) => {
+                for object in self.objects(range) {
+                    self.act(effect, object);
+                }
+            }
+            None => self.bare(effect),
+        }
+    }
+
+    fn define(&mut self, node: &N) -> bool {
+        match node {
+            N::CreateStmt(create) => self.create_table(create),
+            N::CreateForeignTableStmt(create) => {
+                if let Some(base) = &create.base_stmt {
+                    self.create_table(base);
+                }
+                // Its options name files, programs or queries on other servers.
+                self.catalog_object(Effect::Admin, format!("server {}", create.servername));
+            }
+            N::CreateTableAsStmt(create) => self.create_as(create),
+            N::ViewStmt(view) => self.create_view(view),
+            N::IndexStmt(index) => self.create_index(index),
+            N::CreateSeqStmt(sequence) => self.create_range(ObjectKind::Sequence, sequence.sequence.as_ref()),
+            N::CreateSchemaStmt(schema) => {
+                let role = schema.authrole.as_ref().map(|role| role.rolename.clone()).unwrap_or_default();
+                let name = if schema.schemaname.is_empty() { role } else { schema.schemaname.clone() };
+                self.create(ObjectKind::Schema, name);
+                if schema.authrole.is_some() {
+                    self.bare(Effect::Grant);
+                }
+                for element in &schema.schema_elts {
+                    if let Some(element) = inner(Some(element)) {
+                        self.definition(element);
+                    }
+                }
+                self.label = "CREATE";
+            }
+            N::CreateFunctionStmt(function) => {
+                self.create_named(ObjectKind::Function, &function.funcname);
+                for parameter in &function.parameters {
+                    if let Some(N::FunctionParameter(parameter)) = inner(Some(parameter)) {
+                        self.walk_loose(parameter.defexpr.as_deref(), "a default");
+                    }
+                }
+            }
+            N::CreateTrigStmt(trigger) => {
+                self.label = "CREATE";
+                self.on_relation(Effect::Create, trigger.relation.as_ref());
+                let (schema, name) = qualified(&trigger.funcname);
+                self.function_effect(schema, name, 0);
+            }
+            N::RuleStmt(rule) => {
+                self.label = "CREATE";
+                self.on_relation(Effect::Create, rule.relation.as_ref());
+            }
+            N::CreateEnumStmt(create) => self.create_named(ObjectKind::Type, &create.type_name),
+            N::CreateRangeStmt(create) => self.create_named(ObjectKind::Type, &create.type_name),
+            N::CompositeTypeStmt(create) => self.create_range(ObjectKind::Type, create.typevar.as_ref()),
+            N::CreateDomainStmt(create) => {
+                self.create_named(ObjectKind::Type, &create.domainname);
+                for constraint in &create.constraints {
+                    self.constraint_node(constraint);
+                }
+            }
+            N::DefineStmt(define) => {
+                let kind = kind_of(define.kind());
+                self.create_named(kind, &define.defnames);
+            }
+            N::CreateStatsStmt(create) => {
+                self.create_named(ObjectKind::Catalog, &create.defnames);
+                for relation in &create.relations {
+                    if let Some(N::RangeVar(range)) = inner(Some(relation)) {
+                        self.on_relation(Effect::Alter, Some(range));
+                    }
+                }
+            }
+            N::CreateOpClassStmt(create) => self.create_named(ObjectKind::Catalog, &create.opclassname),
+            N::CreateOpFamilyStmt(create) => self.create_named(ObjectKind::Catalog, &create.opfamilyname),
+            N::CreateConversionStmt(create) => self.create_named(ObjectKind::Catalog, &create.conversion_name),
+            N::CreateCastStmt(_) => self.create(ObjectKind::Catalog, "cast".to_owned()),
+            N::CreateTransformStmt(_) => self.create(ObjectKind::Catalog, "transform".to_owned()),
+            _ => return false,
+        }
+        true
+    }
+
+    fn create_table(&mut self, create: &CreateStmt) {
+        self.create_range(ObjectKind::Relation, create.relation.as_ref());
+        for node in create.table_elts.iter().chain(&create.constraints) {
+            match inner(Some(node)) {
+                Some(N::ColumnDef(column)) => self.column_definition(column),
+                Some(N::Constraint(constraint)) => self.constraint(constraint),
+                Some(N::TableLikeClause(like)) => self.on_relation(Effect::Read, like.relation.as_ref()),
+                _ => self.not_understood("an element of a table"),
+            }
+        }
+        for node in &create.inh_relations {
+            if let Some(N::RangeVar(range)) = inner(Some(node)) {
+                // Its rows become rows of the parent.
+                self.on_relation(Effect::Alter, Some(range));
+            }
+        }
+    }
+
+    fn column_definition(&mut self, column: &ColumnDef) {
+        self.walk_loose(column.raw_default.as_deref(), "a default");
+        for constraint in &column.constraints {
+            self.constraint_node(constraint);
+        }
+    }
+
+    fn constraint_node(&mut self, node: &Node) {
+        if let Some(N::Constraint(constraint)) = inner(Some(node)) {
+            self.constraint(constraint);
+        }
+    }
+
+    fn constraint(&mut self, constraint: &Constraint) {
+        self.walk_loose(constraint.raw_expr.as_deref(), "a constraint");
+        self.walk_loose(constraint.where_clause.as_deref(), "a constraint");
+        if let Some(table) = &constraint.pktable {
+            // A foreign key tells which values exist and holds back deletes.
+            self.on_relation(Effect::Alter, Some(table));
+        }
+    }
+
+    fn create_as(&mut self, create: &CreateTableAsStmt) {
+        if let Some(into) = create.into.as_deref() {
+            self.into_clause(into);
+        }
+        match inner(create.query.as_deref()) {
+            Some(N::SelectStmt(select)) => {
+                let columns = self.select(select, None);
+                self.store(columns.as_deref());
+            }
+            Some(N::ExecuteStmt(_)) => {
+                // What it runs is known to the session only, and this statement is more than that.
+                self.not_understood("CREATE TABLE AS EXECUTE");
+                self.stored.set_unknown();
+            }
+            _ => self.not_understood("the query of CREATE TABLE AS"),
+        }
+        self.label = "CREATE";
+    }
+
+    fn create_view(&mut self, view: &ViewStmt) {
+        self.create_range(ObjectKind::Relation, view.view.as_ref());
+        match inner(view.query.as_deref()) {
+            Some(N::SelectStmt(select)) => {
+                let columns = self.select(select, None);
+                self.store(columns.as_deref());
+            }
+            _ => self.not_understood("the query of a view"),
+        }
+        if view.replace {
+            self.on_existing(Effect::Alter, view.view.as_ref());
+        }
+    }
+
+    /// An effect on a relation if it exists.
+    fn on_existing(&mut self, effect: Effect, range: Option<&RangeVar>) {
+        if let Some(range) = range {
+            for relation in self.resolve_range(range) {
+                self.act(effect, relation.object());
+            }
+        }
+    }
+
+    fn create_index(&mut self, index: &IndexStmt) {
+        self.label = "CREATE";
+        self.on_relation(Effect::Create, index.relation.as_ref());
+        for node in &index.index_params {
+            if let Some(N::IndexElem(element)) = inner(Some(node)) {
+                self.walk_loose(element.expr.as_deref(), "an index");
+            }
+        }
+        self.walk_loose(index.where_clause.as_deref(), "an index");
+    }
+
+    fn alter(&mut self, node: &N) -> bool {
+        match node {
+            N::AlterTableStmt(alter) => self.alter_table(alter),
+            N::AlterSeqStmt(alter) => self.on_relation_as(Effect::Alter, alter.sequence.as_ref()),
+            N::ReindexStmt(reindex) => {
+                self.label = "REINDEX";
+                match &reindex.relation {
+                    Some(range) => self.on_any(Effect::Alter, range),
+                    None => self.act(Effect::Alter, Object::new(ObjectKind::Schema, reindex.name.clone())),
+                }
+            }
+            N::ClusterStmt(cluster) => {
+                self.label = "CLUSTER";
+                self.on_relation(Effect::Alter, cluster.relation.as_ref());
+            }
+            N::VacuumStmt(vacuum) => {
+                self.label = if vacuum.is_vacuumcmd { "VACUUM" } else { "ANALYZE" };
+                if vacuum.rels.is_empty() {
+                    self.bare(Effect::Alter);
+                }
+                for node in &vacuum.rels {
+                    match inner(Some(node)) {
+                        Some(N::VacuumRelation(relation)) => self.on_relation(Effect::Alter, relation.relation.as_ref()),
+                        _ => self.not_understood("a table of VACUUM"),
+                    }
+                }
+            }
+            N::RefreshMatViewStmt(refresh) => {
+                self.label = "REFRESH";
+                self.on_relation(Effect::Alter, refresh.relation.as_ref());
+                if let Some(range) = &refresh.relation {
+                    // Its query runs.
+                    for relation in self.resolve_range(range) {
+                        let view = crate::catalog::View::of(self.catalog, relation, &[]);
+                        self.actions.extend(
+                            view.read.actions.iter().filter(|action| action.effect != Effect::Read).cloned(),
+                        );
+                    }
+                }
+            }
+            N::DropStmt(drop) => self.drop_objects(drop),
+            N::TruncateStmt(truncate) => self.truncate(truncate),
+            _ => return false,
+        }
+        true
+    }
+
+    fn on_relation_as(&mut self, effect: Effect, range: Option<&RangeVar>) {
+        self.label = "ALTER";
+        match range {
+            Some(range) => self.on_any(effect, range),
+            None => self.bare(effect),
+        }
+    }
+
+    /// An effect on a relation of any kind: tables, indexes, sequences, composite types.
+    fn on_any(&mut self, effect: Effect, range: &RangeVar) {
+        let found = self.resolve(&range.schemaname, &range.relname, |_| true);
+        if found.is_empty() {
+            let object = self.unresolved(&range.schemaname, &range.relname, ObjectKind::Relation);
+            self.act(effect, object);
+        }
+        for relation in found {
+            let kind = match relation.kind {
+                RelationKind::Sequence => ObjectKind::Sequence,
+                RelationKind::Composite => ObjectKind::Type,
+                RelationKind::Table | RelationKind::Partitioned | RelationKind::View | RelationKind::Materialized
+                | RelationKind::Foreign | RelationKind::Index => ObjectKind::Relation,
+            };
+            self.act(effect, Object::new(kind, relation.full.clone()));
+        }
+    }
+
+    fn alter_table(&mut self, alter: &AlterTableStmt) {
+        self.label = "ALTER";
+        let Some(range) = &alter.relation else {
+            self.not_understood("ALTER without a name");
+            return;
+        };
+        self.on_any(Effect::Alter, range);
+        for node in &alter.cmds {
+            let Some(N::AlterTableCmd(command)) = inner(Some(node)) else {
+                self.not_understood("a part of ALTER TABLE");
+                continue;
+            };
+            match command.subtype() {
+                AlterTableType::AtChangeOwner => self.on_any(Effect::Grant, range),
+                AlterTableType::AtDropColumn => self.on_any(Effect::Destroy, range),
+                AlterTableType::Undefined => self.not_understood("a part of ALTER TABLE"),
+                AlterTableType::AtGenericOptions | AlterTableType::AtAlterColumnGenericOptions => {
+                    // Of a foreign table: files, programs or queries elsewhere.
+                    self.on_any(Effect::Admin, range);
+                }
+                _ => {}
+            }
+            match inner(command.def.as_deref()) {
+                Some(N::ColumnDef(column)) => self.column_definition(column),
+                Some(N::Constraint(constraint)) => self.constraint(constraint),
+                Some(N::PartitionCmd(partition)) => self.on_relation(Effect::Alter, partition.name.as_ref()),
+                Some(N::RangeVar(other)) => self.on_relation(Effect::Alter, Some(other)),
+                Some(
+                    N::List(_) | N::String(_) | N::Integer(_) | N::ReplicaIdentityStmt(_) | N::AtalterConstraint(_)
+                    | N::TypeName(_) | N::RoleSpec(_) | N::DefElem(_) | N::IndexStmt(_) | N::Boolean(_) | N::Float(_),
+                )
+                | None => {}
+                Some(_) => self.walk_loose(command.def.as_deref(), "a default"),
+            }
+        }
+    }
+
+    fn drop_objects(&mut self, drop: &DropStmt) {
+        self.label = "DROP";
+        let what = drop.remove_type();
+        let kind = kind_of(what);
+        let effect = if is_administration(what) { Effect::Admin } else { Effect::Destroy };
+        for node in &drop.objects {
+            self.drop_one(node, what, kind, effect);
+        }
+        if matches!(what, ObjectType::ObjectPolicy) {
+            self.bare(Effect::Grant);
+        }
+    }
+
+    fn drop_one(&mut self, node: &Node, what: ObjectType, kind: ObjectKind, effect: Effect) {
+        let names: Vec<&str> = match inner(Some(node)) {
+            Some(N::List(list)) => strings(&list.items),
+            Some(N::String(name)) => vec![name.sval.as_str()],
+            Some(N::ObjectWithArgs(object)) => strings(&object.objname),
+            Some(N::TypeName(name)) => strings(&name.names),
+            _ => Vec::new(),
+        };
+        // The last name of a trigger, rule or policy is its own; the object is its table.
+        let names = match what {
+            ObjectType::ObjectTrigger | ObjectType::ObjectRule | ObjectType::ObjectPolicy => {
+                names.get(..names.len().saturating_sub(1)).unwrap_or_default()
+            }
+            _ => names.as_slice(),
+        };
+        let (schema, name) = match names {
+            [] => ("", "?"),
+            [name] => ("", *name),
+            [.., schema, name] => (*schema, *name),
+        };
+        match kind {
+            ObjectKind::Relation | ObjectKind::Sequence => {
+                let range = RangeVar {
+                    schemaname: schema.to_owned(),
+                    relname: name.to_owned(),
+                    ..RangeVar::default()
+                };
+                self.on_any(effect, &range);
+            }
+            ObjectKind::Function | ObjectKind::Type => self.on_routine(effect, kind, schema, name),
+            ObjectKind::Schema | ObjectKind::Database | ObjectKind::Setting | ObjectKind::Role | ObjectKind::Channel
+            | ObjectKind::Catalog | ObjectKind::File | ObjectKind::Host | ObjectKind::Path | ObjectKind::Other => {
+                self.act(effect, Object::new(kind, titled(what, &names.join("."))));
+            }
+        }
+    }
+
+    /// An effect on existing functions or types of a name.
+    pub(super) fn on_routine(&mut self, effect: Effect, kind: ObjectKind, schema: &str, name: &str) {
+        let catalog = self.catalog;
+        let reachable = |other: &str| {
+            if schema.is_empty() {
+                other == "pg_catalog" || self.path.iter().any(|path| path == other)
+            } else {
+                other == schema
+            }
+        };
+        let mut found: Vec<String> = if kind == ObjectKind::Function {
+            let functions = catalog.functions_named(name).iter();
+            functions.filter(|function| reachable(&function.schema)).map(crate::catalog::Function::full).collect()
+        } else {
+            let types = catalog.types_named(name).iter();
+            types.filter(|one| reachable(&one.schema)).map(|one| format!("{}.{name}", one.schema)).collect()
+        };
+        found.dedup();
+        if found.is_empty() {
+            let object = self.unresolved(schema, name, kind);
+            self.act(effect, object);
+        }
+        for full in found {
+            self.act(effect, Object::new(kind, full));
+        }
+    }
+
+    fn truncate(&mut self, truncate: &TruncateStmt) {
+        self.label = "TRUNCATE";
+        self.unbounded = true;
+        for node in &truncate.relations {
+            let Some(N::RangeVar(range)) = inner(Some(node)) else {
+                self.not_understood("a table of TRUNCATE");
+                continue;
+            };
+            let relations = self.change(range, Change::Truncate, &[]);
+            if truncate.behavior() == pg_query::protobuf::DropBehavior::DropCascade {
+                for relation in relations {
+                    self.truncate_cascade(relation);
+                }
+            }
+        }
+    }
+
+    /// An expression over the columns of one table: a policy, a trigger's condition.
+    pub(super) fn table_expression(&mut self, range: Option<&RangeVar>, node: Option<&Node>) {
+        let (Some(range), Some(node)) = (range, node) else {
+            return;
+        };
+        let relations = self.resolve_range(range);
+        let mut scope = Scope::under(None);
+        self.push_tables(&mut scope, range.relname.clone(), None, relations, Vec::new());
+        self.predicate(node, &scope);
+    }
+}

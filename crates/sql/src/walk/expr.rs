@@ -1,0 +1,260 @@
+//! Expressions: what they do, and where their values come from.
+
+use pg_query::protobuf::{
+    AExpr, AExprKind, AIndirection, CaseExpr, Node, SubLink, SubLinkType, TypeCast, TypeName, XmlExpr, node::Node as N,
+};
+
+use super::scope::Scope;
+use super::{Walker, inner, qualified};
+use crate::functions;
+use crate::lineage::Lineage;
+
+impl<'c> Walker<'c> {
+    /// An expression that decides something: WHERE, ON, a CASE condition.
+    pub(super) fn predicate(&mut self, node: &Node, scope: &Scope<'_, 'c>) {
+        let mut unused = Lineage::default();
+        self.expr(node, scope, &mut unused, true);
+        if unused.is_unknown() {
+            self.predicates.set_unknown();
+        }
+    }
+
+    fn expr_maybe(&mut self, node: Option<&Node>, scope: &Scope<'_, 'c>, sink: &mut Lineage, predicate: bool) {
+        if let Some(node) = node {
+            self.expr(node, scope, sink, predicate);
+        }
+    }
+
+    pub(super) fn exprs(&mut self, nodes: &[Node], scope: &Scope<'_, 'c>, sink: &mut Lineage, predicate: bool) {
+        for node in nodes {
+            self.expr(node, scope, sink, predicate);
+        }
+    }
+
+    /// Walks an expression: its effects are collected, its columns are added to `sink`, and to the predicates when `predicate`.
+    pub(super) fn expr(&mut self, node: &Node, scope: &Scope<'_, 'c>, sink: &mut Lineage, predicate: bool) {
+        let Some(node) = node.node.as_ref() else {
+            return;
+        };
+        match node {
+            N::ColumnRef(reference) => self.column(reference, scope, sink, predicate),
+            N::AConst(_) | N::ParamRef(_) | N::SetToDefault(_) | N::SqlvalueFunction(_) | N::Integer(_)
+            | N::Float(_) | N::Boolean(_) | N::String(_) | N::BitString(_) | N::CurrentOfExpr(_) => {}
+            N::AExpr(expression) => self.operation(expression, scope, sink, predicate),
+            N::BoolExpr(expression) => self.exprs(&expression.args, scope, sink, true),
+            N::NullTest(test) => self.expr_maybe(test.arg.as_deref(), scope, sink, true),
+            N::BooleanTest(test) => self.expr_maybe(test.arg.as_deref(), scope, sink, true),
+            N::FuncCall(call) => self.call(call, scope, sink, predicate),
+            N::TypeCast(cast) => self.cast(cast, scope, sink, predicate),
+            N::CollateClause(clause) => self.expr_maybe(clause.arg.as_deref(), scope, sink, predicate),
+            N::SubLink(link) => self.sub_link(link, scope, sink, predicate),
+            N::CaseExpr(case) => self.case(case, scope, sink, predicate),
+            N::CoalesceExpr(coalesce) => self.exprs(&coalesce.args, scope, sink, predicate),
+            N::MinMaxExpr(expression) => self.exprs(&expression.args, scope, sink, true),
+            N::AArrayExpr(array) => self.exprs(&array.elements, scope, sink, predicate),
+            N::RowExpr(row) => self.exprs(&row.args, scope, sink, predicate),
+            N::List(list) => self.exprs(&list.items, scope, sink, predicate),
+            N::AIndirection(indirection) => self.indirection(indirection, scope, sink, predicate),
+            N::NamedArgExpr(argument) => self.expr_maybe(argument.arg.as_deref(), scope, sink, predicate),
+            N::GroupingFunc(_) => {}
+            N::MultiAssignRef(assignment) => self.expr_maybe(assignment.source.as_deref(), scope, sink, predicate),
+            N::ResTarget(target) => self.expr_maybe(target.val.as_deref(), scope, sink, predicate),
+            N::XmlExpr(xml) => self.xml(xml, scope, sink, predicate),
+            N::XmlSerialize(xml) => {
+                if let Some(name) = &xml.type_name {
+                    self.conversion(name);
+                }
+                self.expr_maybe(xml.expr.as_deref(), scope, sink, predicate);
+            }
+            N::MergeSupportFunc(_) => {}
+            other if self.json(other, scope, sink, predicate) => {}
+            _ => {
+                self.not_understood("a sort of expression");
+                sink.set_unknown();
+            }
+        }
+    }
+
+    fn operation(&mut self, expression: &AExpr, scope: &Scope<'_, 'c>, sink: &mut Lineage, predicate: bool) {
+        let mut anything = self.operator(&expression.name);
+        let compares = match expression.kind() {
+            AExprKind::AexprOp => super::call::compares(qualified(&expression.name).1),
+            AExprKind::Undefined => {
+                self.not_understood("an operator expression");
+                true
+            }
+            AExprKind::AexprBetween | AExprKind::AexprNotBetween | AExprKind::AexprBetweenSym
+            | AExprKind::AexprNotBetweenSym => {
+                self.operator_named(None, ">=");
+                self.operator_named(None, "<=");
+                true
+            }
+            AExprKind::AexprOpAny | AExprKind::AexprOpAll | AExprKind::AexprDistinct | AExprKind::AexprNotDistinct
+            | AExprKind::AexprNullif | AExprKind::AexprIn | AExprKind::AexprLike | AExprKind::AexprIlike
+            | AExprKind::AexprSimilar => true,
+        };
+        let predicate = predicate || compares;
+        // A chain is left-deep; walk down it in a loop so that its length costs no stack.
+        let mut left = expression.lexpr.as_deref();
+        let mut right = vec![expression.rexpr.as_deref()];
+        while let Some(N::AExpr(next)) = inner(left) {
+            if next.kind() != AExprKind::AexprOp || super::call::compares(qualified(&next.name).1) {
+                break;
+            }
+            anything |= self.operator(&next.name);
+            right.push(next.rexpr.as_deref());
+            left = next.lexpr.as_deref();
+        }
+        self.expr_maybe(left, scope, sink, predicate);
+        for node in right.into_iter().rev() {
+            self.expr_maybe(node, scope, sink, predicate);
+        }
+        if anything {
+            sink.set_unknown();
+        }
+    }
+
+    fn cast(&mut self, cast: &TypeCast, scope: &Scope<'_, 'c>, sink: &mut Lineage, predicate: bool) {
+        if let Some(name) = &cast.type_name {
+            self.conversion(name);
+        }
+        self.expr_maybe(cast.arg.as_deref(), scope, sink, predicate);
+    }
+
+    /// A conversion to a type: harmless unless the type, or a cast to it, has a function of its own.
+    pub(super) fn conversion(&mut self, name: &TypeName) {
+        let (schema, name) = qualified(&name.names);
+        let builtin = functions::is_builtin_type(name);
+        if schema == Some("pg_catalog") && builtin {
+            return;
+        }
+        let mut found = builtin && schema.is_none();
+        let mut runs: Vec<String> = Vec::new();
+        for candidate in self.catalog.types_named(name) {
+            let reachable = match schema {
+                Some(schema) => candidate.schema == schema || schema == "pg_temp" && candidate.schema.starts_with("pg_temp_"),
+                None => {
+                    self.path.contains(&candidate.schema)
+                        || candidate.schema == "pg_catalog"
+                        || candidate.schema.starts_with("pg_temp_")
+                }
+            };
+            if reachable {
+                found = true;
+                runs.extend(candidate.runs.iter().cloned());
+            }
+        }
+        for function in runs {
+            self.runs(&function, "a conversion runs");
+        }
+        // Row types of system tables and views are not in the list.
+        if !found && self.resolve(schema.unwrap_or(""), name, |_| true).is_empty() {
+            let object = self.unresolved(schema.unwrap_or(""), name, model::ObjectKind::Type);
+            self.reason(format!("type {} is not known", object.name));
+            self.act(model::Effect::Execute, object);
+        }
+    }
+
+    fn sub_link(&mut self, link: &SubLink, scope: &Scope<'_, 'c>, sink: &mut Lineage, predicate: bool) {
+        let compares = match link.sub_link_type() {
+            SubLinkType::AnySublink | SubLinkType::AllSublink | SubLinkType::RowcompareSublink => {
+                if link.oper_name.is_empty() {
+                    self.operator_named(None, "=");
+                } else {
+                    self.operator(&link.oper_name);
+                }
+                true
+            }
+            SubLinkType::ExistsSublink | SubLinkType::ExprSublink | SubLinkType::MultiexprSublink
+            | SubLinkType::ArraySublink | SubLinkType::CteSublink => false,
+            SubLinkType::Undefined => {
+                self.not_understood("a sub-select");
+                true
+            }
+        };
+        let predicate = predicate || compares;
+        self.expr_maybe(link.testexpr.as_deref(), scope, sink, predicate);
+        let Some(N::SelectStmt(select)) = inner(link.subselect.as_deref()) else {
+            self.not_understood("a sub-select");
+            sink.set_unknown();
+            return;
+        };
+        let columns = self.select(select, Some(scope));
+        if link.sub_link_type() == SubLinkType::ExistsSublink {
+            return;
+        }
+        let mut lineage = Lineage::default();
+        match columns {
+            Some(columns) => columns.iter().for_each(|column| lineage.merge(&column.lineage)),
+            None => lineage.set_unknown(),
+        }
+        if predicate {
+            self.predicates.merge(&lineage);
+        }
+        sink.merge(&lineage);
+    }
+
+    fn case(&mut self, case: &CaseExpr, scope: &Scope<'_, 'c>, sink: &mut Lineage, predicate: bool) {
+        if let Some(argument) = case.arg.as_deref() {
+            self.operator_named(None, "=");
+            self.expr(argument, scope, sink, true);
+        }
+        for when in &case.args {
+            let Some(N::CaseWhen(when)) = inner(Some(when)) else {
+                self.not_understood("a CASE branch");
+                continue;
+            };
+            // Which branch was taken shows in the result: what decides counts as a source of it.
+            self.expr_maybe(when.expr.as_deref(), scope, sink, true);
+            self.expr_maybe(when.result.as_deref(), scope, sink, predicate);
+        }
+        self.expr_maybe(case.defresult.as_deref(), scope, sink, predicate);
+    }
+
+    fn indirection(&mut self, indirection: &AIndirection, scope: &Scope<'_, 'c>, sink: &mut Lineage, predicate: bool) {
+        let mut lineage = Lineage::default();
+        self.expr_maybe(indirection.arg.as_deref(), scope, &mut lineage, predicate);
+        for step in &indirection.indirection {
+            match inner(Some(step)) {
+                Some(N::AIndices(indices)) => {
+                    self.expr_maybe(indices.lidx.as_deref(), scope, sink, true);
+                    self.expr_maybe(indices.uidx.as_deref(), scope, sink, true);
+                }
+                // A field, or a function of that name.
+                Some(N::String(name)) => self.attribute_function(&name.sval, &mut lineage),
+                Some(N::AStar(_)) => {}
+                _ => self.not_understood("a subscript"),
+            }
+        }
+        if predicate {
+            self.predicates.merge(&lineage);
+        }
+        sink.merge(&lineage);
+    }
+
+    fn xml(&mut self, xml: &XmlExpr, scope: &Scope<'_, 'c>, sink: &mut Lineage, predicate: bool) {
+        self.exprs(&xml.named_args, scope, sink, predicate);
+        self.exprs(&xml.args, scope, sink, predicate);
+    }
+
+    /// An expression of a definition (a default, a check, an index): its effects count, its columns belong to the object being defined.
+    pub(super) fn walk_loose(&mut self, node: Option<&Node>, _what: &str) {
+        let Some(node) = node else {
+            return;
+        };
+        match inner(Some(node)) {
+            Some(N::DefElem(option)) => {
+                if let Some(value) = option.arg.as_deref() {
+                    self.walk_loose(Some(value), "an option");
+                }
+            }
+            Some(N::TypeName(_) | N::List(_) | N::RoleSpec(_) | N::ObjectWithArgs(_)) | None => {}
+            Some(_) => {
+                let mut scope = Scope::under(None);
+                super::from::push(&mut scope, String::new(), None, super::scope::Source::Open(Lineage::default()));
+                let mut unused = Lineage::default();
+                self.expr(node, &scope, &mut unused, false);
+            }
+        }
+    }
+}
