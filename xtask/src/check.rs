@@ -1,5 +1,6 @@
 //! `cargo xtask test`: everything that CI runs, cheapest first, stopping at the first failure.
 
+use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -76,15 +77,6 @@ pub(crate) fn main(args: &[String]) -> Result<()> {
         );
         step().with_context(|| format!("step {name}"))?;
     }
-    eprintln!(
-        "== done in {} s: {}",
-        start.elapsed().as_secs(),
-        steps
-            .iter()
-            .map(|(name, _)| *name)
-            .collect::<Vec<_>>()
-            .join(", ")
-    );
     Ok(())
 }
 
@@ -95,12 +87,23 @@ fn unit() -> Result<()> {
 
 /// The kit's own tests and the integration binary: real servers, real clients, the built gateway.
 fn suite() -> Result<()> {
-    ensure::packages(ensure::POSTGRES)?;
+    ensure::packages(&[ensure::POSTGRES, ensure::CLIENTS].concat())?;
+    let (python, node) = (ensure::python()?, ensure::node()?);
     suites::gateway()?;
-    tests(&["-p", "sallyport-tests"])
+    suites::examples()?;
+    tests_with(&["-p", "sallyport-tests"], |command| {
+        command
+            .env("SUITE_PYTHON", &python)
+            .env("SUITE_NODE", &node)
+            .env("SUITE_EXAMPLES", suites::examples_folder());
+    })
 }
 
 fn tests(which: &[&str]) -> Result<()> {
+    tests_with(which, |_| {})
+}
+
+fn tests_with(which: &[&str], prepare: impl Fn(&mut Command)) -> Result<()> {
     if works("cargo-nextest", &["nextest", "--version"]) {
         let mut command = cargo(&[
             "nextest",
@@ -110,8 +113,11 @@ fn tests(which: &[&str]) -> Result<()> {
             "--no-fail-fast",
             "--no-tests=pass",
         ]);
+        prepare(&mut command);
         return run(command.args(which));
     }
     eprintln!("cargo-nextest is not installed: falling back to `cargo test`");
-    run(cargo(&["test", "--profile", "fast", "--no-fail-fast"]).args(which))
+    let mut command = cargo(&["test", "--profile", "fast", "--no-fail-fast"]);
+    prepare(&mut command);
+    run(command.args(which))
 }

@@ -1,6 +1,6 @@
 //! Builds the gateway and calls what tests, measures or fuzzes it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -20,6 +20,23 @@ pub(crate) fn gateway() -> Result<()> {
         "--package",
         "sallyport",
     ]))
+}
+
+/// Builds the Rust clients of the client suites.
+pub(crate) fn examples() -> Result<()> {
+    run(&mut cargo(&[
+        "build",
+        "--profile",
+        "fast",
+        "--package",
+        "sallyport-tests",
+        "--examples",
+    ]))
+}
+
+/// Where [`examples`] puts them.
+pub(crate) fn examples_folder() -> PathBuf {
+    target().join("fast/examples")
 }
 
 /// `corpus`, `clients`, `regress`, `chaos`: installs what is needed, builds, and hands over to the binary `suite`.
@@ -48,15 +65,8 @@ pub(crate) fn suite(command: &str, args: &[String]) -> Result<()> {
             suite
                 .env("SUITE_PYTHON", ensure::python()?)
                 .env("SUITE_NODE", ensure::node()?);
-            suite.env("SUITE_EXAMPLES", target().join("fast/examples"));
-            run(&mut cargo(&[
-                "build",
-                "--profile",
-                "fast",
-                "--package",
-                "sallyport-tests",
-                "--examples",
-            ]))?;
+            suite.env("SUITE_EXAMPLES", examples_folder());
+            examples()?;
         }
         "regress" => {
             ensure::packages(ensure::REGRESS)?;

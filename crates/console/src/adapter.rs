@@ -73,6 +73,7 @@ fn session_view(live: &LiveSession) -> SessionView {
         from: live.from.map(|ip| ip.to_string()).unwrap_or_default(),
         opened: rfc3339(live.opened),
         closed: None,
+        reason: None,
         commands: live.commands,
         denied: None,
         held: None,

@@ -31,7 +31,7 @@ pub use adapter::GateAdapter;
 pub use auth::{Caller, OPERATOR_GROUP, Operator};
 pub use error::{ApiError, ErrorBody};
 pub use openapi::{openapi, router};
-pub use server::{ServeError, Server};
+pub use server::{ServeError, Server, TlsSource};
 
 /// Everything that the handlers reach.
 pub struct Api {

@@ -50,21 +50,24 @@ pub enum ServeError {
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
-    tls: Option<TlsAcceptor>,
+    tls: Option<TlsSource>,
 }
+
+/// Gives the newest TLS configuration for each handshake: a renewed certificate is used from then on.
+pub type TlsSource = Arc<dyn Fn() -> Arc<ServerConfig> + Send + Sync>;
 
 impl Server {
     /// Binds. Port 0 takes a free one; see [`Server::address`].
     ///
     /// # Errors
     /// When the address cannot be had.
-    pub async fn bind(address: SocketAddr, tls: Option<Arc<ServerConfig>>) -> Result<Self, ServeError> {
+    pub async fn bind(address: SocketAddr, tls: Option<TlsSource>) -> Result<Self, ServeError> {
         let listener = TcpListener::bind(address).await.map_err(|error| match error.kind() {
             std::io::ErrorKind::AddrInUse => ServeError::InUse(address),
             _ => ServeError::Other(address, error),
         })?;
         let bound = listener.local_addr().map_err(|error| ServeError::Other(address, error))?;
-        Ok(Self { listener, address: bound, tls: tls.map(TlsAcceptor::from) })
+        Ok(Self { listener, address: bound, tls })
     }
 
     /// Where it listens.
@@ -92,7 +95,8 @@ impl Server {
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    let (router, tls, stop) = (router.clone(), self.tls.clone(), stop.clone());
+                    let tls = self.tls.as_ref().map(|newest| TlsAcceptor::from(newest()));
+                    let (router, stop) = (router.clone(), stop.clone());
                     tasks.spawn(async move {
                         connection(stream, peer, tls, router, stop).await;
                         drop(permit);

@@ -69,6 +69,9 @@ pub struct SessionView {
     /// When it was closed, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed: Option<String>,
+    /// Why it was closed, or its recording deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// Commands judged.
     pub commands: u64,
     /// Of these, denied.

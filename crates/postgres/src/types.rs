@@ -1,6 +1,6 @@
 //! PostgreSQL's built-in types as masks and recordings see them, by OID (`pg_type.dat`).
 
-use gate::ValueType;
+use gate::{Element, ValueType};
 
 /// The type as masks keep it.
 pub(crate) const fn value_type(oid: u32) -> ValueType {
@@ -22,9 +22,10 @@ pub(crate) const fn value_type(oid: u32) -> ValueType {
         1700 => ValueType::Numeric,
         2950 => ValueType::Uuid,
         3802 => ValueType::Jsonb,
-        143 | 199 | 629 | 651 | 719 | 775 | 791 | 1000..=1010 | 1014..=1017 | 1021 | 1022 | 1028
-        | 1040 | 1041 | 1115 | 1182 | 1183 | 1185 | 1187 | 1231 | 1270 | 1561 | 1563 | 2951
-        | 3807 => ValueType::Array,
+        1002 | 1003 | 1009 | 1014 | 1015 | 3807 | 199 | 143 => ValueType::Array(Element::Text),
+        1005 | 1007 | 1016 | 1021 | 1022 | 1231 | 1028 => ValueType::Array(Element::Number),
+        629 | 651 | 719 | 775 | 791 | 1000 | 1001 | 1006 | 1008 | 1010 | 1017 | 1040 | 1041 | 1115 | 1182 | 1183
+        | 1185 | 1187 | 1270 | 1561 | 1563 | 2951 => ValueType::Array(Element::Other),
         _ => ValueType::Other,
     }
 }

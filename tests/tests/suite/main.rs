@@ -1,3 +1,18 @@
 //! The one integration binary: real servers, real clients, through the boundary.
+//!
+//! - [`kit`]: the kit itself, against a bare server.
+//! - [`corpus`]: the bypass corpus, one test per policy key, and the proof that its oracles fire.
+//! - [`clients`]: stock clients, one test per client.
+//! - [`chaos`]: the gateway killed under load.
 
+mod chaos;
+mod clients;
+mod corpus;
 mod kit;
+
+/// Runs one of the suites as its command line does, and fails unless it says that all is well.
+fn passes(suite: fn(sallyport_tests::kit::args::Args) -> anyhow::Result<i32>, args: &[&str]) {
+    let args = sallyport_tests::kit::args::Args::new(args.iter().map(|arg| (*arg).to_owned()));
+    let status = suite(args).unwrap_or_else(|error| panic!("{error:#}"));
+    assert_eq!(status, 0, "see the report above");
+}

@@ -10,8 +10,11 @@ pub mod sessions;
 pub mod targets;
 pub mod tokens;
 
-use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, Request};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use bytes::Bytes;
 
 use crate::error::ApiError;
 
@@ -22,41 +25,30 @@ impl<S: Send + Sync, T: serde::de::DeserializeOwned> FromRequest<S> for Body<T> 
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        match axum::Json::<T>::from_request(request, state).await {
-            Ok(axum::Json(body)) => Ok(Self(body)),
-            Err(JsonRejection::MissingJsonContentType(_)) => {
-                Err(ApiError::Invalid("send the body with `Content-Type: application/json`".to_owned()))
-            }
-            Err(JsonRejection::BytesRejection(rejection)) if rejection.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE => {
-                Err(ApiError::Invalid("the body is larger than 64 KiB".to_owned()))
-            }
-            Err(JsonRejection::JsonDataError(error)) => Err(ApiError::Invalid(place("the body does not fit", &error))),
-            Err(JsonRejection::JsonSyntaxError(error)) => Err(ApiError::Invalid(place("the body is not JSON", &error))),
-            Err(_) => Err(ApiError::Invalid("the body cannot be read".to_owned())),
+        let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        // Also what keeps a form of a web page out: it cannot send this type without asking first.
+        if !kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json")) {
+            return Err(ApiError::Invalid("send the body with `Content-Type: application/json`".to_owned()));
         }
+        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
+            let text = match rejection.into_response().status() {
+                StatusCode::PAYLOAD_TOO_LARGE => "the body is larger than 64 KiB",
+                _ => "the body could not be read to its end",
+            };
+            ApiError::Invalid(text.to_owned())
+        })?;
+        serde_json::from_slice(&bytes).map(Self).map_err(|error| ApiError::Invalid(place(&error)))
     }
 }
 
-/// The line and column of a JSON error, from the innermost error; its own text may repeat values and is not used.
-fn place(what: &str, error: &dyn std::error::Error) -> String {
-    let mut inner: Option<&(dyn std::error::Error + 'static)> = error.source();
-    while let Some(error) = inner {
-        if let Some(json) = error.downcast_ref::<serde_json::Error>() {
-            let field = unknown_or_missing(&json.to_string());
-            return format!("{what} at line {} column {}{field}; see /api/v1/openapi.json", json.line(), json.column());
-        }
-        inner = error.source();
-    }
-    format!("{what}; see /api/v1/openapi.json")
-}
-
-/// `: unknown field` or `: missing field` with the name of a missing one, which is ours and no data.
-fn unknown_or_missing(text: &str) -> String {
-    if text.starts_with("unknown field") {
-        return ": a field that does not exist here".to_owned();
-    }
-    match text.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
+/// The line and column of a JSON error. Its own text may repeat values; only the name of a missing field is taken from it.
+fn place(error: &serde_json::Error) -> String {
+    let what = if error.is_data() { "the body does not fit" } else { "the body is not JSON" };
+    let text = error.to_string();
+    let field = match text.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
         Some(name) => format!(": the field `{name}` is missing"),
+        None if text.starts_with("unknown field") => ": a field that does not exist here".to_owned(),
         None => String::new(),
-    }
+    };
+    format!("{what} at line {} column {}{field}; see /api/v1/openapi.json", error.line(), error.column())
 }

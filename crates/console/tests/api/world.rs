@@ -94,6 +94,7 @@ fn session(id: SessionId) -> SessionView {
         from: "127.0.0.1".into(),
         opened: rfc3339(Micros(0)),
         closed: None,
+        reason: None,
         commands: 1,
         denied: None,
         held: None,

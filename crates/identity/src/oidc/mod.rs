@@ -92,3 +92,6 @@ impl Issuer {
 const fn refused(why: &'static str) -> AuthFailure {
     AuthFailure::Refused(why)
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,6 +32,42 @@ const fn anchors() -> [u8; 256] {
     table
 }
 
+/// May stand in the local part of an e-mail address: letters, digits and the marks in use; everything outside ASCII (RFC 6531).
+/// Other marks that RFC 5322 allows (`{`, `=`, `/`) are left out because around an address they nearly always are the text's.
+pub(super) const LOCAL: u8 = 1;
+/// May stand in a label of a domain.
+pub(super) const LABEL: u8 = 1 << 1;
+/// May stand in an IPv6 address.
+pub(super) const ADDRESS: u8 = 1 << 2;
+
+/// What every byte may be part of. A table, because each byte of a candidate is asked about.
+static PARTS: [u8; 256] = parts();
+
+const fn parts() -> [u8; 256] {
+    let mut table = [0; 256];
+    let mut index = 0;
+    while index < table.len() {
+        let byte = index as u8;
+        if byte.is_ascii_alphanumeric() || !byte.is_ascii() || byte == b'-' || byte == b'_' {
+            table[index] |= LOCAL | LABEL;
+        }
+        if matches!(byte, b'.' | b'%' | b'+' | b'\'') {
+            table[index] |= LOCAL;
+        }
+        if byte.is_ascii_hexdigit() || byte == b':' || byte == b'.' {
+            table[index] |= ADDRESS;
+        }
+        index += 1;
+    }
+    table
+}
+
+/// Whether a byte may be part of `what`: [`LOCAL`], [`LABEL`] or [`ADDRESS`].
+#[inline]
+pub(super) fn may_be(byte: u8, what: u8) -> bool {
+    PARTS.get(usize::from(byte)).is_some_and(|parts| parts & what != 0)
+}
+
 /// Called with every number of bytes looked at, so that tests can bound the work without a clock. Nothing outside tests.
 #[inline]
 pub(super) fn looked_at(bytes: usize) {

@@ -1,7 +1,7 @@
 //! E-mail addresses around an `@`.
 
 use super::Found;
-use super::bytes::{before, byte, escape_tail};
+use super::bytes::{self, before, byte, escape_tail, may_be};
 use crate::detector::Detector;
 
 /// Longest local part (RFC 5321, 4.5.3.1.1). Of a longer run its end is taken.
@@ -19,17 +19,9 @@ pub(super) fn at_sign(bytes: &[u8], at: usize, found: &mut Found<'_>) -> usize {
     at + 1
 }
 
-/// Letters, digits and the marks in use; everything outside ASCII (RFC 6531). Other marks that RFC 5322 allows (`{`, `=`, `/`)
-/// are left out because around an address they nearly always are the text's.
-fn is_local(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(byte, b'.' | b'_' | b'%' | b'+' | b'-' | b'\'')
-        || !byte.is_ascii()
-}
-
 fn local_start(bytes: &[u8], at: usize) -> Option<usize> {
     let mut start = at;
-    while at - start < LOCAL && is_local(before(bytes, start, 1)) {
+    while at - start < LOCAL && may_be(before(bytes, start, 1), bytes::LOCAL) {
         start -= 1;
     }
     start += escape_tail(bytes, start);
@@ -43,17 +35,13 @@ fn local_start(bytes: &[u8], at: usize) -> Option<usize> {
     (start < at).then_some(start)
 }
 
-fn is_label(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') || !byte.is_ascii()
-}
-
 /// The end of the longest domain of two or more labels that starts here and whose last label can be a top-level domain.
 fn domain_end(bytes: &[u8], start: usize) -> Option<usize> {
     let mut at = start;
     let mut best = None;
     loop {
         let label = at;
-        while at - label <= LABEL && is_label(byte(bytes, at)) {
+        while at - label <= LABEL && may_be(byte(bytes, at), bytes::LABEL) {
             at += 1;
         }
         if label > start {

@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 use std::ops::Range;
 
 use super::Found;
-use super::bytes::{before, byte, escape_tail, left_free, right_free};
+use super::bytes::{self, before, byte, escape_tail, left_free, may_be, right_free};
 use crate::detector::Detector;
 
 /// Longest run of hexadecimal digits, colons and dots that is looked into. The longest address has 45 bytes; the rest leaves
@@ -18,12 +18,12 @@ pub(super) fn at_colon(bytes: &[u8], at: usize, found: &mut Found<'_>) -> usize 
         return at + 1;
     }
     let mut start = at;
-    while at - start <= RUN && is_address(before(bytes, start, 1)) {
+    while at - start <= RUN && may_be(before(bytes, start, 1), bytes::ADDRESS) {
         start -= 1;
     }
     start += escape_tail(bytes, start).min(at - start);
     let mut end = at;
-    while end - at <= RUN && is_address(byte(bytes, end)) {
+    while end - at <= RUN && may_be(byte(bytes, end), bytes::ADDRESS) {
         end += 1;
     }
     if end - start <= RUN
@@ -37,10 +37,6 @@ pub(super) fn at_colon(bytes: &[u8], at: usize, found: &mut Found<'_>) -> usize 
     bytes.get(at..).map_or(bytes.len(), |rest| {
         at + rest.iter().take_while(|byte| **byte == b':').count()
     })
-}
-
-const fn is_address(byte: u8) -> bool {
-    byte.is_ascii_hexdigit() || byte == b':' || byte == b'.'
 }
 
 /// Whether five more groups follow the one after this colon, which with the group before make at least seven: the eighth may be

@@ -7,7 +7,7 @@ use super::{Found, card, iban, phone};
 use crate::detector::{Detector, DetectorSet};
 
 /// Groups seen at once. The longest layout has [`AHEAD`]; a longer chain is read again from where the look-ahead ends.
-const WINDOW: usize = 16;
+const WINDOW: usize = 10;
 /// Groups that the longest layout needs: five (a printed 19-digit card, a French telephone number).
 const AHEAD: usize = 5;
 
@@ -130,16 +130,21 @@ fn look(bytes: &[u8], groups: &Groups, index: usize, set: DetectorSet, found: &m
     if set.contains(Detector::Card) {
         found_one(Detector::Card, card::find(bytes, groups, index));
     }
-    if groups.count - index < 2 {
+    // What follows the first group rules most out before the others are compared.
+    let Some((start, length)) = groups.get(index) else {
+        return;
+    };
+    let joint = byte(bytes, start + length);
+    if groups.count - index < 2 || length > 5 {
         return;
     }
     if set.contains(Detector::Phone) {
         found_one(Detector::Phone, phone::find(bytes, groups, index));
     }
-    if set.contains(Detector::Ssn) {
+    if length == 3 && joint != b'.' && set.contains(Detector::Ssn) {
         found_one(Detector::Ssn, ssn(bytes, groups, index));
     }
-    if set.contains(Detector::Ip) {
+    if length <= 3 && joint == b'.' && set.contains(Detector::Ip) {
         found_one(Detector::Ip, ipv4(bytes, groups, index));
     }
 }

@@ -107,7 +107,7 @@ async fn a_closed_peer_is_noticed_without_reading() {
     let began = Instant::now();
     assert!(tokio::time::timeout(Duration::from_millis(600), inner.closed()).await.is_err());
     assert!(began.elapsed() >= Duration::from_millis(600));
-    poll_fn(|cx| Poll::Ready(assert!(inner.poll_closed(cx).is_pending()))).await;
+    assert!(poll_fn(|cx| Poll::Ready(inner.poll_closed(cx).is_pending())).await);
     drop(outer);
     tokio::time::timeout(Duration::from_secs(2), inner.closed()).await.unwrap();
     poll_fn(|cx| inner.poll_closed(cx)).await;

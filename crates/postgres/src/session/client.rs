@@ -12,7 +12,7 @@ use super::expect::{Expect, OUTSTANDING, Run};
 use super::prepared::{Portal, Prepared};
 use super::{End, Parked, Relay, Step, Then};
 use crate::classify::{self, Text};
-use crate::names::{Found, Full};
+use crate::names::Full;
 use crate::wire::frontend::{Bind, Close, Describe, Execute, Parse, Subject};
 use crate::wire::{Format, Frame, Frontend, WireError};
 use crate::{answer, types};

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use gate::{Flow, Refusal, RefusalKind, Ticket};
+use gate::{Flow, Ticket};
 use model::Intent;
 use sql::Kind;
 

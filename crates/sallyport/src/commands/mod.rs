@@ -47,7 +47,7 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome> {
         Command::Config(command) => config::run(&global, command),
         Command::Token(token) => wait(tokens::issue(&global, token)),
         Command::Tokens(command) => wait(tokens::run(&global, command)),
-        Command::Secrets(command) => secrets::run(&global, command),
+        Command::Secrets(command) => wait(secrets::run(&global, command)),
         Command::Targets(command) => wait(targets::run(&global, command)),
         Command::Approvals(command) => wait(approvals::run(&global, command)),
         Command::Sessions(command) => wait(sessions::run(&global, command)),

@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Read, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use ::secrets::SecretInfo;
 use gate::Secret;
 
 use super::Outcome;
@@ -19,31 +20,30 @@ const MAX: u64 = 64 << 10;
 ///
 /// # Errors
 /// When the store cannot be opened or written.
-pub(crate) fn run(global: &Global, command: Secrets) -> Result<Outcome> {
+pub(crate) async fn run(global: &Global, command: Secrets) -> Result<Outcome> {
     let layout = Layout::new(global.places().data_dir()?);
     match command {
         Secrets::Set { name } => {
             layout.prepare()?;
             let value = read_secret(&name)?;
             let sealed = local::sealed(&layout)?;
-            local::audited(&layout, "secret.set", &name, || Ok(sealed.set(&name, &value)?))?;
+            local::audited(&layout, "secret.set", &name, || Ok(sealed.set(&name, &value)?)).await?;
             output::line(&format!("{name} is stored"))?;
         }
         Secrets::Ls { json } => {
             layout.require()?;
-            let names = local::sealed(&layout)?.ls()?;
-            show(names, json)?;
+            show(&local::sealed(&layout)?.ls()?, json)?;
         }
         Secrets::Rm { name } => {
             layout.require()?;
             let sealed = local::sealed(&layout)?;
-            let gone = local::audited(&layout, "secret.rm", &name, || Ok(sealed.rm(&name)?))?;
+            let gone = local::audited(&layout, "secret.rm", &name, || Ok(sealed.rm(&name)?)).await?;
             if !gone {
                 bail!("there is no secret {name}; `sallyport secrets ls` lists them");
             }
             output::line(&format!("{name} is removed"))?;
         }
-        Secrets::Rotate { to } => rotate(&layout, to.as_deref())?,
+        Secrets::Rotate { to } => rotate(&layout, to.as_deref()).await?,
     }
     Ok(Outcome::Done)
 }
@@ -89,19 +89,25 @@ fn ask(name: &str) -> Result<Vec<u8>> {
     Ok(line.trim_end_matches(['\r', '\n']).as_bytes().to_vec())
 }
 
-fn show(names: Vec<String>, json: bool) -> Result<()> {
+fn show(secrets: &[SecretInfo], json: bool) -> Result<()> {
+    let set = |info: &SecretInfo| console::view::rfc3339(record::Micros(info.set));
     if json {
-        return output::json(&names);
+        let list: Vec<_> = secrets
+            .iter()
+            .map(|info| serde_json::json!({ "name": info.name, "version": info.version, "set": set(info), "key": info.key }))
+            .collect();
+        return output::json(&list);
     }
-    if names.is_empty() {
-        output::note("no secret is stored; `sallyport secrets set NAME` stores one");
-    }
-    names.iter().try_for_each(|name| output::line(name))
+    let rows = secrets
+        .iter()
+        .map(|info| vec![info.name.clone(), info.version.to_string(), output::when(&set(info)), info.key.clone()])
+        .collect();
+    output::table(&["name", "version", "set", "key"], rows, "no secret is stored; `sallyport secrets set NAME` stores one")
 }
 
-fn rotate(layout: &Layout, to: Option<&Path>) -> Result<()> {
+async fn rotate(layout: &Layout, to: Option<&Path>) -> Result<()> {
     layout.require()?;
-    let count = local::audited(layout, "secret.rotate", "master key", || local::rotate(layout, to))?;
+    let count = local::audited(layout, "secret.rotate", "master key", || local::rotate(layout, to)).await?;
     output::line(&format!("{count} secrets are sealed with the new master key"))?;
     if to.is_some() {
         output::note("set SALLYPORT_MASTER_KEY to the new key before the gateway starts again");

@@ -140,10 +140,7 @@ pub(crate) struct Function {
     pub(crate) oid: u32,
     pub(crate) schema: String,
     pub(crate) name: String,
-    /// `f` function, `p` procedure, `a` aggregate, `w` window function.
-    pub(crate) kind: char,
     pub(crate) volatility: char,
-    pub(crate) language: String,
     pub(crate) arguments: usize,
     pub(crate) defaults: usize,
     pub(crate) variadic: bool,

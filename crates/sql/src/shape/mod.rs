@@ -161,6 +161,9 @@ impl Lexer<'_> {
                 Class::Other => return None,
             }
         }
+        if out.last() == Some(&b' ') {
+            out.pop();
+        }
         Some(())
     }
 

@@ -37,10 +37,10 @@ fn readable(shape: &[u8]) -> String {
     let mut text = String::new();
     for byte in shape {
         match *byte {
-            super::STRING => text.push_str("'s'"),
-            super::INTEGER => text.push('1'),
-            super::BIG => text.push_str("9999999999"),
-            super::FLOAT => text.push_str("1.5"),
+            super::STRING => text.push_str(" 's' "),
+            super::INTEGER => text.push_str(" 1 "),
+            super::BIG => text.push_str(" 9999999999 "),
+            super::FLOAT => text.push_str(" 1.5 "),
             other => text.push(char::from(other)),
         }
     }

@@ -251,7 +251,8 @@ impl<'a, 't, 'c> Builder<'a, 't, 'c> {
                     relations: self.target.relations,
                 };
                 let column = Builder::new(&inside).key(target.val.as_deref()?, 0)?;
-                (column == subject && link.oper_name.is_empty()).then_some(Condition::Always(true))
+                let equality = link.oper_name.is_empty() || last_name(&link.oper_name) == "=";
+                (column == subject && equality).then_some(Condition::Always(true))
             }
             _ => None,
         }

@@ -441,26 +441,22 @@ impl<'c> Walker<'c> {
                 self.not_understood("a WITH item");
                 continue;
             };
-            let number = self.markers;
+            open.push((scope.ctes.len(), cte, self.markers));
             self.markers += 1;
-            let names = cte_names(cte).or_else(|| self.first_arm_names(cte, scope));
-            let columns = names.map(|names| {
-                let mut columns: Vec<OutputColumn> = names
-                    .into_iter()
-                    .enumerate()
-                    .map(|(at, name)| OutputColumn {
-                        name,
-                        lineage: self.marker(number, at),
-                    })
-                    .collect();
-                rename(&mut columns, &cte.aliascolnames);
-                columns
-            });
-            open.push((scope.ctes.len(), cte, number));
             scope.ctes.push(Rc::new(Cte {
                 name: cte.ctename.clone(),
-                columns,
+                columns: None,
             }));
+        }
+        for (slot, cte, number) in &open {
+            let names = cte_names(cte).or_else(|| self.first_arm_names(cte, scope));
+            let columns = names.map(|names| self.marked(names, *number, cte));
+            if let Some(place) = scope.ctes.get_mut(*slot) {
+                *place = Rc::new(Cte {
+                    name: cte.ctename.clone(),
+                    columns,
+                });
+            }
         }
         let mut solved: Vec<(usize, Shape)> = Vec::new();
         for (_, cte, number) in &open {
@@ -477,6 +473,19 @@ impl<'c> Walker<'c> {
                 *place = finished;
             }
         }
+    }
+
+    fn marked(&mut self, names: Vec<String>, number: usize, cte: &CommonTableExpr) -> Vec<OutputColumn> {
+        let mut columns: Vec<OutputColumn> = names
+            .into_iter()
+            .enumerate()
+            .map(|(at, name)| OutputColumn {
+                name,
+                lineage: self.marker(number, at),
+            })
+            .collect();
+        rename(&mut columns, &cte.aliascolnames);
+        columns
     }
 
     /// The columns of a recursive CTE whose first arm has a star: that arm is walked once more for its names.

@@ -297,7 +297,8 @@ impl<'c> Walker<'c> {
     /// Planning reads statistics of every relation, and may call functions that do not change anything to fold constants.
     fn planned(&mut self, actions: &[model::Action]) {
         self.bare(Effect::Read);
-        for action in actions {
+        // What would be made does not exist.
+        for action in actions.iter().filter(|action| action.effect != Effect::Create) {
             let Some(object) = &action.object else {
                 if action.effect == Effect::Unknown {
                     self.bare(Effect::Unknown);

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use sallyport_sql::catalog::{Builder, Catalog, QUERIES};
@@ -88,18 +88,15 @@ impl Server {
     pub fn catalog(&self, database: &str, user: &str) -> Result<Catalog, String> {
         let mut script = String::new();
         for (name, sql) in QUERIES {
-            script.push_str(&format!("SELECT '\u{4}{name}';\n{sql};\n"));
+            script.push_str(&format!("\\echo -n \u{4}{name}\u{2}\n{sql};\n"));
         }
         let options = ["-A", "-t", "-F", "\u{1}", "-R", "\u{2}", "-P", "null=\u{3}"];
         let answer = self.psql(database, user, &options, &script)?;
         let mut builder = Builder::new();
-        let mut query = "";
-        for record in answer.split('\u{2}').flat_map(|part| part.split("\n\u{4}").enumerate().map(|(at, piece)| if at == 0 { piece.to_owned() } else { format!("\u{4}{piece}") })) {
-            for record in split_marker(&record) {
-                if let Some(name) = record.strip_prefix('\u{4}') {
-                    query = QUERIES.iter().map(|(known, _)| *known).find(|known| *known == name.trim_end()).unwrap_or("");
-                    continue;
-                }
+        for section in answer.split('\u{4}').skip(1) {
+            let mut records = section.split('\u{2}');
+            let query = records.next().unwrap_or_default();
+            for record in records {
                 let record = record.strip_suffix('\n').unwrap_or(record);
                 if record.is_empty() {
                     continue;
@@ -110,16 +107,6 @@ impl Server {
         }
         Ok(builder.finish(1))
     }
-}
-
-/// psql ends a result with a line feed instead of the separator: the next result's marker follows it.
-fn split_marker(record: &str) -> Vec<&str> {
-    if let Some(rest) = record.strip_prefix('\u{4}') {
-        if let Some(end) = rest.find('\n') {
-            return vec![&record[..=end], &rest[end + 1..]];
-        }
-    }
-    vec![record]
 }
 
 impl Drop for Server {
@@ -136,9 +123,4 @@ fn run(command: &mut Command) -> Result<(), String> {
     } else {
         Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)))
     }
-}
-
-/// Whether the path exists; keeps the import used on every platform.
-pub fn exists(path: &Path) -> bool {
-    path.exists()
 }

@@ -22,7 +22,7 @@ fn queries() {
     check("TABLE orders", "read public.orders");
     check("VALUES (1)", "read");
     check("SELECT * FROM v_contacts", "read public.customers; read public.v_contacts");
-    check("SELECT * FROM v_top", "read public.customers; read public.v_contacts; read public.v_top; execute function:public.upper".replace("; execute function:public.upper", "").as_str());
+    check("SELECT * FROM v_top", "read public.customers; read public.v_contacts; read public.v_top");
     check("SELECT * FROM orders FOR UPDATE", "read public.orders; write public.orders");
     check("SELECT * FROM orders o, customers c FOR SHARE OF o", "read public.customers; read public.orders; write public.orders");
     check("SELECT * FROM (SELECT * FROM orders) x FOR UPDATE", "read public.orders; write public.orders");
@@ -83,7 +83,7 @@ fn changes() {
     check("EXPLAIN ANALYZE DELETE FROM orders", "delete public.orders");
     check("EXPLAIN (ANALYZE false) DELETE FROM orders", "read; read public.orders");
     check("EXPLAIN (VERBOSE, ANALYZE 1) DELETE FROM orders", "delete public.orders");
-    check("EXPLAIN CREATE TABLE x AS SELECT * FROM orders", "read; read public.orders; read public.x");
+    check("EXPLAIN CREATE TABLE x AS SELECT * FROM orders", "read; read public.orders");
 }
 
 #[test]
@@ -140,9 +140,9 @@ fn functions_and_operators() {
 fn sessions() {
     for text in [
         "BEGIN", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT a", "RELEASE a", "ROLLBACK TO a", "SHOW work_mem", "SET work_mem = '1MB'",
-        "SET LOCAL search_path = x", "RESET search_path", "LISTEN a".replace("LISTEN a", "UNLISTEN a").as_str(), "DEALLOCATE a", "CLOSE a", "DISCARD PLANS",
+        "SET LOCAL search_path = x", "RESET search_path", "UNLISTEN a", "DEALLOCATE a", "CLOSE a", "DISCARD PLANS",
         "DISCARD TEMP", "SET CONSTRAINTS ALL DEFERRED", "SET TRANSACTION READ ONLY", "START TRANSACTION ISOLATION LEVEL SERIALIZABLE, READ ONLY",
-        "SELECT set_config('search_path', '', false)", "SELECT set_config(name, 'view', false) FROM (VALUES ('x')) v(y) WHERE name = 'search_path' AND 1 = 1",
+        "SELECT set_config('search_path', '', false)", "SELECT set_config(name, 'a', false) FROM (VALUES ('x')) v(name) WHERE name = 'search_path' AND 1 = 1",
     ] {
         check(text, "session");
     }

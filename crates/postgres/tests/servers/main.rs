@@ -1,0 +1,8 @@
+//! The two logins against real programs: `upstream` against a PostgreSQL server, `login` with psql as its client.
+//!
+//! A server is started for this binary alone, on a free port, with its data in a temporary directory.
+
+mod doubles;
+mod psql;
+mod server;
+mod upstream;

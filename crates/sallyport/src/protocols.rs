@@ -1,0 +1,90 @@
+//! The table of protocols. Adding one is one row here.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use gate::Gate;
+use ipnet::IpNet;
+use model::ProtocolId;
+use postgres::config::{AuthMethods, LoginSettings, PATH_OPTIONS, PostgresListen, TargetOptions};
+use serde_json::Value;
+
+use crate::config::Config;
+use crate::config::document::AuthMethod;
+
+/// One protocol as the binary sees it.
+pub(crate) struct Protocol {
+    /// The `kind` of its targets.
+    pub(crate) id: ProtocolId,
+    /// Options of its targets that are paths, made relative to the configuration's file.
+    pub(crate) path_options: &'static [&'static str],
+    /// Checks a target's options and says what is wrong.
+    pub(crate) check_options: fn(&Value) -> Result<(), String>,
+}
+
+/// All protocols.
+pub(crate) const ALL: &[Protocol] = &[Protocol {
+    id: postgres::PROTOCOL,
+    path_options: PATH_OPTIONS,
+    check_options: |options| TargetOptions::from_value(options).map(drop).map_err(|error| error.to_string()),
+}];
+
+/// The protocol of a target's kind.
+pub(crate) fn find(kind: &str) -> Option<&'static Protocol> {
+    ALL.iter().find(|protocol| protocol.id.0 == kind)
+}
+
+/// Problems with files that targets name, each in one line.
+pub(crate) fn check_files(config: &Config) -> Vec<String> {
+    let mut problems = Vec::new();
+    for target in &config.targets {
+        let Some(protocol) = find(&target.target.kind) else { continue };
+        for option in protocol.path_options {
+            if let Some(path) = target.endpoint.options.get(option).and_then(Value::as_str)
+                && let Err(error) = std::fs::File::open(path)
+            {
+                let why = crate::config::load::unreadable(&error);
+                problems.push(format!("target {}: `{option}`: {path}: {why}", target.target.name));
+            }
+        }
+    }
+    problems
+}
+
+/// The PostgreSQL listener of a configuration.
+pub(crate) fn postgres_listen(config: &Config) -> Result<PostgresListen> {
+    let methods = if config.auth.is_empty() {
+        AuthMethods::default()
+    } else {
+        AuthMethods {
+            password: config.auth.contains(&AuthMethod::Password),
+            scram: config.auth.contains(&AuthMethod::Scram),
+            oauthbearer: config.auth.contains(&AuthMethod::Oauthbearer),
+        }
+    };
+    Ok(PostgresListen {
+        login: LoginSettings { methods, ..LoginSettings::default() },
+        max_message: usize::try_from(config.limits.max_message).context("limits.max_message")?,
+    })
+}
+
+/// Limits of the PostgreSQL listener.
+pub(crate) fn postgres_limits(config: &Config) -> Result<net::Limits> {
+    let proxies = config
+        .proxy_from
+        .iter()
+        .map(|text| text.parse::<IpNet>().with_context(|| format!("listen.proxy_from: {text} is not a network such as 10.0.0.0/8")))
+        .collect::<Result<Vec<_>>>()?;
+    Ok(net::Limits {
+        max_connections: config.limits.max_connections,
+        max_unauthenticated_per_source: config.limits.max_logins_per_address,
+        handshake: config.limits.login_timeout.get(),
+        proxies,
+        ..net::Limits::default()
+    })
+}
+
+/// The PostgreSQL server of a gate.
+pub(crate) fn postgres_server(gate: &Arc<Gate>, tls: &Arc<net::ServerTls>, config: &Config) -> Result<Arc<postgres::Server>> {
+    Ok(postgres::Server::new(Arc::clone(gate), Arc::clone(tls), postgres_listen(config)?))
+}
