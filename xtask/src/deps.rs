@@ -39,7 +39,7 @@ const MAY: [(&str, &[&str]); 15] = [
             "sallyport-sql",
         ],
     ),
-    ("sallyport-identity", &["sallyport-model", "sallyport-gate"]),
+    ("sallyport-identity", &["sallyport-model", "sallyport-gate", "sallyport-store"]),
     ("sallyport-secrets", &["sallyport-model", "sallyport-gate"]),
     (
         "sallyport-store",

@@ -13,6 +13,8 @@
 pub mod config;
 pub mod directory;
 pub mod oidc;
+#[cfg(test)]
+mod testing;
 pub mod tokens;
 
 pub use directory::{Directory, IssuerStatus, SetupError, check_issuers};

@@ -23,7 +23,7 @@ const CONTEXT: usize = 128;
 ///
 /// The output is the same as [`scan`](crate::scan) and [`Masker::detected`] over all of the stream, but for two cases: a token,
 /// JWT or PEM block that was not seen whole is redacted when the style is `token` or `hash`, because its digest would need all of
-/// it; and values that overlap for kilobytes may be replaced by more than one replacement.
+/// it; and a value that overlaps one already replaced is replaced on its own.
 pub struct StreamScanner {
     masker: Masker,
     set: DetectorSet,

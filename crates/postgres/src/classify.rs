@@ -74,9 +74,9 @@ impl Text {
 }
 
 impl Text {
-    /// Settings that the text changes, with the new value where it is a constant.
-    pub(crate) fn settings(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
-        self.analysis.settings.iter().map(|(name, value)| (name.as_str(), value.as_deref()))
+    /// Schemas that may be in the path from now on.
+    pub(crate) fn path(&self) -> impl Iterator<Item = &str> {
+        self.analysis.statements.iter().flat_map(|statement| statement.path.iter().map(String::as_str))
     }
 }
 
@@ -235,12 +235,12 @@ fn not_analysed(text: &str) -> Analysis {
             outputs: sql::Outputs::Unknown,
             stored: sql::Deps::Unknown,
             bound: None,
+            path: Vec::new(),
             start: 0,
             len: text.len(),
         }],
         intent,
         literal_dependent: true,
-        settings: Vec::new(),
         misses: Vec::new(),
         problem: None,
     }

@@ -15,7 +15,6 @@ use crate::config::{PostgresListen, TargetOptions};
 use crate::drive::{self, Drive};
 use crate::login::{self, LoggedIn, LoginEnd, Terms};
 use crate::session::Relay;
-use crate::session::client::sql_list;
 use crate::upstream::{self, StartupParams, Upstream};
 use crate::wire::{TransactionStatus, encode};
 use crate::{PROTOCOL, answer};
@@ -111,10 +110,10 @@ impl Server {
         };
         let keeper = self.catalogues.keeper(&wanted.target, grant.role(), wanted.database.as_deref().unwrap_or_default());
         let expiry = drive::expiry(&self.gate, session.expires());
-        let mut relay = Relay::new(session, keeper);
-        relay.widen_path(path.into_iter());
-        let Upstream { transport: target, pid, key, unread, .. } = upstream;
-        let drive = Drive {
+        let Upstream { transport: target, pid, key, unread, user, .. } = upstream;
+        let mut relay = Relay::new(session, keeper, user);
+        relay.widen_path(path.iter().map(String::as_str));
+                let drive = Drive {
             client: transport,
             target,
             relay,
@@ -247,9 +246,7 @@ fn judge_settings(session: &mut Session, wanted: &[(String, String)]) -> Result<
                 return Err(Refusal { kind: RefusalKind::Setting, ..refusal }.because(format!("startup setting {name}")));
             }
         }
-        if name.eq_ignore_ascii_case("search_path") {
-            path.extend(sql_list(value));
-        }
+        path.extend(analysed.path().map(str::to_owned));
     }
     Ok((wanted.to_vec(), path))
 }

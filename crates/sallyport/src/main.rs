@@ -10,6 +10,7 @@
 //! - [`config`]: from YAML to checked values
 //! - [`data`]: the data directory: layout, lock, `listen.json`, key files
 //! - [`serve`]: the running gateway
+//! - [`probe`]: logs in to a target for `targets check`
 //! - [`protocols`]: the table of protocols; adding one is one row
 //! - [`client`], [`local`]: the two ways to the state; [`recordings`]: reading recordings for both
 //! - [`output`]: tables, JSON, lines
@@ -21,6 +22,7 @@ mod config;
 mod data;
 mod local;
 mod output;
+mod probe;
 mod protocols;
 mod recordings;
 mod serve;

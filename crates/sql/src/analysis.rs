@@ -59,8 +59,6 @@ pub struct Analysis {
     /// Some decision looked at a literal (a SET value, a tautology, a sequence's name): the analysis holds for this exact text only and
     /// must not be cached by its [`crate::shape`].
     pub literal_dependent: bool,
-    /// Settings of the session that it changes, by SET or `set_config`: name in lower case, and the value where it is constant.
-    pub settings: Vec<(String, Option<String>)>,
     /// Names of relations, functions, types and operators that the catalogue does not have. The caller may refresh the snapshot and
     /// analyze again.
     pub misses: Vec<String>,
@@ -81,6 +79,9 @@ pub struct Statement {
     pub stored: Deps,
     /// What is left to decide about its WHERE when the parameters are known; see [`crate::bind_unbounded`].
     pub bound: Option<Arc<Bound>>,
+    /// Schemas that search_path may hold after it (SET, RESET, set_config), in order; empty when it does not change the path. The session adds them to
+    /// [`Context::search_path`] of what follows, `"$user"` expanded.
+    pub path: Vec<String>,
     /// Its first byte in the text.
     pub start: usize,
     /// Its length in bytes.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use gate::ports::{RecordFailure, Recorder, Recordings};
 use model::{Action, Effect, Flags, Object, Outcome, SessionId};
 use record::{Column, CommandEvent, Event, Finished, Micros, Opened, rows};
-use store::recordings::{FileRecordings, Settings};
+use sallyport_store::recordings::{FileRecordings, Settings};
 use uuid::Uuid;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;

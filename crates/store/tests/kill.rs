@@ -1,7 +1,6 @@
 //! `kill -9` in the middle of appending at full speed: every event that was acknowledged is in a recording that verifies.
 //!
 //! The test starts itself as the child: with `SALLYPORT_KILL_DIR` set it appends until it is killed.
-#![expect(missing_docs, reason = "a test")]
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -14,7 +13,7 @@ use std::time::Duration;
 use gate::ports::{RecordFailure, Recorder, Recordings};
 use model::SessionId;
 use record::{Event, Micros, Opened};
-use store::recordings::{FileRecordings, Filter, SessionState, Settings};
+use sallyport_store::recordings::{FileRecordings, Filter, SessionState, Settings};
 use uuid::Uuid;
 
 const DIR: &str = "SALLYPORT_KILL_DIR";

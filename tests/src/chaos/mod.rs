@@ -34,13 +34,14 @@ a cut recording and a deleted one are named. Status 0 only when all of it holds.
 /// # Errors
 /// When server or gateway do not start. What does not hold is printed and gives status 1.
 pub fn main(mut args: Args) -> Result<i32> {
-    let what = args.word().unwrap_or_default();
+    // The options first: their values are free words, too.
     let plan = Plan {
         rounds: args.number("--rounds", 5)?,
         clients: usize::try_from(args.number("--clients", 8)?)?,
         seconds: args.number("--seconds", 2)?.max(1),
         seed: args.number("--seed", u64::from(std::process::id()))?,
     };
+    let what = args.word().unwrap_or_default();
     args.finish()?;
     match what.as_str() {
         "kill9" => kill9(&plan),

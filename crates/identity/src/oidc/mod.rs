@@ -11,10 +11,10 @@ mod claims;
 pub mod jwt;
 mod keys;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
+use gate::Micros;
 use gate::ports::{AuthFailure, Proven};
-use record::Micros;
 use tokio::runtime::Handle;
 
 use crate::config::IssuerConfig;
@@ -69,7 +69,11 @@ impl Issuer {
     ///
     /// # Errors
     /// [`AuthFailure`].
-    pub(crate) async fn verify(&self, token: &Jwt<'_>, now: impl Fn() -> Micros) -> Result<Proven, AuthFailure> {
+    pub(crate) async fn verify(
+        &self,
+        token: &Jwt<'_>,
+        now: impl Fn() -> Micros,
+    ) -> Result<Proven, AuthFailure> {
         if !self.config.algorithms.contains(&token.algorithm) {
             return Err(refused("its signature algorithm is not accepted"));
         }
@@ -83,7 +87,9 @@ impl Issuer {
         match check {
             Check::Good => claims::prove(&self.config, token.claims()?, now()),
             Check::Bad => Err(refused("its signature does not hold")),
-            Check::UnknownKey => Err(refused("it was signed with a key that the issuer does not publish")),
+            Check::UnknownKey => Err(refused(
+                "it was signed with a key that the issuer does not publish",
+            )),
             Check::WrongAlgorithm => Err(refused("its key is not for its signature algorithm")),
         }
     }

@@ -65,7 +65,9 @@ const fn parts() -> [u8; 256] {
 /// Whether a byte may be part of `what`: [`LOCAL`], [`LABEL`] or [`ADDRESS`].
 #[inline]
 pub(super) fn may_be(byte: u8, what: u8) -> bool {
-    PARTS.get(usize::from(byte)).is_some_and(|parts| parts & what != 0)
+    PARTS
+        .get(usize::from(byte))
+        .is_some_and(|parts| parts & what != 0)
 }
 
 /// Called with every number of bytes looked at, so that tests can bound the work without a clock. Nothing outside tests.

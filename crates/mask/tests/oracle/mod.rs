@@ -166,7 +166,7 @@ fn card(text: &[u8], start: usize) -> Option<usize> {
             })
             .sum();
         issued
-            && luhn % 10 == 0
+            && luhn.is_multiple_of(10)
             && free_after(text, end)
             && !rule!(r"^\.[0-9]").is_match(&text[end..])
     })
@@ -185,7 +185,7 @@ fn iban(text: &[u8], start: usize) -> Option<usize> {
             .map(|row| {
                 let (country, length) = row.split_at(2);
                 let length: usize = length.parse().unwrap();
-                let tail = if length % 4 > 0 {
+                let tail = if !length.is_multiple_of(4) {
                     format!("[ -]?[a-z0-9]{{{}}}", length % 4)
                 } else {
                     String::new()

@@ -48,11 +48,11 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 10,000 connections, 64 unfinished logins per source, 10 seconds, no proxies.
+    /// 10,000 connections, 512 unfinished logins per source (pools of one host start all at once), 10 seconds, no proxies.
     fn default() -> Self {
         Self {
             max_connections: 10_000,
-            max_unauthenticated_per_source: 64,
+            max_unauthenticated_per_source: 512,
             handshake: Duration::from_secs(10),
             proxies: Vec::new(),
             turned_away: Vec::new(),
@@ -64,7 +64,9 @@ impl Default for Limits {
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// Someone else does.
-    #[error("cannot listen on {address}: it is in use; stop what listens there, or set `{setting}` to another address")]
+    #[error(
+        "cannot listen on {address}: it is in use; stop what listens there, or set `{setting}` to another address"
+    )]
     InUse {
         /// The address.
         address: String,
@@ -72,7 +74,9 @@ pub enum BindError {
         setting: String,
     },
     /// Not for this user.
-    #[error("cannot listen on {address}: not permitted; ports below 1024 need a privilege; set `{setting}` to another address")]
+    #[error(
+        "cannot listen on {address}: not permitted; ports below 1024 need a privilege; set `{setting}` to another address"
+    )]
     NotPermitted {
         /// The address.
         address: String,
@@ -80,7 +84,9 @@ pub enum BindError {
         setting: String,
     },
     /// Not an address of this machine, or not an address.
-    #[error("cannot listen on {address}: {source}; set `{setting}` to HOST:PORT of this machine, such as 127.0.0.1:5432")]
+    #[error(
+        "cannot listen on {address}: {source}; set `{setting}` to HOST:PORT of this machine, such as 127.0.0.1:5432"
+    )]
     Address {
         /// The address.
         address: String,
@@ -128,14 +134,26 @@ impl Listener {
             match source.kind() {
                 io::ErrorKind::AddrInUse => BindError::InUse { address, setting },
                 io::ErrorKind::PermissionDenied => BindError::NotPermitted { address, setting },
-                _ => BindError::Address { address, setting, source },
+                _ => BindError::Address {
+                    address,
+                    setting,
+                    source,
+                },
             }
         };
         let missing = || io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        let resolved = address.to_socket_addrs().map_err(failed)?.next().ok_or_else(missing).map_err(failed)?;
+        let resolved = address
+            .to_socket_addrs()
+            .map_err(failed)?
+            .next()
+            .ok_or_else(missing)
+            .map_err(failed)?;
         let socket = bind(resolved).map_err(failed)?;
         let bound = socket.local_addr().map_err(failed)?;
-        Ok(Self { socket, address: bound })
+        Ok(Self {
+            socket,
+            address: bound,
+        })
     }
 
     /// Where it listens; with the real port when 0 was asked for.
@@ -149,13 +167,22 @@ impl Listener {
     ///
     /// # Errors
     /// When the socket cannot be registered with the runtime; failures of single connections are logged and survived.
-    pub async fn run<S, F>(self, limits: Limits, workers: Arc<Workers>, mut drain: DrainWatch, serve: S) -> io::Result<()>
+    pub async fn run<S, F>(
+        self,
+        limits: Limits,
+        workers: Arc<Workers>,
+        mut drain: DrainWatch,
+        serve: S,
+    ) -> io::Result<()>
     where
         S: Fn(Accepted) -> F + Clone + Send + 'static,
         F: Future<Output = ()> + 'static,
     {
         let socket = tokio::net::TcpListener::from_std(self.socket)?;
-        let door = admission::Door::new(limits.max_connections, limits.max_unauthenticated_per_source);
+        let door = admission::Door::new(
+            limits.max_connections,
+            limits.max_unauthenticated_per_source,
+        );
         let limits = Arc::new(limits);
         let mut pause = FIRST_PAUSE;
         let handed = drain.clone();
@@ -168,7 +195,11 @@ impl Listener {
             match accepted {
                 Ok((stream, peer)) => {
                     pause = FIRST_PAUSE;
-                    let greeter = Greeter { peer, limits: Arc::clone(&limits), drain: handed.clone() };
+                    let greeter = Greeter {
+                        peer,
+                        limits: Arc::clone(&limits),
+                        drain: handed.clone(),
+                    };
                     greeter.admit(stream, &door, &workers, serve.clone());
                 }
                 Err(error) if of_one_connection(&error) => {}
@@ -183,7 +214,11 @@ impl Listener {
 }
 
 fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     // A restart must not wait for connections of the last run to time out.
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
@@ -196,7 +231,10 @@ fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
 fn of_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
-        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused | io::ErrorKind::Interrupted
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
     )
 }
 
@@ -208,12 +246,21 @@ struct Greeter {
 }
 
 impl Greeter {
-    fn admit<S, F>(self, stream: TcpStream, door: &Arc<admission::Door>, workers: &Workers, serve: S)
-    where
+    fn admit<S, F>(
+        self,
+        stream: TcpStream,
+        door: &Arc<admission::Door>,
+        workers: &Workers,
+        serve: S,
+    ) where
         S: Fn(Accepted) -> F + Send + 'static,
         F: Future<Output = ()> + 'static,
     {
-        let trusted = self.limits.proxies.iter().any(|network| network.contains(&self.peer.ip().to_canonical()));
+        let trusted = self
+            .limits
+            .proxies
+            .iter()
+            .any(|network| network.contains(&self.peer.ip().to_canonical()));
         let place = door.enter().and_then(|place| {
             if !trusted {
                 place.count_source(self.peer.ip())?;
@@ -240,7 +287,12 @@ impl Greeter {
         }
     }
 
-    async fn greet(self, mut stream: TcpStream, place: Arc<admission::Place>, trusted: bool) -> Option<Accepted> {
+    async fn greet(
+        self,
+        mut stream: TcpStream,
+        place: Arc<admission::Place>,
+        trusted: bool,
+    ) -> Option<Accepted> {
         let deadline = Instant::now().checked_add(self.limits.handshake)?;
         if let Err(error) = prepare(&stream) {
             tracing::debug!(%error, "a connection was gone before it was served");
@@ -268,7 +320,15 @@ impl Greeter {
             }
         }
         let (peer, via) = accepted_peer;
-        Some(Accepted { stream, peer, via, local, admission: Admission(place), deadline, drain: self.drain })
+        Some(Accepted {
+            stream,
+            peer,
+            via,
+            local,
+            admission: Admission(place),
+            deadline,
+            drain: self.drain,
+        })
     }
 }
 

@@ -11,7 +11,9 @@ use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_t
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::{ALPN, TlsError, provider, read};
@@ -36,7 +38,14 @@ pub enum TlsMode {
 
 impl TlsMode {
     /// Every mode, weakest first.
-    pub const ALL: [Self; 6] = [Self::Disable, Self::Allow, Self::Prefer, Self::Require, Self::VerifyCa, Self::VerifyFull];
+    pub const ALL: [Self; 6] = [
+        Self::Disable,
+        Self::Allow,
+        Self::Prefer,
+        Self::Require,
+        Self::VerifyCa,
+        Self::VerifyFull,
+    ];
 
     /// The word in configuration.
     #[must_use]
@@ -76,7 +85,10 @@ impl FromStr for TlsMode {
     type Err = NotAMode;
 
     fn from_str(word: &str) -> Result<Self, NotAMode> {
-        Self::ALL.into_iter().find(|mode| mode.as_str() == word).ok_or(NotAMode)
+        Self::ALL
+            .into_iter()
+            .find(|mode| mode.as_str() == word)
+            .ok_or(NotAMode)
     }
 }
 
@@ -91,7 +103,9 @@ pub struct Trust<'a> {
 
 impl fmt::Debug for Trust<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Trust").field("authorities", &self.authorities).finish_non_exhaustive()
+        f.debug_struct("Trust")
+            .field("authorities", &self.authorities)
+            .finish_non_exhaustive()
     }
 }
 
@@ -121,13 +135,19 @@ impl ClientTls {
                 let chain: Vec<_> = CertificateDer::pem_slice_iter(chain)
                     .collect::<Result<_, _>>()
                     .map_err(|_| wrong("its certificate is not PEM"))?;
-                let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| wrong("its key is not PEM"))?;
-                builder.with_client_auth_cert(chain, key).map_err(|_| wrong("certificate and key do not belong together"))?
+                let key =
+                    PrivateKeyDer::from_pem_slice(key).map_err(|_| wrong("its key is not PEM"))?;
+                builder
+                    .with_client_auth_cert(chain, key)
+                    .map_err(|_| wrong("certificate and key do not belong together"))?
             }
         };
         config.alpn_protocols = vec![ALPN.to_vec()];
         config.resumption = Resumption::disabled();
-        Ok(Self { config: Arc::new(config), checks_name: mode == TlsMode::VerifyFull })
+        Ok(Self {
+            config: Arc::new(config),
+            checks_name: mode == TlsMode::VerifyFull,
+        })
     }
 }
 
@@ -146,13 +166,22 @@ struct Checker {
 impl Checker {
     fn new(mode: TlsMode, trust: &Trust<'_>) -> Result<Self, TlsError> {
         let algorithms = provider().signature_verification_algorithms;
-        let mut this = Self { chain: None, pinned: Vec::new(), check_name: mode == TlsMode::VerifyFull, algorithms };
+        let mut this = Self {
+            chain: None,
+            pinned: Vec::new(),
+            check_name: mode == TlsMode::VerifyFull,
+            algorithms,
+        };
         match (mode, &trust.authorities) {
-            (TlsMode::Disable | TlsMode::Allow | TlsMode::Prefer, _) | (TlsMode::Require, None) => {}
+            (TlsMode::Disable | TlsMode::Allow | TlsMode::Prefer, _) | (TlsMode::Require, None) => {
+            }
             (TlsMode::VerifyCa, None) => return Err(TlsError::NeedsAuthority),
             (TlsMode::VerifyFull, None) => this.chain = Some(system()?),
             (TlsMode::Require | TlsMode::VerifyCa | TlsMode::VerifyFull, Some(path)) => {
-                let empty = || TlsError::Empty { path: path.clone(), what: "certificate" };
+                let empty = || TlsError::Empty {
+                    path: path.clone(),
+                    what: "certificate",
+                };
                 let mut roots = RootCertStore::empty();
                 for certificate in CertificateDer::pem_slice_iter(&read(path)?) {
                     let certificate = certificate.map_err(|_| empty())?;
@@ -182,7 +211,8 @@ fn system() -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
     if let Some(known) = SYSTEM.get() {
         return Ok(Arc::clone(known) as Arc<dyn ServerCertVerifier>);
     }
-    let read = rustls_platform_verifier::Verifier::new(provider()).map_err(|why| TlsError::System(why.to_string()))?;
+    let read = rustls_platform_verifier::Verifier::new(provider())
+        .map_err(|why| TlsError::System(why.to_string()))?;
     Ok(Arc::clone(SYSTEM.get_or_init(|| Arc::new(read))) as Arc<dyn ServerCertVerifier>)
 }
 
@@ -203,11 +233,21 @@ impl ServerCertVerifier for PinsOnly {
     }
 
     // Never asked: `Checker` checks signatures itself.
-    fn verify_tls12_signature(&self, _: &[u8], _: &CertificateDer<'_>, _: &DigitallySignedStruct) -> Result<HandshakeSignatureValid, Error> {
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
         Err(Error::General("not a signature verifier".to_owned()))
     }
 
-    fn verify_tls13_signature(&self, _: &[u8], _: &CertificateDer<'_>, _: &DigitallySignedStruct) -> Result<HandshakeSignatureValid, Error> {
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
         Err(Error::General("not a signature verifier".to_owned()))
     }
 
@@ -225,7 +265,9 @@ impl ServerCertVerifier for Checker {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let Some(chain) = &self.chain else { return Ok(ServerCertVerified::assertion()) };
+        let Some(chain) = &self.chain else {
+            return Ok(ServerCertVerified::assertion());
+        };
         if self.pinned.iter().any(|pinned| pinned == end_entity) {
             in_time(end_entity, now)?;
             if self.check_name {
@@ -235,11 +277,9 @@ impl ServerCertVerifier for Checker {
         }
         match chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
             // The name is the last thing that the chain's verifier looks at: all else was found good.
-            Err(Error::InvalidCertificate(CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }))
-                if !self.check_name =>
-            {
-                Ok(ServerCertVerified::assertion())
-            }
+            Err(Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            )) if !self.check_name => Ok(ServerCertVerified::assertion()),
             result => result,
         }
     }
@@ -268,7 +308,8 @@ impl ServerCertVerifier for Checker {
 }
 
 fn in_time(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> {
-    let (_, parsed) = X509Certificate::from_der(certificate).map_err(|_| Error::from(CertificateError::BadEncoding))?;
+    let (_, parsed) = X509Certificate::from_der(certificate)
+        .map_err(|_| Error::from(CertificateError::BadEncoding))?;
     let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
     let validity = parsed.validity();
     if now < validity.not_before.timestamp() {

@@ -62,7 +62,9 @@ pub enum TlsError {
     #[error("the gateway's certificate could not be made: {0}")]
     Make(String),
     /// `verify-ca` without a file.
-    #[error("tls mode verify-ca needs `ca:`: with the system's authorities anyone could have a certificate; use verify-full")]
+    #[error(
+        "tls mode verify-ca needs `ca:`: with the system's authorities anyone could have a certificate; use verify-full"
+    )]
     NeedsAuthority,
     /// The system has no authorities, or they cannot be read.
     #[error("the system's certificate authorities cannot be used: {0}; set `ca:` to a file")]
@@ -82,7 +84,11 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    std::fs::read(path).map_err(|source| TlsError::File { action: "read", path: path.to_owned(), source })
+    std::fs::read(path).map_err(|source| TlsError::File {
+        action: "read",
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Why a handshake with a peer failed, in words that may be shown: nothing that the peer sent is in them.
@@ -124,7 +130,9 @@ impl HandshakeError {
     /// Reads what the library reports.
     #[must_use]
     pub fn of(error: &io::Error) -> Self {
-        let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        let inner = error
+            .get_ref()
+            .and_then(|inner| inner.downcast_ref::<rustls::Error>());
         match inner {
             Some(error) => Self::of_library(error),
             None => match error.kind() {
@@ -144,8 +152,13 @@ impl HandshakeError {
                 // Authorities are found by their name first: one of the same name that did not sign it is not the one.
                 Cert::UnknownIssuer | Cert::BadSignature => Self::UnknownIssuer,
                 // A certificate that signs itself, of an authority that we do not have.
-                Cert::Other(other) if other.to_string() == "CaUsedAsEndEntity" => Self::UnknownIssuer,
-                Cert::Expired | Cert::ExpiredContext { .. } | Cert::NotValidYet | Cert::NotValidYetContext { .. } => Self::Expired,
+                Cert::Other(other) if other.to_string() == "CaUsedAsEndEntity" => {
+                    Self::UnknownIssuer
+                }
+                Cert::Expired
+                | Cert::ExpiredContext { .. }
+                | Cert::NotValidYet
+                | Cert::NotValidYetContext { .. } => Self::Expired,
                 Cert::NotValidForName | Cert::NotValidForNameContext { .. } => Self::WrongName,
                 Cert::Revoked => Self::Revoked,
                 _ => Self::BadCertificate,
@@ -159,9 +172,10 @@ impl HandshakeError {
                 | Alert::CertificateRevoked
                 | Alert::UnsupportedCertificate
                 | Alert::AccessDenied => Self::Ours,
-                Alert::HandshakeFailure | Alert::ProtocolVersion | Alert::InsufficientSecurity | Alert::NoApplicationProtocol => {
-                    Self::NothingInCommon
-                }
+                Alert::HandshakeFailure
+                | Alert::ProtocolVersion
+                | Alert::InsufficientSecurity
+                | Alert::NoApplicationProtocol => Self::NothingInCommon,
                 _ => Self::Other,
             },
             Error::PeerIncompatible(_) | Error::NoApplicationProtocol => Self::NothingInCommon,

@@ -19,7 +19,7 @@ use gate::Outbox;
 use rustls::CommonState;
 use rustls::pki_types::ServerName;
 use socket2::SockRef;
-use tokio::io::{AsyncRead as _, AsyncWrite, Interest, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::listener::prepare;
@@ -54,7 +54,10 @@ pub struct Transport {
 enum Stream {
     Plain(TcpStream),
     // Boxed: a plain connection must not pay for what TLS keeps.
-    Server(Box<tokio_rustls::server::TlsStream<TcpStream>>, Arc<Current>),
+    Server(
+        Box<tokio_rustls::server::TlsStream<TcpStream>>,
+        Arc<Current>,
+    ),
     Client(Box<tokio_rustls::client::TlsStream<TcpStream>>),
 }
 
@@ -62,7 +65,10 @@ impl Transport {
     /// A connection without TLS. `peer` is whom to name in records: with a trusted proxy in between it is not the socket's.
     #[must_use]
     pub const fn plain(stream: TcpStream, peer: SocketAddr) -> Self {
-        Self { stream: Stream::Plain(stream), peer }
+        Self {
+            stream: Stream::Plain(stream),
+            peer,
+        }
     }
 
     /// A connection that was dialled.
@@ -82,11 +88,19 @@ impl Transport {
     /// [`HandshakeError`]; the connection is closed then.
     pub async fn accept_tls(self, current: Arc<Current>) -> Result<Self, HandshakeError> {
         let peer = self.peer;
-        let Stream::Plain(stream) = self.stream else { return Err(HandshakeError::Other) };
+        let Stream::Plain(stream) = self.stream else {
+            return Err(HandshakeError::Other);
+        };
         let acceptor = tokio_rustls::TlsAcceptor::from(Arc::clone(&current.config));
-        let mut stream = acceptor.accept(stream).await.map_err(|error| HandshakeError::of(&error))?;
+        let mut stream = acceptor
+            .accept(stream)
+            .await
+            .map_err(|error| HandshakeError::of(&error))?;
         stream.get_mut().1.set_buffer_limit(Some(TLS_UNSENT));
-        Ok(Self { stream: Stream::Server(Box::new(stream), current), peer })
+        Ok(Self {
+            stream: Stream::Server(Box::new(stream), current),
+            peer,
+        })
     }
 
     /// Becomes the client side of TLS towards `host`, a DNS name or an IP address. Not cancel safe; bound its time from outside.
@@ -95,7 +109,9 @@ impl Transport {
     /// [`HandshakeError`]; the connection is closed then.
     pub async fn connect_tls(self, tls: &ClientTls, host: &str) -> Result<Self, HandshakeError> {
         let peer = self.peer;
-        let Stream::Plain(stream) = self.stream else { return Err(HandshakeError::Other) };
+        let Stream::Plain(stream) = self.stream else {
+            return Err(HandshakeError::Other);
+        };
         let name = match ServerName::try_from(host.to_owned()) {
             Ok(name) => name,
             // A name that cannot be in a certificate matters only where names are checked.
@@ -103,9 +119,15 @@ impl Transport {
             Err(_) => return Err(HandshakeError::WrongName),
         };
         let connector = tokio_rustls::TlsConnector::from(Arc::clone(&tls.config));
-        let mut stream = connector.connect(name, stream).await.map_err(|error| HandshakeError::of(&error))?;
+        let mut stream = connector
+            .connect(name, stream)
+            .await
+            .map_err(|error| HandshakeError::of(&error))?;
         stream.get_mut().1.set_buffer_limit(Some(TLS_UNSENT));
-        Ok(Self { stream: Stream::Client(Box::new(stream)), peer })
+        Ok(Self {
+            stream: Stream::Client(Box::new(stream)),
+            peer,
+        })
     }
 
     /// Whom we speak with.
@@ -132,7 +154,12 @@ impl Transport {
             rustls::ProtocolVersion::TLSv1_2 => "TLSv1.2",
             _ => "other",
         };
-        let cipher = state.negotiated_cipher_suite()?.suite().as_str().unwrap_or("other").to_owned();
+        let cipher = state
+            .negotiated_cipher_suite()?
+            .suite()
+            .as_str()
+            .unwrap_or("other")
+            .to_owned();
         Some(TlsInfo { version, cipher })
     }
 
@@ -172,16 +199,21 @@ impl Transport {
     }
 
     /// Reads into `buf`; 0 is the end. An end without TLS's own goodbye counts as an end, too: every protocol here has a goodbye
-    /// of its own, and half a message is an error in its framing.
+    /// of its own, and half a message is an error in its framing. What TLS still has to send is pushed on first.
     ///
     /// # Errors
     /// What the system or TLS reports.
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut target = ReadBuf::new(buf);
+        let unsent = self.has_unsent();
         let done = match &mut self.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_read(cx, &mut target),
-            Stream::Server(stream, _) => Pin::new(&mut **stream).poll_read(cx, &mut target),
-            Stream::Client(stream) => Pin::new(&mut **stream).poll_read(cx, &mut target),
+            Stream::Server(stream, _) => {
+                read_pushing(Pin::new(&mut **stream), cx, unsent, &mut target)
+            }
+            Stream::Client(stream) => {
+                read_pushing(Pin::new(&mut **stream), cx, unsent, &mut target)
+            }
         };
         match ready!(done) {
             Ok(()) => Poll::Ready(Ok(target.filled().len())),
@@ -190,11 +222,22 @@ impl Transport {
         }
     }
 
+    /// Whether TLS has taken bytes off an outbox that the network has not taken yet. While it has, an empty outbox still needs
+    /// [`poll_flush`](Self::poll_flush), or a read, to get them on their way.
+    #[must_use]
+    pub fn has_unsent(&self) -> bool {
+        self.state().is_some_and(CommonState::wants_write)
+    }
+
     /// Writes what is pending, and hands it to the network. What was written is taken off the outbox, also when more is pending.
     ///
     /// # Errors
     /// What the system or TLS reports.
-    pub fn poll_flush<D>(&mut self, cx: &mut Context<'_>, outbox: &mut Outbox<D>) -> Poll<io::Result<()>> {
+    pub fn poll_flush<D>(
+        &mut self,
+        cx: &mut Context<'_>,
+        outbox: &mut Outbox<D>,
+    ) -> Poll<io::Result<()>> {
         match &mut self.stream {
             Stream::Plain(stream) => poll_flush(Pin::new(stream), cx, outbox),
             Stream::Server(stream, _) => poll_flush(Pin::new(&mut **stream), cx, outbox),
@@ -295,7 +338,25 @@ impl Transport {
     }
 }
 
-fn poll_flush<S: AsyncWrite, D>(mut stream: Pin<&mut S>, cx: &mut Context<'_>, outbox: &mut Outbox<D>) -> Poll<io::Result<()>> {
+/// Reads, after pushing on what could not be sent before: a session that reads must not leave its own last bytes lying in TLS's buffer
+/// because its outbox is empty.
+fn read_pushing<S: AsyncRead + AsyncWrite>(
+    mut stream: Pin<&mut S>,
+    cx: &mut Context<'_>,
+    unsent: bool,
+    target: &mut ReadBuf<'_>,
+) -> Poll<io::Result<()>> {
+    if unsent && let Poll::Ready(Err(error)) = stream.as_mut().poll_flush(cx) {
+        return Poll::Ready(Err(error));
+    }
+    stream.poll_read(cx, target)
+}
+
+fn poll_flush<S: AsyncWrite, D>(
+    mut stream: Pin<&mut S>,
+    cx: &mut Context<'_>,
+    outbox: &mut Outbox<D>,
+) -> Poll<io::Result<()>> {
     while !outbox.is_empty() {
         let written = ready!(stream.as_mut().poll_write(cx, outbox.pending()))?;
         if written == 0 {

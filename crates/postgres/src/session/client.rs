@@ -106,7 +106,7 @@ impl Relay {
             Ok(text) => text,
             Err(step) => return step,
         };
-        let intent = self.resolve(&text, sql);
+        let intent = self.resolve(&text);
         let command =
             Command { intent: &intent, text: sql, values: &[], in_transaction: self.in_transaction() };
         match self.session.ask(&command, whole) {
@@ -153,13 +153,7 @@ impl Relay {
             self.renamed = true;
             self.keeper.mark_stale();
         }
-        for (name, value) in text.settings() {
-            if name == "search_path"
-                && let Some(value) = value
-            {
-                self.widen_path(sql_list(value).into_iter());
-            }
-        }
+        self.widen_path(text.path());
     }
 
     /// Names that the statements of a text give to statements and cursors.
@@ -203,7 +197,7 @@ impl Relay {
     }
 
     /// The intent of a text together with that of the names it refers to.
-    fn resolve(&mut self, text: &Rc<Text>, sql: &str) -> Arc<Intent> {
+    fn resolve(&mut self, text: &Rc<Text>) -> Arc<Intent> {
         if !text.refers {
             return Arc::clone(&text.analysis.intent);
         }
@@ -235,7 +229,6 @@ impl Relay {
             }
         }
         let label = text.analysis.intent.label.clone();
-        let _whole = sql;
         classify::union(&label, parts.iter())
     }
 
@@ -259,7 +252,7 @@ impl Relay {
             Ok(text) => text,
             Err(step) => return step,
         };
-        let intent = self.resolve(&text, parse.query);
+        let intent = self.resolve(&text);
         let command = Command {
             intent: &intent,
             text: parse.query,
@@ -350,8 +343,7 @@ impl Relay {
         text: &Rc<Text>,
         values: &[Option<String>],
     ) -> Arc<Intent> {
-        let sql = candidates.last().map(|prepared| Rc::clone(&prepared.sql)).unwrap_or_default();
-        let own = self.resolve(text, &sql);
+        let own = self.resolve(text);
         let mut intent = match candidates {
             [_] => own,
             many => {
@@ -433,7 +425,7 @@ impl Relay {
                 if portal.text.analysis.statements.iter().any(copies) {
                     self.copy_in = Some(portal.ticket.number());
                 }
-                self.queue.push(Expect::Execute(portal));
+                self.queue.push(Expect::Execute { portal, seq: self.seq });
                 Step::Go
             }
             Asked::Deny(refusal) => self.refuse_extended(&refusal),
@@ -562,50 +554,4 @@ fn bind_values(bind: &Bind<'_>, prepared: &Prepared) -> Vec<Option<String>> {
 
 fn too_many_names() -> Refusal {
     Refusal::of(RefusalKind::Limit).because("too many prepared statements and cursors; close some")
-}
-
-/// The schemas in a `search_path` value as SET and `set_config` take it.
-pub(crate) fn sql_list(value: &str) -> Vec<String> {
-    let mut list = Vec::new();
-    let mut rest = value.trim();
-    while !rest.is_empty() {
-        if let Some(quoted) = rest.strip_prefix('"') {
-            let mut name = String::new();
-            let mut chars = quoted.char_indices().peekable();
-            let mut end = quoted.len();
-            while let Some((at, c)) = chars.next() {
-                if c != '"' {
-                    name.push(c);
-                } else if chars.peek().is_some_and(|(_, next)| *next == '"') {
-                    name.push('"');
-                    chars.next();
-                } else {
-                    end = at + 1;
-                    break;
-                }
-            }
-            list.push(name);
-            rest = quoted.get(end..).unwrap_or_default();
-            rest = rest.split_once(',').map_or("", |(_, tail)| tail).trim_start();
-        } else {
-            let (name, tail) = rest.split_once(',').unwrap_or((rest, ""));
-            list.push(name.trim().to_lowercase());
-            rest = tail.trim_start();
-        }
-    }
-    list.retain(|name| !name.is_empty());
-    list
-}
-
-#[cfg(test)]
-mod tests {
-    use super::sql_list;
-
-    #[test]
-    fn schema_lists_read_as_the_server_reads_them() {
-        assert_eq!(sql_list("public, Evil"), ["public", "evil"]);
-        assert_eq!(sql_list("\"$user\", \"A\"\"b,c\", x"), ["$user", "A\"b,c", "x"]);
-        assert!(sql_list("").is_empty());
-        assert!(sql_list("\"\"").is_empty());
-    }
 }

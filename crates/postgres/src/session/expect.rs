@@ -37,7 +37,7 @@ pub(crate) enum Expect {
     /// RowDescription or NoData.
     DescribePortal(Option<Rc<Portal>>),
     /// A result.
-    Execute(Rc<Portal>),
+    Execute { portal: Rc<Portal>, seq: u64 },
     /// CloseComplete.
     Close { statement: bool, name: Rc<str>, seq: u64 },
     /// ReadyForQuery.

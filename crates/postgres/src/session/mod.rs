@@ -37,6 +37,8 @@ pub(crate) struct Relay {
     pub(crate) to_target: Outbox<ToTarget>,
     pub(crate) to_client: Outbox<ToClient>,
     pub(crate) keeper: Arc<Keeper>,
+    /// The target's user, for `"$user"` in a path.
+    user: String,
     names: classify::Names,
     queue: Queue,
     status: TransactionStatus,
@@ -122,13 +124,14 @@ pub(crate) enum Then {
 }
 
 impl Relay {
-    pub(crate) fn new(session: Session, keeper: Arc<Keeper>) -> Self {
+    pub(crate) fn new(session: Session, keeper: Arc<Keeper>, user: String) -> Self {
         let names = keeper.names();
         Self {
             session,
             to_target: Outbox::default(),
             to_client: Outbox::default(),
             keeper,
+            user,
             names,
             queue: Queue::default(),
             status: TransactionStatus::Idle,
@@ -159,12 +162,13 @@ impl Relay {
         self.names.clone()
     }
 
-    /// A schema list that the client put into effect: from now on names may stand for what is in any of them.
-    pub(crate) fn widen_path(&mut self, schemas: impl Iterator<Item = String>) {
+    /// Schemas that the client put into its path: from now on names may stand for what is in any of them.
+    pub(crate) fn widen_path<'a>(&mut self, schemas: impl Iterator<Item = &'a str>) {
         let mut path: Vec<String> = self.names.path.to_vec();
         for schema in schemas {
-            if !path.contains(&schema) {
-                path.push(schema);
+            let schema = if schema == "$user" { &self.user } else { schema };
+            if !path.iter().any(|known| known == schema) {
+                path.push(schema.to_owned());
             }
         }
         if path.len() != self.names.path.len() {

@@ -121,7 +121,7 @@ impl Relay {
     fn owner(&mut self) -> Option<Owner> {
         match self.queue.head()? {
             Expect::Query(run) => Some(Owner::Run(Rc::clone(run))),
-            Expect::Execute(portal) => Some(Owner::Portal(Rc::clone(portal))),
+            Expect::Execute { portal, .. } => Some(Owner::Portal(Rc::clone(portal))),
             Expect::Parse { .. }
             | Expect::Bind { .. }
             | Expect::DescribeStatement(_)
@@ -304,8 +304,11 @@ impl Relay {
                 self.active.index += 1;
             }
             Owner::Portal(portal) => {
-                self.queue.pop();
-                self.settle_portal_names(&portal);
+                if let Some(Expect::Execute { seq, .. }) = self.queue.pop()
+                    && let [only] = portal.text.analysis.statements.as_slice()
+                {
+                    self.settle(&only.kind, seq);
+                }
             }
         }
         self.forward(whole)
@@ -347,15 +350,10 @@ impl Relay {
         self.settle(&statement.kind, run.seq);
     }
 
-    fn settle_portal_names(&mut self, portal: &Portal) {
-        if let [only] = portal.text.analysis.statements.as_slice() {
-            // The number of this very Execute is not kept: what was made up to now is what it can have removed.
-            self.settle(&only.kind, self.seq);
-        }
-    }
-
     fn settle(&mut self, kind: &Kind, seq: u64) {
         match kind {
+            Kind::Prepare { name, .. } => self.statements.confirm(name, seq),
+            Kind::DeclareCursor { name } => self.portals.confirm(name, seq),
             Kind::Deallocate { name: Some(name) } => self.statements.removed(name, seq),
             Kind::Deallocate { name: None } => self.statements.removed_all(seq),
             Kind::CloseCursor { name: Some(name) } => self.portals.removed(name, seq),
@@ -365,6 +363,17 @@ impl Relay {
                 self.portals.removed_all(seq);
             }
             _ => {}
+        }
+    }
+
+    /// A simple query failed: what its failed and later statements would have named does not exist.
+    fn unsettle(&mut self, run: &Run) {
+        for statement in run.text.analysis.statements.iter().skip(self.active.index) {
+            match &statement.kind {
+                Kind::Prepare { name, .. } => self.statements.reject(name, run.seq),
+                Kind::DeclareCursor { name } => self.portals.reject(name, run.seq),
+                _ => {}
+            }
         }
     }
 
@@ -416,6 +425,10 @@ impl Relay {
     }
 
     fn real_error(&mut self, fields: &ReportFields<'_>) -> Step {
+        if let Some(Expect::Query(run)) = self.queue.head() {
+            let run = Rc::clone(run);
+            self.unsettle(&run);
+        }
         let (intent, words) = self.asked();
         let code = fields.sqlstate().unwrap_or("XX000").to_owned();
         let (message, shown) = self.shown(b'E', fields, intent.as_deref(), words.as_deref());
@@ -437,7 +450,7 @@ impl Relay {
     fn asked(&mut self) -> (Option<Arc<Intent>>, Option<Rc<str>>) {
         match self.queue.head() {
             Some(Expect::Query(run)) => (Some(Arc::clone(&run.intent)), run.words.clone()),
-            Some(Expect::Execute(portal) | Expect::Bind { portal, .. } | Expect::DescribePortal(Some(portal))) => {
+            Some(Expect::Execute { portal, .. } | Expect::Bind { portal, .. } | Expect::DescribePortal(Some(portal))) => {
                 (Some(Arc::clone(&portal.intent)), Some(Rc::clone(&portal.prepared.sql)))
             }
             Some(Expect::Parse { intent, words, .. }) => (Some(Arc::clone(intent)), words.clone()),
@@ -457,7 +470,7 @@ impl Relay {
                 Expect::Query(_)
                 | Expect::DescribeStatement(_)
                 | Expect::DescribePortal(_)
-                | Expect::Execute(_)
+                | Expect::Execute { .. }
                 | Expect::Close { .. }
                 | Expect::Sync
                 | Expect::CopyEnd

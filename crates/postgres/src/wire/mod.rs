@@ -23,12 +23,16 @@ pub mod startup;
 #[cfg(test)]
 mod tests;
 
-pub use backend::{Authentication, Backend, BackendKey, CopyResponse, Negotiate, Notification, ParameterStatus, TransactionStatus};
+pub use backend::{
+    Authentication, Backend, BackendKey, CopyResponse, Negotiate, Notification, ParameterStatus,
+    TransactionStatus,
+};
 pub use cursor::{Cursor, Text};
 pub use fields::{Report, ReportFields};
 pub use frames::{Frame, Frames, Header, Next};
 pub use frontend::{
-    Bind, Close, Describe, Execute, FunctionCall, Frontend, Parse, SaslInitialResponse, Subject, password_message,
+    Bind, Close, Describe, Execute, Frontend, FunctionCall, Parse, SaslInitialResponse, Subject,
+    password_message,
 };
 pub use row::{DataRow, Field, Format, ParameterTypes, RowDescription};
 pub use startup::{Initial, InitialNext, StartupMessage};

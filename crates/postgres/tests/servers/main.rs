@@ -2,7 +2,11 @@
 //!
 //! A server is started for this binary alone, on a free port, with its data in a temporary directory.
 
+#[cfg(test)]
 mod doubles;
+#[cfg(test)]
 mod psql;
+#[cfg(test)]
 mod server;
+#[cfg(test)]
 mod upstream;

@@ -40,8 +40,8 @@ pub(crate) enum PolicyCommand {
 #[command(after_help = "Example:
   sallyport policy explain --as agent-7 --groups agents --target orders-db \"DELETE FROM orders\"
 
-Names are resolved with the target's catalogue when --catalog is given; else unqualified names are taken as public.NAME
-where that is possible. Nothing is sent to the target but the questions about its catalogue.")]
+Nothing is sent to the target: names without a schema are taken as public.NAME, and functions of the target's own are not
+known, so a live session may be judged by more than is shown here.")]
 pub(crate) struct Explain {
     /// The subject
     #[arg(long = "as", value_name = "SUBJECT")]
@@ -76,12 +76,6 @@ pub(crate) struct Explain {
     /// Judge as inside a transaction
     #[arg(long)]
     pub(crate) in_transaction: bool,
-    /// Resolve names with the live target's catalogue
-    #[arg(long)]
-    pub(crate) catalog: bool,
-    /// The target's database, with --catalog [default: the target's]
-    #[arg(long, value_name = "NAME", requires = "catalog")]
-    pub(crate) database: Option<String>,
     /// As JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -26,7 +26,7 @@ pub(crate) fn run(global: &Global, command: PolicyCommand) -> Result<Outcome> {
     match command {
         PolicyCommand::Check { files, json } => check(global, &files, json),
         PolicyCommand::Test { cases, policy, json } => test(global, &cases, &policy, json),
-        PolicyCommand::Explain(explain) => super::wait(explain_one(global, explain)),
+        PolicyCommand::Explain(explain) => explain_one(global, explain),
     }
 }
 
@@ -82,7 +82,7 @@ fn test(global: &Global, case_files: &[PathBuf], named: &[PathBuf], json: bool) 
         anyhow::anyhow!("{}", lines.join("\n"))
     })?;
     let results = policy::cases::run(&policy, &cases, &targets, |case| match &case.command {
-        CaseCommand::Sql(text) => Ok(as_public(&analyze(text, &sql::catalog::Catalog::empty()))),
+        CaseCommand::Sql(text) => Ok(as_public(&analyze(text))),
         CaseCommand::Actions { .. } => Err("only SQL is read here"),
     });
     let failed = results.iter().filter(|result| !result.passed()).count();
@@ -103,7 +103,7 @@ fn test(global: &Global, case_files: &[PathBuf], named: &[PathBuf], json: bool) 
     Ok(Outcome::of(failed == 0))
 }
 
-async fn explain_one(global: &Global, explain: Explain) -> Result<Outcome> {
+fn explain_one(global: &Global, explain: Explain) -> Result<Outcome> {
     let config = global.places().config()?;
     let policy = files::load(&config.policy)?;
     let target = find_target(&config, &explain.target)?;
@@ -115,12 +115,7 @@ async fn explain_one(global: &Global, explain: Explain) -> Result<Outcome> {
         "-" => std::io::read_to_string(std::io::stdin()).context("read the statement from standard input")?,
         text => text.to_owned(),
     };
-    let analyzed = if explain.catalog {
-        let catalog = crate::protocols::catalog(global, &config, &target.name, &role, explain.database.as_deref()).await?;
-        analyze(&text, &catalog)
-    } else {
-        Arc::new(as_public(&analyze(&text, &sql::catalog::Catalog::empty())))
-    };
+    let analyzed = as_public(&analyze(&text));
     let identity = identity(&explain)?;
     let now = match &explain.at {
         Some(text) => text.parse().context("--at must be a time such as 2026-11-21T08:00:00Z")?,
@@ -142,9 +137,7 @@ async fn explain_one(global: &Global, explain: Explain) -> Result<Outcome> {
         for reason in &analyzed.reasons {
             output::line(&format!("note: {}", output::plain(reason)))?;
         }
-        if !explain.catalog {
-            output::note("names without a schema were taken as public; --catalog asks the target");
-        }
+        output::note("names without a schema were taken as public; the target was not asked");
     }
     Ok(Outcome::Done)
 }
@@ -191,10 +184,18 @@ fn identity(explain: &Explain) -> Result<Identity> {
     })
 }
 
-fn analyze(text: &str, catalog: &sql::catalog::Catalog) -> Arc<Intent> {
-    let path = ["public".to_owned()];
-    let context = sql::Context { catalog, search_path: &path, caps: sql::Caps::default() };
-    sql::analyze(text, &context).intent
+/// What a text would do, as far as that can be told without the target. On a thread with the stack that parsing may need.
+fn analyze(text: &str) -> Arc<Intent> {
+    let work = || {
+        let catalog = sql::Catalog::empty();
+        let path = ["public".to_owned()];
+        sql::analyze(text, &sql::Context { catalog: &catalog, search_path: &path, caps: sql::Caps::default() }).intent
+    };
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(sql::STACK).spawn_scoped(scope, work);
+        let unknown = || Arc::new(Intent::simple(0, "UNKNOWN", model::Action::bare(model::Effect::Unknown)));
+        thread.map_or_else(|_| unknown(), |thread| thread.join().unwrap_or_else(|_| unknown()))
+    })
 }
 
 /// The intent with relations that only the target could resolve taken as those of `public`.

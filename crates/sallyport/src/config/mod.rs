@@ -96,7 +96,7 @@ impl Config {
             tls,
             auth: document.auth.unwrap_or_default(),
             targets,
-            issuers: document.issuers.unwrap_or_default(),
+            issuers: document.issuers.unwrap_or_default().into_iter().map(|issuer| issuer.relative_to(&loaded.base)).collect(),
             policy,
             limits: document.limits.unwrap_or_default(),
             log: document.log.unwrap_or_default(),

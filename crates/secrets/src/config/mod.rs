@@ -98,7 +98,9 @@ impl<'de> Visitor<'de> for RefVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SecretRef, A::Error> {
-        let Some(key) = map.next_key::<String>()? else { return Err(A::Error::custom(FORMS)) };
+        let Some(key) = map.next_key::<String>()? else {
+            return Err(A::Error::custom(FORMS));
+        };
         let found = match key.as_str() {
             "secret" => SecretRef::Secret(map.next_value::<Word>()?.0),
             "env" => SecretRef::Env(map.next_value::<Word>()?.0),
@@ -109,8 +111,12 @@ impl<'de> Visitor<'de> for RefVisitor {
             return Err(A::Error::custom(FORMS));
         }
         match &found {
-            SecretRef::Secret(name) if !crate::sealed::is_name(name) => Err(A::Error::custom(crate::sealed::NAME_RULE)),
-            SecretRef::Env(name) if name.is_empty() || name.contains(['=', '\0']) => Err(A::Error::custom(FORMS)),
+            SecretRef::Secret(name) if !crate::sealed::is_name(name) => {
+                Err(A::Error::custom(crate::sealed::NAME_RULE))
+            }
+            SecretRef::Env(name) if name.is_empty() || name.contains(['=', '\0']) => {
+                Err(A::Error::custom(FORMS))
+            }
             SecretRef::File(path) if path.as_os_str().is_empty() => Err(A::Error::custom(FORMS)),
             SecretRef::Secret(_) | SecretRef::Env(_) | SecretRef::File(_) => Ok(found),
         }
@@ -154,7 +160,9 @@ struct Word(String);
 
 impl<'de> Deserialize<'de> for Word {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self).map_err(|_| D::Error::custom(FORMS))
+        String::deserialize(deserializer)
+            .map(Self)
+            .map_err(|_| D::Error::custom(FORMS))
     }
 }
 

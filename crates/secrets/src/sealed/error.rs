@@ -26,7 +26,9 @@ pub enum SealError {
         origin: String,
     },
     /// The secret was sealed with another key.
-    #[error("secret {name} was sealed with master key {wanted}, and this is {have}; bring that key back, or set the secret again: sallyport secrets set {name}")]
+    #[error(
+        "secret {name} was sealed with master key {wanted}, and this is {have}; bring that key back, or set the secret again: sallyport secrets set {name}"
+    )]
     WrongKey {
         /// The secret.
         name: String,
@@ -36,7 +38,9 @@ pub enum SealError {
         have: String,
     },
     /// The file is not what was written.
-    #[error("secret {name} was changed or damaged on disk; set it again: sallyport secrets set {name}")]
+    #[error(
+        "secret {name} was changed or damaged on disk; set it again: sallyport secrets set {name}"
+    )]
     Tampered {
         /// The secret.
         name: String,
@@ -76,6 +80,10 @@ pub enum SealError {
 
 impl SealError {
     pub(crate) fn file(doing: &'static str, path: &Path, error: &std::io::Error) -> Self {
-        Self::File { path: path.to_path_buf(), doing, reason: error.kind().to_string() }
+        Self::File {
+            path: path.to_path_buf(),
+            doing,
+            reason: error.kind().to_string(),
+        }
     }
 }

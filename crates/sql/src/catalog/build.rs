@@ -472,7 +472,7 @@ impl Builder {
 }
 
 /// The names of a search_path setting: folded to lower case unless quoted.
-fn split_path(value: &str) -> Vec<String> {
+pub(crate) fn split_path(value: &str) -> Vec<String> {
     let mut names = Vec::new();
     let mut name = String::new();
     let mut quoted = false;

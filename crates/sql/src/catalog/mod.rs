@@ -13,6 +13,7 @@ use std::sync::{Arc, OnceLock};
 
 use model::{Object, ObjectKind};
 
+pub(crate) use build::split_path;
 pub use build::{Builder, CatalogError};
 pub use queries::QUERIES;
 pub(crate) use view::{Collected, View};

@@ -122,6 +122,8 @@ impl Lexer<'_> {
                 }
                 Class::Letter => after_float = self.word(out)?,
                 Class::Digit => self.number(out)?,
+                // `..5` is a range and a number, not a point and a fraction.
+                Class::Dot if self.peek(1) == b'.' => return None,
                 Class::Dot if class(self.peek(1)) == Class::Digit => self.number(out)?,
                 Class::Dot => {
                     self.at += 1;

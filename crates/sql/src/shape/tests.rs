@@ -80,7 +80,7 @@ fn literals_do_not_show_and_classes_do() {
 fn what_is_unusual_is_opaque() {
     for text in [
         "SELECT E'a'", "SELECT U&'a'", "SELECT U&\"a\"", "SELECT B'1'", "SELECT X'1F'", "SELECT N'a'", "SELECT $$a$$",
-        "SELECT $t$a$t$", "SELECT 1a", "SELECT 0x1F", "SELECT 1_000", "SELECT 1..2", "SELECT $1a", "SELECT é", "SELECT aé",
+        "SELECT $t$a$t$", "SELECT 1a", "SELECT 0x1F", "SELECT 1_000", "SELECT 1..2", "SELECT ..51", "SELECT a..b", "SELECT $1a", "SELECT é", "SELECT aé",
         "SELECT 'a", "SELECT \"a", "SELECT \"\"", "SELECT /* a", "SELECT 'a'\n'b'", "SELECT 'a' -- x\n 'b'", "SELECT 'a' 'b'",
         "SELECT \u{b} 1", "SELECT \\", "SELECT {", "SELECT x::float(24)", "SELECT x::FLOAT /* */ (53)", "SELECT $a", "SELECT 1.5.2",
         "SELECT 1e", "SELECT $1.5", "SELECT \u{0}", "SELECT 'a\u{0}'", "SELECT /* \u{0} */ 1",
@@ -111,7 +111,7 @@ fn piece() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 6000, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Every plain text has the scanner's tokens.
     #[test]

@@ -61,6 +61,9 @@ impl<'c> Walker<'c> {
 
     /// What a call does, whichever function of that name the server would choose.
     fn function(&mut self, schema: Option<&str>, name: &str, call: &FuncCall, scope: &Scope<'_, 'c>) -> Flow {
+        if schema != Some("pg_catalog") {
+            self.check_fresh(name);
+        }
         let builtin = match schema {
             None | Some("pg_catalog") => functions::builtin(name),
             Some("information_schema") if name.starts_with("_pg_") => Some(Builtin::Harmless),
@@ -266,7 +269,9 @@ impl<'c> Walker<'c> {
         match name {
             Some(name) => {
                 let name = name.to_ascii_lowercase();
-                self.settings.push((name.clone(), value.clone()));
+                if name == "search_path" {
+                    self.path_changes(value.as_deref());
+                }
                 if value.is_some() && settings::judge(&name, value.as_deref()) == Setting::Harmless {
                     self.bare(Effect::Session);
                 } else {
@@ -293,6 +298,9 @@ impl<'c> Walker<'c> {
 
     pub(super) fn operator_named(&mut self, schema: Option<&str>, name: &str) -> bool {
         let mut anything = false;
+        if schema != Some("pg_catalog") {
+            self.check_fresh(name);
+        }
         let builtin = functions::is_builtin_operator(name) && schema.is_none_or(|schema| schema == "pg_catalog");
         let catalog = self.catalog;
         let mut found = builtin;

@@ -97,6 +97,9 @@ impl Walker<'_> {
     pub(super) fn alter_object(&mut self, node: &N) -> bool {
         match node {
             N::RenameStmt(rename) => {
+                if matches!(super::ddl::kind_of(rename.rename_type()), ObjectKind::Function | ObjectKind::Type | ObjectKind::Schema) {
+                    self.fresh.insert(rename.newname.clone());
+                }
                 let effect = if rename.rename_type() == ObjectType::ObjectRole { Effect::Grant } else { Effect::Alter };
                 if matches!(rename.rename_type(), ObjectType::ObjectRole | ObjectType::ObjectDatabase | ObjectType::ObjectSchema)
                     || rename.relation.is_none() && rename.object.is_none()
@@ -110,6 +113,9 @@ impl Walker<'_> {
                 }
             }
             N::AlterObjectSchemaStmt(alter) => {
+                if let Some(name) = names_of(alter.object.as_deref()).last() {
+                    self.fresh.insert((*name).to_owned());
+                }
                 self.named(Effect::Alter, alter.object_type(), alter.relation.as_ref(), alter.object.as_deref());
                 self.act(Effect::Create, Object::new(ObjectKind::Schema, alter.newschema.clone()));
             }

@@ -3,7 +3,7 @@
 use model::{Effect, Object, ObjectKind};
 use pg_query::protobuf::{
     AlterTableStmt, AlterTableType, ColumnDef, Constraint, CreateStmt, CreateTableAsStmt, DropStmt, IndexStmt, Node,
-    ObjectType, RangeVar, TruncateStmt, ViewStmt, node::Node as N,
+    ObjectType, PartitionBoundSpec, RangeVar, RuleStmt, TruncateStmt, ViewStmt, node::Node as N,
 };
 
 use super::effects::Change;
@@ -11,6 +11,9 @@ use super::scope::Scope;
 use super::{Walker, inner, qualified, strings};
 use crate::analysis::Kind;
 use crate::catalog::RelationKind;
+
+/// Stands among fresh names for a cast, which has none.
+pub(super) const ANY_CAST: &str = "a cast";
 
 /// The kind of object that a name of this type is.
 pub(super) fn kind_of(object: ObjectType) -> ObjectKind {
@@ -91,6 +94,9 @@ impl<'c> Walker<'c> {
 
     fn create_named(&mut self, kind: ObjectKind, names: &[Node]) {
         let (schema, name) = qualified(names);
+        if matches!(kind, ObjectKind::Function | ObjectKind::Type) {
+            self.fresh.insert(name.to_owned());
+        }
         let name = self.new_name(schema.unwrap_or(""), name, "");
         self.create(kind, name);
     }
@@ -162,10 +168,16 @@ impl<'c> Walker<'c> {
             N::RuleStmt(rule) => {
                 self.label = "CREATE";
                 self.on_relation(Effect::Create, rule.relation.as_ref());
+                self.new_rule(rule);
             }
             N::CreateEnumStmt(create) => self.create_named(ObjectKind::Type, &create.type_name),
             N::CreateRangeStmt(create) => self.create_named(ObjectKind::Type, &create.type_name),
-            N::CompositeTypeStmt(create) => self.create_range(ObjectKind::Type, create.typevar.as_ref()),
+            N::CompositeTypeStmt(create) => {
+                if let Some(range) = &create.typevar {
+                    self.fresh.insert(range.relname.clone());
+                }
+                self.create_range(ObjectKind::Type, create.typevar.as_ref());
+            }
             N::CreateDomainStmt(create) => {
                 self.create_named(ObjectKind::Type, &create.domainname);
                 for constraint in &create.constraints {
@@ -187,7 +199,10 @@ impl<'c> Walker<'c> {
             N::CreateOpClassStmt(create) => self.create_named(ObjectKind::Catalog, &create.opclassname),
             N::CreateOpFamilyStmt(create) => self.create_named(ObjectKind::Catalog, &create.opfamilyname),
             N::CreateConversionStmt(create) => self.create_named(ObjectKind::Catalog, &create.conversion_name),
-            N::CreateCastStmt(_) => self.create(ObjectKind::Catalog, "cast".to_owned()),
+            N::CreateCastStmt(_) => {
+                self.fresh.insert(ANY_CAST.to_owned());
+                self.create(ObjectKind::Catalog, "cast".to_owned());
+            }
             N::CreateTransformStmt(_) => self.create(ObjectKind::Catalog, "transform".to_owned()),
             _ => return false,
         }
@@ -204,11 +219,57 @@ impl<'c> Walker<'c> {
                 _ => self.not_understood("an element of a table"),
             }
         }
+        if let Some(spec) = &create.partspec {
+            for node in &spec.part_params {
+                if let Some(N::PartitionElem(element)) = inner(Some(node)) {
+                    self.walk_loose(element.expr.as_deref(), "a partition key");
+                }
+            }
+        }
+        self.partition_bound(create.partbound.as_ref());
         for node in &create.inh_relations {
             if let Some(N::RangeVar(range)) = inner(Some(node)) {
                 // Its rows become rows of the parent.
                 self.on_relation(Effect::Alter, Some(range));
             }
+        }
+    }
+
+    /// Bounds are evaluated when the partition is made.
+    fn partition_bound(&mut self, bound: Option<&PartitionBoundSpec>) {
+        let Some(bound) = bound else {
+            return;
+        };
+        for node in bound.listdatums.iter().chain(&bound.lowerdatums).chain(&bound.upperdatums) {
+            match inner(Some(node)) {
+                Some(N::PartitionRangeDatum(datum)) => self.walk_loose(datum.value.as_deref(), "a bound"),
+                // MINVALUE and MAXVALUE come as column references.
+                Some(N::ColumnRef(_)) | None => {}
+                Some(_) => self.walk_loose(Some(node), "a bound"),
+            }
+        }
+    }
+
+    /// What a new rule will do is part of making it.
+    fn new_rule(&mut self, rule: &RuleStmt) {
+        let Some(range) = &rule.relation else {
+            return;
+        };
+        let relations = self.resolve_range(range);
+        let mut scope = Scope::under(None);
+        for name in ["new", "old"] {
+            self.push_tables(&mut scope, name.to_owned(), None, relations.clone(), Vec::new());
+        }
+        let unbounded = self.unbounded;
+        for action in &rule.actions {
+            if let Some(action) = inner(Some(action)) {
+                self.rule_action(action, &scope);
+            }
+        }
+        self.unbounded = unbounded;
+        self.bound = None;
+        if let Some(condition) = rule.where_clause.as_deref() {
+            self.predicate(condition, &scope);
         }
     }
 
@@ -385,7 +446,10 @@ impl<'c> Walker<'c> {
             match inner(command.def.as_deref()) {
                 Some(N::ColumnDef(column)) => self.column_definition(column),
                 Some(N::Constraint(constraint)) => self.constraint(constraint),
-                Some(N::PartitionCmd(partition)) => self.on_relation(Effect::Alter, partition.name.as_ref()),
+                Some(N::PartitionCmd(partition)) => {
+                    self.on_relation(Effect::Alter, partition.name.as_ref());
+                    self.partition_bound(partition.bound.as_ref());
+                }
                 Some(N::RangeVar(other)) => self.on_relation(Effect::Alter, Some(other)),
                 Some(
                     N::List(_) | N::String(_) | N::Integer(_) | N::ReplicaIdentityStmt(_) | N::AtalterConstraint(_)

@@ -128,6 +128,13 @@ impl<'c> Walker<'c> {
         if schema == Some("pg_catalog") && builtin {
             return;
         }
+        if self.fresh.contains(name) {
+            // Made just now: an enum or a table of the same migration. Its conversions are its own unless a cast was made too.
+            if self.fresh.contains(super::ddl::ANY_CAST) {
+                self.check_fresh(super::ddl::ANY_CAST);
+            }
+            return;
+        }
         let mut found = builtin && schema.is_none();
         let mut runs: Vec<String> = Vec::new();
         for candidate in self.catalog.types_named(name) {

@@ -73,20 +73,28 @@ pub fn analyze(text: &str, context: &Context<'_>) -> Analysis {
     };
     let mut statements = Vec::with_capacity(tree.stmts.len());
     let mut misses = BTreeSet::new();
-    let mut settings = Vec::new();
     let mut literal_dependent = tree.stmts.len() > 1;
+    let mut path = context.search_path.to_vec();
+    let mut fresh = BTreeSet::new();
     for raw in &tree.stmts {
         let start = usize::try_from(raw.stmt_location).unwrap_or(0);
         let len = match usize::try_from(raw.stmt_len) {
             Ok(0) | Err(_) => text.len().saturating_sub(start),
             Ok(len) => len,
         };
-        let mut walker = Walker::new(context.catalog, context.search_path);
+        let mut walker = Walker::new(context.catalog, &path);
+        walker.fresh = std::mem::take(&mut fresh);
         let mut statement = walker.run(raw.stmt.as_deref());
+        fresh = std::mem::take(&mut walker.fresh);
         (statement.start, statement.len) = trim(text, start, len);
         literal_dependent |= walker.literal;
-        settings.append(&mut walker.settings);
         misses.append(&mut walker.misses);
+        // A later statement of the same text may be resolved by the old path (SET LOCAL, ROLLBACK) or the new one.
+        for schema in &statement.path {
+            if !path.contains(schema) {
+                path.push(schema.clone());
+            }
+        }
         statements.push(statement);
     }
     let intent = union(&statements);
@@ -94,7 +102,6 @@ pub fn analyze(text: &str, context: &Context<'_>) -> Analysis {
         statements,
         intent,
         literal_dependent,
-        settings,
         misses: misses.into_iter().collect(),
         problem: None,
     }
@@ -147,12 +154,12 @@ fn unparsed(text: &str, problem: Problem) -> Analysis {
             outputs: Outputs::Unknown,
             stored: Deps::Unknown,
             bound: None,
+            path: Vec::new(),
             start: 0,
             len: text.len(),
         }],
         intent,
         literal_dependent: true,
-        settings: Vec::new(),
         misses: Vec::new(),
         problem: Some(problem),
     }
@@ -245,7 +252,6 @@ pub(crate) struct Walker<'c> {
     reads_unknown: bool,
     reasons: BTreeSet<String>,
     misses: BTreeSet<String>,
-    settings: Vec<(String, Option<String>)>,
     columns: Columns,
     literal: bool,
     unbounded: bool,
@@ -266,6 +272,10 @@ pub(crate) struct Walker<'c> {
     rewalks: usize,
     /// The call just judged puts its arguments in another place.
     stores_arguments: bool,
+    /// Schemas that the search path may hold afterwards.
+    new_path: Vec<String>,
+    /// Functions, operators and types made or renamed by earlier statements of the same text: the snapshot does not have them.
+    fresh: BTreeSet<String>,
 }
 
 impl<'c> Walker<'c> {
@@ -279,8 +289,7 @@ impl<'c> Walker<'c> {
             reads_unknown: false,
             reasons: BTreeSet::new(),
             misses: BTreeSet::new(),
-            settings: Vec::new(),
-            columns: Columns::default(),
+                columns: Columns::default(),
             literal: false,
             unbounded: false,
             stored: Lineage::default(),
@@ -293,6 +302,8 @@ impl<'c> Walker<'c> {
             markers: 0,
             rewalks: 0,
             stores_arguments: false,
+            new_path: Vec::new(),
+            fresh: BTreeSet::new(),
         }
     }
 
@@ -335,6 +346,7 @@ impl<'c> Walker<'c> {
             outputs,
             stored: self.columns.deps(&self.stored),
             bound: self.bound.take(),
+            path: std::mem::take(&mut self.new_path),
             start: 0,
             len: 0,
         }
@@ -388,6 +400,24 @@ impl<'c> Walker<'c> {
         self.bare(Effect::Unknown);
         self.reads_unknown = true;
         self.reason(format!("not understood: {what}"));
+    }
+
+    /// SET search_path and set_config('search_path', …): where names may be looked up from now on.
+    fn path_changes(&mut self, value: Option<&str>) {
+        let names = match value {
+            Some(value) => crate::catalog::split_path(value),
+            None => self.catalog.search_path().to_vec(),
+        };
+        self.new_path.extend(names);
+    }
+
+    /// A name whose meaning an earlier statement of the same text changed.
+    fn check_fresh(&mut self, name: &str) {
+        if self.fresh.contains(name) {
+            self.act(Effect::Execute, Object::new(ObjectKind::Function, format!("?.{name}")));
+            self.reads_unknown = true;
+            self.reason(format!("{name} is made by an earlier statement of the same text; send them one by one"));
+        }
     }
 
     fn miss(&mut self, name: String) {

@@ -271,7 +271,12 @@ impl<'c> Walker<'c> {
                 }
                 item.touched.set(true);
                 let lineage = match self.item_column(item, name) {
-                    Some(lineage) => lineage,
+                    Some(mut lineage) => {
+                        if matches!(item.source, Source::Open(_)) {
+                            self.attribute_function(name, &mut lineage);
+                        }
+                        lineage
+                    }
                     // `t.f` may also mean f(t).
                     None => self.attribute(name, item),
                 };

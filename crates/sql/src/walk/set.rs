@@ -24,8 +24,11 @@ impl Walker<'_> {
         match set.kind() {
             VariableSetKind::VarSetValue => {
                 let value = value_of(&set.args);
+                if name == "search_path" {
+                    // Each element is one name, as it stands.
+                    self.new_path.extend(set.args.iter().filter_map(constant::setting));
+                }
                 self.judge(&name, value.as_deref());
-                self.settings.push((name.clone(), value.clone()));
                 Kind::Set {
                     name,
                     value,
@@ -47,6 +50,7 @@ impl Walker<'_> {
                 Kind::Reset { name: Some(name) }
             }
             VariableSetKind::VarResetAll => {
+                self.path_changes(None);
                 self.label = "RESET";
                 self.guarded("all");
                 Kind::Reset { name: None }
@@ -59,6 +63,9 @@ impl Walker<'_> {
     }
 
     fn judge(&mut self, name: &str, value: Option<&str>) {
+        if name == "search_path" && value.is_none() {
+            self.path_changes(None);
+        }
         match settings::judge(name, value) {
             Setting::Harmless => self.bare(Effect::Session),
             Setting::Guarded => self.guarded(name),
@@ -134,6 +141,7 @@ impl Walker<'_> {
         self.label = "DISCARD";
         let what = match statement.target() {
             DiscardMode::DiscardAll => {
+                self.path_changes(None);
                 self.guarded("all");
                 Discard::All
             }

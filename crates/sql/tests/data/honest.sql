@@ -230,7 +230,7 @@ PREPARE q(int) AS SELECT * FROM orders WHERE id = $1
 
 SELECT xmlelement(name a, xmlattributes(1 AS b), 'x'), xmlforest(1 AS c)
 
-SELECT * FROM xmltable('/r/x' PASSING '<r><x a="1"/></r>'::xml COLUMNS a int PATH '@a')
+SELECT * FROM xmltable('/r/x' PASSING xmlparse(DOCUMENT '<r><x a="1"/></r>') COLUMNS a int PATH '@a')
 
 SELECT GREATEST(1, 2), 1 BETWEEN 0 AND 2, (1, 2) = (1, 2), ROW(1, 'a'), (1, 2) OVERLAPS (3, 4) FROM orders WHERE false AND (now(), now()) OVERLAPS (now(), interval '1 day')
 

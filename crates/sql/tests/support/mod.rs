@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use sallyport_sql::catalog::{Builder, Catalog, QUERIES};
 
 /// The running server.
-pub struct Server {
+pub(crate) struct Server {
     bin: PathBuf,
     dir: tempfile::TempDir,
     port: u16,
@@ -31,7 +31,7 @@ fn binaries() -> Option<PathBuf> {
 
 impl Server {
     /// Starts a server, or says why not.
-    pub fn start() -> Result<Self, String> {
+    pub(crate) fn start() -> Result<Self, String> {
         let bin = binaries().ok_or("no PostgreSQL server binaries were found; install the package postgresql")?;
         let root = std::fs::metadata("/proc/self").is_ok_and(|meta| std::os::unix::fs::MetadataExt::uid(&meta) == 0);
         let dir = tempfile::Builder::new().prefix("sql-pg").tempdir().map_err(|error| error.to_string())?;
@@ -63,7 +63,7 @@ impl Server {
     }
 
     /// Runs a script by psql; its standard output.
-    pub fn psql<S: AsRef<OsStr>>(&self, database: &str, user: &str, options: &[S], script: &str) -> Result<String, String> {
+    pub(crate) fn psql<S: AsRef<OsStr>>(&self, database: &str, user: &str, options: &[S], script: &str) -> Result<String, String> {
         let mut child = Command::new("psql")
             .args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-U", user, "-d", database, "-p", &self.port.to_string(), "-h"])
             .arg(self.dir.path())
@@ -85,7 +85,7 @@ impl Server {
     }
 
     /// A snapshot of a database, as a user.
-    pub fn catalog(&self, database: &str, user: &str) -> Result<Catalog, String> {
+    pub(crate) fn catalog(&self, database: &str, user: &str) -> Result<Catalog, String> {
         let mut script = String::new();
         for (name, sql) in QUERIES {
             script.push_str(&format!("\\echo -n \u{4}{name}\u{2}\n{sql};\n"));

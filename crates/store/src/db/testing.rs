@@ -41,8 +41,15 @@ pub(crate) async fn fixture() -> Fixture {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("state").join("sallyport.db");
     let clock = Arc::new(TestClock::default());
-    let store = Store::open_with_clock(&path, Handle::current(), clock.clone()).await.unwrap();
-    Fixture { store, clock, path, _directory: directory }
+    let store = Store::open_with_clock(&path, Handle::current(), clock.clone())
+        .await
+        .unwrap();
+    Fixture {
+        store,
+        clock,
+        path,
+        _directory: directory,
+    }
 }
 
 pub(crate) fn identity(subject: &str) -> Identity {
@@ -78,6 +85,10 @@ pub(crate) fn token(number: u8, expires: i64, targets: Option<&[&str]>) -> (Toke
         revoked: None,
         revoked_by: None,
     };
-    let keys = TokenKeys { hash: [number; 32], stored_key: [number; 32], server_key: [number; 32] };
+    let keys = TokenKeys {
+        hash: [number; 32],
+        stored_key: [number; 32],
+        server_key: [number; 32],
+    };
     (row, keys)
 }

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 use record::index::{IndexChain, IndexEntry, IndexItem, IndexReader};
-use record::{FileKind, Header, Micros, ReadError, SigningKey, TreeHead};
+use record::{Header, Micros, ReadError, SigningKey, TreeHead};
 
 use super::error::StartError;
 use super::layout::{Layout, private_file};
@@ -14,7 +14,6 @@ use super::layout::{Layout, private_file};
 /// The index, open for writing.
 #[derive(Debug)]
 pub(super) struct Heads {
-    path: PathBuf,
     file: File,
     chain: IndexChain,
     head: Option<TreeHead>,
@@ -57,7 +56,7 @@ impl Heads {
         }
         let chain = reader.chain();
         let out = Vec::new();
-        Ok(Self { path, file, chain, head, out })
+        Ok(Self { file, chain, head, out })
     }
 
     fn create(layout: &Layout, key: &SigningKey, now: Micros, file: File) -> Result<Self, StartError> {
@@ -73,7 +72,7 @@ impl Heads {
         };
         let (chain, bytes) = IndexChain::new(header);
         file.write_all_at(&bytes, 0).map_err(StartError::io(&path))?;
-        Ok(Self { path, file, chain, head: None, out: Vec::new() })
+        Ok(Self { file, chain, head: None, out: Vec::new() })
     }
 
     /// Appends an entry: in the operating system's hands when this returns.
@@ -117,11 +116,6 @@ impl Heads {
     /// The newest tree head.
     pub(super) const fn head(&self) -> Option<TreeHead> {
         self.head
-    }
-
-    /// Where it is.
-    pub(super) fn path(&self) -> &std::path::Path {
-        &self.path
     }
 }
 

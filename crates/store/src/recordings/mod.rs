@@ -38,7 +38,7 @@ use std::sync::{Arc, Mutex};
 
 use gate::ports::{BoxFuture, RecordFailure, Recorder, StoreAway};
 use model::SessionId;
-use record::index::{IndexEntry, SessionOpened, SessionRemoved};
+use record::index::{IndexEntry, SessionOpened};
 use record::{Event, Micros, Opened, PublicKey, TreeHead};
 
 pub use error::{LibraryError, StartError};
@@ -48,7 +48,7 @@ pub use recover::Recovery;
 
 use recorder::SpoolRecorder;
 use scribe::Scribe;
-use shared::{Shared, lock, now};
+use shared::{Shared, lock};
 use spool::Ring;
 
 /// Bytes of the spool per worker thread, when nothing else is said: 64 MiB, taken on the disk when the gateway starts.

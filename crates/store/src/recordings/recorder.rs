@@ -47,11 +47,6 @@ impl SpoolRecorder {
     fn is_broken(&self) -> bool {
         self.faults != self.shared.faults.load(Ordering::Relaxed)
     }
-
-    /// Events in the spool so far, counted as entries.
-    pub(super) const fn number(&self) -> u64 {
-        self.number
-    }
 }
 
 impl Recorder for SpoolRecorder {

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::error::StartError;
 use super::heads::{Heads, cut};
 use super::layout::Layout;
-use super::scribe::{Book, Closing, Counts, Done, Pen, Place, Taken, read_span};
+use super::scribe::{Book, Counts, Done, Pen, Place, Taken, read_span};
 use super::shared::now;
 use super::spool::frame::{Frame, Tally};
 use super::spool::{Span, segment};
@@ -152,8 +152,9 @@ impl Recoverer<'_> {
     /// A session that opened so shortly before the crash that the index does not know it.
     fn adopt(&mut self, frame: &Frame<'_>) -> io::Result<()> {
         let id = frame.head.session;
-        let opened = match record::decode(frame.bytes) {
-            Ok(Event::Opened(opened)) if frame.head.number == 0 => super::index_entry(id, frame.head.at, &opened),
+        let decoded = record::decode(frame.bytes);
+        let opened = match &decoded {
+            Ok(Event::Opened(opened)) if frame.head.number == 0 => super::index_entry(id, frame.head.at, opened),
             _ => SessionOpened {
                 session: id,
                 at: frame.head.at,

@@ -7,12 +7,12 @@
 use gate::ports::{AuditEntry, StoreAway};
 use model::{Identity, TokenId};
 use record::Micros;
-use sqlx::sqlite::SqliteRow;
 use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
 
+use crate::audit;
 use crate::codec;
 use crate::db::{Fault, Store, Transaction};
-use crate::audit;
 
 /// Most rows that one [`Store::list_tokens`] returns.
 const LIST_LIMIT: u32 = 100_000;
@@ -93,7 +93,12 @@ impl Store {
     ///
     /// # Errors
     /// When either cannot be written: then neither is.
-    pub async fn create_token(&self, row: &TokenRow, keys: &TokenKeys, entry: &AuditEntry) -> Result<(), StoreAway> {
+    pub async fn create_token(
+        &self,
+        row: &TokenRow,
+        keys: &TokenKeys,
+        entry: &AuditEntry,
+    ) -> Result<(), StoreAway> {
         let (row, keys, entry) = (row.clone(), keys.clone(), entry.clone());
         self.writing(move |mut transaction| async move {
             insert(&mut transaction, &row, &keys).await?;
@@ -111,7 +116,10 @@ impl Store {
     /// When the database cannot be read.
     pub async fn find_token_by_hash(&self, hash: [u8; 32]) -> Result<Option<TokenRow>, StoreAway> {
         self.reading(move |pool| async move {
-            let row = sqlx::query("SELECT * FROM tokens WHERE hash = ?").bind(hash.to_vec()).fetch_optional(&pool).await?;
+            let row = sqlx::query("SELECT * FROM tokens WHERE hash = ?")
+                .bind(hash.to_vec())
+                .fetch_optional(&pool)
+                .await?;
             row.as_ref().map(read).transpose()
         })
         .await
@@ -123,8 +131,10 @@ impl Store {
     /// When the database cannot be read.
     pub async fn find_token(&self, id: TokenId) -> Result<Option<TokenRow>, StoreAway> {
         self.reading(move |pool| async move {
-            let row =
-                sqlx::query("SELECT * FROM tokens WHERE id = ?").bind(codec::id_bytes(id.0)).fetch_optional(&pool).await?;
+            let row = sqlx::query("SELECT * FROM tokens WHERE id = ?")
+                .bind(codec::id_bytes(id.0))
+                .fetch_optional(&pool)
+                .await?;
             row.as_ref().map(read).transpose()
         })
         .await
@@ -134,7 +144,12 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn list_tokens(&self, live: bool, now: Micros, limit: u32) -> Result<Vec<TokenRow>, StoreAway> {
+    pub async fn list_tokens(
+        &self,
+        live: bool,
+        now: Micros,
+        limit: u32,
+    ) -> Result<Vec<TokenRow>, StoreAway> {
         self.reading(move |pool| async move {
             let rows = sqlx::query(
                 "SELECT * FROM tokens WHERE NOT ? OR (expires > ? AND revoked IS NULL) ORDER BY created DESC, id DESC LIMIT ?",
@@ -154,7 +169,11 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn scram_candidates(&self, after: Micros, limit: u32) -> Result<Vec<Candidate>, StoreAway> {
+    pub async fn scram_candidates(
+        &self,
+        after: Micros,
+        limit: u32,
+    ) -> Result<Vec<Candidate>, StoreAway> {
         self.reading(move |pool| async move {
             let rows = sqlx::query(
                 "SELECT id, stored_key, server_key, targets, expires, revoked FROM tokens \
@@ -174,7 +193,12 @@ impl Store {
     ///
     /// # Errors
     /// When either cannot be written: then neither is.
-    pub async fn revoke_token(&self, id: TokenId, at: Micros, entry: &AuditEntry) -> Result<Revoked, StoreAway> {
+    pub async fn revoke_token(
+        &self,
+        id: TokenId,
+        at: Micros,
+        entry: &AuditEntry,
+    ) -> Result<Revoked, StoreAway> {
         let entry = entry.clone();
         self.writing(move |mut transaction| async move {
             let outcome = revoke(&mut transaction, id, at, &entry.actor).await?;
@@ -192,8 +216,10 @@ impl Store {
     /// When the database cannot be written.
     pub async fn purge_tokens(&self, before: Micros) -> Result<u64, StoreAway> {
         self.writing(move |mut transaction| async move {
-            let done =
-                sqlx::query("DELETE FROM tokens WHERE expires < ?").bind(before.0).execute(&mut *transaction).await?;
+            let done = sqlx::query("DELETE FROM tokens WHERE expires < ?")
+                .bind(before.0)
+                .execute(&mut *transaction)
+                .await?;
             transaction.commit().await?;
             Ok(done.rows_affected())
         })
@@ -206,7 +232,9 @@ impl Store {
     /// When the database cannot be read.
     pub async fn token_generation(&self) -> Result<u64, StoreAway> {
         self.reading(|pool| async move {
-            let row = sqlx::query("SELECT value FROM counters WHERE name = 'tokens'").fetch_one(&pool).await?;
+            let row = sqlx::query("SELECT value FROM counters WHERE name = 'tokens'")
+                .fetch_one(&pool)
+                .await?;
             codec::unsigned(&row, "value")
         })
         .await
@@ -218,7 +246,9 @@ impl Store {
     /// When the database cannot be read.
     pub async fn revocation_head(&self) -> Result<u64, StoreAway> {
         self.reading(|pool| async move {
-            let row = sqlx::query("SELECT value FROM counters WHERE name = 'revocations'").fetch_one(&pool).await?;
+            let row = sqlx::query("SELECT value FROM counters WHERE name = 'revocations'")
+                .fetch_one(&pool)
+                .await?;
             codec::unsigned(&row, "value")
         })
         .await
@@ -250,15 +280,21 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read or written.
-    pub async fn value_once(&self, key: &'static str, fresh: Vec<u8>) -> Result<Vec<u8>, StoreAway> {
+    pub async fn value_once(
+        &self,
+        key: &'static str,
+        fresh: Vec<u8>,
+    ) -> Result<Vec<u8>, StoreAway> {
         self.writing(move |mut transaction| async move {
             sqlx::query("INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING")
                 .bind(key)
                 .bind(fresh)
                 .execute(&mut *transaction)
                 .await?;
-            let kept: Vec<u8> =
-                sqlx::query_scalar("SELECT value FROM meta WHERE key = ?").bind(key).fetch_one(&mut *transaction).await?;
+            let kept: Vec<u8> = sqlx::query_scalar("SELECT value FROM meta WHERE key = ?")
+                .bind(key)
+                .fetch_one(&mut *transaction)
+                .await?;
             transaction.commit().await?;
             Ok(kept)
         })
@@ -266,7 +302,11 @@ impl Store {
     }
 }
 
-async fn insert(connection: &mut SqliteConnection, row: &TokenRow, keys: &TokenKeys) -> Result<(), Fault> {
+async fn insert(
+    connection: &mut SqliteConnection,
+    row: &TokenRow,
+    keys: &TokenKeys,
+) -> Result<(), Fault> {
     let targets = row.targets.as_ref().map(codec::to_json).transpose()?;
     sqlx::query(
         "INSERT INTO tokens (id, hash, stored_key, server_key, identity, targets, issued_by, created, expires) \
@@ -308,15 +348,21 @@ async fn revoke(
         .bind(codec::id_bytes(id.0))
         .fetch_optional(&mut **transaction)
         .await?;
-    Ok(if known.is_some() { Revoked::Before } else { Revoked::Unknown })
+    Ok(if known.is_some() {
+        Revoked::Before
+    } else {
+        Revoked::Unknown
+    })
 }
 
 /// The counter's next value.
 async fn count(transaction: &mut Transaction, name: &'static str) -> Result<i64, Fault> {
-    Ok(sqlx::query_scalar("UPDATE counters SET value = value + 1 WHERE name = ? RETURNING value")
-        .bind(name)
-        .fetch_one(&mut **transaction)
-        .await?)
+    Ok(
+        sqlx::query_scalar("UPDATE counters SET value = value + 1 WHERE name = ? RETURNING value")
+            .bind(name)
+            .fetch_one(&mut **transaction)
+            .await?,
+    )
 }
 
 fn read(row: &SqliteRow) -> Result<TokenRow, Fault> {
@@ -346,7 +392,9 @@ fn read_candidate(row: &SqliteRow) -> Result<Candidate, Fault> {
 /// NULL is every target; a list that cannot be read is an error and not NULL.
 fn read_targets(row: &SqliteRow) -> Result<Option<Vec<String>>, Fault> {
     let text: Option<&str> = codec::column(row, "targets")?;
-    text.map(serde_json::from_str).transpose().map_err(|_| Fault::Row("targets"))
+    text.map(serde_json::from_str)
+        .transpose()
+        .map_err(|_| Fault::Row("targets"))
 }
 
 #[cfg(test)]

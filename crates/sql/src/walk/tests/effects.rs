@@ -201,7 +201,8 @@ fn definitions() {
     check("CREATE SCHEMA a CREATE TABLE b()", "create schema:a; create public.b");
     check("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'select 1'", "create function:public.f");
     check("CREATE TRIGGER t BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION trg_inbox()", "create public.orders; execute function:public.trg_inbox");
-    check("CREATE RULE r AS ON INSERT TO orders DO ALSO DELETE FROM customers", "create public.orders");
+    check("CREATE RULE r AS ON INSERT TO orders DO ALSO DELETE FROM notes WHERE id = new.id", "create public.orders; delete public.notes");
+    check("CREATE TABLE a PARTITION OF parts FOR VALUES FROM (purge_customers()) TO (MAXVALUE)", "create public.a; alter public.parts; execute function:public.purge_customers");
     check("CREATE TYPE m AS ENUM ('a')", "create type:public.m");
     check("CREATE TYPE m AS (a int)", "create type:public.m");
     check("CREATE DOMAIN m AS int CHECK (VALUE > 0)", "create type:public.m");
@@ -277,6 +278,24 @@ fn kinds_carry_what_a_session_needs() {
     assert_eq!(parts[0], "SELECT 1");
     assert!(parts[1].ends_with("DELETE FROM orders"));
     assert!(two.intent.flags.multi && two.intent.flags.unbounded);
+}
+
+#[test]
+fn statements_of_one_text_change_what_names_mean() {
+    let found = pairs(&ask("SET search_path = other; SELECT * FROM lonely"));
+    assert!(found.contains(&"read other.lonely".to_owned()), "{found:?}");
+    let found = pairs(&ask("SELECT set_config('search_path', 'x, \"other\"', true); SELECT lower('A') FROM orders"));
+    assert!(found.contains(&"execute function:other.lower".to_owned()), "{found:?}");
+    assert!(found.contains(&"read other.orders".to_owned()) && found.contains(&"read public.orders".to_owned()), "{found:?}");
+    assert_eq!(ask("SET search_path TO a, \"B c\"").statements[0].path, ["a", "B c"]);
+    assert_eq!(ask("RESET search_path").statements[0].path, ["$user", "public"]);
+    assert!(ask("SELECT 1").statements[0].path.is_empty());
+    let found = pairs(&ask("CREATE FUNCTION length(text) RETURNS int LANGUAGE sql AS 'select 1'; SELECT length('a')"));
+    assert!(found.contains(&"execute function:?.length".to_owned()), "{found:?}");
+    let found = pairs(&ask("CREATE OPERATOR + (LEFTARG = mood, RIGHTARG = mood, FUNCTION = op_purge); SELECT 1 + 1"));
+    assert!(found.contains(&"execute function:?.+".to_owned()), "{found:?}");
+    let found = pairs(&ask("CREATE TYPE kind AS ENUM ('a'); CREATE TABLE t(k kind DEFAULT 'a'::kind)"));
+    assert_eq!(found, ["create public.t", "create type:public.kind"]);
 }
 
 #[test]

@@ -18,6 +18,7 @@ pub struct Tail {
 
 /// What there is to see now.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "an entry is borrowed and read at once: a box would cost more than it saves")]
 pub enum Step<'a> {
     /// The next event.
     Entry(Entry<'a>),

@@ -1,15 +1,13 @@
 //! The stored format does not change by accident: files written once are read and written the same for ever.
 //!
-//! `GOLDEN=write cargo test -p sallyport-record --test golden` writes them anew: for a new format version, beside the old.
-#![expect(missing_docs, reason = "a test")]
+//! `GOLDEN=write cargo test -p sallyport-record --test suite golden` writes them anew: for a new format version, beside the old.
 
-mod common;
 
 use std::path::PathBuf;
 
-use common::{key, story, write};
-use record::render::Options;
-use record::{Reader, State, json_lines, ocsf, render, verify};
+use crate::common::{key, story, write};
+use sallyport_record::render::Options;
+use sallyport_record::{Reader, State, json_lines, ocsf, render, verify};
 
 fn golden(name: &str, found: &[u8]) -> Vec<u8> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);

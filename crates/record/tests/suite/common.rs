@@ -2,18 +2,18 @@
 
 use model::{Action, Effect, Flags, Object, Outcome};
 use proptest::prelude::*;
-use record::{
+use sallyport_record::{
     Column, CommandEvent, Event, Finished, Header, Mark, Micros, Opened, SigningKey, Writer, rows,
 };
 
 /// 2026-01-02 03:04:05 UTC.
-pub const START: i64 = 1_767_323_045_000_000;
+pub(crate) const START: i64 = 1_767_323_045_000_000;
 
-pub fn key() -> SigningKey {
+pub(crate) fn key() -> SigningKey {
     SigningKey::from_seed(&[7; 32]).unwrap()
 }
 
-pub fn header() -> Header {
+pub(crate) fn header() -> Header {
     Header {
         session: [0x42; 16],
         key: key().public().id(),
@@ -22,10 +22,10 @@ pub fn header() -> Header {
 }
 
 /// A session with one of every event.
-pub fn story() -> Vec<(Micros, Event<'static>)> {
+pub(crate) fn story() -> Vec<(Micros, Event<'static>)> {
     let mut data = Vec::new();
-    rows::put_row(&mut data, &[Some(b"1"), Some(b"a***@example.com"), None, Some(&[0, 1])]);
-    rows::put_row(&mut data, &[Some(b"2"), Some("ü\x1b[2J".as_bytes()), Some(b""), Some(&[255, 254])]);
+    rows::put_row(&mut data, &[Some(&b"1"[..]), Some(b"a***@example.com"), None, Some(&[0, 1])]);
+    rows::put_row(&mut data, &[Some(&b"2"[..]), Some("ü\x1b[2J".as_bytes()), Some(b""), Some(&[255, 254])]);
     let column = |name: &'static str, ty: &'static str, binary, mask: &'static str| Column {
         name: name.into(),
         ty: ty.into(),
@@ -116,7 +116,7 @@ fn command(number: u64, text: &'static str, outcome: Outcome) -> Event<'static> 
 }
 
 /// Writes events into a recording that is closed.
-pub fn write(events: &[(Micros, Event<'_>)]) -> Vec<u8> {
+pub(crate) fn write(events: &[(Micros, Event<'_>)]) -> Vec<u8> {
     let mut writer = Writer::new(Vec::new(), header()).unwrap();
     for (index, (at, event)) in events.iter().enumerate() {
         writer.event(*at, event, &key()).unwrap();
@@ -129,7 +129,7 @@ pub fn write(events: &[(Micros, Event<'_>)]) -> Vec<u8> {
 }
 
 /// Any event.
-pub fn any_event() -> impl Strategy<Value = Event<'static>> {
+pub(crate) fn any_event() -> impl Strategy<Value = Event<'static>> {
     let text = || "\\PC{0,40}".prop_map(|text| text.into());
     let values = || proptest::collection::vec(proptest::option::of(text()), 0..4);
     let bytes = |most: usize| proptest::collection::vec(any::<u8>(), 0..most).prop_map(|data| data.into());

@@ -1,12 +1,10 @@
 //! The format: what is written is read, and whatever happens to the bytes is noticed and named.
-#![expect(missing_docs, reason = "a test")]
 
-mod common;
 
-use common::{START, any_event, header, key, story, write};
+use crate::common::{START, any_event, header, key, story, write};
 use proptest::prelude::*;
-use record::limits::{MAX_PART, SEGMENT};
-use record::{Event, Mark, Micros, PublicKey, ReadError, Reader, Reason, SigningKey, State, Writer, verify};
+use sallyport_record::limits::{MAX_PART, SEGMENT};
+use sallyport_record::{Event, Mark, Micros, PublicKey, ReadError, Reader, Reason, SigningKey, State, Writer, verify};
 
 fn read(bytes: &[u8]) -> Result<(Vec<(Micros, String)>, State), ReadError> {
     let mut reader = Reader::new(bytes)?;
@@ -17,7 +15,7 @@ fn read(bytes: &[u8]) -> Result<(Vec<(Micros, String)>, State), ReadError> {
     Ok((events, reader.state()))
 }
 
-fn damage(bytes: &[u8]) -> record::Damage {
+fn damage(bytes: &[u8]) -> sallyport_record::Damage {
     match verify(bytes, key().public()) {
         Err(ReadError::Damaged(damage)) => damage,
         other => panic!("not noticed: {other:?}"),
@@ -59,7 +57,7 @@ fn another_key_is_refused() {
     let bytes = write(&story());
     let other = SigningKey::from_seed(&[8; 32]).unwrap();
     let error = verify(bytes.as_slice(), other.public()).unwrap_err();
-    assert!(matches!(error, ReadError::Damaged(record::Damage { reason: Reason::WrongKey { .. }, .. })), "{error}");
+    assert!(matches!(error, ReadError::Damaged(sallyport_record::Damage { reason: Reason::WrongKey { .. }, .. })), "{error}");
 }
 
 #[test]
@@ -75,12 +73,12 @@ fn a_forged_signature_is_noticed() {
 fn a_long_stretch_without_a_signature_is_noticed() {
     let data = vec![0; 60_000];
     let mut bytes = Vec::new();
-    let (mut chain, start) = record::Chain::new(header());
+    let (mut chain, start) = sallyport_record::Chain::new(header());
     bytes.extend_from_slice(&start);
-    let mut packer = record::Packer::new().unwrap();
+    let mut packer = sallyport_record::Packer::new().unwrap();
     for _ in 0..100 {
-        let mut block = record::Block::default();
-        block.push(Micros(START), &data, record::Part::WHOLE);
+        let mut block = sallyport_record::Block::default();
+        block.push(Micros(START), &data, sallyport_record::Part::WHOLE);
         chain.block(&block, &mut packer, &mut bytes).unwrap();
     }
     assert_eq!(damage(&bytes).reason, Reason::MissingSignature);
@@ -214,13 +212,13 @@ proptest! {
     fn hostile_content_in_sound_frames_never_panics(entries in proptest::collection::vec(
         (proptest::collection::vec(any::<u8>(), 0..200), any::<(bool, bool)>()), 1..20,
     )) {
-        let (mut chain, start) = record::Chain::new(header());
+        let (mut chain, start) = sallyport_record::Chain::new(header());
         let mut bytes = start.to_vec();
-        let mut block = record::Block::default();
+        let mut block = sallyport_record::Block::default();
         for (data, (more, first)) in &entries {
-            block.push(Micros(START), data, record::Part { more: *more, first: *first });
+            block.push(Micros(START), data, sallyport_record::Part { more: *more, first: *first });
         }
-        chain.block(&block, &mut record::Packer::new().unwrap(), &mut bytes).unwrap();
+        chain.block(&block, &mut sallyport_record::Packer::new().unwrap(), &mut bytes).unwrap();
         let _ = Reader::scan_all(&bytes);
     }
 }

@@ -1,15 +1,13 @@
 //! The index of a directory: a session that is missing, replaced, added or rolled back shows.
-#![expect(missing_docs, reason = "a test")]
 
-mod common;
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
-use common::{START, key};
+use crate::common::{START, key};
 use model::SessionId;
-use record::index::{IndexChain, IndexEntry, SessionClosed, SessionOpened, SessionRemoved};
-use record::{
+use sallyport_record::index::{IndexChain, IndexEntry, SessionClosed, SessionOpened, SessionRemoved};
+use sallyport_record::{
     Directory, DirectoryReport, Event, Header, Mark, Micros, TreeHead, VerifyOptions, What, Writer, verify_directory,
 };
 use uuid::Uuid;
@@ -32,7 +30,7 @@ impl Directory for Memory {
     }
 }
 
-fn recording(id: [u8; 16], text: &str) -> (Vec<u8>, record::Chain) {
+fn recording(id: [u8; 16], text: &str) -> (Vec<u8>, sallyport_record::Chain) {
     let header = Header { session: id, key: key().public().id(), opened: Micros(START) };
     let mut writer = Writer::new(Vec::new(), header).unwrap();
     let event = Event::Message { kind: "notice".into(), text: text.into() };
@@ -129,7 +127,7 @@ fn a_replaced_a_cut_and_an_added_session_show() {
     let found = problems(&memory);
     assert_eq!(found[0], (Some(1), What::Replaced));
     assert_eq!(found[1], (Some(2), What::CutOff));
-    assert!(matches!(&found[2], (Some(3), What::Damaged(damage)) if damage.reason == record::Reason::OtherSession));
+    assert!(matches!(&found[2], (Some(3), What::Damaged(damage)) if damage.reason == sallyport_record::Reason::OtherSession));
     assert_eq!(found[3], (Some(9), What::Added));
     assert_eq!(found.len(), 4);
 }
