@@ -10,11 +10,11 @@ use crate::run::{cargo, output};
 const HELP: &str = "\
 cargo xtask deps
 
-Checks who may depend on whom (normal and build dependencies), that nothing depends on xtask, tests or bench, and that
+Checks who may depend on whom (normal and build dependencies), that nothing depends on xtask, tests, bench or fuzz, and that
 crates the project does without are not in the gateway's tree.";
 
 /// What each crate may depend on. A crate that is not listed is an error, so that a new one is placed on purpose.
-const MAY: [(&str, &[&str]); 15] = [
+const MAY: [(&str, &[&str]); 16] = [
     ("sallyport-model", &[]),
     ("sallyport-policy", &["sallyport-model"]),
     ("sallyport-sql", &["sallyport-model"]),
@@ -56,13 +56,31 @@ const MAY: [(&str, &[&str]); 15] = [
     ),
     ("sallyport-tests", &[]),
     ("sallyport-bench", &["sallyport-tests"]),
+    // What reads untrusted bytes, and the crates whose types those readers take.
+    (
+        "sallyport-fuzz",
+        &[
+            "sallyport-record",
+            "sallyport-postgres",
+            "sallyport-sql",
+            "sallyport-mask",
+            "sallyport-model",
+            "sallyport-gate",
+        ],
+    ),
     ("xtask", &[]),
 ];
 
 /// The one crate that may depend on all of the gateway's.
 const BINARY: &str = "sallyport";
 /// What nothing else may depend on (the benchmarks use the tests' kit).
-const OUTER: [&str; 4] = ["xtask", "sallyport-tests", "sallyport-bench", BINARY];
+const OUTER: [&str; 5] = [
+    "xtask",
+    "sallyport-tests",
+    "sallyport-bench",
+    "sallyport-fuzz",
+    BINARY,
+];
 /// One provider of cryptography, and no C library of TLS.
 const BANNED: [&str; 5] = ["ring", "openssl", "openssl-sys", "native-tls", "schannel"];
 
@@ -189,6 +207,10 @@ mod tests {
         );
         assert!(directions(&metadata("sallyport-gate", "sallyport-model", None)).is_empty());
         assert_eq!(directions(&metadata("sallyport", "xtask", None)).len(), 1);
+        assert_eq!(
+            directions(&metadata("sallyport", "sallyport-fuzz", None)).len(),
+            1
+        );
         assert!(directions(&metadata("sallyport", "sallyport-store", None)).is_empty());
     }
 

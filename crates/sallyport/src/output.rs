@@ -50,7 +50,7 @@ pub(crate) fn table(heading: &[&str], rows: Vec<Vec<String>>, empty: &str) -> Re
         return Ok(());
     }
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(heading.iter().map(|word| word.to_uppercase()));
     for row in rows {
         table.add_row(row.into_iter().map(|cell| plain(&cell)));

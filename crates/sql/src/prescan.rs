@@ -153,7 +153,10 @@ impl Meter {
             }
         }
         self.top().chain += 1;
-        let bracket = matches!(kind, Token::Ascii40 | Token::Ascii41 | Token::Ascii91 | Token::Ascii93);
+        let bracket = matches!(
+            kind,
+            Token::Ascii40 | Token::Ascii41 | Token::Ascii91 | Token::Ascii93
+        );
         if !is_name || bracket {
             self.step(kind, at)?;
         }
@@ -199,11 +202,26 @@ impl Meter {
                     return Err(self.too_deep(at));
                 }
             }
-            Token::Ascii44 | Token::Select | Token::From | Token::Where | Token::Having
-            | Token::Order | Token::Limit | Token::Returning => self.top().end_chain(),
+            Token::Ascii44
+            | Token::Select
+            | Token::From
+            | Token::Where
+            | Token::Having
+            | Token::Order
+            | Token::Limit
+            | Token::Returning => self.top().end_chain(),
             Token::When | Token::Then | Token::Else if self.top().case => self.top().end_chain(),
-            Token::Op | Token::Ascii43 | Token::Ascii45 | Token::Ascii42 | Token::Ascii47 | Token::Ascii60
-            | Token::Ascii61 | Token::Ascii62 | Token::LessEquals | Token::GreaterEquals | Token::NotEquals
+            Token::Op
+            | Token::Ascii43
+            | Token::Ascii45
+            | Token::Ascii42
+            | Token::Ascii47
+            | Token::Ascii60
+            | Token::Ascii61
+            | Token::Ascii62
+            | Token::LessEquals
+            | Token::GreaterEquals
+            | Token::NotEquals
             | Token::Typecast => self.count_operator(at)?,
             _ => {}
         }
@@ -214,7 +232,11 @@ impl Meter {
         self.operators += 1;
         // Both the AND or OR and the comparison beside it count, so a chain of n terms has 2n.
         if self.operators > self.caps.operators.saturating_mul(2) {
-            return Err(over("operators in one statement", self.caps.operators, Some(at)));
+            return Err(over(
+                "operators in one statement",
+                self.caps.operators,
+                Some(at),
+            ));
         }
         Ok(())
     }

@@ -257,7 +257,10 @@ impl Catalog {
     #[must_use]
     pub fn column(&self, table_oid: u32, attnum: i16) -> Option<(&str, &str)> {
         let relation = self.relation(table_oid)?;
-        let column = relation.columns.iter().find(|column| column.number == attnum)?;
+        let column = relation
+            .columns
+            .iter()
+            .find(|column| column.number == attnum)?;
         Some((&relation.full, &column.name))
     }
 
@@ -288,7 +291,11 @@ impl Catalog {
         let Some(relation) = self.relation(oid) else {
             return Deps::Unknown;
         };
-        let Some(column) = relation.columns.iter().find(|column| column.number == attnum) else {
+        let Some(column) = relation
+            .columns
+            .iter()
+            .find(|column| column.number == attnum)
+        else {
             return Deps::Unknown;
         };
         view::below(self, relation, &column.name)
@@ -299,7 +306,10 @@ impl Catalog {
     }
 
     /// All relations of a name, in any schema.
-    pub(crate) fn relations_named<'c>(&'c self, name: &str) -> impl Iterator<Item = &'c Relation> + use<'c> {
+    pub(crate) fn relations_named<'c>(
+        &'c self,
+        name: &str,
+    ) -> impl Iterator<Item = &'c Relation> + use<'c> {
         self.by_name
             .get(name)
             .map_or(&[][..], Vec::as_slice)

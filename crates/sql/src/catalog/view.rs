@@ -80,7 +80,12 @@ impl View {
         // Definitions come with schemas on every name but pg_catalog's.
         let mut walker = Walker::new(catalog, &[]);
         let columns = walker.view_columns(raw.stmt.as_deref(), open);
-        let columns = columns.map(|columns| columns.iter().map(|lineage| walker.deps_of(lineage)).collect());
+        let columns = columns.map(|columns| {
+            columns
+                .iter()
+                .map(|lineage| walker.deps_of(lineage))
+                .collect()
+        });
         Self {
             read: walker.collected(),
             columns,
@@ -88,11 +93,19 @@ impl View {
     }
 
     /// What a column has below its own relation.
-    pub(crate) fn below(catalog: &Catalog, relation: &Relation, column: &str, open: &[u32]) -> Deps {
+    pub(crate) fn below(
+        catalog: &Catalog,
+        relation: &Relation,
+        column: &str,
+        open: &[u32],
+    ) -> Deps {
         let mut found = Merge::default();
         if relation.is_view() && !relation.is_system() {
             let view = Self::of(catalog, relation, open);
-            let at = relation.columns.iter().position(|other| other.name == column);
+            let at = relation
+                .columns
+                .iter()
+                .position(|other| other.name == column);
             match (&view.columns, at) {
                 (Some(columns), Some(at)) => found.add(columns.get(at).unwrap_or(&Deps::Unknown)),
                 _ => found.add(&Deps::Unknown),

@@ -86,7 +86,10 @@ pub(crate) fn is_builtin_operator(name: &str) -> bool {
 pub(crate) fn is_builtin_type(name: &str) -> bool {
     static SET: OnceLock<HashSet<&'static str>> = OnceLock::new();
     let set = SET.get_or_init(|| words(&[include_str!("types.txt")]));
-    set.contains(name) || name.strip_prefix('_').is_some_and(|element| set.contains(element))
+    set.contains(name)
+        || name
+            .strip_prefix('_')
+            .is_some_and(|element| set.contains(element))
 }
 
 /// What the built-in function of this name does; `None` when there is none known, which is not harmless.
@@ -112,42 +115,98 @@ fn special(name: &str) -> Option<Builtin> {
         "set_config" => Builtin::SetConfig,
         "pg_notify" => Builtin::Notify,
         "pg_advisory_unlock_all" | "pg_export_snapshot" => Builtin::Session,
-        "pg_stat_get_activity" | "pg_stat_get_backend_activity" | "pg_cursor" | "pg_prepared_statement"
+        "pg_stat_get_activity"
+        | "pg_stat_get_backend_activity"
+        | "pg_cursor"
+        | "pg_prepared_statement"
         | "pg_mcv_list_items" => Builtin::Reveals,
-        "pg_advisory_lock" | "pg_advisory_lock_shared" | "pg_advisory_unlock" | "pg_advisory_unlock_shared"
-        | "pg_advisory_xact_lock" | "pg_advisory_xact_lock_shared" | "pg_try_advisory_lock"
-        | "pg_try_advisory_lock_shared" | "pg_try_advisory_xact_lock" | "pg_try_advisory_xact_lock_shared"
-        | "pg_sleep" | "pg_sleep_for" | "pg_sleep_until" => Builtin::Waits,
+        "pg_advisory_lock"
+        | "pg_advisory_lock_shared"
+        | "pg_advisory_unlock"
+        | "pg_advisory_unlock_shared"
+        | "pg_advisory_xact_lock"
+        | "pg_advisory_xact_lock_shared"
+        | "pg_try_advisory_lock"
+        | "pg_try_advisory_lock_shared"
+        | "pg_try_advisory_xact_lock"
+        | "pg_try_advisory_xact_lock_shared"
+        | "pg_sleep"
+        | "pg_sleep_for"
+        | "pg_sleep_until" => Builtin::Waits,
         "lo_import" => Builtin::File(Effect::Import),
         "lo_export" | "pg_stat_file" => Builtin::File(Effect::Export),
-        "lo_get" | "loread" | "lo_open" | "lo_close" | "lo_lseek" | "lo_lseek64" | "lo_tell" | "lo_tell64" => {
-            Builtin::LargeObject(Effect::Read)
-        }
+        "lo_get" | "loread" | "lo_open" | "lo_close" | "lo_lseek" | "lo_lseek64" | "lo_tell"
+        | "lo_tell64" => Builtin::LargeObject(Effect::Read),
         "lo_unlink" => Builtin::LargeObject(Effect::Delete),
-        "lo_creat" | "lo_create" | "lo_from_bytea" | "lo_put" | "lowrite" | "lo_truncate" | "lo_truncate64" => {
-            Builtin::LargeObject(Effect::Write)
-        }
-        "query_to_xml" | "query_to_xmlschema" | "query_to_xml_and_xmlschema" | "cursor_to_xml"
-        | "cursor_to_xmlschema" | "table_to_xml" | "table_to_xmlschema" | "table_to_xml_and_xmlschema"
-        | "schema_to_xml" | "schema_to_xmlschema" | "schema_to_xml_and_xmlschema" | "database_to_xml"
-        | "database_to_xmlschema" | "database_to_xml_and_xmlschema" | "ts_stat" => Builtin::RunsText,
+        "lo_creat" | "lo_create" | "lo_from_bytea" | "lo_put" | "lowrite" | "lo_truncate"
+        | "lo_truncate64" => Builtin::LargeObject(Effect::Write),
+        "query_to_xml"
+        | "query_to_xmlschema"
+        | "query_to_xml_and_xmlschema"
+        | "cursor_to_xml"
+        | "cursor_to_xmlschema"
+        | "table_to_xml"
+        | "table_to_xmlschema"
+        | "table_to_xml_and_xmlschema"
+        | "schema_to_xml"
+        | "schema_to_xmlschema"
+        | "schema_to_xml_and_xmlschema"
+        | "database_to_xml"
+        | "database_to_xmlschema"
+        | "database_to_xml_and_xmlschema"
+        | "ts_stat" => Builtin::RunsText,
         "ts_rewrite" => Builtin::TsRewrite,
-        "pg_read_file" | "pg_read_file_old" | "pg_read_binary_file" | "pg_current_logfile" | "pg_hba_file_rules"
-        | "pg_ident_file_mappings" | "pg_show_all_file_settings" | "pg_file_read" | "pg_logdir_ls"
-        | "pg_file_write" | "pg_file_sync" | "pg_file_rename" | "pg_file_unlink" | "pg_file_length"
+        "pg_read_file"
+        | "pg_read_file_old"
+        | "pg_read_binary_file"
+        | "pg_current_logfile"
+        | "pg_hba_file_rules"
+        | "pg_ident_file_mappings"
+        | "pg_show_all_file_settings"
+        | "pg_file_read"
+        | "pg_logdir_ls"
+        | "pg_file_write"
+        | "pg_file_sync"
+        | "pg_file_rename"
+        | "pg_file_unlink"
+        | "pg_file_length"
         | "pg_logfile_rotate" => Builtin::File(Effect::Export),
-        "pg_cancel_backend" | "pg_terminate_backend" | "pg_reload_conf" | "pg_rotate_logfile"
-        | "pg_rotate_logfile_old" | "pg_switch_wal" | "pg_switch_xlog" | "pg_create_restore_point" | "pg_promote"
-        | "pg_wal_replay_pause" | "pg_wal_replay_resume" | "pg_backup_start" | "pg_backup_stop"
-        | "pg_start_backup" | "pg_stop_backup" | "pg_import_system_collations" | "pg_log_backend_memory_contexts"
-        | "pg_log_standby_snapshot" | "pg_sync_replication_slots" | "pg_nextoid" | "pg_stop_making_pinned_objects"
-        | "pg_stat_force_next_flush" | "pg_stat_get_wal_receiver" | "pg_stat_get_subscription"
-        | "pg_extension_config_dump" | "pg_clear_relation_stats" | "pg_restore_relation_stats"
-        | "pg_clear_attribute_stats" | "pg_restore_attribute_stats" | "pg_copy_physical_replication_slot"
-        | "pg_copy_logical_replication_slot" | "pg_drop_replication_slot" | "pg_create_physical_replication_slot"
-        | "pg_create_logical_replication_slot" | "pg_replication_slot_advance" | "pg_logical_emit_message" => {
-            Builtin::Admin
-        }
+        "pg_cancel_backend"
+        | "pg_terminate_backend"
+        | "pg_reload_conf"
+        | "pg_rotate_logfile"
+        | "pg_rotate_logfile_old"
+        | "pg_switch_wal"
+        | "pg_switch_xlog"
+        | "pg_create_restore_point"
+        | "pg_promote"
+        | "pg_wal_replay_pause"
+        | "pg_wal_replay_resume"
+        | "pg_backup_start"
+        | "pg_backup_stop"
+        | "pg_start_backup"
+        | "pg_stop_backup"
+        | "pg_import_system_collations"
+        | "pg_log_backend_memory_contexts"
+        | "pg_log_standby_snapshot"
+        | "pg_sync_replication_slots"
+        | "pg_nextoid"
+        | "pg_stop_making_pinned_objects"
+        | "pg_stat_force_next_flush"
+        | "pg_stat_get_wal_receiver"
+        | "pg_stat_get_subscription"
+        | "pg_extension_config_dump"
+        | "pg_clear_relation_stats"
+        | "pg_restore_relation_stats"
+        | "pg_clear_attribute_stats"
+        | "pg_restore_attribute_stats"
+        | "pg_copy_physical_replication_slot"
+        | "pg_copy_logical_replication_slot"
+        | "pg_drop_replication_slot"
+        | "pg_create_physical_replication_slot"
+        | "pg_create_logical_replication_slot"
+        | "pg_replication_slot_advance"
+        | "pg_logical_emit_message" => Builtin::Admin,
         _ => return None,
     })
 }
@@ -172,13 +231,32 @@ mod tests {
 
     #[test]
     fn lists_hold_what_they_should_and_nothing_that_acts() {
-        for name in ["lower", "now", "sum", "jsonb_build_object", "pg_get_viewdef", "random", "any_value"] {
+        for name in [
+            "lower",
+            "now",
+            "sum",
+            "jsonb_build_object",
+            "pg_get_viewdef",
+            "random",
+            "any_value",
+        ] {
             assert_eq!(builtin(name), Some(Builtin::Harmless), "{name}");
         }
         for name in special_names() {
-            assert!(!harmless().contains(name) || special(name).is_some(), "{name}");
+            assert!(
+                !harmless().contains(name) || special(name).is_some(),
+                "{name}"
+            );
         }
-        for name in ["query_to_xml", "pg_read_file", "pg_sleep", "nextval", "lo_export", "ts_stat", "repeat"] {
+        for name in [
+            "query_to_xml",
+            "pg_read_file",
+            "pg_sleep",
+            "nextval",
+            "lo_export",
+            "ts_stat",
+            "repeat",
+        ] {
             assert_ne!(builtin(name), Some(Builtin::Harmless), "{name}");
         }
         assert_eq!(builtin("no_such_function"), None);

@@ -1,8 +1,8 @@
 //! Tree → [`Condition`].
 
 use pg_query::protobuf::{
-    AExpr, AExprKind, BoolExprType, FuncCall, Node, NullTestType, SelectStmt, SetOperation, SubLink, SubLinkType,
-    a_const::Val, node::Node as N,
+    AExpr, AExprKind, BoolExprType, FuncCall, Node, NullTestType, SelectStmt, SetOperation,
+    SubLink, SubLinkType, a_const::Val, node::Node as N,
 };
 
 use super::{Base, Compare, Condition, Pattern, Target, Term};
@@ -32,20 +32,36 @@ fn negate(condition: Condition) -> Condition {
     match condition {
         Condition::And(parts) => Condition::Or(parts.into_iter().map(negate).collect()),
         Condition::Or(parts) => Condition::And(parts.into_iter().map(negate).collect()),
-        Condition::Compare(compare, left, right) => Condition::Compare(compare.negated(), left, right),
-        Condition::Null { key, is_null, never } => Condition::Null {
+        Condition::Compare(compare, left, right) => {
+            Condition::Compare(compare.negated(), left, right)
+        }
+        Condition::Null {
+            key,
+            is_null,
+            never,
+        } => Condition::Null {
             key,
             is_null: !is_null,
             never,
         },
-        Condition::Matches { pattern, text, negated } => Condition::Matches {
+        Condition::Matches {
+            pattern,
+            text,
+            negated,
+        } => Condition::Matches {
             pattern,
             text,
             negated: !negated,
         },
-        Condition::Truth { term, negated } => Condition::Truth { term, negated: !negated },
+        Condition::Truth { term, negated } => Condition::Truth {
+            term,
+            negated: !negated,
+        },
         Condition::Always(answer) => Condition::Always(!answer),
-        Condition::Opaque { key, negated } => Condition::Opaque { key, negated: !negated },
+        Condition::Opaque { key, negated } => Condition::Opaque {
+            key,
+            negated: !negated,
+        },
     }
 }
 
@@ -69,8 +85,11 @@ impl<'a, 't, 'c> Builder<'a, 't, 'c> {
         }
         match inner(Some(node)) {
             Some(N::BoolExpr(expression)) => {
-                let parts: Vec<Condition> =
-                    expression.args.iter().map(|part| self.condition(part, depth + 1)).collect();
+                let parts: Vec<Condition> = expression
+                    .args
+                    .iter()
+                    .map(|part| self.condition(part, depth + 1))
+                    .collect();
                 match expression.boolop() {
                     BoolExprType::AndExpr => Condition::And(parts),
                     BoolExprType::OrExpr => {
@@ -81,7 +100,9 @@ impl<'a, 't, 'c> Builder<'a, 't, 'c> {
                     BoolExprType::Undefined => opaque,
                 }
             }
-            Some(N::AExpr(expression)) => self.operation(expression, depth).unwrap_or_else(|| self.opaque(node)),
+            Some(N::AExpr(expression)) => self
+                .operation(expression, depth)
+                .unwrap_or_else(|| self.opaque(node)),
             Some(N::NullTest(test)) => match test.arg.as_deref() {
                 Some(argument) => Condition::Null {
                     key: self.key(argument, 0).unwrap_or_default(),
@@ -91,16 +112,18 @@ impl<'a, 't, 'c> Builder<'a, 't, 'c> {
                 None => opaque,
             },
             Some(N::SubLink(link)) => self.sub_link(link).unwrap_or_else(|| self.opaque(node)),
-            Some(N::FuncCall(call)) if last_name(&call.funcname) == "starts_with" => {
-                self.matches(Pattern::Prefix, call.args.get(1), false).unwrap_or_else(|| self.opaque(node))
-            }
+            Some(N::FuncCall(call)) if last_name(&call.funcname) == "starts_with" => self
+                .matches(Pattern::Prefix, call.args.get(1), false)
+                .unwrap_or_else(|| self.opaque(node)),
             Some(N::CaseExpr(case)) => {
                 let results = case.args.iter().filter_map(|when| match inner(Some(when)) {
                     Some(N::CaseWhen(when)) => when.result.as_deref(),
                     _ => None,
                 });
-                let parts: Vec<Condition> =
-                    results.chain(case.defresult.as_deref()).map(|part| self.condition(part, depth + 1)).collect();
+                let parts: Vec<Condition> = results
+                    .chain(case.defresult.as_deref())
+                    .map(|part| self.condition(part, depth + 1))
+                    .collect();
                 // True whichever branch is taken.
                 Condition::And(parts)
             }
@@ -112,8 +135,14 @@ impl<'a, 't, 'c> Builder<'a, 't, 'c> {
                 let term = self.term(node, 0);
                 self.looked_at_literal |= matches!(term.base, Base::Text(_) | Base::Number);
                 match term.base {
-                    Base::Key(key) => Condition::Opaque { key, negated: false },
-                    _ => Condition::Truth { term, negated: false },
+                    Base::Key(key) => Condition::Opaque {
+                        key,
+                        negated: false,
+                    },
+                    _ => Condition::Truth {
+                        term,
+                        negated: false,
+                    },
                 }
             }
             _ => self.opaque(node),
@@ -157,13 +186,19 @@ impl<'a, 't, 'c> Builder<'a, 't, 'c> {
             AExprKind::AexprLike | AExprKind::AexprIlike => {
                 self.matches(Pattern::Like, Some(right), name.starts_with('!'))
             }
-            AExprKind::AexprSimilar => self.matches(Pattern::Like, Some(right), name.starts_with('!')),
+            AExprKind::AexprSimilar => {
+                self.matches(Pattern::Like, Some(right), name.starts_with('!'))
+            }
             AExprKind::AexprNotDistinct => Some(self.compare(Compare::Equal, left?, right)),
             AExprKind::AexprDistinct => Some(self.compare(Compare::NotEqual, left?, right)),
             AExprKind::AexprIn => self.any_of(Compare::parse(name)?, left?, right),
             AExprKind::AexprOpAny => self.any_of(Compare::parse(name)?, left?, right),
-            AExprKind::AexprBetween | AExprKind::AexprBetweenSym => self.between(left?, right, false),
-            AExprKind::AexprNotBetween | AExprKind::AexprNotBetweenSym => self.between(left?, right, true),
+            AExprKind::AexprBetween | AExprKind::AexprBetweenSym => {
+                self.between(left?, right, false)
+            }
+            AExprKind::AexprNotBetween | AExprKind::AexprNotBetweenSym => {
+                self.between(left?, right, true)
+            }
             AExprKind::AexprOpAll | AExprKind::AexprNullif | AExprKind::Undefined => None,
         }
     }
@@ -194,14 +229,23 @@ impl<'a, 't, 'c> Builder<'a, 't, 'c> {
             _ => return None,
         };
         // Thousands of values restrict; only the subject itself among them does not.
-        let parts: Vec<Condition> = items.iter().take(256).map(|item| self.compare(compare, subject, item)).collect();
-        Some(if compare == Compare::NotEqual { Condition::And(parts) } else { Condition::Or(parts) })
+        let parts: Vec<Condition> = items
+            .iter()
+            .take(256)
+            .map(|item| self.compare(compare, subject, item))
+            .collect();
+        Some(if compare == Compare::NotEqual {
+            Condition::And(parts)
+        } else {
+            Condition::Or(parts)
+        })
     }
 
     fn compare(&mut self, compare: Compare, left: &Node, right: &Node) -> Condition {
         let (left, right) = (self.term(left, 0), self.term(right, 0));
         let constant = |term: &Term| matches!(term.base, Base::Number | Base::Text(_) | Base::Null);
-        let measured = |term: &Term| matches!(&term.base, Base::Key(key) if super::evaluate::is_measure(key));
+        let measured =
+            |term: &Term| matches!(&term.base, Base::Key(key) if super::evaluate::is_measure(key));
         self.looked_at_literal |= constant(&left) && constant(&right)
             || left.base == right.base && (left.offset != 0.0 || right.offset != 0.0)
             || measured(&left)
@@ -209,11 +253,21 @@ impl<'a, 't, 'c> Builder<'a, 't, 'c> {
         Condition::Compare(compare, left, right)
     }
 
-    fn matches(&mut self, pattern: Pattern, text: Option<&Node>, negated: bool) -> Option<Condition> {
+    fn matches(
+        &mut self,
+        pattern: Pattern,
+        text: Option<&Node>,
+        negated: bool,
+    ) -> Option<Condition> {
         let node = text?;
         // SIMILAR TO and ESCAPE wrap the pattern in a function.
         let node = match inner(Some(node)) {
-            Some(N::FuncCall(call)) if matches!(last_name(&call.funcname), "similar_to_escape" | "like_escape") => {
+            Some(N::FuncCall(call))
+                if matches!(
+                    last_name(&call.funcname),
+                    "similar_to_escape" | "like_escape"
+                ) =>
+            {
                 call.args.first()?
             }
             _ => node,
@@ -223,7 +277,11 @@ impl<'a, 't, 'c> Builder<'a, 't, 'c> {
         if matches!(text.base, Base::Key(_)) {
             return None;
         }
-        Some(Condition::Matches { pattern, text, negated })
+        Some(Condition::Matches {
+            pattern,
+            text,
+            negated,
+        })
     }
 
     fn sub_link(&mut self, link: &SubLink) -> Option<Condition> {
@@ -266,8 +324,12 @@ impl<'a, 't, 'c> Builder<'a, 't, 'c> {
         let Some(N::RangeVar(range)) = inner(Some(only)) else {
             return None;
         };
-        (range.relname == self.target.name)
-            .then(|| range.alias.as_ref().map_or_else(|| range.relname.clone(), |alias| alias.aliasname.clone()))
+        (range.relname == self.target.name).then(|| {
+            range
+                .alias
+                .as_ref()
+                .map_or_else(|| range.relname.clone(), |alias| alias.aliasname.clone())
+        })
     }
 
     fn never_null(&self, node: &Node) -> bool {
@@ -313,17 +375,27 @@ impl<'a, 't, 'c> Builder<'a, 't, 'c> {
             },
             Some(N::ParamRef(parameter)) => {
                 self.has_parameters = true;
-                plain(Base::Parameter(usize::try_from(parameter.number).unwrap_or(0)))
+                plain(Base::Parameter(
+                    usize::try_from(parameter.number).unwrap_or(0),
+                ))
             }
-            Some(N::TypeCast(cast)) => cast.arg.as_deref().map_or_else(none, |argument| self.term(argument, depth + 1)),
-            Some(N::CollateClause(clause)) => {
-                clause.arg.as_deref().map_or_else(none, |argument| self.term(argument, depth + 1))
-            }
+            Some(N::TypeCast(cast)) => cast
+                .arg
+                .as_deref()
+                .map_or_else(none, |argument| self.term(argument, depth + 1)),
+            Some(N::CollateClause(clause)) => clause
+                .arg
+                .as_deref()
+                .map_or_else(none, |argument| self.term(argument, depth + 1)),
             Some(N::AExpr(expression)) => match self.sum(expression, depth) {
                 Some(term) => term,
-                None => self.key(node, depth).map_or_else(none, |key| plain(Base::Key(key))),
+                None => self
+                    .key(node, depth)
+                    .map_or_else(none, |key| plain(Base::Key(key))),
             },
-            _ => self.key(node, depth).map_or_else(none, |key| plain(Base::Key(key))),
+            _ => self
+                .key(node, depth)
+                .map_or_else(none, |key| plain(Base::Key(key))),
         }
     }
 
@@ -397,7 +469,9 @@ impl<'a, 't, 'c> Builder<'a, 't, 'c> {
             N::CoalesceExpr(coalesce) => {
                 let parts = self.keys(&coalesce.args, depth)?;
                 match parts.as_slice() {
-                    [first, rest @ ..] if rest.iter().all(|part| part == first) => Some(first.clone()),
+                    [first, rest @ ..] if rest.iter().all(|part| part == first) => {
+                        Some(first.clone())
+                    }
                     _ => Some(format!("coalesce({})", parts.join(","))),
                 }
             }
@@ -408,14 +482,22 @@ impl<'a, 't, 'c> Builder<'a, 't, 'c> {
                     None => String::new(),
                 };
                 let right = self.key(expression.rexpr.as_deref()?, depth + 1)?;
-                Some(format!("({left} {}{} {right})", expression.kind, last_name(&expression.name)))
+                Some(format!(
+                    "({left} {}{} {right})",
+                    expression.kind,
+                    last_name(&expression.name)
+                ))
             }
             _ => None,
         }
     }
 
     fn keys(&mut self, nodes: &[Node], depth: usize) -> Option<Vec<String>> {
-        nodes.iter().take(64).map(|node| self.key(node, depth + 1)).collect()
+        nodes
+            .iter()
+            .take(64)
+            .map(|node| self.key(node, depth + 1))
+            .collect()
     }
 
     fn call_key(&mut self, call: &FuncCall, depth: usize) -> Option<String> {
@@ -423,7 +505,11 @@ impl<'a, 't, 'c> Builder<'a, 't, 'c> {
             return None;
         }
         let parts = self.keys(&call.args, depth)?;
-        Some(format!("{}({})", last_name(&call.funcname), parts.join(",")))
+        Some(format!(
+            "{}({})",
+            last_name(&call.funcname),
+            parts.join(",")
+        ))
     }
 }
 
@@ -433,5 +519,8 @@ fn is_unrestricted(select: &SelectStmt) -> bool {
         && select.limit_count.is_none()
         && select.limit_offset.is_none()
         && select.values_lists.is_empty()
-        && matches!(select.op(), SetOperation::SetopNone | SetOperation::Undefined)
+        && matches!(
+            select.op(),
+            SetOperation::SetopNone | SetOperation::Undefined
+        )
 }

@@ -19,7 +19,11 @@ use crate::catalog::Relation;
 /// given as any text that is not its value.
 #[must_use]
 pub fn bind_unbounded(statement: &Statement, values: &[Option<&str>]) -> bool {
-    statement.intent.flags.unbounded || statement.bound.as_ref().is_some_and(|bound| bound.always(values) == Some(true))
+    statement.intent.flags.unbounded
+        || statement
+            .bound
+            .as_ref()
+            .is_some_and(|bound| bound.always(values) == Some(true))
 }
 
 /// The table that is changed.
@@ -65,8 +69,11 @@ impl Bound {
 
     /// Whether some condition is true for every row (`Some(true)`), or all are false for every row.
     pub(crate) fn always(&self, values: &[Option<&str>]) -> Option<bool> {
-        let answers: Vec<Option<bool>> =
-            self.conditions.iter().map(|condition| evaluate::always(condition, values)).collect();
+        let answers: Vec<Option<bool>> = self
+            .conditions
+            .iter()
+            .map(|condition| evaluate::always(condition, values))
+            .collect();
         if answers.contains(&Some(true)) {
             Some(true)
         } else if answers.iter().all(|answer| *answer == Some(false)) {
@@ -175,12 +182,26 @@ enum Condition {
     Or(Vec<Self>),
     Compare(Compare, Term, Term),
     /// IS NULL or IS NOT NULL.
-    Null { key: String, is_null: bool, never: bool },
-    Matches { pattern: Pattern, text: Term, negated: bool },
+    Null {
+        key: String,
+        is_null: bool,
+        never: bool,
+    },
+    Matches {
+        pattern: Pattern,
+        text: Term,
+        negated: bool,
+    },
     /// A term as a condition.
-    Truth { term: Term, negated: bool },
+    Truth {
+        term: Term,
+        negated: bool,
+    },
     /// Known beforehand.
     Always(bool),
     /// A condition by its canonical text; empty when it has none.
-    Opaque { key: String, negated: bool },
+    Opaque {
+        key: String,
+        negated: bool,
+    },
 }

@@ -35,16 +35,67 @@ fn ask(text: &str) -> crate::Statement {
 #[test]
 fn conditions_that_restrict_nothing() {
     for condition in [
-        "true", "1 = 1", "'a' = 'a'", "NOT false", "1 < 2", "id = id", "o.id = id", "id = orders.id", "id >= id", "id IS NOT DISTINCT FROM id",
-        "id = id + 0", "id < id + 1", "id * 1 = id", "id::text = id::text", "status || '' = status", "coalesce(id, id) = id",
-        "id = 5 OR true", "id = 5 OR 1 = 1", "(id = 5 AND id = 6) OR 2 > 1", "status IS NULL OR status IS NOT NULL", "id IS NOT NULL",
-        "NOT (id IS NULL)", "id > 0 OR id <= 0", "id < 10 OR id > 5", "id <> 1 OR id = 1", "id <> 1 OR id <> 2", "NOT (id = 1 AND id = 2) OR id = 1",
-        "total > id OR total <= id", "id > total OR total >= id", "status LIKE '%'", "status ILIKE '%%'", "status ~ '.*'", "status ~ ''",
-        "status SIMILAR TO '%'", "NOT status NOT LIKE '%'", "starts_with(status, '')", "length(status) >= 0", "id IN (1, id, 3)", "id = ANY (ARRAY[id])",
-        "id BETWEEN id AND id", "id IN (SELECT id FROM orders)", "id IN (SELECT x.id FROM orders x)", "id = ANY (SELECT id FROM orders)",
-        "EXISTS (SELECT 1)", "EXISTS (SELECT 1 FROM orders)", "now() > '2000-01-01'", "(SELECT true)", "current_user = 'app'", "random() < 2",
-        "CASE WHEN id > 5 THEN true ELSE true END", "'t'::boolean", "'yes'::bool", "flag OR NOT flag", "status = status COLLATE \"C\"",
-        "lower(status) = lower(status)", "id = 1 OR NOT (id = 1)", "ROW(id, 1) = ROW(id, 1)", "true AND true", "NOT (id <> id)", "5", "-1 < 0",
+        "true",
+        "1 = 1",
+        "'a' = 'a'",
+        "NOT false",
+        "1 < 2",
+        "id = id",
+        "o.id = id",
+        "id = orders.id",
+        "id >= id",
+        "id IS NOT DISTINCT FROM id",
+        "id = id + 0",
+        "id < id + 1",
+        "id * 1 = id",
+        "id::text = id::text",
+        "status || '' = status",
+        "coalesce(id, id) = id",
+        "id = 5 OR true",
+        "id = 5 OR 1 = 1",
+        "(id = 5 AND id = 6) OR 2 > 1",
+        "status IS NULL OR status IS NOT NULL",
+        "id IS NOT NULL",
+        "NOT (id IS NULL)",
+        "id > 0 OR id <= 0",
+        "id < 10 OR id > 5",
+        "id <> 1 OR id = 1",
+        "id <> 1 OR id <> 2",
+        "NOT (id = 1 AND id = 2) OR id = 1",
+        "total > id OR total <= id",
+        "id > total OR total >= id",
+        "status LIKE '%'",
+        "status ILIKE '%%'",
+        "status ~ '.*'",
+        "status ~ ''",
+        "status SIMILAR TO '%'",
+        "NOT status NOT LIKE '%'",
+        "starts_with(status, '')",
+        "length(status) >= 0",
+        "id IN (1, id, 3)",
+        "id = ANY (ARRAY[id])",
+        "id BETWEEN id AND id",
+        "id IN (SELECT id FROM orders)",
+        "id IN (SELECT x.id FROM orders x)",
+        "id = ANY (SELECT id FROM orders)",
+        "EXISTS (SELECT 1)",
+        "EXISTS (SELECT 1 FROM orders)",
+        "now() > '2000-01-01'",
+        "(SELECT true)",
+        "current_user = 'app'",
+        "random() < 2",
+        "CASE WHEN id > 5 THEN true ELSE true END",
+        "'t'::boolean",
+        "'yes'::bool",
+        "flag OR NOT flag",
+        "status = status COLLATE \"C\"",
+        "lower(status) = lower(status)",
+        "id = 1 OR NOT (id = 1)",
+        "ROW(id, 1) = ROW(id, 1)",
+        "true AND true",
+        "NOT (id <> id)",
+        "5",
+        "-1 < 0",
     ] {
         let text = format!("DELETE FROM orders o WHERE {condition}").replace("orders.id", "o.id");
         let statement = ask(&text);
@@ -52,23 +103,75 @@ fn conditions_that_restrict_nothing() {
     }
     assert!(ask("DELETE FROM orders").intent.flags.unbounded);
     assert!(ask("UPDATE orders SET total = 0").intent.flags.unbounded);
-    assert!(ask("UPDATE orders SET total = 0 WHERE orders.id = id").intent.flags.unbounded);
-    assert!(ask("UPDATE orders SET total = 0 FROM items i WHERE i.id = 5").intent.flags.unbounded);
-    assert!(ask("MERGE INTO orders o USING items i ON true WHEN MATCHED THEN DELETE").intent.flags.unbounded);
-    assert!(ask("WITH d AS (DELETE FROM orders) SELECT 1").intent.flags.unbounded);
-    assert!(ask("EXPLAIN ANALYZE DELETE FROM orders").intent.flags.unbounded);
+    assert!(
+        ask("UPDATE orders SET total = 0 WHERE orders.id = id")
+            .intent
+            .flags
+            .unbounded
+    );
+    assert!(
+        ask("UPDATE orders SET total = 0 FROM items i WHERE i.id = 5")
+            .intent
+            .flags
+            .unbounded
+    );
+    assert!(
+        ask("MERGE INTO orders o USING items i ON true WHEN MATCHED THEN DELETE")
+            .intent
+            .flags
+            .unbounded
+    );
+    assert!(
+        ask("WITH d AS (DELETE FROM orders) SELECT 1")
+            .intent
+            .flags
+            .unbounded
+    );
+    assert!(
+        ask("EXPLAIN ANALYZE DELETE FROM orders")
+            .intent
+            .flags
+            .unbounded
+    );
     assert!(ask("TRUNCATE orders").intent.flags.unbounded);
 }
 
 #[test]
 fn conditions_that_restrict() {
     for condition in [
-        "id = 5", "id = $1", "id > 0", "id IN (1, 2, 3)", "status = 'x' AND total > 10", "status LIKE 'a%'", "status LIKE '%a%'", "id = 1 OR id = 2",
-        "id < 5 OR id > 10", "status IS NULL", "NOT flag", "flag", "id BETWEEN 1 AND 5", "id IN (SELECT order_id FROM items)",
-        "id IN (SELECT id FROM orders WHERE total = 0)", "id IN (SELECT id FROM orders LIMIT 5)", "EXISTS (SELECT 1 FROM items i WHERE i.id = orders.id)",
-        "id = total", "id <> 1", "id + 1 = 7", "length(status) > 3", "status ~ '^a'", "created < now()", "id IS DISTINCT FROM 5",
-        "(id, status) = (1, 'x')", "status = ANY ('{a,b}')", "id >= 5 AND id < 10", "status IS NULL OR status = ''", "false", "1 = 2",
-        "id = 1 AND true", "id > id", "status NOT LIKE '%'",
+        "id = 5",
+        "id = $1",
+        "id > 0",
+        "id IN (1, 2, 3)",
+        "status = 'x' AND total > 10",
+        "status LIKE 'a%'",
+        "status LIKE '%a%'",
+        "id = 1 OR id = 2",
+        "id < 5 OR id > 10",
+        "status IS NULL",
+        "NOT flag",
+        "flag",
+        "id BETWEEN 1 AND 5",
+        "id IN (SELECT order_id FROM items)",
+        "id IN (SELECT id FROM orders WHERE total = 0)",
+        "id IN (SELECT id FROM orders LIMIT 5)",
+        "EXISTS (SELECT 1 FROM items i WHERE i.id = orders.id)",
+        "id = total",
+        "id <> 1",
+        "id + 1 = 7",
+        "length(status) > 3",
+        "status ~ '^a'",
+        "created < now()",
+        "id IS DISTINCT FROM 5",
+        "(id, status) = (1, 'x')",
+        "status = ANY ('{a,b}')",
+        "id >= 5 AND id < 10",
+        "status IS NULL OR status = ''",
+        "false",
+        "1 = 2",
+        "id = 1 AND true",
+        "id > id",
+        "status NOT LIKE '%'",
     ] {
         // A constant that is never true has no column of the table: it stays on the careful side.
         if matches!(condition, "false" | "1 = 2") {
@@ -77,17 +180,40 @@ fn conditions_that_restrict() {
         let text = format!("DELETE FROM orders WHERE {condition}");
         assert!(!ask(&text).intent.flags.unbounded, "{text}");
     }
-    assert!(!ask("DELETE FROM orders WHERE CURRENT OF c").intent.flags.unbounded);
-    assert!(!ask("UPDATE orders o SET total = 0 FROM items i WHERE o.id = i.id AND i.status = 'x'").intent.flags.unbounded);
-    assert!(!ask("DELETE FROM orders o USING items i WHERE o.id = i.id").intent.flags.unbounded);
-    assert!(!ask("INSERT INTO orders(id) VALUES (1)").intent.flags.unbounded);
+    assert!(
+        !ask("DELETE FROM orders WHERE CURRENT OF c")
+            .intent
+            .flags
+            .unbounded
+    );
+    assert!(
+        !ask("UPDATE orders o SET total = 0 FROM items i WHERE o.id = i.id AND i.status = 'x'")
+            .intent
+            .flags
+            .unbounded
+    );
+    assert!(
+        !ask("DELETE FROM orders o USING items i WHERE o.id = i.id")
+            .intent
+            .flags
+            .unbounded
+    );
+    assert!(
+        !ask("INSERT INTO orders(id) VALUES (1)")
+            .intent
+            .flags
+            .unbounded
+    );
 }
 
 #[test]
 fn parameters_decide_at_execution() {
     let yes = |text: &str, values: &[Option<&str>]| {
         let statement = ask(text);
-        assert!(!statement.intent.flags.unbounded, "{text} is bounded before its values are known");
+        assert!(
+            !statement.intent.flags.unbounded,
+            "{text} is bounded before its values are known"
+        );
         assert!(bind_unbounded(&statement, values), "{text} {values:?}");
     };
     let no = |text: &str, values: &[Option<&str>]| {
@@ -144,6 +270,10 @@ fn what_looks_at_a_literal_says_so() {
         ("SELECT 1; SELECT 2", true),
         ("BEGIN", false),
     ] {
-        assert_eq!(analyze(text, &context).literal_dependent, expected, "{text}");
+        assert_eq!(
+            analyze(text, &context).literal_dependent,
+            expected,
+            "{text}"
+        );
     }
 }

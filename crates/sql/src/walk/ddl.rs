@@ -2,8 +2,9 @@
 
 use model::{Effect, Object, ObjectKind};
 use pg_query::protobuf::{
-    AlterTableStmt, AlterTableType, ColumnDef, Constraint, CreateStmt, CreateTableAsStmt, DropStmt, IndexStmt, Node,
-    ObjectType, PartitionBoundSpec, RangeVar, RuleStmt, TruncateStmt, ViewStmt, node::Node as N,
+    AlterTableStmt, AlterTableType, ColumnDef, Constraint, CreateStmt, CreateTableAsStmt, DropStmt,
+    IndexStmt, Node, ObjectType, PartitionBoundSpec, RangeVar, RuleStmt, TruncateStmt, ViewStmt,
+    node::Node as N,
 };
 
 use super::effects::Change;
@@ -18,15 +19,27 @@ pub(super) const ANY_CAST: &str = "a cast";
 /// The kind of object that a name of this type is.
 pub(super) fn kind_of(object: ObjectType) -> ObjectKind {
     match object {
-        ObjectType::ObjectTable | ObjectType::ObjectView | ObjectType::ObjectMatview | ObjectType::ObjectForeignTable
-        | ObjectType::ObjectIndex | ObjectType::ObjectColumn | ObjectType::ObjectTabconstraint
-        | ObjectType::ObjectTrigger | ObjectType::ObjectRule | ObjectType::ObjectPolicy => ObjectKind::Relation,
+        ObjectType::ObjectTable
+        | ObjectType::ObjectView
+        | ObjectType::ObjectMatview
+        | ObjectType::ObjectForeignTable
+        | ObjectType::ObjectIndex
+        | ObjectType::ObjectColumn
+        | ObjectType::ObjectTabconstraint
+        | ObjectType::ObjectTrigger
+        | ObjectType::ObjectRule
+        | ObjectType::ObjectPolicy => ObjectKind::Relation,
         ObjectType::ObjectSequence => ObjectKind::Sequence,
-        ObjectType::ObjectFunction | ObjectType::ObjectProcedure | ObjectType::ObjectRoutine
-        | ObjectType::ObjectAggregate | ObjectType::ObjectOperator => ObjectKind::Function,
+        ObjectType::ObjectFunction
+        | ObjectType::ObjectProcedure
+        | ObjectType::ObjectRoutine
+        | ObjectType::ObjectAggregate
+        | ObjectType::ObjectOperator => ObjectKind::Function,
         ObjectType::ObjectSchema => ObjectKind::Schema,
         ObjectType::ObjectDatabase => ObjectKind::Database,
-        ObjectType::ObjectType | ObjectType::ObjectDomain | ObjectType::ObjectDomconstraint
+        ObjectType::ObjectType
+        | ObjectType::ObjectDomain
+        | ObjectType::ObjectDomconstraint
         | ObjectType::ObjectAttribute => ObjectKind::Type,
         ObjectType::ObjectRole => ObjectKind::Role,
         ObjectType::ObjectParameterAcl => ObjectKind::Setting,
@@ -38,10 +51,18 @@ pub(super) fn kind_of(object: ObjectType) -> ObjectKind {
 pub(super) fn is_administration(object: ObjectType) -> bool {
     matches!(
         object,
-        ObjectType::ObjectForeignServer | ObjectType::ObjectFdw | ObjectType::ObjectUserMapping
-            | ObjectType::ObjectPublication | ObjectType::ObjectPublicationNamespace | ObjectType::ObjectPublicationRel
-            | ObjectType::ObjectSubscription | ObjectType::ObjectEventTrigger | ObjectType::ObjectTablespace
-            | ObjectType::ObjectAccessMethod | ObjectType::ObjectDatabase | ObjectType::ObjectLanguage
+        ObjectType::ObjectForeignServer
+            | ObjectType::ObjectFdw
+            | ObjectType::ObjectUserMapping
+            | ObjectType::ObjectPublication
+            | ObjectType::ObjectPublicationNamespace
+            | ObjectType::ObjectPublicationRel
+            | ObjectType::ObjectSubscription
+            | ObjectType::ObjectEventTrigger
+            | ObjectType::ObjectTablespace
+            | ObjectType::ObjectAccessMethod
+            | ObjectType::ObjectDatabase
+            | ObjectType::ObjectLanguage
     )
 }
 
@@ -136,10 +157,20 @@ impl<'c> Walker<'c> {
             N::CreateTableAsStmt(create) => self.create_as(create),
             N::ViewStmt(view) => self.create_view(view),
             N::IndexStmt(index) => self.create_index(index),
-            N::CreateSeqStmt(sequence) => self.create_range(ObjectKind::Sequence, sequence.sequence.as_ref()),
+            N::CreateSeqStmt(sequence) => {
+                self.create_range(ObjectKind::Sequence, sequence.sequence.as_ref())
+            }
             N::CreateSchemaStmt(schema) => {
-                let role = schema.authrole.as_ref().map(|role| role.rolename.clone()).unwrap_or_default();
-                let name = if schema.schemaname.is_empty() { role } else { schema.schemaname.clone() };
+                let role = schema
+                    .authrole
+                    .as_ref()
+                    .map(|role| role.rolename.clone())
+                    .unwrap_or_default();
+                let name = if schema.schemaname.is_empty() {
+                    role
+                } else {
+                    schema.schemaname.clone()
+                };
                 self.create(ObjectKind::Schema, name);
                 if schema.authrole.is_some() {
                     self.bare(Effect::Grant);
@@ -196,9 +227,15 @@ impl<'c> Walker<'c> {
                     }
                 }
             }
-            N::CreateOpClassStmt(create) => self.create_named(ObjectKind::Catalog, &create.opclassname),
-            N::CreateOpFamilyStmt(create) => self.create_named(ObjectKind::Catalog, &create.opfamilyname),
-            N::CreateConversionStmt(create) => self.create_named(ObjectKind::Catalog, &create.conversion_name),
+            N::CreateOpClassStmt(create) => {
+                self.create_named(ObjectKind::Catalog, &create.opclassname)
+            }
+            N::CreateOpFamilyStmt(create) => {
+                self.create_named(ObjectKind::Catalog, &create.opfamilyname)
+            }
+            N::CreateConversionStmt(create) => {
+                self.create_named(ObjectKind::Catalog, &create.conversion_name)
+            }
             N::CreateCastStmt(_) => {
                 self.fresh.insert(ANY_CAST.to_owned());
                 self.create(ObjectKind::Catalog, "cast".to_owned());
@@ -215,7 +252,9 @@ impl<'c> Walker<'c> {
             match inner(Some(node)) {
                 Some(N::ColumnDef(column)) => self.column_definition(column),
                 Some(N::Constraint(constraint)) => self.constraint(constraint),
-                Some(N::TableLikeClause(like)) => self.on_relation(Effect::Read, like.relation.as_ref()),
+                Some(N::TableLikeClause(like)) => {
+                    self.on_relation(Effect::Read, like.relation.as_ref())
+                }
                 _ => self.not_understood("an element of a table"),
             }
         }
@@ -240,9 +279,16 @@ impl<'c> Walker<'c> {
         let Some(bound) = bound else {
             return;
         };
-        for node in bound.listdatums.iter().chain(&bound.lowerdatums).chain(&bound.upperdatums) {
+        for node in bound
+            .listdatums
+            .iter()
+            .chain(&bound.lowerdatums)
+            .chain(&bound.upperdatums)
+        {
             match inner(Some(node)) {
-                Some(N::PartitionRangeDatum(datum)) => self.walk_loose(datum.value.as_deref(), "a bound"),
+                Some(N::PartitionRangeDatum(datum)) => {
+                    self.walk_loose(datum.value.as_deref(), "a bound")
+                }
                 // MINVALUE and MAXVALUE come as column references.
                 Some(N::ColumnRef(_)) | None => {}
                 Some(_) => self.walk_loose(Some(node), "a bound"),
@@ -258,7 +304,13 @@ impl<'c> Walker<'c> {
         let relations = self.resolve_range(range);
         let mut scope = Scope::under(None);
         for name in ["new", "old"] {
-            self.push_tables(&mut scope, name.to_owned(), None, relations.clone(), Vec::new());
+            self.push_tables(
+                &mut scope,
+                name.to_owned(),
+                None,
+                relations.clone(),
+                Vec::new(),
+            );
         }
         let unbounded = self.unbounded;
         for action in &rule.actions {
@@ -356,7 +408,10 @@ impl<'c> Walker<'c> {
                 self.label = "REINDEX";
                 match &reindex.relation {
                     Some(range) => self.on_any(Effect::Alter, range),
-                    None => self.act(Effect::Alter, Object::new(ObjectKind::Schema, reindex.name.clone())),
+                    None => self.act(
+                        Effect::Alter,
+                        Object::new(ObjectKind::Schema, reindex.name.clone()),
+                    ),
                 }
             }
             N::ClusterStmt(cluster) => {
@@ -364,13 +419,19 @@ impl<'c> Walker<'c> {
                 self.on_relation(Effect::Alter, cluster.relation.as_ref());
             }
             N::VacuumStmt(vacuum) => {
-                self.label = if vacuum.is_vacuumcmd { "VACUUM" } else { "ANALYZE" };
+                self.label = if vacuum.is_vacuumcmd {
+                    "VACUUM"
+                } else {
+                    "ANALYZE"
+                };
                 if vacuum.rels.is_empty() {
                     self.bare(Effect::Alter);
                 }
                 for node in &vacuum.rels {
                     match inner(Some(node)) {
-                        Some(N::VacuumRelation(relation)) => self.on_relation(Effect::Alter, relation.relation.as_ref()),
+                        Some(N::VacuumRelation(relation)) => {
+                            self.on_relation(Effect::Alter, relation.relation.as_ref())
+                        }
                         _ => self.not_understood("a table of VACUUM"),
                     }
                 }
@@ -383,7 +444,11 @@ impl<'c> Walker<'c> {
                     for relation in self.resolve_range(range) {
                         let view = crate::catalog::View::of(self.catalog, relation, &[]);
                         self.actions.extend(
-                            view.read.actions.iter().filter(|action| action.effect != Effect::Read).cloned(),
+                            view.read
+                                .actions
+                                .iter()
+                                .filter(|action| action.effect != Effect::Read)
+                                .cloned(),
                         );
                     }
                 }
@@ -414,8 +479,12 @@ impl<'c> Walker<'c> {
             let kind = match relation.kind {
                 RelationKind::Sequence => ObjectKind::Sequence,
                 RelationKind::Composite => ObjectKind::Type,
-                RelationKind::Table | RelationKind::Partitioned | RelationKind::View | RelationKind::Materialized
-                | RelationKind::Foreign | RelationKind::Index => ObjectKind::Relation,
+                RelationKind::Table
+                | RelationKind::Partitioned
+                | RelationKind::View
+                | RelationKind::Materialized
+                | RelationKind::Foreign
+                | RelationKind::Index => ObjectKind::Relation,
             };
             self.act(effect, Object::new(kind, relation.full.clone()));
         }
@@ -452,8 +521,17 @@ impl<'c> Walker<'c> {
                 }
                 Some(N::RangeVar(other)) => self.on_relation(Effect::Alter, Some(other)),
                 Some(
-                    N::List(_) | N::String(_) | N::Integer(_) | N::ReplicaIdentityStmt(_) | N::AtalterConstraint(_)
-                    | N::TypeName(_) | N::RoleSpec(_) | N::DefElem(_) | N::IndexStmt(_) | N::Boolean(_) | N::Float(_),
+                    N::List(_)
+                    | N::String(_)
+                    | N::Integer(_)
+                    | N::ReplicaIdentityStmt(_)
+                    | N::AtalterConstraint(_)
+                    | N::TypeName(_)
+                    | N::RoleSpec(_)
+                    | N::DefElem(_)
+                    | N::IndexStmt(_)
+                    | N::Boolean(_)
+                    | N::Float(_),
                 )
                 | None => {}
                 Some(_) => self.walk_loose(command.def.as_deref(), "a default"),
@@ -465,7 +543,11 @@ impl<'c> Walker<'c> {
         self.label = "DROP";
         let what = drop.remove_type();
         let kind = kind_of(what);
-        let effect = if is_administration(what) { Effect::Admin } else { Effect::Destroy };
+        let effect = if is_administration(what) {
+            Effect::Admin
+        } else {
+            Effect::Destroy
+        };
         for node in &drop.objects {
             self.drop_one(node, what, kind, effect);
         }
@@ -484,9 +566,9 @@ impl<'c> Walker<'c> {
         };
         // The last name of a trigger, rule or policy is its own; the object is its table.
         let names = match what {
-            ObjectType::ObjectTrigger | ObjectType::ObjectRule | ObjectType::ObjectPolicy => {
-                names.get(..names.len().saturating_sub(1)).unwrap_or_default()
-            }
+            ObjectType::ObjectTrigger | ObjectType::ObjectRule | ObjectType::ObjectPolicy => names
+                .get(..names.len().saturating_sub(1))
+                .unwrap_or_default(),
             _ => names.as_slice(),
         };
         let (schema, name) = match names {
@@ -504,15 +586,29 @@ impl<'c> Walker<'c> {
                 self.on_any(effect, &range);
             }
             ObjectKind::Function | ObjectKind::Type => self.on_routine(effect, kind, schema, name),
-            ObjectKind::Schema | ObjectKind::Database | ObjectKind::Setting | ObjectKind::Role | ObjectKind::Channel
-            | ObjectKind::Catalog | ObjectKind::File | ObjectKind::Host | ObjectKind::Path | ObjectKind::Other => {
+            ObjectKind::Schema
+            | ObjectKind::Database
+            | ObjectKind::Setting
+            | ObjectKind::Role
+            | ObjectKind::Channel
+            | ObjectKind::Catalog
+            | ObjectKind::File
+            | ObjectKind::Host
+            | ObjectKind::Path
+            | ObjectKind::Other => {
                 self.act(effect, Object::new(kind, titled(what, &names.join("."))));
             }
         }
     }
 
     /// An effect on existing functions or types of a name.
-    pub(super) fn on_routine(&mut self, effect: Effect, kind: ObjectKind, schema: &str, name: &str) {
+    pub(super) fn on_routine(
+        &mut self,
+        effect: Effect,
+        kind: ObjectKind,
+        schema: &str,
+        name: &str,
+    ) {
         let catalog = self.catalog;
         let reachable = |other: &str| {
             if schema.is_empty() {
@@ -523,10 +619,16 @@ impl<'c> Walker<'c> {
         };
         let mut found: Vec<String> = if kind == ObjectKind::Function {
             let functions = catalog.functions_named(name).iter();
-            functions.filter(|function| reachable(&function.schema)).map(crate::catalog::Function::full).collect()
+            functions
+                .filter(|function| reachable(&function.schema))
+                .map(crate::catalog::Function::full)
+                .collect()
         } else {
             let types = catalog.types_named(name).iter();
-            types.filter(|one| reachable(&one.schema)).map(|one| format!("{}.{name}", one.schema)).collect()
+            types
+                .filter(|one| reachable(&one.schema))
+                .map(|one| format!("{}.{name}", one.schema))
+                .collect()
         };
         found.dedup();
         if found.is_empty() {
@@ -562,7 +664,13 @@ impl<'c> Walker<'c> {
         };
         let relations = self.resolve_range(range);
         let mut scope = Scope::under(None);
-        self.push_tables(&mut scope, range.relname.clone(), None, relations, Vec::new());
+        self.push_tables(
+            &mut scope,
+            range.relname.clone(),
+            None,
+            relations,
+            Vec::new(),
+        );
         self.predicate(node, &scope);
     }
 }

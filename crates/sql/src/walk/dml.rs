@@ -2,8 +2,8 @@
 
 use model::Effect;
 use pg_query::protobuf::{
-    CmdType, DeleteStmt, InsertStmt, MergeStmt, MergeWhenClause, Node, OnConflictAction, OnConflictClause, RangeVar,
-    ReturningClause, UpdateStmt, node::Node as N,
+    CmdType, DeleteStmt, InsertStmt, MergeStmt, MergeWhenClause, Node, OnConflictAction,
+    OnConflictClause, RangeVar, ReturningClause, UpdateStmt, node::Node as N,
 };
 
 use super::effects::Change;
@@ -47,7 +47,10 @@ impl<'c> Walker<'c> {
                 self.select(select, Some(scope));
             }
             N::NotifyStmt(notify) => {
-                self.act(Effect::Write, model::Object::new(model::ObjectKind::Channel, notify.conditionname.clone()));
+                self.act(
+                    Effect::Write,
+                    model::Object::new(model::ObjectKind::Channel, notify.conditionname.clone()),
+                );
             }
             other => {
                 self.change_statement(other, Some(scope));
@@ -55,8 +58,16 @@ impl<'c> Walker<'c> {
         }
     }
 
-    fn target_item(&mut self, range: &RangeVar, relations: &[&'c Relation], scope: &mut Scope<'_, 'c>) {
-        let name = range.alias.as_ref().map_or_else(|| range.relname.clone(), |alias| alias.aliasname.clone());
+    fn target_item(
+        &mut self,
+        range: &RangeVar,
+        relations: &[&'c Relation],
+        scope: &mut Scope<'_, 'c>,
+    ) {
+        let name = range
+            .alias
+            .as_ref()
+            .map_or_else(|| range.relname.clone(), |alias| alias.aliasname.clone());
         if relations.is_empty() {
             super::from::push(scope, name, None, Source::Open(Lineage::unknown()));
             return;
@@ -76,7 +87,8 @@ impl<'c> Walker<'c> {
         };
         let names = assigned(&insert.cols);
         let relations = self.change(range, Change::Insert, &names);
-        let listed: Option<Vec<String>> = (!names.is_empty()).then(|| names.iter().map(|name| (*name).to_owned()).collect());
+        let listed: Option<Vec<String>> =
+            (!names.is_empty()).then(|| names.iter().map(|name| (*name).to_owned()).collect());
         self.unique_probe(&relations, listed.as_deref());
         for node in &insert.cols {
             self.assignment_subscripts(node, &scope);
@@ -99,7 +111,13 @@ impl<'c> Walker<'c> {
         self.returning(insert.returning_clause.as_ref(), &scope)
     }
 
-    fn on_conflict(&mut self, conflict: &OnConflictClause, range: &RangeVar, relations: &[&'c Relation], scope: &Scope<'_, 'c>) {
+    fn on_conflict(
+        &mut self,
+        conflict: &OnConflictClause,
+        range: &RangeVar,
+        relations: &[&'c Relation],
+        scope: &Scope<'_, 'c>,
+    ) {
         if let Some(infer) = conflict.infer.as_deref() {
             for element in &infer.index_elems {
                 self.index_element(element, scope);
@@ -118,7 +136,10 @@ impl<'c> Walker<'c> {
         }
         self.change(range, Change::Update, &assigned(&conflict.target_list));
         let mut inside = Scope::under(Some(scope));
-        let name = range.alias.as_ref().map_or_else(|| range.relname.clone(), |alias| alias.aliasname.clone());
+        let name = range
+            .alias
+            .as_ref()
+            .map_or_else(|| range.relname.clone(), |alias| alias.aliasname.clone());
         if relations.is_empty() {
             for name in [name, "excluded".to_owned()] {
                 super::from::push(&mut inside, name, None, Source::Open(Lineage::unknown()));
@@ -133,7 +154,12 @@ impl<'c> Walker<'c> {
                     lineage: Lineage::default(),
                 })
                 .collect();
-            super::from::push(&mut inside, "excluded".to_owned(), None, Source::Derived(columns));
+            super::from::push(
+                &mut inside,
+                "excluded".to_owned(),
+                None,
+                Source::Derived(columns),
+            );
         }
         self.assignments(&conflict.target_list, relations, &inside);
         if let Some(condition) = conflict.where_clause.as_deref() {
@@ -183,7 +209,10 @@ impl<'c> Walker<'c> {
         for step in &target.indirection {
             match inner(Some(step)) {
                 Some(N::AIndices(indices)) => {
-                    for index in [indices.lidx.as_deref(), indices.uidx.as_deref()].into_iter().flatten() {
+                    for index in [indices.lidx.as_deref(), indices.uidx.as_deref()]
+                        .into_iter()
+                        .flatten()
+                    {
                         self.predicate(index, scope);
                     }
                 }
@@ -234,7 +263,13 @@ impl<'c> Walker<'c> {
     }
 
     /// WHERE of UPDATE and DELETE: walked, and judged whether it restricts anything. The target is the scope's first item.
-    fn restriction(&mut self, condition: Option<&Node>, range: &RangeVar, relations: &[&'c Relation], scope: &Scope<'_, 'c>) {
+    fn restriction(
+        &mut self,
+        condition: Option<&Node>,
+        range: &RangeVar,
+        relations: &[&'c Relation],
+        scope: &Scope<'_, 'c>,
+    ) {
         let Some(condition) = condition else {
             self.unbounded = true;
             return;
@@ -244,7 +279,10 @@ impl<'c> Walker<'c> {
             target.touched.set(false);
         }
         self.predicate(condition, scope);
-        let alias = range.alias.as_ref().map_or(range.relname.as_str(), |alias| alias.aliasname.as_str());
+        let alias = range
+            .alias
+            .as_ref()
+            .map_or(range.relname.as_str(), |alias| alias.aliasname.as_str());
         let target = unbounded::Target {
             alias,
             name: &range.relname,
@@ -252,11 +290,15 @@ impl<'c> Walker<'c> {
         };
         let judged = Bound::new(condition, &target);
         self.literal |= judged.looked_at_literal;
-        let touched = scope.items.first().is_some_and(|item| item.touched.get()) || judged.is_cursor;
+        let touched =
+            scope.items.first().is_some_and(|item| item.touched.get()) || judged.is_cursor;
         if !touched || judged.always(&[]) == Some(true) {
             self.unbounded = true;
         } else if judged.has_parameters {
-            self.bound = Some(std::sync::Arc::new(Bound::either(self.bound.take().as_deref(), judged)));
+            self.bound = Some(std::sync::Arc::new(Bound::either(
+                self.bound.take().as_deref(),
+                judged,
+            )));
         }
     }
 
@@ -277,7 +319,10 @@ impl<'c> Walker<'c> {
         if let Some(condition) = merge.join_condition.as_deref() {
             self.predicate(condition, &scope);
             let target = unbounded::Target {
-                alias: range.alias.as_ref().map_or(range.relname.as_str(), |alias| alias.aliasname.as_str()),
+                alias: range
+                    .alias
+                    .as_ref()
+                    .map_or(range.relname.as_str(), |alias| alias.aliasname.as_str()),
                 name: &range.relname,
                 relations: &relations,
             };
@@ -294,7 +339,13 @@ impl<'c> Walker<'c> {
         self.returning(merge.returning_clause.as_ref(), &scope)
     }
 
-    fn merge_when(&mut self, when: &MergeWhenClause, range: &RangeVar, relations: &[&'c Relation], scope: &Scope<'_, 'c>) {
+    fn merge_when(
+        &mut self,
+        when: &MergeWhenClause,
+        range: &RangeVar,
+        relations: &[&'c Relation],
+        scope: &Scope<'_, 'c>,
+    ) {
         if let Some(condition) = when.condition.as_deref() {
             self.predicate(condition, scope);
         }
@@ -315,7 +366,11 @@ impl<'c> Walker<'c> {
                 self.change(range, Change::Delete, &[]);
             }
             CmdType::CmdNothing => {}
-            CmdType::Undefined | CmdType::CmdUnknown | CmdType::CmdSelect | CmdType::CmdMerge | CmdType::CmdUtility => {
+            CmdType::Undefined
+            | CmdType::CmdUnknown
+            | CmdType::CmdSelect
+            | CmdType::CmdMerge
+            | CmdType::CmdUtility => {
                 self.not_understood("a WHEN of MERGE");
             }
         }

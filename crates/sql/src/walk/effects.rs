@@ -15,8 +15,15 @@ fn is_credential(relation: &Relation) -> bool {
     relation.is_system()
         && matches!(
             relation.name.as_str(),
-            "pg_authid" | "pg_shadow" | "pg_hba_file_rules" | "pg_ident_file_mappings" | "pg_file_settings"
-                | "pg_user_mapping" | "pg_largeobject" | "user_mapping_options" | "_pg_user_mappings"
+            "pg_authid"
+                | "pg_shadow"
+                | "pg_hba_file_rules"
+                | "pg_ident_file_mappings"
+                | "pg_file_settings"
+                | "pg_user_mapping"
+                | "pg_largeobject"
+                | "user_mapping_options"
+                | "_pg_user_mappings"
         )
 }
 
@@ -33,8 +40,14 @@ fn is_credential_column(relation: &Relation, column: &str) -> bool {
 fn reveals(name: &str) -> bool {
     matches!(
         name,
-        "pg_stats" | "pg_statistic" | "pg_stats_ext" | "pg_stats_ext_exprs" | "pg_statistic_ext_data"
-            | "pg_stat_statements" | "pg_stat_activity" | "pg_largeobject"
+        "pg_stats"
+            | "pg_statistic"
+            | "pg_stats_ext"
+            | "pg_stats_ext_exprs"
+            | "pg_statistic_ext_data"
+            | "pg_stat_statements"
+            | "pg_stat_activity"
+            | "pg_largeobject"
     )
 }
 
@@ -104,11 +117,17 @@ impl<'c> Walker<'c> {
         self.reads.insert(object.clone());
         if is_credential(relation) {
             self.act(Effect::Admin, object);
-            self.reason(format!("{} holds credentials or configuration", relation.full));
+            self.reason(format!(
+                "{} holds credentials or configuration",
+                relation.full
+            ));
         }
         if reveals(&relation.name) {
             self.reads_unknown = true;
-            self.reason(format!("{} shows data of other relations or sessions", relation.full));
+            self.reason(format!(
+                "{} shows data of other relations or sessions",
+                relation.full
+            ));
         }
         for function in &relation.on_read {
             self.runs(function, "a column's type is converted by");
@@ -155,7 +174,12 @@ impl<'c> Walker<'c> {
     }
 
     /// Changes a relation: its own effect and everything it sets off. `columns` are the columns assigned, for foreign keys; empty for all.
-    pub(super) fn change(&mut self, range: &RangeVar, change: Change, columns: &[&str]) -> Vec<&'c Relation> {
+    pub(super) fn change(
+        &mut self,
+        range: &RangeVar,
+        change: Change,
+        columns: &[&str],
+    ) -> Vec<&'c Relation> {
         let found = self.resolve_range(range);
         if found.is_empty() {
             let object = self.unresolved(&range.schemaname, &range.relname, ObjectKind::Relation);
@@ -169,7 +193,13 @@ impl<'c> Walker<'c> {
         found
     }
 
-    fn change_relation(&mut self, relation: &'c Relation, change: Change, columns: &[&str], depth: usize) {
+    fn change_relation(
+        &mut self,
+        relation: &'c Relation,
+        change: Change,
+        columns: &[&str],
+        depth: usize,
+    ) {
         let object = relation.object();
         self.act(change.effect(), object.clone());
         if change != Change::Insert {
@@ -252,7 +282,8 @@ impl<'c> Walker<'c> {
                 });
             }
             let label = self.label;
-            let (unbounded, bound, stored) = (self.unbounded, self.bound.take(), self.stored.clone());
+            let (unbounded, bound, stored) =
+                (self.unbounded, self.bound.take(), self.stored.clone());
             for action in &rule.actions {
                 if let Some(action) = super::inner(Some(action)) {
                     self.rule_action(action, &scope);
@@ -282,14 +313,16 @@ impl<'c> Walker<'c> {
                 },
                 Change::Update => {
                     let touches = columns.is_empty()
-                        || relation
-                            .columns
-                            .iter()
-                            .any(|column| reference.key.contains(&column.number) && columns.contains(&column.name.as_str()));
-                    (touches && matches!(reference.on_update, 'c' | 'n' | 'd')).then_some(Change::Update)
+                        || relation.columns.iter().any(|column| {
+                            reference.key.contains(&column.number)
+                                && columns.contains(&column.name.as_str())
+                        });
+                    (touches && matches!(reference.on_update, 'c' | 'n' | 'd'))
+                        .then_some(Change::Update)
                 }
             };
-            let (Some(change), Some(other)) = (follow, self.catalog.relation(reference.from)) else {
+            let (Some(change), Some(other)) = (follow, self.catalog.relation(reference.from))
+            else {
                 continue;
             };
             // Once is enough: cycles of foreign keys exist.
@@ -306,7 +339,11 @@ impl<'c> Walker<'c> {
 
     /// TRUNCATE … CASCADE empties every table that points here.
     pub(super) fn truncate_cascade(&mut self, relation: &'c Relation) {
-        let mut ahead: Vec<u32> = relation.referenced_by.iter().map(|reference| reference.from).collect();
+        let mut ahead: Vec<u32> = relation
+            .referenced_by
+            .iter()
+            .map(|reference| reference.from)
+            .collect();
         let mut seen = vec![relation.oid];
         while let Some(oid) = ahead.pop() {
             if seen.contains(&oid) || seen.len() > 4096 {
@@ -325,7 +362,12 @@ impl<'c> Walker<'c> {
     fn change_below(&mut self, relation: &'c Relation, change: Change, depth: usize) {
         let view = &View::of(self.catalog, relation, &self.views).read;
         for object in &view.reads {
-            let Some(oid) = view.bases.iter().find(|(name, _)| *name == object.name).map(|(_, oid)| *oid) else {
+            let Some(oid) = view
+                .bases
+                .iter()
+                .find(|(name, _)| *name == object.name)
+                .map(|(_, oid)| *oid)
+            else {
                 self.act(change.effect(), object.clone());
                 continue;
             };

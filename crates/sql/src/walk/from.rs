@@ -3,7 +3,8 @@
 use std::cell::Cell;
 
 use pg_query::protobuf::{
-    Alias, JoinExpr, Node, RangeFunction, RangeSubselect, RangeTableFunc, RangeTableSample, RangeVar, node::Node as N,
+    Alias, JoinExpr, Node, RangeFunction, RangeSubselect, RangeTableFunc, RangeTableSample,
+    RangeVar, node::Node as N,
 };
 
 use super::query::{OutputColumn, rename};
@@ -13,7 +14,12 @@ use crate::lineage::Lineage;
 
 fn alias_names(alias: Option<&Alias>) -> Vec<String> {
     alias
-        .map(|alias| strings(&alias.colnames).into_iter().map(str::to_owned).collect())
+        .map(|alias| {
+            strings(&alias.colnames)
+                .into_iter()
+                .map(str::to_owned)
+                .collect()
+        })
         .unwrap_or_default()
 }
 
@@ -49,7 +55,9 @@ impl<'c> Walker<'c> {
             if let (Some(columns), Some(alias)) = (&mut columns, alias) {
                 rename(columns, &alias.colnames);
             }
-            let source = columns.clone().map_or_else(|| Source::Open(Lineage::unknown()), Source::Derived);
+            let source = columns
+                .clone()
+                .map_or_else(|| Source::Open(Lineage::unknown()), Source::Derived);
             push(scope, name, None, source);
             return columns;
         }
@@ -60,7 +68,10 @@ impl<'c> Walker<'c> {
             push(scope, name, None, Source::Open(lineage));
             return None;
         }
-        let schema = alias.is_none().then(|| relations.first().map(|relation| relation.schema.clone())).flatten();
+        let schema = alias
+            .is_none()
+            .then(|| relations.first().map(|relation| relation.schema.clone()))
+            .flatten();
         self.push_tables(scope, name, schema, relations, alias_names(alias))
     }
 
@@ -125,14 +136,22 @@ impl<'c> Walker<'c> {
         if let (Some(columns), Some(alias)) = (&mut columns, &range.alias) {
             rename(columns, &alias.colnames);
         }
-        let source = columns.clone().map_or_else(|| Source::Open(Lineage::unknown()), Source::Derived);
-        let name = range.alias.as_ref().map(|alias| alias.aliasname.clone()).unwrap_or_default();
+        let source = columns
+            .clone()
+            .map_or_else(|| Source::Open(Lineage::unknown()), Source::Derived);
+        let name = range
+            .alias
+            .as_ref()
+            .map(|alias| alias.aliasname.clone())
+            .unwrap_or_default();
         push(scope, name, None, source);
         columns
     }
 
     fn push_open(&mut self, alias: Option<&Alias>, lineage: Lineage, scope: &mut Scope<'_, 'c>) {
-        let name = alias.map(|alias| alias.aliasname.clone()).unwrap_or_default();
+        let name = alias
+            .map(|alias| alias.aliasname.clone())
+            .unwrap_or_default();
         push(scope, name, None, Source::Open(lineage));
     }
 
@@ -169,17 +188,28 @@ impl<'c> Walker<'c> {
         {
             let at = columns.len();
             columns.push(OutputColumn {
-                name: alias_names(range.alias.as_ref()).get(at).cloned().unwrap_or_else(|| "ordinality".to_owned()),
+                name: alias_names(range.alias.as_ref())
+                    .get(at)
+                    .cloned()
+                    .unwrap_or_else(|| "ordinality".to_owned()),
                 lineage: Lineage::default(),
             });
         }
-        let source = columns.clone().map_or(Source::Open(lineage), Source::Derived);
+        let source = columns
+            .clone()
+            .map_or(Source::Open(lineage), Source::Derived);
         push(scope, name, None, source);
         columns
     }
 
     /// The columns of a function in FROM where the text or the function's name tells them.
-    fn function_columns(&mut self, range: &RangeFunction, lists: usize, lineage: &Lineage, name: &str) -> Shape {
+    fn function_columns(
+        &mut self,
+        range: &RangeFunction,
+        lists: usize,
+        lineage: &Lineage,
+        name: &str,
+    ) -> Shape {
         if !range.coldeflist.is_empty() && lists == 0 {
             let columns = range
                 .coldeflist
@@ -204,12 +234,19 @@ impl<'c> Walker<'c> {
             return None;
         };
         let (schema, function) = qualified(&call.funcname);
-        let is_builtin = schema == Some("pg_catalog") || self.catalog.functions_named(function).is_empty();
+        let is_builtin =
+            schema == Some("pg_catalog") || self.catalog.functions_named(function).is_empty();
         // Built-in functions that return one column of a plain type.
         let single = matches!(
             function,
-            "generate_series" | "generate_subscripts" | "regexp_split_to_table" | "string_to_table" | "jsonb_object_keys"
-                | "json_object_keys" | "regexp_matches" | "jsonb_path_query"
+            "generate_series"
+                | "generate_subscripts"
+                | "regexp_split_to_table"
+                | "string_to_table"
+                | "jsonb_object_keys"
+                | "json_object_keys"
+                | "regexp_matches"
+                | "jsonb_path_query"
         );
         if !(is_builtin && single && lists == 0) {
             return None;
@@ -240,7 +277,10 @@ impl<'c> Walker<'c> {
 
     fn range_table_func(&mut self, range: &RangeTableFunc, scope: &mut Scope<'_, 'c>) -> Shape {
         let mut lineage = Lineage::default();
-        for node in [range.docexpr.as_deref(), range.rowexpr.as_deref()].into_iter().flatten() {
+        for node in [range.docexpr.as_deref(), range.rowexpr.as_deref()]
+            .into_iter()
+            .flatten()
+        {
             self.expr(node, scope, &mut lineage, false);
         }
         for node in &range.namespaces {
@@ -259,7 +299,10 @@ impl<'c> Walker<'c> {
             if let Some(name) = &column.type_name {
                 self.conversion(name);
             }
-            for value in [column.colexpr.as_deref(), column.coldefexpr.as_deref()].into_iter().flatten() {
+            for value in [column.colexpr.as_deref(), column.coldefexpr.as_deref()]
+                .into_iter()
+                .flatten()
+            {
                 self.expr(value, scope, &mut lineage, false);
             }
             columns.push(column.colname.clone());
@@ -282,11 +325,15 @@ impl<'c> Walker<'c> {
 
     fn range_sample(&mut self, sample: &RangeTableSample, scope: &mut Scope<'_, 'c>) -> Shape {
         let (schema, method) = qualified(&sample.method);
-        let builtin = matches!(method, "bernoulli" | "system") && schema.is_none_or(|schema| schema == "pg_catalog");
+        let builtin = matches!(method, "bernoulli" | "system")
+            && schema.is_none_or(|schema| schema == "pg_catalog");
         if !builtin {
             self.function_effect(schema, method, 1);
         }
-        let columns = sample.relation.as_deref().and_then(|node| self.from_item(node, scope));
+        let columns = sample
+            .relation
+            .as_deref()
+            .and_then(|node| self.from_item(node, scope));
         for node in sample.args.iter().chain(sample.repeatable.as_deref()) {
             self.predicate(node, scope);
         }
@@ -295,15 +342,26 @@ impl<'c> Walker<'c> {
 
     fn join(&mut self, join: &JoinExpr, scope: &mut Scope<'_, 'c>) -> Shape {
         let start = scope.items.len();
-        let left = join.larg.as_deref().and_then(|node| self.from_item(node, scope));
-        let right = join.rarg.as_deref().and_then(|node| self.from_item(node, scope));
+        let left = join
+            .larg
+            .as_deref()
+            .and_then(|node| self.from_item(node, scope));
+        let right = join
+            .rarg
+            .as_deref()
+            .and_then(|node| self.from_item(node, scope));
         // ON sees the two sides and what is around the query, not the items before.
         let first = std::mem::replace(&mut scope.first, start);
         if let Some(condition) = join.quals.as_deref() {
             self.predicate(condition, scope);
         }
         scope.first = first;
-        let mut shared: Option<Vec<String>> = Some(strings(&join.using_clause).into_iter().map(str::to_owned).collect());
+        let mut shared: Option<Vec<String>> = Some(
+            strings(&join.using_clause)
+                .into_iter()
+                .map(str::to_owned)
+                .collect(),
+        );
         if join.is_natural {
             shared = match (&left, &right) {
                 (Some(left), Some(right)) => Some(
@@ -350,7 +408,11 @@ impl<'c> Walker<'c> {
         let mut columns = Vec::with_capacity(left.len() + right.len());
         for name in shared {
             let mut lineage = Lineage::default();
-            for column in left.iter().chain(&right).filter(|column| column.name == *name) {
+            for column in left
+                .iter()
+                .chain(&right)
+                .filter(|column| column.name == *name)
+            {
                 lineage.merge(&column.lineage);
             }
             self.predicates.merge(&lineage);
@@ -359,19 +421,33 @@ impl<'c> Walker<'c> {
                 lineage,
             });
         }
-        columns.extend(left.into_iter().chain(right).filter(|column| !shared.contains(&column.name)));
+        columns.extend(
+            left.into_iter()
+                .chain(right)
+                .filter(|column| !shared.contains(&column.name)),
+        );
         Some(columns)
     }
 
     /// `(a JOIN b) AS j` hides a and b; `USING (x) AS u` adds u.
-    fn name_join(&mut self, join: &JoinExpr, columns: Option<&Vec<OutputColumn>>, scope: &mut Scope<'_, 'c>, start: usize) {
+    fn name_join(
+        &mut self,
+        join: &JoinExpr,
+        columns: Option<&Vec<OutputColumn>>,
+        scope: &mut Scope<'_, 'c>,
+        start: usize,
+    ) {
         if let Some(alias) = &join.join_using_alias {
             let shared = strings(&join.using_clause);
             let source = columns.map_or_else(
                 || Source::Open(Lineage::unknown()),
                 |columns| {
                     Source::Derived(
-                        columns.iter().filter(|column| shared.contains(&column.name.as_str())).cloned().collect(),
+                        columns
+                            .iter()
+                            .filter(|column| shared.contains(&column.name.as_str()))
+                            .cloned()
+                            .collect(),
                     )
                 },
             );
@@ -405,7 +481,10 @@ impl<'c> Walker<'c> {
     pub(super) fn star(&mut self, node: &Node, scope: &Scope<'_, 'c>) -> Option<Shape> {
         match inner(Some(node)) {
             Some(N::ColumnRef(reference)) => {
-                let is_star = matches!(reference.fields.last().and_then(|node| node.node.as_ref()), Some(N::AStar(_)));
+                let is_star = matches!(
+                    reference.fields.last().and_then(|node| node.node.as_ref()),
+                    Some(N::AStar(_))
+                );
                 if !is_star {
                     return None;
                 }
@@ -417,7 +496,10 @@ impl<'c> Walker<'c> {
             }
             Some(N::AIndirection(indirection))
                 if matches!(
-                    indirection.indirection.last().and_then(|node| node.node.as_ref()),
+                    indirection
+                        .indirection
+                        .last()
+                        .and_then(|node| node.node.as_ref()),
                     Some(N::AStar(_))
                 ) =>
             {
@@ -452,7 +534,12 @@ impl<'c> Walker<'c> {
     }
 }
 
-pub(super) fn push<'c>(scope: &mut Scope<'_, 'c>, name: String, schema: Option<String>, source: Source<'c>) {
+pub(super) fn push<'c>(
+    scope: &mut Scope<'_, 'c>,
+    name: String,
+    schema: Option<String>,
+    source: Source<'c>,
+) {
     scope.items.push(Item {
         name,
         schema,

@@ -59,7 +59,6 @@ use crate::lineage::{Columns, Lineage};
 use crate::prescan;
 use crate::unbounded::Bound;
 
-
 /// What `text` would do in `context`. Never fails: what cannot be understood is one statement with effect `unknown`, and
 /// [`Analysis::problem`] says why. Takes time and memory in proportion to the text, within the caps; call it with [`crate::STACK`] bytes of stack.
 #[must_use]
@@ -125,7 +124,9 @@ fn parse_problem(error: &pg_query::Error) -> Problem {
         pg_query::Error::Parse(message) if message.starts_with("syntax error") => {
             "syntax error in the text".to_owned()
         }
-        pg_query::Error::Parse(message) if message.contains("memory exhausted") || message.contains("depth") => {
+        pg_query::Error::Parse(message)
+            if message.contains("memory exhausted") || message.contains("depth") =>
+        {
             "the text is nested too deeply; split it".to_owned()
         }
         _ => "the text is not a statement that PostgreSQL's grammar accepts".to_owned(),
@@ -289,7 +290,7 @@ impl<'c> Walker<'c> {
             reads_unknown: false,
             reasons: BTreeSet::new(),
             misses: BTreeSet::new(),
-                columns: Columns::default(),
+            columns: Columns::default(),
             literal: false,
             unbounded: false,
             stored: Lineage::default(),
@@ -353,7 +354,11 @@ impl<'c> Walker<'c> {
     }
 
     /// The columns of a view's own query; `open` are the views around it, itself included.
-    pub(crate) fn view_columns(&mut self, node: Option<&Node>, open: Vec<u32>) -> Option<Vec<Lineage>> {
+    pub(crate) fn view_columns(
+        &mut self,
+        node: Option<&Node>,
+        open: Vec<u32>,
+    ) -> Option<Vec<Lineage>> {
         self.views = open;
         let Some(N::SelectStmt(select)) = inner(node) else {
             self.not_understood("a view that is not a query");
@@ -414,9 +419,14 @@ impl<'c> Walker<'c> {
     /// A name whose meaning an earlier statement of the same text changed.
     fn check_fresh(&mut self, name: &str) {
         if self.fresh.contains(name) {
-            self.act(Effect::Execute, Object::new(ObjectKind::Function, format!("?.{name}")));
+            self.act(
+                Effect::Execute,
+                Object::new(ObjectKind::Function, format!("?.{name}")),
+            );
             self.reads_unknown = true;
-            self.reason(format!("{name} is made by an earlier statement of the same text; send them one by one"));
+            self.reason(format!(
+                "{name} is made by an earlier statement of the same text; send them one by one"
+            ));
         }
     }
 
@@ -430,7 +440,9 @@ impl<'c> Walker<'c> {
     fn runs(&mut self, function: &str, why: &str) {
         self.act(Effect::Execute, Object::new(ObjectKind::Function, function));
         self.reads_unknown = true;
-        self.reason(format!("{why} {function}, which is not known to be harmless"));
+        self.reason(format!(
+            "{why} {function}, which is not known to be harmless"
+        ));
     }
 }
 

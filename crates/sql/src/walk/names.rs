@@ -11,13 +11,24 @@ use crate::lineage::Lineage;
 
 /// Columns that every table has and that carry no data.
 fn is_system_column(name: &str) -> bool {
-    matches!(name, "ctid" | "xmin" | "xmax" | "cmin" | "cmax" | "tableoid")
+    matches!(
+        name,
+        "ctid" | "xmin" | "xmax" | "cmin" | "cmax" | "tableoid"
+    )
 }
 
 impl<'c> Walker<'c> {
     /// Every relation that the name may mean. Empty when the catalogue has none.
-    pub(super) fn resolve(&self, schema: &str, name: &str, wanted: fn(RelationKind) -> bool) -> Vec<&'c Relation> {
-        let named = self.catalog.relations_named(name).filter(|relation| wanted(relation.kind));
+    pub(super) fn resolve(
+        &self,
+        schema: &str,
+        name: &str,
+        wanted: fn(RelationKind) -> bool,
+    ) -> Vec<&'c Relation> {
+        let named = self
+            .catalog
+            .relations_named(name)
+            .filter(|relation| wanted(relation.kind));
         let mut found: Vec<&'c Relation> = if schema.is_empty() {
             named
                 .filter(|relation| {
@@ -89,7 +100,10 @@ impl<'c> Walker<'c> {
     pub(super) fn table_column(&mut self, relation: &'c Relation, column: &str) -> Lineage {
         let mut lineage = Lineage::default();
         lineage.add(self.columns.id(&relation.full, column));
-        self.add_deps(&mut lineage, &crate::catalog::View::below(self.catalog, relation, column, &self.views));
+        self.add_deps(
+            &mut lineage,
+            &crate::catalog::View::below(self.catalog, relation, column, &self.views),
+        );
         lineage
     }
 
@@ -97,7 +111,10 @@ impl<'c> Walker<'c> {
     pub(super) fn table_whole(&mut self, relation: &'c Relation) -> Lineage {
         let mut lineage = Lineage::default();
         lineage.add(self.columns.id(&relation.full, "*"));
-        self.add_deps(&mut lineage, &crate::catalog::View::whole(self.catalog, relation, &self.views));
+        self.add_deps(
+            &mut lineage,
+            &crate::catalog::View::whole(self.catalog, relation, &self.views),
+        );
         lineage
     }
 
@@ -128,7 +145,12 @@ impl<'c> Walker<'c> {
         }
     }
 
-    fn tables_column(&mut self, relations: &[&'c Relation], renames: &[String], name: &str) -> Option<Lineage> {
+    fn tables_column(
+        &mut self,
+        relations: &[&'c Relation],
+        renames: &[String],
+        name: &str,
+    ) -> Option<Lineage> {
         let mut found: Option<Lineage> = None;
         for relation in relations {
             for (at, column) in relation.columns.iter().enumerate() {
@@ -178,7 +200,13 @@ impl<'c> Walker<'c> {
     }
 
     /// Resolves `a`, `t.a`, `s.t.a`, `t.*` as a value; adds to `sink`, and to the predicates when `predicate`.
-    pub(super) fn column(&mut self, reference: &ColumnRef, scope: &Scope<'_, 'c>, sink: &mut Lineage, predicate: bool) {
+    pub(super) fn column(
+        &mut self,
+        reference: &ColumnRef,
+        scope: &Scope<'_, 'c>,
+        sink: &mut Lineage,
+        predicate: bool,
+    ) {
         let parts = strings(&reference.fields);
         let star = matches!(
             reference.fields.last().and_then(|node| node.node.as_ref()),
@@ -187,7 +215,9 @@ impl<'c> Walker<'c> {
         let lineage = match (parts.as_slice(), star) {
             ([name], false) => self.bare_column(name, scope),
             ([table, name], false) => self.qualified_column(None, table, name, scope),
-            ([.., schema, table, name], false) => self.qualified_column(Some(schema), table, name, scope),
+            ([.., schema, table, name], false) => {
+                self.qualified_column(Some(schema), table, name, scope)
+            }
             ([], true) => self.everything(scope),
             ([.., table], true) => self.whole_row(table, scope),
             ([], false) => None,
@@ -257,7 +287,13 @@ impl<'c> Walker<'c> {
         None
     }
 
-    fn qualified_column(&mut self, schema: Option<&str>, table: &str, name: &str, scope: &Scope<'_, 'c>) -> Option<Lineage> {
+    fn qualified_column(
+        &mut self,
+        schema: Option<&str>,
+        table: &str,
+        name: &str,
+        scope: &Scope<'_, 'c>,
+    ) -> Option<Lineage> {
         let mut level = Some(scope);
         while let Some(current) = level {
             let mut found: Option<Lineage> = None;

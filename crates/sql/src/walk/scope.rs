@@ -80,6 +80,9 @@ impl<'s, 'c> Scope<'s, 'c> {
     }
 
     pub(crate) fn visible(&self) -> impl Iterator<Item = &Item<'c>> {
-        self.items.iter().skip(self.first).filter(|item| !item.hidden)
+        self.items
+            .iter()
+            .skip(self.first)
+            .filter(|item| !item.hidden)
     }
 }

@@ -11,7 +11,12 @@ use crate::lineage::Lineage;
 impl<'c> Walker<'c> {
     pub(super) fn outputs(&mut self, columns: Option<&[OutputColumn]>) -> Outputs {
         match columns {
-            Some(columns) => Outputs::Columns(columns.iter().map(|column| self.columns.deps(&column.lineage)).collect()),
+            Some(columns) => Outputs::Columns(
+                columns
+                    .iter()
+                    .map(|column| self.columns.deps(&column.lineage))
+                    .collect(),
+            ),
             None => Outputs::Unknown,
         }
     }
@@ -65,7 +70,9 @@ impl<'c> Walker<'c> {
     /// Statements about cursors, prepared statements, channels and the session itself.
     fn session_statement(&mut self, node: &N) -> (Kind, Outputs) {
         let kind = match node {
-            N::PrepareStmt(prepare) => return self.prepare(&prepare.name, &prepare.argtypes, prepare.query.as_deref()),
+            N::PrepareStmt(prepare) => {
+                return self.prepare(&prepare.name, &prepare.argtypes, prepare.query.as_deref());
+            }
             N::ExecuteStmt(execute) => {
                 self.label = "EXECUTE";
                 self.execute_arguments(&execute.params);
@@ -76,11 +83,17 @@ impl<'c> Walker<'c> {
                     Outputs::Unknown,
                 );
             }
-            N::DeclareCursorStmt(cursor) => return self.declare(&cursor.portalname, cursor.query.as_deref()),
+            N::DeclareCursorStmt(cursor) => {
+                return self.declare(&cursor.portalname, cursor.query.as_deref());
+            }
             N::FetchStmt(fetch) => {
                 self.label = if fetch.ismove { "MOVE" } else { "FETCH" };
                 self.bare(Effect::Read);
-                let outputs = if fetch.ismove { Outputs::None } else { Outputs::Unknown };
+                let outputs = if fetch.ismove {
+                    Outputs::None
+                } else {
+                    Outputs::Unknown
+                };
                 return (
                     Kind::Fetch {
                         cursor: fetch.portalname.clone(),
@@ -99,12 +112,16 @@ impl<'c> Walker<'c> {
                 self.label = "DEALLOCATE";
                 self.bare(Effect::Session);
                 Kind::Deallocate {
-                    name: (!deallocate.isall && !deallocate.name.is_empty()).then(|| deallocate.name.clone()),
+                    name: (!deallocate.isall && !deallocate.name.is_empty())
+                        .then(|| deallocate.name.clone()),
                 }
             }
             N::ListenStmt(listen) => {
                 self.label = "LISTEN";
-                self.act(Effect::Session, Object::new(ObjectKind::Channel, listen.conditionname.clone()));
+                self.act(
+                    Effect::Session,
+                    Object::new(ObjectKind::Channel, listen.conditionname.clone()),
+                );
                 Kind::Listen {
                     channel: listen.conditionname.clone(),
                 }
@@ -116,7 +133,10 @@ impl<'c> Walker<'c> {
             }
             N::NotifyStmt(notify) => {
                 self.label = "NOTIFY";
-                self.act(Effect::Write, Object::new(ObjectKind::Channel, notify.conditionname.clone()));
+                self.act(
+                    Effect::Write,
+                    Object::new(ObjectKind::Channel, notify.conditionname.clone()),
+                );
                 Kind::Notify {
                     channel: notify.conditionname.clone(),
                 }
@@ -135,7 +155,10 @@ impl<'c> Walker<'c> {
             }
             N::LoadStmt(load) => {
                 self.label = "LOAD";
-                self.act(Effect::Import, Object::new(ObjectKind::File, load.filename.clone()));
+                self.act(
+                    Effect::Import,
+                    Object::new(ObjectKind::File, load.filename.clone()),
+                );
                 Kind::Other
             }
             N::DoStmt(_) => {
@@ -250,7 +273,12 @@ impl<'c> Walker<'c> {
         let mut lineage = Lineage::default();
         self.call(call, &scope, &mut lineage, false);
         // No procedure is known to be harmless.
-        if !self.actions.iter().any(|action| matches!(action.effect, Effect::Execute | Effect::Export | Effect::Admin)) {
+        if !self.actions.iter().any(|action| {
+            matches!(
+                action.effect,
+                Effect::Execute | Effect::Export | Effect::Admin
+            )
+        }) {
             self.bare(Effect::Execute);
         }
         self.reads_unknown = true;
@@ -263,7 +291,9 @@ impl<'c> Walker<'c> {
                 .arg
                 .as_deref()
                 .and_then(constant::setting)
-                .is_none_or(|value| !matches!(value.to_ascii_lowercase().as_str(), "false" | "off" | "0")),
+                .is_none_or(|value| {
+                    !matches!(value.to_ascii_lowercase().as_str(), "false" | "off" | "0")
+                }),
             _ => false,
         });
         self.literal = true;
@@ -298,7 +328,10 @@ impl<'c> Walker<'c> {
     fn planned(&mut self, actions: &[model::Action]) {
         self.bare(Effect::Read);
         // What would be made does not exist.
-        for action in actions.iter().filter(|action| action.effect != Effect::Create) {
+        for action in actions
+            .iter()
+            .filter(|action| action.effect != Effect::Create)
+        {
             let Some(object) = &action.object else {
                 if action.effect == Effect::Unknown {
                     self.bare(Effect::Unknown);
@@ -306,12 +339,21 @@ impl<'c> Walker<'c> {
                 continue;
             };
             match object.kind {
-                ObjectKind::Relation | ObjectKind::Sequence => self.act(Effect::Read, object.clone()),
+                ObjectKind::Relation | ObjectKind::Sequence => {
+                    self.act(Effect::Read, object.clone())
+                }
                 ObjectKind::Function | ObjectKind::Type => {
                     self.actions.insert(action.clone());
                 }
-                ObjectKind::Schema | ObjectKind::Database | ObjectKind::Setting | ObjectKind::Role
-                | ObjectKind::Channel | ObjectKind::Catalog | ObjectKind::File | ObjectKind::Host | ObjectKind::Path
+                ObjectKind::Schema
+                | ObjectKind::Database
+                | ObjectKind::Setting
+                | ObjectKind::Role
+                | ObjectKind::Channel
+                | ObjectKind::Catalog
+                | ObjectKind::File
+                | ObjectKind::Host
+                | ObjectKind::Path
                 | ObjectKind::Other => {}
             }
             if action.effect == Effect::Admin {
