@@ -71,7 +71,10 @@ pub fn main(target: &Target) -> ExitCode {
 
 fn run(target: &Target, args: impl Iterator<Item = String>) -> Result<bool> {
     let Some(settings) = settings(args)? else {
-        println!("{} --seconds N --seed S [--runs N]\n\nStops at whichever comes first; the default is 30 seconds, or the runs alone.", target.name);
+        println!(
+            "{} --seconds N --seed S [--runs N]\n\nStops at whichever comes first; the default is 30 seconds, or the runs alone.",
+            target.name
+        );
         return Ok(true);
     };
     let done = drive(target, &settings)?;
@@ -81,7 +84,10 @@ fn run(target: &Target, args: impl Iterator<Item = String>) -> Result<bool> {
         println!("again: --seed {} --runs {}", settings.seed, done.runs);
     }
     let findings = usize::from(done.finding.is_some());
-    println!("fuzz {}: {} runs, {findings} findings", target.name, done.runs);
+    println!(
+        "fuzz {}: {} runs, {findings} findings",
+        target.name, done.runs
+    );
     Ok(findings == 0)
 }
 
@@ -92,7 +98,9 @@ fn settings(mut args: impl Iterator<Item = String>) -> Result<Option<Settings>> 
         if arg == "--help" || arg == "-h" {
             return Ok(None);
         }
-        let value = args.next().with_context(|| format!("{arg} needs a value"))?;
+        let value = args
+            .next()
+            .with_context(|| format!("{arg} needs a value"))?;
         let number: u64 = value
             .parse()
             .with_context(|| format!("{arg} needs a whole number, not {value:?}"))?;
@@ -136,7 +144,10 @@ pub fn drive(target: &Target, settings: &Settings) -> Result<Done> {
             }
         }
     }
-    Ok(Done { runs, finding: None })
+    Ok(Done {
+        runs,
+        finding: None,
+    })
 }
 
 /// Says what is wrong with how an input was read.
@@ -153,7 +164,9 @@ fn judge(target: &Target, input: &[u8]) -> Option<String> {
         return Some(format!("panic: {}", text.unwrap_or("without a text")));
     }
     if peak > MOST_MEMORY {
-        return Some(format!("{peak} bytes were allocated at once; {MOST_MEMORY} may be"));
+        return Some(format!(
+            "{peak} bytes were allocated at once; {MOST_MEMORY} may be"
+        ));
     }
     (took > MOST_TIME).then(|| format!("one input took {took:?}"))
 }
@@ -187,7 +200,10 @@ mod tests {
         let panics = target(|input| assert!(input.len() < 4, "four"));
         let done = drive(&panics, &settings).unwrap();
         let finding = done.finding.clone().unwrap();
-        assert_eq!((finding.what.as_str(), finding.input.len()), ("panic: four", 4));
+        assert_eq!(
+            (finding.what.as_str(), finding.input.len()),
+            ("panic: four", 4)
+        );
         let again = Settings {
             runs: Some(done.runs),
             ..settings
@@ -207,8 +223,14 @@ mod tests {
             seed,
         };
         assert_eq!(read("").unwrap(), Some(of(Some(30), None, 1)));
-        assert_eq!(read("--runs 5 --seed 9").unwrap(), Some(of(None, Some(5), 9)));
-        assert_eq!(read("--seconds 2 --runs 5").unwrap(), Some(of(Some(2), Some(5), 1)));
+        assert_eq!(
+            read("--runs 5 --seed 9").unwrap(),
+            Some(of(None, Some(5), 9))
+        );
+        assert_eq!(
+            read("--seconds 2 --runs 5").unwrap(),
+            Some(of(Some(2), Some(5), 1))
+        );
         assert_eq!(read("--help").unwrap(), None);
         assert!(read("--seed x").is_err() && read("--seed").is_err() && read("--what 1").is_err());
     }

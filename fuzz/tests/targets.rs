@@ -1,5 +1,14 @@
 //! Every target for a fixed number of inputs, as its program runs it: a process of its own, whose memory is counted alone.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "helpers of tests fail by panicking, and say what they saw"
+)]
+
 use std::process::Command;
 
 fn runs(program: &str, name: &str) {
@@ -9,7 +18,11 @@ fn runs(program: &str, name: &str) {
         .unwrap();
     let text = String::from_utf8_lossy(&out.stdout);
     let end = format!("fuzz {name}: 2000 runs, 0 findings");
-    assert!(out.status.success(), "{text}{}", String::from_utf8_lossy(&out.stderr));
+    assert!(
+        out.status.success(),
+        "{text}{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
     assert_eq!(text.lines().last(), Some(end.as_str()));
 }
 
@@ -35,6 +48,9 @@ fn recording() {
 
 #[test]
 fn a_wrong_argument_is_no_success() {
-    let out = Command::new(env!("CARGO_BIN_EXE_startup")).arg("--runs").output().unwrap();
+    let out = Command::new(env!("CARGO_BIN_EXE_startup"))
+        .arg("--runs")
+        .output()
+        .unwrap();
     assert_eq!(out.status.code(), Some(2));
 }

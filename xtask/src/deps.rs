@@ -39,7 +39,10 @@ const MAY: [(&str, &[&str]); 16] = [
             "sallyport-sql",
         ],
     ),
-    ("sallyport-identity", &["sallyport-model", "sallyport-gate", "sallyport-store"]),
+    (
+        "sallyport-identity",
+        &["sallyport-model", "sallyport-gate", "sallyport-store"],
+    ),
     ("sallyport-secrets", &["sallyport-model", "sallyport-gate"]),
     (
         "sallyport-store",

@@ -88,7 +88,10 @@ impl Caller {
             Access::NamedOnly => {
                 self.identity.kind == IdentityKind::Human
                     && (terms.users.contains(&self.identity.subject)
-                        || terms.groups.iter().any(|group| self.identity.groups.contains(group)))
+                        || terms
+                            .groups
+                            .iter()
+                            .any(|group| self.identity.groups.contains(group)))
             }
         }
     }
@@ -105,7 +108,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 
     /// Taken from the request, where [`crate::guard`] put it: a handler that asks for a caller cannot run without one.
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(no_bearer)
+        parts
+            .extensions
+            .get::<Self>()
+            .cloned()
+            .ok_or_else(no_bearer)
     }
 }
 
@@ -118,7 +125,13 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for Caller {
 }
 
 /// Proves the caller of a request and judges the call by the policy.
-pub(crate) async fn caller(api: &Api, headers: &HeaderMap, method: &Method, path: &str, from: IpAddr) -> Result<Caller, ApiError> {
+pub(crate) async fn caller(
+    api: &Api,
+    headers: &HeaderMap,
+    method: &Method,
+    path: &str,
+    from: IpAddr,
+) -> Result<Caller, ApiError> {
     let bearer = bearer(headers)?;
     // The credential file says who is on this machine; from another one it says that the file was copied.
     if from.is_loopback() && api.operator.is(bearer) {
@@ -133,12 +146,21 @@ pub(crate) async fn caller(api: &Api, headers: &HeaderMap, method: &Method, path
     let proven = prove(api, bearer).await?;
     let identity = Arc::new(proven.identity.clone());
     let access = judge(api, &identity, method, path, from)?;
-    Ok(Caller { identity, operator: false, proven: Some(Arc::new(proven)), access, bearer: Arc::from(bearer) })
+    Ok(Caller {
+        identity,
+        operator: false,
+        proven: Some(Arc::new(proven)),
+        access,
+        bearer: Arc::from(bearer),
+    })
 }
 
 /// Proves an identity for the API. Also used again and again while a long answer runs.
 pub(crate) async fn prove(api: &Api, bearer: &str) -> Result<Proven, ApiError> {
-    api.identities.verify(bearer, OWN_TARGET).await.map_err(|failure| ApiError::Unauthenticated(failure.to_string()))
+    api.identities
+        .verify(bearer, OWN_TARGET)
+        .await
+        .map_err(|failure| ApiError::Unauthenticated(failure.to_string()))
 }
 
 /// What a call would do, by method and path. A new route that fits nothing here is `unknown` and denied by default.
@@ -155,28 +177,47 @@ pub(crate) fn effect_of(method: &Method, path: &str) -> Effect {
 
 /// Whether `Host` names this machine: a page in a browser that was pointed here by a forged name does not.
 pub(crate) fn host_is_local(headers: &HeaderMap) -> bool {
-    let Some(host) = headers.get(HOST).and_then(|value| value.to_str().ok()) else { return false };
+    let Some(host) = headers.get(HOST).and_then(|value| value.to_str().ok()) else {
+        return false;
+    };
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         Some(_) | None => host,
     };
     let name = name.trim_start_matches('[').trim_end_matches(']');
-    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-fn judge(api: &Api, identity: &Identity, method: &Method, path: &str, from: IpAddr) -> Result<Access, ApiError> {
+fn judge(
+    api: &Api,
+    identity: &Identity,
+    method: &Method,
+    path: &str,
+    from: IpAddr,
+) -> Result<Access, ApiError> {
     if path == "/api/v1/whoami" {
         return Ok(Access::Granted);
     }
     let effect = effect_of(method, path);
-    let Err(refused) = api.gateway.authorize(identity, effect, path, Some(from)) else { return Ok(Access::Granted) };
+    let Err(refused) = api.gateway.authorize(identity, effect, path, Some(from)) else {
+        return Ok(Access::Granted);
+    };
     let approvals = path == "/api/v1/approvals" || path.starts_with("/api/v1/approvals/");
     if refused.rules.is_empty() && approvals {
         // A rule's `approval.by` already says who may look at its requests and answer them.
         return Ok(Access::NamedOnly);
     }
-    let why = if refused.reasons.is_empty() { "no rule covers it".to_owned() } else { refused.reasons.join("; ") };
-    let rules = if refused.rules.is_empty() { String::new() } else { format!(" (rules: {})", refused.rules.join(", ")) };
+    let why = if refused.reasons.is_empty() {
+        "no rule covers it".to_owned()
+    } else {
+        refused.reasons.join("; ")
+    };
+    let rules = if refused.rules.is_empty() {
+        String::new()
+    } else {
+        format!(" (rules: {})", refused.rules.join(", "))
+    };
     Err(ApiError::Denied(format!(
         "policy does not let {} {effect} {path} of target {OWN_TARGET}: {why}{rules}",
         identity.display()
@@ -210,9 +251,18 @@ mod tests {
     fn effects_follow_method_and_path() {
         assert_eq!(effect_of(&Method::GET, "/api/v1/sessions"), Effect::Read);
         assert_eq!(effect_of(&Method::POST, "/api/v1/tokens"), Effect::Create);
-        assert_eq!(effect_of(&Method::DELETE, "/api/v1/tokens/tok_1"), Effect::Delete);
-        assert_eq!(effect_of(&Method::POST, "/api/v1/sessions/ses_1/kill"), Effect::Delete);
-        assert_eq!(effect_of(&Method::POST, "/api/v1/approvals/apr_1/approve"), Effect::Write);
+        assert_eq!(
+            effect_of(&Method::DELETE, "/api/v1/tokens/tok_1"),
+            Effect::Delete
+        );
+        assert_eq!(
+            effect_of(&Method::POST, "/api/v1/sessions/ses_1/kill"),
+            Effect::Delete
+        );
+        assert_eq!(
+            effect_of(&Method::POST, "/api/v1/approvals/apr_1/approve"),
+            Effect::Write
+        );
         assert_eq!(effect_of(&Method::PUT, "/api/v1/tokens"), Effect::Unknown);
         assert_eq!(effect_of(&Method::POST, "/api/v1/other"), Effect::Unknown);
     }
@@ -224,8 +274,17 @@ mod tests {
             headers.insert(HOST, HeaderValue::from_static(host));
             host_is_local(&headers)
         };
-        assert!(local("localhost:8080") && local("127.0.0.1") && local("[::1]:80") && local("127.0.0.1:9"));
-        assert!(!local("evil.example:8080") && !local("127.0.0.1.evil.example") && !local("localhost.evil.example:1"));
+        assert!(
+            local("localhost:8080")
+                && local("127.0.0.1")
+                && local("[::1]:80")
+                && local("127.0.0.1:9")
+        );
+        assert!(
+            !local("evil.example:8080")
+                && !local("127.0.0.1.evil.example")
+                && !local("localhost.evil.example:1")
+        );
         assert!(!host_is_local(&HeaderMap::new()));
     }
 

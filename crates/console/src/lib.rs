@@ -59,7 +59,13 @@ pub struct Api {
 
 impl Api {
     /// Writes an audit entry; the action it names happens only afterwards.
-    pub(crate) async fn audit(&self, caller: &Caller, action: &'static str, object: &str, detail: &str) -> Result<(), ApiError> {
+    pub(crate) async fn audit(
+        &self,
+        caller: &Caller,
+        action: &'static str,
+        object: &str,
+        detail: &str,
+    ) -> Result<(), ApiError> {
         let entry = AuditEntry {
             at: self.clock.now(),
             actor: caller.actor(),

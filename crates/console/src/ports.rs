@@ -51,7 +51,13 @@ pub trait Gateway: Send + Sync + 'static {
     ///
     /// # Errors
     /// When policy does not permit it.
-    fn authorize(&self, identity: &Identity, effect: Effect, path: &str, from: Option<IpAddr>) -> Result<(), Refused>;
+    fn authorize(
+        &self,
+        identity: &Identity,
+        effect: Effect,
+        path: &str,
+        from: Option<IpAddr>,
+    ) -> Result<(), Refused>;
     /// One human's answer to a held command; the rule's terms decide whether it counts.
     fn answer<'a>(
         &'a self,
@@ -109,7 +115,11 @@ pub enum TokenRefused {
 /// Issues, lists and revokes Sallyport tokens. Implementations audit each change before they make it.
 pub trait Tokens: Send + Sync + 'static {
     /// Issues one in the name of `actor`.
-    fn issue<'a>(&'a self, request: &'a TokenRequest, actor: &'a str) -> BoxFuture<'a, Result<IssuedToken, TokenRefused>>;
+    fn issue<'a>(
+        &'a self,
+        request: &'a TokenRequest,
+        actor: &'a str,
+    ) -> BoxFuture<'a, Result<IssuedToken, TokenRefused>>;
     /// All that are stored, newest first.
     fn list(&self) -> BoxFuture<'_, Result<Vec<TokenView>, StoreAway>>;
     /// Revokes one; `false` when there is none with this id.
@@ -130,7 +140,17 @@ pub struct SessionFilter {
 }
 
 /// How the events of a recording are given out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize, utoipa::ToSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Default,
+    serde::Deserialize,
+    serde::Serialize,
+    utoipa::ToSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
     /// One JSON object per event and line.
@@ -172,7 +192,10 @@ pub type Parts = tokio::sync::mpsc::Receiver<Result<Bytes, ReadFailure>>;
 /// Reads recordings.
 pub trait Library: Send + Sync + 'static {
     /// Sessions that have a recording, newest first.
-    fn list<'a>(&'a self, filter: &'a SessionFilter) -> BoxFuture<'a, Result<Vec<SessionView>, ReadFailure>>;
+    fn list<'a>(
+        &'a self,
+        filter: &'a SessionFilter,
+    ) -> BoxFuture<'a, Result<Vec<SessionView>, ReadFailure>>;
     /// One session's recording. Dropping the receiver stops the reading.
     fn read(&self, id: SessionId, reading: Reading) -> BoxFuture<'_, Result<Parts, ReadFailure>>;
 }

@@ -39,7 +39,9 @@ const DRAIN: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// Another program has the address.
-    #[error("the API cannot listen on {0}: the address is in use by another program; set `listen: {{ api: … }}` to another port")]
+    #[error(
+        "the API cannot listen on {0}: the address is in use by another program; set `listen: {{ api: … }}` to another port"
+    )]
     InUse(SocketAddr),
     /// Any other reason.
     #[error("the API cannot listen on {0}: {1}; check `listen: {{ api: … }}`")]
@@ -62,12 +64,20 @@ impl Server {
     /// # Errors
     /// When the address cannot be had.
     pub async fn bind(address: SocketAddr, tls: Option<TlsSource>) -> Result<Self, ServeError> {
-        let listener = TcpListener::bind(address).await.map_err(|error| match error.kind() {
-            std::io::ErrorKind::AddrInUse => ServeError::InUse(address),
-            _ => ServeError::Other(address, error),
-        })?;
-        let bound = listener.local_addr().map_err(|error| ServeError::Other(address, error))?;
-        Ok(Self { listener, address: bound, tls })
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|error| match error.kind() {
+                std::io::ErrorKind::AddrInUse => ServeError::InUse(address),
+                _ => ServeError::Other(address, error),
+            })?;
+        let bound = listener
+            .local_addr()
+            .map_err(|error| ServeError::Other(address, error))?;
+        Ok(Self {
+            listener,
+            address: bound,
+            tls,
+        })
     }
 
     /// Where it listens.
@@ -87,7 +97,9 @@ impl Server {
         let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let mut tasks = JoinSet::new();
         loop {
-            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { break };
+            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
+                break;
+            };
             let accepted = tokio::select! {
                 accepted = self.listener.accept() => accepted,
                 () = stopped(&mut stop) => break,
@@ -121,11 +133,19 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ended = stop.wait_for(|stop| *stop).await;
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>, router: Router, stop: watch::Receiver<bool>) {
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    stop: watch::Receiver<bool>,
+) {
     if let Err(error) = tune(&stream) {
         tracing::debug!(%error, "socket options of an API connection could not be set");
     }
-    let Some(tls) = tls else { return http(stream, peer, router, stop).await };
+    let Some(tls) = tls else {
+        return http(stream, peer, router, stop).await;
+    };
     match tokio::time::timeout(HEAD_WITHIN, tls.accept(stream)).await {
         Ok(Ok(stream)) => http(stream, peer, router, stop).await,
         Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake with an API client failed"),
@@ -140,7 +160,12 @@ fn tune(stream: &TcpStream) -> std::io::Result<()> {
     socket.set_tcp_keepalive(&socket2::TcpKeepalive::new().with_time(STALLED))
 }
 
-async fn http<S: AsyncRead + AsyncWrite + Unpin>(stream: S, peer: SocketAddr, router: Router, mut stop: watch::Receiver<bool>) {
+async fn http<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    peer: SocketAddr,
+    router: Router,
+    mut stop: watch::Receiver<bool>,
+) {
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
         TowerToHyperService::new(router.clone()).call(request)

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_util::task::AtomicWaker;
 use model::{Identity, SessionId, Target, TokenId};
 use record::Micros;
-use futures_util::task::AtomicWaker;
 
 /// A live session as the API and the CLI show it.
 #[derive(Clone, Debug)]
@@ -62,7 +62,10 @@ impl Signal {
         if !self.over.load(Ordering::Acquire) {
             return None;
         }
-        self.reason.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.reason
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Whether the gateway is stopping.
@@ -73,7 +76,11 @@ impl Signal {
 
 impl Live {
     pub(crate) fn end(&self, reason: &str) {
-        let mut slot = self.signal.reason.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slot = self
+            .signal
+            .reason
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if slot.is_none() {
             *slot = Some(Arc::from(reason));
         }

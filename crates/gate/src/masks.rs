@@ -83,7 +83,7 @@ impl SessionMasks {
             names.extend(rule.detect.iter().map(|name| name.as_str()));
         }
         // The names are those of a closed enum; one that the detectors did not know would mean all of them.
-        let detectors = DetectorSet::parse(names).unwrap_or_else(|_| DetectorSet::ALL);
+        let detectors = DetectorSet::parse(names).unwrap_or(DetectorSet::ALL);
         Self {
             rules,
             detectors,

@@ -1,7 +1,7 @@
 //! The only way to a socket. An [`Outbox`] takes proofs and hands out bytes; `net` flushes it and can put nothing in.
 //!
-//! `Outbox<ToTarget>` takes [`Permitted`](crate::Permitted) messages and, during the target's own handshake, bytes under a
-//! [`Grant`]. `Outbox<ToClient>` takes [`Released`](crate::Released) messages and, before a session exists, the words of the login.
+//! `Outbox<ToTarget>` takes [`Permitted`] messages and, during the target's own handshake, bytes under a
+//! [`Grant`]. `Outbox<ToClient>` takes [`Released`] messages and, before a session exists, the words of the login.
 
 use std::marker::PhantomData;
 

@@ -137,7 +137,9 @@ impl Session {
             ));
         }
         (self.gate.clock.now() >= self.live.expires).then(|| {
-            Box::new(Refusal::of(RefusalKind::Ended).because("the token has expired; get a new one"))
+            Box::new(
+                Refusal::of(RefusalKind::Ended).because("the token has expired; get a new one"),
+            )
         })
     }
 

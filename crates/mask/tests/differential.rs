@@ -1,6 +1,15 @@
 //! The hand-written scan against plain regular expressions and validators: the same spans, on generated data with planted values,
 //! near misses and hostile neighbours.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "helpers of tests fail by panicking, and say what they saw"
+)]
+
 mod oracle;
 
 use proptest::prelude::*;

@@ -48,7 +48,14 @@ pub(crate) fn refuse(out: &mut Vec<u8>, refusal: &Refusal, fatal: bool) {
 pub(crate) fn error(out: &mut Vec<u8>, sqlstate: &str, message: &str) {
     encode::error(
         out,
-        &Report { severity: "ERROR", sqlstate, message, detail: None, hint: None, position: None },
+        &Report {
+            severity: "ERROR",
+            sqlstate,
+            message,
+            detail: None,
+            hint: None,
+            position: None,
+        },
     );
 }
 
@@ -56,7 +63,14 @@ pub(crate) fn error(out: &mut Vec<u8>, sqlstate: &str, message: &str) {
 pub(crate) fn fatal(out: &mut Vec<u8>, sqlstate: &str, message: &str) {
     encode::error(
         out,
-        &Report { severity: "FATAL", sqlstate, message, detail: None, hint: None, position: None },
+        &Report {
+            severity: "FATAL",
+            sqlstate,
+            message,
+            detail: None,
+            hint: None,
+            position: None,
+        },
     );
 }
 

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
-use subtle::ConstantTimeEq;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Context;
+use subtle::ConstantTimeEq;
 
 use futures_util::task::AtomicWaker;
 
@@ -45,7 +45,12 @@ impl Cancels {
             let pid = i32::from_be_bytes(pid) & i32::MAX;
             if pid != 0 && !map.contains_key(&pid) {
                 map.insert(pid, (key.clone(), Arc::clone(&wanted)));
-                return Some(CancelKey { cancels: Arc::clone(self), pid, key, wanted });
+                return Some(CancelKey {
+                    cancels: Arc::clone(self),
+                    pid,
+                    key,
+                    wanted,
+                });
             }
         }
         None
@@ -81,7 +86,11 @@ impl CancelKey {
 
 impl Drop for CancelKey {
     fn drop(&mut self) {
-        self.cancels.map.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.pid);
+        self.cancels
+            .map
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.pid);
     }
 }
 

@@ -62,10 +62,20 @@ impl Text {
         let any = |test: fn(&Statement) -> bool| analysis.statements.iter().any(test);
         Rc::new(Self {
             refers: any(|s| {
-                matches!(s.kind, Kind::ExecutePrepared { .. } | Kind::Fetch { .. } | Kind::Prepare { .. } | Kind::DeclareCursor { .. })
+                matches!(
+                    s.kind,
+                    Kind::ExecutePrepared { .. }
+                        | Kind::Fetch { .. }
+                        | Kind::Prepare { .. }
+                        | Kind::DeclareCursor { .. }
+                )
             }),
-            changes_names: any(|s| matches!(s.kind, Kind::Ddl | Kind::Do | Kind::Call | Kind::Unparsed | Kind::Discard { .. }))
-                || analysis.intent.actions.iter().any(changes_names),
+            changes_names: any(|s| {
+                matches!(
+                    s.kind,
+                    Kind::Ddl | Kind::Do | Kind::Call | Kind::Unparsed | Kind::Discard { .. }
+                )
+            }) || analysis.intent.actions.iter().any(changes_names),
             begins: any(|s| matches!(s.kind, Kind::Begin)),
             names,
             analysis,
@@ -76,13 +86,22 @@ impl Text {
 impl Text {
     /// Schemas that may be in the path from now on.
     pub(crate) fn path(&self) -> impl Iterator<Item = &str> {
-        self.analysis.statements.iter().flat_map(|statement| statement.path.iter().map(String::as_str))
+        self.analysis
+            .statements
+            .iter()
+            .flat_map(|statement| statement.path.iter().map(String::as_str))
     }
 }
 
 fn changes_names(action: &Action) -> bool {
     match action.effect {
-        Effect::Create | Effect::Alter | Effect::Destroy | Effect::Grant | Effect::Import | Effect::Execute | Effect::Unknown => true,
+        Effect::Create
+        | Effect::Alter
+        | Effect::Destroy
+        | Effect::Grant
+        | Effect::Import
+        | Effect::Execute
+        | Effect::Unknown => true,
         Effect::Connect
         | Effect::Session
         | Effect::Read
@@ -145,7 +164,12 @@ impl Cache {
             self.bytes = 0;
         }
         self.bytes += key.len();
-        let entry = Entry { names, exact, key: key.into(), text };
+        let entry = Entry {
+            names,
+            exact,
+            key: key.into(),
+            text,
+        };
         self.map.insert(Self::hash(names, exact, key), entry);
     }
 
@@ -156,7 +180,11 @@ impl Cache {
             sql::shape::Shape::Plain => true,
             sql::shape::Shape::Opaque => false,
         };
-        let found = if plain { self.get(names, false, &shape) } else { None };
+        let found = if plain {
+            self.get(names, false, &shape)
+        } else {
+            None
+        };
         let found = match found {
             Some(Some(text)) => Ok(Rc::clone(text)),
             Some(None) | None => match self.get(names, true, text.as_bytes()) {
@@ -195,7 +223,11 @@ pub(crate) fn analyze(text: &str, names: &Names) -> Option<Rc<Text>> {
 }
 
 fn run(text: &str, names: &Names) -> Analysis {
-    let context = Context { catalog: &names.catalog, search_path: &names.path, caps: Caps::default() };
+    let context = Context {
+        catalog: &names.catalog,
+        search_path: &names.path,
+        caps: Caps::default(),
+    };
     sql::analyze(text, &context)
 }
 
@@ -205,7 +237,9 @@ pub(crate) async fn analyze_apart(text: String, names: Names) -> Rc<Text> {
     let _permit = ONE.acquire().await;
     let (send, receive) = tokio::sync::oneshot::channel();
     let (for_thread, its_names) = (text.clone(), names.clone());
-    let thread = std::thread::Builder::new().name("sql".to_owned()).stack_size(sql::STACK);
+    let thread = std::thread::Builder::new()
+        .name("sql".to_owned())
+        .stack_size(sql::STACK);
     let spawned = thread.spawn(move || {
         // The session may be gone by now; then nobody wants the answer.
         let _wanted = send.send(run(&for_thread, &its_names));
@@ -225,7 +259,9 @@ pub(crate) async fn analyze_apart(text: String, names: Names) -> Rc<Text> {
 
 fn not_analysed(text: &str) -> Analysis {
     let mut intent = Intent::simple(2, "UNKNOWN", Action::bare(Effect::Unknown));
-    intent.reasons.push("the text could not be analysed".to_owned());
+    intent
+        .reasons
+        .push("the text could not be analysed".to_owned());
     intent.reads_unknown = true;
     let intent = Arc::new(intent);
     Analysis {
@@ -263,7 +299,8 @@ pub(crate) fn union<'a>(label: &str, parts: impl Iterator<Item = &'a Arc<Intent>
     }
     if all.actions.is_empty() {
         all.actions.push(Action::bare(Effect::Unknown));
-        all.reasons.push("a name that this session has not prepared".to_owned());
+        all.reasons
+            .push("a name that this session has not prepared".to_owned());
     }
     sort(&mut all.actions);
     sort(&mut all.predicates);
@@ -301,6 +338,8 @@ pub(crate) fn unknown_name(what: &str) -> Arc<Intent> {
         Action::on(Effect::Unknown, Object::new(ObjectKind::Other, "?.name")),
     );
     intent.reads_unknown = true;
-    intent.reasons.push(format!("{what} of a name that this session has not made"));
+    intent
+        .reasons
+        .push(format!("{what} of a name that this session has not made"));
     Arc::new(intent)
 }

@@ -3,7 +3,9 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use gate::{Asked, Gate, Grant, OpenRequest, Opened, Outbox, Refusal, RefusalKind, Session, ToClient};
+use gate::{
+    Asked, Gate, Grant, OpenRequest, Opened, Outbox, Refusal, RefusalKind, Session, ToClient,
+};
 use model::Command;
 use net::{Accepted, Transport};
 use tracing::Instrument;
@@ -49,12 +51,18 @@ impl Server {
     }
 
     async fn serve_in(self: Arc<Self>, accepted: Accepted) {
-        let Accepted { stream, peer, mut admission, deadline, .. } = accepted;
+        let Accepted {
+            stream,
+            peer,
+            mut admission,
+            deadline,
+            ..
+        } = accepted;
         let terms = Terms {
             tls: Some(&self.tls),
             identities: self.gate.identities().as_ref(),
             settings: &self.listen.login,
-            deadline: deadline.into(),
+            deadline,
         };
         let logged_in = match login::run(Transport::plain(stream, peer), &terms).await {
             Ok(logged_in) => logged_in,
@@ -75,9 +83,26 @@ impl Server {
     }
 
     async fn session(self: Arc<Self>, logged_in: LoggedIn) {
-        let LoggedIn { mut transport, proven, unread: client_in, minor, target, database, role, settings, application_name, .. } = logged_in;
+        let LoggedIn {
+            mut transport,
+            proven,
+            unread: client_in,
+            minor,
+            target,
+            database,
+            role,
+            settings,
+            application_name,
+            ..
+        } = logged_in;
         let client = application_name.unwrap_or_default();
-        let wanted = Wanted { target, database, settings, minor, client };
+        let wanted = Wanted {
+            target,
+            database,
+            settings,
+            minor,
+            client,
+        };
         let from = Some(transport.peer().ip());
         let request = OpenRequest {
             protocol: PROTOCOL.0,
@@ -95,7 +120,9 @@ impl Server {
             }
         };
         tracing::info!(session = %session.id(), target = %wanted.target, role = grant.role(), "session opened");
-        let begun = self.begin(&grant, &mut session, &wanted, &mut transport).await;
+        let begun = self
+            .begin(&grant, &mut session, &wanted, &mut transport)
+            .await;
         let (upstream, options, cancel, path) = match begun {
             Ok(begun) => begun,
             Err(failure) => {
@@ -108,12 +135,23 @@ impl Server {
                 return;
             }
         };
-        let keeper = self.catalogues.keeper(&wanted.target, grant.role(), wanted.database.as_deref().unwrap_or_default());
+        let keeper = self.catalogues.keeper(
+            &wanted.target,
+            grant.role(),
+            wanted.database.as_deref().unwrap_or_default(),
+        );
         let expiry = drive::expiry(&self.gate, session.expires());
-        let Upstream { transport: target, pid, key, unread, user, .. } = upstream;
+        let Upstream {
+            transport: target,
+            pid,
+            key,
+            unread,
+            user,
+            ..
+        } = upstream;
         let mut relay = Relay::new(session, keeper, user);
         relay.widen_path(path.iter().map(String::as_str));
-                let drive = Drive {
+        let drive = Drive {
             client: transport,
             target,
             relay,
@@ -141,8 +179,9 @@ impl Server {
         wanted: &Wanted,
         transport: &mut Transport,
     ) -> Result<(Upstream, TargetOptions, CancelKey, Vec<String>), Failure> {
-        let options = TargetOptions::from_value(&grant.endpoint().options)
-            .map_err(|error| Failure::refused(&Refusal::of(RefusalKind::Unavailable), error.to_string()))?;
+        let options = TargetOptions::from_value(&grant.endpoint().options).map_err(|error| {
+            Failure::refused(&Refusal::of(RefusalKind::Unavailable), error.to_string())
+        })?;
         let (settings, path) = judge_settings(session, &wanted.settings).map_err(|refusal| {
             let log = refusal.detail();
             Failure::refused(&refusal, log)
@@ -152,15 +191,24 @@ impl Server {
             application_name: name_for_target(grant, &wanted.client),
             settings,
         };
-        let upstream = upstream::connect(grant, &options, &startup).await.map_err(|error| Failure::upstream(&error))?;
+        let upstream = upstream::connect(grant, &options, &startup)
+            .await
+            .map_err(|error| Failure::upstream(&error))?;
         let recorded = session.leased(&upstream.user, &link(grant, &upstream));
         recorded.map_err(|refusal| Failure::refused(&refusal, refusal.detail()))?;
         let Some(cancel) = self.cancels.issue(wanted.minor >= 2) else {
-            return Err(Failure::refused(&Refusal::of(RefusalKind::Unavailable), "no random bytes".to_owned()));
+            return Err(Failure::refused(
+                &Refusal::of(RefusalKind::Unavailable),
+                "no random bytes".to_owned(),
+            ));
         };
         let mut greeting = Vec::new();
         for (name, value) in &upstream.parameters {
-            let value = if name == "application_name" { &wanted.client } else { value };
+            let value = if name == "application_name" {
+                &wanted.client
+            } else {
+                value
+            };
             encode::parameter_status(&mut greeting, name, value);
         }
         encode::backend_key(&mut greeting, cancel.pid, &cancel.key);
@@ -168,7 +216,13 @@ impl Server {
         let mut outbox = Outbox::<ToClient>::default();
         let released = session.release(greeting);
         outbox.push(released);
-        transport.flush(&mut outbox).await.map_err(|error| Failure { message: Vec::new(), log: error.kind().to_string() })?;
+        transport
+            .flush(&mut outbox)
+            .await
+            .map_err(|error| Failure {
+                message: Vec::new(),
+                log: error.kind().to_string(),
+            })?;
         Ok((upstream, options, cancel, path))
     }
 }
@@ -206,8 +260,15 @@ impl Failure {
 
     fn upstream(error: &upstream::UpstreamError) -> Self {
         let mut message = Vec::new();
-        answer::fatal(&mut message, error.sqlstate(), &format!("sallyport: {error}"));
-        Self { message, log: error.to_string() }
+        answer::fatal(
+            &mut message,
+            error.sqlstate(),
+            &format!("sallyport: {error}"),
+        );
+        Self {
+            message,
+            log: error.to_string(),
+        }
     }
 }
 
@@ -222,7 +283,12 @@ async fn turn_away(mut transport: Transport, refusal: &Refusal) {
 /// What the target's own logs and views call the session: who asked, and with what. Servers cut names at 63 bytes.
 fn name_for_target(grant: &Grant, client: &str) -> String {
     let name = format!("sallyport {} {client}", grant.identity().display());
-    name.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(63).collect::<String>().trim_end().to_owned()
+    name.chars()
+        .filter(|c| c.is_ascii_graphic() || *c == ' ')
+        .take(63)
+        .collect::<String>()
+        .trim_end()
+        .to_owned()
 }
 
 /// Settings that come with the startup message are judged as the SET commands that they are.
@@ -233,17 +299,31 @@ fn judge_settings(session: &mut Session, wanted: &[(String, String)]) -> Result<
     let mut path = Vec::new();
     for (name, value) in wanted {
         let text = format!("SET {} = {}", quote_name(name), quote(value));
-        let refuse = || Refusal::of(RefusalKind::Setting).because(format!("startup setting {name}"));
+        let refuse =
+            || Refusal::of(RefusalKind::Setting).because(format!("startup setting {name}"));
         let analysed = classify::analyze(&text, &names).ok_or_else(refuse)?;
-        let command = Command { intent: &analysed.analysis.intent, text: &text, values: &[], in_transaction: false };
+        let command = Command {
+            intent: &analysed.analysis.intent,
+            text: &text,
+            values: &[],
+            in_transaction: false,
+        };
         match session.ask(&command, ()) {
             Asked::Allow(_judged, _) => {}
             Asked::Deny(refusal) | Asked::Close(refusal) => {
-                return Err(Refusal { kind: RefusalKind::Setting, ..*refusal }.because(format!("startup setting {name}")));
+                return Err(Refusal {
+                    kind: RefusalKind::Setting,
+                    ..*refusal
+                }
+                .because(format!("startup setting {name}")));
             }
             Asked::Hold(held) => {
                 let (refusal, _) = session.abandon(*held, false);
-                return Err(Refusal { kind: RefusalKind::Setting, ..refusal }.because(format!("startup setting {name}")));
+                return Err(Refusal {
+                    kind: RefusalKind::Setting,
+                    ..refusal
+                }
+                .because(format!("startup setting {name}")));
             }
         }
         path.extend(analysed.path().map(str::to_owned));
@@ -257,7 +337,9 @@ fn quote(value: &str) -> String {
 
 /// A setting's name may have one dot; each part is quoted.
 fn quote_name(name: &str) -> String {
-    let parts: Vec<_> =
-        name.split('.').map(|part| format!("\"{}\"", part.to_lowercase().replace('"', "\"\""))).collect();
+    let parts: Vec<_> = name
+        .split('.')
+        .map(|part| format!("\"{}\"", part.to_lowercase().replace('"', "\"\"")))
+        .collect();
     parts.join(".")
 }

@@ -45,7 +45,8 @@ pub fn encode_into(event: &Event<'_>, buffer: &mut [u8]) -> Result<usize, EventE
 /// [`EventError::TooLarge`]: the vector then holds a part of it.
 pub fn encode_to(event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), EventError> {
     let before = out.len();
-    postcard::serialize_with_flavor(event, Bounded { out, before }).map_err(|_| EventError::TooLarge)
+    postcard::serialize_with_flavor(event, Bounded { out, before })
+        .map_err(|_| EventError::TooLarge)
 }
 
 /// Reads an event; trailing bytes are an error.
@@ -215,7 +216,9 @@ impl Cursor {
         if size > MAX_PART {
             return Err("an entry longer than the limit");
         }
-        let bytes = raw.get(self.at..self.at + size).ok_or("an entry longer than its block")?;
+        let bytes = raw
+            .get(self.at..self.at + size)
+            .ok_or("an entry longer than its block")?;
         self.at += size;
         Ok(Some(RawEntry {
             at: Micros(self.time),

@@ -9,7 +9,7 @@
 //!
 //! # A recording, byte by byte
 //!
-//! A [header](header) of 64 bytes, then [frames](frame). A frame holds a block of [entries](entry), compressed with zstd, or
+//! A [header] of 64 bytes, then [frames](frame). A frame holds a block of [entries](entry), compressed with zstd, or
 //! a signature. Each frame carries the hash of the one before it, the first one the hash of the header, so no byte can
 //! change, and no frame can go, come or move, without a break that the reader sees. A signature frame's body is
 //!
@@ -25,7 +25,7 @@
 //! ```
 //!
 //! A signature follows at least every [`limits::SEGMENT`] bytes, and one that is not `segment` ends the file. A file without
-//! such an end is *open*: the session is live, or the rest is gone; the [index](index) knows which.
+//! such an end is *open*: the session is live, or the rest is gone; the [index] knows which.
 
 pub mod entry;
 pub mod event;
@@ -46,7 +46,9 @@ pub use event::{Column, CommandEvent, Event, Finished, Micros, Opened};
 pub use export::{ExportError, json_lines, ocsf};
 pub use frame::{Damage, ReadError, Reason};
 pub use header::{FileKind, Header};
-pub use index::{Directory, DirectoryReport, Problem, TreeHead, VerifyOptions, What, verify_directory};
+pub use index::{
+    Directory, DirectoryReport, Problem, TreeHead, VerifyOptions, What, verify_directory,
+};
 pub use read::{Entry, Reader, State};
 pub use render::{Renderer, render};
 pub use sign::{KeyError, KeyId, PublicKey, SigningKey};

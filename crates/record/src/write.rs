@@ -137,7 +137,12 @@ impl Chain {
     ///
     /// # Errors
     /// The compressor's own error; the chain is then unchanged.
-    pub fn block(&mut self, block: &Block, packer: &mut Packer, out: &mut Vec<u8>) -> io::Result<()> {
+    pub fn block(
+        &mut self,
+        block: &Block,
+        packer: &mut Packer,
+        out: &mut Vec<u8>,
+    ) -> io::Result<()> {
         if block.entries() == 0 {
             return Ok(());
         }
@@ -157,7 +162,13 @@ impl Chain {
     ///
     /// # Errors
     /// [`KeyError::Sign`]; the chain is then unchanged.
-    pub fn sign(&mut self, key: &SigningKey, mark: Mark, at: Micros, out: &mut Vec<u8>) -> Result<(), KeyError> {
+    pub fn sign(
+        &mut self,
+        key: &SigningKey,
+        mark: Mark,
+        at: Micros,
+        out: &mut Vec<u8>,
+    ) -> Result<(), KeyError> {
         let mut body = Vec::with_capacity(SIGNATURE_BODY);
         body.extend_from_slice(&[mark.code(), 0, 0, 0, 0, 0, 0, 0]);
         body.extend_from_slice(&self.entries.to_le_bytes());
@@ -167,7 +178,13 @@ impl Chain {
         let signature = key.sign(&signed_message(&self.header, &self.hash, &body))?;
         body.extend_from_slice(&signature);
         let before = out.len();
-        self.hash = frame::write(out, Kind::Signature, (self.entries, 0, 0), &self.hash, &body);
+        self.hash = frame::write(
+            out,
+            Kind::Signature,
+            (self.entries, 0, 0),
+            &self.hash,
+            &body,
+        );
         self.size += (out.len() - before) as u64;
         self.signed_raw = self.raw;
         Ok(())
@@ -205,7 +222,10 @@ impl Packer {
             return Ok((Kind::Stored, raw));
         };
         match self.compressor.compress_to_buffer(raw, space) {
-            Ok(length) => Ok((Kind::Compressed, self.packed.get(..length).unwrap_or_default())),
+            Ok(length) => Ok((
+                Kind::Compressed,
+                self.packed.get(..length).unwrap_or_default(),
+            )),
             Err(_) => Ok((Kind::Stored, raw)),
         }
     }
@@ -258,7 +278,12 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// [`EventError::TooLarge`] (nothing was added), or the sink's own.
-    pub fn event(&mut self, at: Micros, event: &Event<'_>, key: &SigningKey) -> Result<(), WriteError> {
+    pub fn event(
+        &mut self,
+        at: Micros,
+        event: &Event<'_>,
+        key: &SigningKey,
+    ) -> Result<(), WriteError> {
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.clear();
         let encoded = entry::encode_to(event, &mut scratch);
@@ -289,7 +314,8 @@ impl<W: Write> Writer<W> {
     /// The sink's own.
     pub fn flush(&mut self) -> Result<(), WriteError> {
         self.out.clear();
-        self.chain.block(&self.block, &mut self.packer, &mut self.out)?;
+        self.chain
+            .block(&self.block, &mut self.packer, &mut self.out)?;
         self.block.clear();
         self.sink.write_all(&self.out)?;
         Ok(())
@@ -306,7 +332,12 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// The sink's own.
-    pub fn seal(mut self, at: Micros, mark: Mark, key: &SigningKey) -> Result<(W, Chain), WriteError> {
+    pub fn seal(
+        mut self,
+        at: Micros,
+        mark: Mark,
+        key: &SigningKey,
+    ) -> Result<(W, Chain), WriteError> {
         self.flush()?;
         self.sign(key, mark, at)?;
         self.sink.flush()?;

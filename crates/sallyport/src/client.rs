@@ -29,7 +29,9 @@ pub(crate) struct Client {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NoGateway {
     /// No gateway runs on the data directory.
-    #[error("no gateway runs on {0}; start it with `sallyport serve`, or name one with --api URL and --token TOKEN")]
+    #[error(
+        "no gateway runs on {0}; start it with `sallyport serve`, or name one with --api URL and --token TOKEN"
+    )]
     NotRunning(String),
 }
 
@@ -53,13 +55,28 @@ impl Client {
     /// [`NoGateway`] when none runs; others when it cannot be used.
     pub(crate) fn find(global: &Global) -> Result<Self> {
         if let Some(api) = &global.api {
-            let Some(token) = &global.token else { bail!("--api needs --token TOKEN or SALLYPORT_TOKEN: the gateway must know who asks") };
-            let ca = global.places().data_dir().map(|dir| Layout::new(dir).ca()).ok().and_then(|path| std::fs::read(path).ok());
+            let Some(token) = &global.token else {
+                bail!(
+                    "--api needs --token TOKEN or SALLYPORT_TOKEN: the gateway must know who asks"
+                )
+            };
+            let ca = global
+                .places()
+                .data_dir()
+                .map(|dir| Layout::new(dir).ca())
+                .ok()
+                .and_then(|path| std::fs::read(path).ok());
             return Self::new(api, token, ca.as_deref());
         }
         let layout = Layout::new(global.places().data_dir()?);
-        let running = if lock::is_held(&layout.lock()) { Listen::read(&layout.listen())? } else { None };
-        let Some(listen) = running else { return Err(NoGateway::NotRunning(layout.root().display().to_string()).into()) };
+        let running = if lock::is_held(&layout.lock()) {
+            Listen::read(&layout.listen())?
+        } else {
+            None
+        };
+        let Some(listen) = running else {
+            return Err(NoGateway::NotRunning(layout.root().display().to_string()).into());
+        };
         let token = match &global.token {
             Some(token) => token.clone(),
             None => operator_token(&layout)?,
@@ -81,12 +98,20 @@ impl Client {
     }
 
     fn new(base: &str, token: &str, ca: Option<&[u8]>) -> Result<Self> {
-        let base = Url::parse(base).with_context(|| format!("{base} is not a URL such as http://127.0.0.1:8460"))?;
-        let local = base.host_str().is_some_and(|host| host == "localhost" || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback()));
+        let base = Url::parse(base)
+            .with_context(|| format!("{base} is not a URL such as http://127.0.0.1:8460"))?;
+        let local = base.host_str().is_some_and(|host| {
+            host == "localhost"
+                || host
+                    .trim_matches(['[', ']'])
+                    .parse::<std::net::IpAddr>()
+                    .is_ok_and(|ip| ip.is_loopback())
+        });
         if base.scheme() != "https" && !local {
             bail!("{base}: the token would travel in clear text; use https");
         }
-        let mut value = HeaderValue::from_str(&format!("Bearer {token}")).context("the token has characters that no token has")?;
+        let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
+            .context("the token has characters that no token has")?;
         value.set_sensitive(true);
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, value);
@@ -97,9 +122,14 @@ impl Client {
             .connect_timeout(CONNECT_WITHIN)
             .no_proxy();
         if let Some(ca) = ca {
-            builder = builder.tls_certs_merge(Certificate::from_pem_bundle(ca).context("read the gateway's ca.pem")?);
+            builder = builder.tls_certs_merge(
+                Certificate::from_pem_bundle(ca).context("read the gateway's ca.pem")?,
+            );
         }
-        Ok(Self { http: builder.build().context("make an HTTP client")?, base })
+        Ok(Self {
+            http: builder.build().context("make an HTTP client")?,
+            base,
+        })
     }
 
     /// Reads a resource.
@@ -114,7 +144,11 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::get`].
-    pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T> {
+    pub(crate) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T> {
         read(self.send(Method::POST, path, Some(body)).await?).await
     }
 
@@ -130,7 +164,11 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::get`], and when the answer ends early.
-    pub(crate) async fn stream(&self, path: &str, mut each: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    pub(crate) async fn stream(
+        &self,
+        path: &str,
+        mut each: impl FnMut(&[u8]) -> Result<()>,
+    ) -> Result<()> {
         let mut response = self.send(Method::GET, path, None::<&()>).await?;
         while let Some(chunk) = response.chunk().await.map_err(|_| anyhow!("the gateway ended the answer early; `sallyport sessions verify` tells whether the recording is whole"))? {
             each(&chunk)?;
@@ -138,7 +176,12 @@ impl Client {
         Ok(())
     }
 
-    async fn send(&self, method: Method, path: &str, body: Option<&impl Serialize>) -> Result<Response> {
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&impl Serialize>,
+    ) -> Result<Response> {
         let url = self.base.join(path).context("make the URL")?;
         let mut request = self.http.request(method, url);
         if let Some(body) = body {
@@ -153,8 +196,17 @@ impl Client {
         }
         let status = response.status();
         match read::<console::ErrorBody>(response).await {
-            Ok(body) => Err(Refused { code: body.code, message: body.message, request: body.request_id }.into()),
-            Err(_) => bail!("{}: the answer is not Sallyport's (HTTP {})", self.base, status.as_u16()),
+            Ok(body) => Err(Refused {
+                code: body.code,
+                message: body.message,
+                request: body.request_id,
+            }
+            .into()),
+            Err(_) => bail!(
+                "{}: the answer is not Sallyport's (HTTP {})",
+                self.base,
+                status.as_u16()
+            ),
         }
     }
 
@@ -171,21 +223,34 @@ impl Client {
 /// The credential of the local operator.
 fn operator_token(layout: &Layout) -> Result<String> {
     let path = layout.operator();
-    let bytes = key::read(&path).with_context(|| "only the operator of the gateway may do this; else pass --token TOKEN")?;
-    let Some(bytes) = bytes else { bail!("{}: the running gateway has no operator credential; start it again", path.display()) };
-    String::from_utf8(bytes).map(|text| text.trim().to_owned()).with_context(|| format!("{}: not a credential", path.display()))
+    let bytes = key::read(&path)
+        .with_context(|| "only the operator of the gateway may do this; else pass --token TOKEN")?;
+    let Some(bytes) = bytes else {
+        bail!(
+            "{}: the running gateway has no operator credential; start it again",
+            path.display()
+        )
+    };
+    String::from_utf8(bytes)
+        .map(|text| text.trim().to_owned())
+        .with_context(|| format!("{}: not a credential", path.display()))
 }
 
 async fn read<T: DeserializeOwned>(mut response: Response) -> Result<T> {
     let mut bytes = Vec::new();
     let late = || anyhow!("the gateway stopped in the middle of an answer; try again");
-    while let Some(chunk) = tokio::time::timeout(ANSWER_WITHIN, response.chunk()).await.map_err(|_| late())?.map_err(|_| late())? {
+    while let Some(chunk) = tokio::time::timeout(ANSWER_WITHIN, response.chunk())
+        .await
+        .map_err(|_| late())?
+        .map_err(|_| late())?
+    {
         if bytes.len() as u64 + chunk.len() as u64 > MAX_ANSWER {
             bail!("the answer is larger than 64 MiB; ask for less");
         }
         bytes.extend_from_slice(&chunk);
     }
-    serde_json::from_slice(&bytes).context("the answer is not what this version of Sallyport expects")
+    serde_json::from_slice(&bytes)
+        .context("the answer is not what this version of Sallyport expects")
 }
 
 /// A value as part of a query.
@@ -208,8 +273,14 @@ fn form(pairs: &[(&str, Option<String>)]) -> String {
             out
         })
     };
-    let parts: Vec<String> =
-        pairs.iter().filter_map(|(name, value)| value.as_ref().map(|value| format!("{name}={}", escape(value)))).collect();
+    let parts: Vec<String> = pairs
+        .iter()
+        .filter_map(|(name, value)| {
+            value
+                .as_ref()
+                .map(|value| format!("{name}={}", escape(value)))
+        })
+        .collect();
     parts.join("&")
 }
 
@@ -220,7 +291,10 @@ mod tests {
     #[test]
     fn queries_are_escaped() {
         assert_eq!(query(&[("a", None)]), "");
-        assert_eq!(query(&[("a", Some("x&y=z é".into())), ("b", Some("1".into()))]), "?a=x%26y%3Dz%20%C3%A9&b=1");
+        assert_eq!(
+            query(&[("a", Some("x&y=z é".into())), ("b", Some("1".into()))]),
+            "?a=x%26y%3Dz%20%C3%A9&b=1"
+        );
     }
 
     #[test]

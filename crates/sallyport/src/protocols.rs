@@ -26,7 +26,11 @@ pub(crate) struct Protocol {
 pub(crate) const ALL: &[Protocol] = &[Protocol {
     id: postgres::PROTOCOL,
     path_options: PATH_OPTIONS,
-    check_options: |options| TargetOptions::from_value(options).map(drop).map_err(|error| error.to_string()),
+    check_options: |options| {
+        TargetOptions::from_value(options)
+            .map(drop)
+            .map_err(|error| error.to_string())
+    },
 }];
 
 /// The protocol of a target's kind.
@@ -38,13 +42,18 @@ pub(crate) fn find(kind: &str) -> Option<&'static Protocol> {
 pub(crate) fn check_files(config: &Config) -> Vec<String> {
     let mut problems = Vec::new();
     for target in &config.targets {
-        let Some(protocol) = find(&target.target.kind) else { continue };
+        let Some(protocol) = find(&target.target.kind) else {
+            continue;
+        };
         for option in protocol.path_options {
             if let Some(path) = target.endpoint.options.get(option).and_then(Value::as_str)
                 && let Err(error) = std::fs::File::open(path)
             {
                 let why = crate::config::load::unreadable(&error);
-                problems.push(format!("target {}: `{option}`: {path}: {why}", target.target.name));
+                problems.push(format!(
+                    "target {}: `{option}`: {path}: {why}",
+                    target.target.name
+                ));
             }
         }
     }
@@ -63,7 +72,10 @@ pub(crate) fn postgres_listen(config: &Config) -> Result<PostgresListen> {
         }
     };
     Ok(PostgresListen {
-        login: LoginSettings { methods, ..LoginSettings::default() },
+        login: LoginSettings {
+            methods,
+            ..LoginSettings::default()
+        },
         max_message: usize::try_from(config.limits.max_message).context("limits.max_message")?,
     })
 }
@@ -73,7 +85,11 @@ pub(crate) fn postgres_limits(config: &Config) -> Result<net::Limits> {
     let proxies = config
         .proxy_from
         .iter()
-        .map(|text| text.parse::<IpNet>().with_context(|| format!("listen.proxy_from: {text} is not a network such as 10.0.0.0/8")))
+        .map(|text| {
+            text.parse::<IpNet>().with_context(|| {
+                format!("listen.proxy_from: {text} is not a network such as 10.0.0.0/8")
+            })
+        })
         .collect::<Result<Vec<_>>>()?;
     Ok(net::Limits {
         max_connections: config.limits.max_connections,
@@ -85,6 +101,14 @@ pub(crate) fn postgres_limits(config: &Config) -> Result<net::Limits> {
 }
 
 /// The PostgreSQL server of a gate.
-pub(crate) fn postgres_server(gate: &Arc<Gate>, tls: &Arc<net::ServerTls>, config: &Config) -> Result<Arc<postgres::Server>> {
-    Ok(postgres::Server::new(Arc::clone(gate), Arc::clone(tls), postgres_listen(config)?))
+pub(crate) fn postgres_server(
+    gate: &Arc<Gate>,
+    tls: &Arc<net::ServerTls>,
+    config: &Config,
+) -> Result<Arc<postgres::Server>> {
+    Ok(postgres::Server::new(
+        Arc::clone(gate),
+        Arc::clone(tls),
+        postgres_listen(config)?,
+    ))
 }

@@ -9,8 +9,8 @@ use console::ports::{Format, Parts, ReadFailure, Reading, SessionFilter};
 use console::view::{SessionView, rfc3339};
 use gate::ports::BoxFuture;
 use model::SessionId;
-use record::{ExportError, ReadError, Reason};
 use record::render::Options;
+use record::{ExportError, ReadError, Reason};
 use store::recordings::{Filter, Library, LibraryError, SessionState, SessionSummary};
 use tokio::sync::mpsc::{self, Sender};
 
@@ -27,7 +27,10 @@ const PART: usize = 32 * 1024;
 pub(crate) struct Shelf(pub(crate) Arc<Library>);
 
 impl console::ports::Library for Shelf {
-    fn list<'a>(&'a self, filter: &'a SessionFilter) -> BoxFuture<'a, Result<Vec<SessionView>, ReadFailure>> {
+    fn list<'a>(
+        &'a self,
+        filter: &'a SessionFilter,
+    ) -> BoxFuture<'a, Result<Vec<SessionView>, ReadFailure>> {
         let library = Arc::clone(&self.0);
         let filter = Filter {
             subject: filter.subject.clone(),
@@ -36,7 +39,11 @@ impl console::ports::Library for Shelf {
             limit: filter.limit,
             ..Filter::default()
         };
-        Box::pin(async move { blocking(move || library.list(&filter)).await.map(|list| list.iter().map(view).collect()) })
+        Box::pin(async move {
+            blocking(move || library.list(&filter))
+                .await
+                .map(|list| list.iter().map(view).collect())
+        })
     }
 
     fn read(&self, id: SessionId, reading: Reading) -> BoxFuture<'_, Result<Parts, ReadFailure>> {
@@ -77,7 +84,9 @@ pub(crate) fn view(summary: &SessionSummary) -> SessionView {
     }
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, LibraryError> + Send + 'static) -> Result<T, ReadFailure> {
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, LibraryError> + Send + 'static,
+) -> Result<T, ReadFailure> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result.map_err(failure),
         Err(_) => Err(ReadFailure::Damaged("the reader stopped".to_owned())),
@@ -91,14 +100,27 @@ fn failure(error: LibraryError) -> ReadFailure {
     }
 }
 
-fn export(library: &Arc<Library>, id: SessionId, reading: Reading, sender: &Sender<Result<Bytes, ReadFailure>>) -> Result<(), ReadFailure> {
+fn export(
+    library: &Arc<Library>,
+    id: SessionId,
+    reading: Reading,
+    sender: &Sender<Result<Bytes, ReadFailure>>,
+) -> Result<(), ReadFailure> {
     let source = open(library, id, reading.follow, sender).map_err(failure)?;
-    let mut out = Out { sender, part: Vec::new(), at_once: reading.follow };
+    let mut out = Out {
+        sender,
+        part: Vec::new(),
+        at_once: reading.follow,
+    };
     let done = match reading.format {
         Format::Jsonl => record::json_lines(source, &mut out).map(drop),
         Format::Ocsf => record::ocsf(source, &mut out).map(drop),
         Format::Text => {
-            let options = Options { rows: reading.rows, colour: reading.color, ..Options::default() };
+            let options = Options {
+                rows: reading.rows,
+                colour: reading.color,
+                ..Options::default()
+            };
             record::render(source, &options, &mut out).map(drop)
         }
     };
@@ -107,24 +129,46 @@ fn export(library: &Arc<Library>, id: SessionId, reading: Reading, sender: &Send
     match done {
         Ok(()) | Err(ExportError::Write(_)) => Ok(()),
         // The scribe was in the middle of a frame: the whole ones before it are what there is now.
-        Err(ExportError::Read(ReadError::Damaged(damage))) if damage.reason == Reason::Truncated && is_live(library, id) => Ok(()),
+        Err(ExportError::Read(ReadError::Damaged(damage)))
+            if damage.reason == Reason::Truncated && is_live(library, id) =>
+        {
+            Ok(())
+        }
         Err(ExportError::Read(error)) => Err(ReadFailure::Damaged(error.to_string())),
     }
 }
 
-fn open(library: &Arc<Library>, id: SessionId, follow: bool, sender: &Sender<Result<Bytes, ReadFailure>>) -> Result<Followed, LibraryError> {
+fn open(
+    library: &Arc<Library>,
+    id: SessionId,
+    follow: bool,
+    sender: &Sender<Result<Bytes, ReadFailure>>,
+) -> Result<Followed, LibraryError> {
     let started = std::time::Instant::now();
     let file = loop {
         match library.bytes(id) {
-            Err(LibraryError::Missing(_)) if started.elapsed() < APPEARS_WITHIN && is_live(library, id) => std::thread::sleep(LOOK_AGAIN),
+            Err(LibraryError::Missing(_))
+                if started.elapsed() < APPEARS_WITHIN && is_live(library, id) =>
+            {
+                std::thread::sleep(LOOK_AGAIN)
+            }
             other => break other?,
         }
     };
-    Ok(Followed { file, library: Arc::clone(library), id, follow, over: false, sender: sender.clone() })
+    Ok(Followed {
+        file,
+        library: Arc::clone(library),
+        id,
+        follow,
+        over: false,
+        sender: sender.clone(),
+    })
 }
 
 fn is_live(library: &Library, id: SessionId) -> bool {
-    library.summary(id).is_ok_and(|summary| summary.state == SessionState::Live)
+    library
+        .summary(id)
+        .is_ok_and(|summary| summary.state == SessionState::Live)
 }
 
 /// A recording as one long read: at the end of a live one it waits for more, when it is followed.
@@ -178,6 +222,8 @@ impl Write for Out<'_> {
             return Ok(());
         }
         let part = Bytes::from(std::mem::take(&mut self.part));
-        self.sender.blocking_send(Ok(part)).map_err(|_| io::ErrorKind::BrokenPipe.into())
+        self.sender
+            .blocking_send(Ok(part))
+            .map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 }

@@ -1,5 +1,7 @@
 //! What an analysis costs: microseconds for a shape and for a full analysis of typical statements.
 
+#![expect(clippy::print_stdout, reason = "it prints what it measured")]
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 

@@ -172,11 +172,8 @@ impl Meter {
             Token::Ascii40 | Token::Ascii91 => self.open(false, at)?,
             Token::Case => self.open(true, at)?,
             Token::Ascii41 | Token::Ascii93 => self.close(),
-            Token::EndP => {
-                if self.frames.len() > 1 && self.top().case {
-                    self.close_one();
-                }
-            }
+            Token::EndP if self.frames.len() > 1 && self.top().case => self.close_one(),
+            Token::EndP => {}
             Token::Ascii46 | Token::As => self.name_next = true,
             Token::Between => self.top().between += 1,
             Token::And if self.top().between > 0 => self.top().between -= 1,

@@ -1,6 +1,15 @@
 //! Against an installed PostgreSQL: the lists of functions and operators, the catalogue queries, the honest statements, and what is set off.
 //! Skipped with a message when no server binaries are found.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "helpers of tests fail by panicking, and say what they saw"
+)]
+
 mod support;
 
 use model::Effect;

@@ -49,7 +49,9 @@ fn greeting(random: &mut Random, out: &mut Vec<u8>) {
         4 => encode::authentication_sasl_final(out, a.as_bytes()),
         5 => encode::negotiate(out, 2, &["_pq_.x", &a]),
         6 => encode::backend_key(out, 77, &random.bytes(40)),
-        7 => encode::message(out, b'R', |out| out.extend_from_slice(&[0, 0, 0, 5, 1, 2, 3, 4])),
+        7 => encode::message(out, b'R', |out| {
+            out.extend_from_slice(&[0, 0, 0, 5, 1, 2, 3, 4])
+        }),
         _ => encode::parameter_status(out, &a, &b),
     }
 }
@@ -72,12 +74,20 @@ fn reply(random: &mut Random, out: &mut Vec<u8>) {
         7 => encode::parameter_description(out, &[23, 25]),
         8 => {
             let tag = random.pick(b"GHW");
-            encode::message(out, tag, |out| out.extend_from_slice(&[0, 0, 2, 0, 0, 0, 0]));
+            encode::message(out, tag, |out| {
+                out.extend_from_slice(&[0, 0, 2, 0, 0, 0, 0])
+            });
         }
         9 => encode::copy_data(out, a.as_bytes()),
-        10 => encode::message(out, b'V', |out| out.extend_from_slice(&[0, 0, 0, 2, b'o', b'k'])),
+        10 => encode::message(out, b'V', |out| {
+            out.extend_from_slice(&[0, 0, 0, 2, b'o', b'k'])
+        }),
         11 => {
-            let status = [TransactionStatus::Idle, TransactionStatus::Open, TransactionStatus::Failed];
+            let status = [
+                TransactionStatus::Idle,
+                TransactionStatus::Open,
+                TransactionStatus::Failed,
+            ];
             encode::ready(out, random.pick(&status));
         }
         12 => {
@@ -182,7 +192,10 @@ fn authentication(out: &mut Vec<u8>, what: &Authentication<'_>) -> Option<()> {
         Authentication::Ok => encode::authentication_ok(out),
         Authentication::Cleartext => encode::authentication_cleartext(out),
         Authentication::Sasl(mechanisms) => {
-            let names: Option<Vec<&str>> = mechanisms.names().map(|name| std::str::from_utf8(name).ok()).collect();
+            let names: Option<Vec<&str>> = mechanisms
+                .names()
+                .map(|name| std::str::from_utf8(name).ok())
+                .collect();
             encode::authentication_sasl(out, &names?);
         }
         Authentication::SaslContinue(data) => encode::authentication_sasl_continue(out, data),

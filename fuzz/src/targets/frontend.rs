@@ -40,7 +40,9 @@ fn message(random: &mut Random, out: &mut Vec<u8>) {
     match random.below(15) {
         0 => encode::query(out, &a),
         1 => {
-            let types: Vec<u32> = (0..random.below(4)).map(|_| random.pick(&[0, 23, 25, 1700])).collect();
+            let types: Vec<u32> = (0..random.below(4))
+                .map(|_| random.pick(&[0, 23, 25, 1700]))
+                .collect();
             encode::parse(out, &a, &b, &types);
         }
         2 | 3 => bind(random, out, &a, &b),
@@ -158,5 +160,12 @@ fn bound(out: &mut Vec<u8>, bind: &Bind<'_>) {
         };
         assert_eq!(bind.formats.of(index), expected);
     }
-    encode::bind(out, bind.portal, bind.statement, &formats, &values, &results);
+    encode::bind(
+        out,
+        bind.portal,
+        bind.statement,
+        &formats,
+        &values,
+        &results,
+    );
 }

@@ -7,8 +7,13 @@ use anyhow::Result;
 use model::{Action, Effect, Flags, Object, ObjectKind, Outcome};
 use record::event::{Column, CommandEvent, Event, Finished, Micros, Opened};
 use record::header::HEADER;
-use record::index::{IndexChain, IndexEntry, IndexReader, SessionClosed, SessionOpened, SessionRemoved};
-use record::{Block, Chain, FileKind, Header, Mark, Packer, Part, Reader, SigningKey, Writer, encode_to, rows, verify};
+use record::index::{
+    IndexChain, IndexEntry, IndexReader, SessionClosed, SessionOpened, SessionRemoved,
+};
+use record::{
+    Block, Chain, FileKind, Header, Mark, Packer, Part, Reader, SigningKey, Writer, encode_to,
+    rows, verify,
+};
 
 use crate::driver::Target;
 use crate::mutate::mutate;
@@ -96,9 +101,18 @@ fn broken_events(random: &mut Random) -> Result<Vec<u8>> {
             }
             bytes.truncate(record::limits::MAX_PART);
             let part = match random.below(8) {
-                0 => Part { more: true, first: true },
-                1 => Part { more: true, first: false },
-                2 => Part { more: false, first: false },
+                0 => Part {
+                    more: true,
+                    first: true,
+                },
+                1 => Part {
+                    more: true,
+                    first: false,
+                },
+                2 => Part {
+                    more: false,
+                    first: false,
+                },
                 _ => Part::WHOLE,
             };
             block.push(moment(random), &bytes, part);
@@ -111,7 +125,10 @@ fn broken_events(random: &mut Random) -> Result<Vec<u8>> {
 
 fn index(random: &mut Random) -> Result<Vec<u8>> {
     let key = key()?;
-    let (mut chain, head) = IndexChain::new(Header { session: [0; 16], ..header(&key) });
+    let (mut chain, head) = IndexChain::new(Header {
+        session: [0; 16],
+        ..header(&key)
+    });
     let mut out = head.to_vec();
     for _ in 0..random.below(8) {
         let text = random.text();
@@ -150,8 +167,16 @@ fn index_entry<'a>(random: &mut Random, text: &'a str) -> IndexEntry<'a> {
             bytes: (1, random.bits()),
             reason: text,
         }),
-        2 => IndexEntry::Removed(SessionRemoved { session, at, reason: text }),
-        _ => IndexEntry::Lost(SessionRemoved { session, at, reason: text }),
+        2 => IndexEntry::Removed(SessionRemoved {
+            session,
+            at,
+            reason: text,
+        }),
+        _ => IndexEntry::Lost(SessionRemoved {
+            session,
+            at,
+            reason: text,
+        }),
     }
 }
 
@@ -180,17 +205,48 @@ fn event<'a>(random: &mut Random, text: &'a str, data: &'a [u8]) -> Event<'a> {
     let (number, text) = (random.bits() % 5, Cow::Borrowed(text));
     match random.below(14) {
         0 => Event::Opened(opened(text)),
-        1 => Event::Leased { user: text.clone(), link: text },
+        1 => Event::Leased {
+            user: text.clone(),
+            link: text,
+        },
         2 | 3 => Event::Command(command(random, number, text)),
-        4 => Event::Held { number, approval: text, expires: moment(random) },
-        5 => Event::Answered { number, approval: text.clone(), answer: text.clone(), by: vec![(text.clone(), text)] },
-        6 => Event::Values { number, values: vec![None, Some(text)] },
+        4 => Event::Held {
+            number,
+            approval: text,
+            expires: moment(random),
+        },
+        5 => Event::Answered {
+            number,
+            approval: text.clone(),
+            answer: text.clone(),
+            by: vec![(text.clone(), text)],
+        },
+        6 => Event::Values {
+            number,
+            values: vec![None, Some(text)],
+        },
         7 => {
-            let column = Column { name: text.clone(), ty: text.clone(), binary: random.one_in(2), mask: text };
-            Event::Columns { number, columns: vec![column; random.below(4)] }
+            let column = Column {
+                name: text.clone(),
+                ty: text.clone(),
+                binary: random.one_in(2),
+                mask: text,
+            };
+            Event::Columns {
+                number,
+                columns: vec![column; random.below(4)],
+            }
         }
-        8 | 9 => Event::Rows { number, count: 3, data: Cow::Borrowed(data) },
-        10 => Event::Bulk { number, to_target: random.one_in(2), data: Cow::Borrowed(data) },
+        8 | 9 => Event::Rows {
+            number,
+            count: 3,
+            data: Cow::Borrowed(data),
+        },
+        10 => Event::Bulk {
+            number,
+            to_target: random.one_in(2),
+            data: Cow::Borrowed(data),
+        },
         11 => Event::Finished(Finished {
             number,
             tag: text.clone(),
@@ -202,8 +258,15 @@ fn event<'a>(random: &mut Random, text: &'a str, data: &'a [u8]) -> Event<'a> {
             target_micros: random.bits(),
             gateway_micros: 5,
         }),
-        12 => Event::Message { kind: text.clone(), text },
-        _ => Event::Closed { reason: text, commands: number, bytes: (1, random.bits()) },
+        12 => Event::Message {
+            kind: text.clone(),
+            text,
+        },
+        _ => Event::Closed {
+            reason: text,
+            commands: number,
+            bytes: (1, random.bits()),
+        },
     }
 }
 
@@ -230,7 +293,10 @@ fn command<'a>(random: &mut Random, number: u64, text: Cow<'a, str>) -> CommandE
         text: text.clone(),
         values: vec![Some(text.clone()), None],
         actions: Cow::Owned(vec![Action::on(Effect::Read, object)]),
-        flags: Flags { unbounded: random.one_in(2), multi: false },
+        flags: Flags {
+            unbounded: random.one_in(2),
+            multi: false,
+        },
         outcome: random.pick(&[Outcome::Allow, Outcome::Hold, Outcome::Deny]),
         rules: Cow::Owned(vec![text.to_string()]),
         reasons: Cow::Owned(vec![text.to_string()]),
@@ -241,7 +307,9 @@ fn command<'a>(random: &mut Random, number: u64, text: Cow<'a, str>) -> CommandE
 
 /// Makes all checksums and hashes right again, frame after frame, as far as the lengths tell where frames are.
 fn repair(bytes: &mut [u8]) {
-    let Some(header) = bytes.get(..CRC) else { return };
+    let Some(header) = bytes.get(..CRC) else {
+        return;
+    };
     let crc = crc32fast::hash(header);
     put(bytes, CRC, &crc.to_le_bytes());
     let mut previous = *blake3::hash(bytes.get(..HEADER).unwrap_or_default()).as_bytes();
@@ -249,7 +317,9 @@ fn repair(bytes: &mut [u8]) {
     while let Some(length) = bytes.get(at..).and_then(|rest| rest.first_chunk::<4>()) {
         let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
         let end = at.saturating_add(HEAD).saturating_add(length);
-        let Some(body) = bytes.get(at.saturating_add(HEAD)..end) else { return };
+        let Some(body) = bytes.get(at.saturating_add(HEAD)..end) else {
+            return;
+        };
         let crc = crc32fast::hash(body);
         put(bytes, at + BODY_CRC, &crc.to_le_bytes());
         put(bytes, at + PREVIOUS, &previous);
@@ -273,11 +343,19 @@ fn run(data: &[u8]) {
     let Ok(key) = key() else { return };
     if let Ok(report) = verify(data, key.public()) {
         let size = usize::try_from(report.size).unwrap_or(usize::MAX);
-        assert!(size <= data.len() && report.signed_entries <= report.entries, "{report:?}");
-        assert_eq!(report.header.encode(FileKind::Recording).as_slice(), data.get(..HEADER).unwrap_or_default());
+        assert!(
+            size <= data.len() && report.signed_entries <= report.entries,
+            "{report:?}"
+        );
+        assert_eq!(
+            report.header.encode(FileKind::Recording).as_slice(),
+            data.get(..HEADER).unwrap_or_default()
+        );
     }
     for keys in [None, Some(vec![*key.public()])] {
-        let Ok(mut reader) = IndexReader::new(data, keys) else { continue };
+        let Ok(mut reader) = IndexReader::new(data, keys) else {
+            continue;
+        };
         while let Ok(Some(_)) = reader.next_item() {}
         assert!(reader.signed() <= reader.entries());
     }

@@ -58,7 +58,11 @@ fn login(random: &mut Random) -> Vec<u8> {
         3 => parameters.push(("options", &a)),
         _ => parameters.push(("application_name", "psql")),
     }
-    encode::startup(&mut out, random.pick(&[0, 0, 2, 1, 9999]), parameters.into_iter());
+    encode::startup(
+        &mut out,
+        random.pick(&[0, 0, 2, 1, 9999]),
+        parameters.into_iter(),
+    );
     proof(random, &mut out);
     out
 }
@@ -71,7 +75,11 @@ fn proof(random: &mut Random, out: &mut Vec<u8>) {
     match random.below(5) {
         0 => encode::password(out, b"sp_token"),
         1 => {
-            encode::sasl_initial(out, "OAUTHBEARER", Some(b"n,,\x01auth=Bearer eyJ.eyJ.sig\x01\x01"));
+            encode::sasl_initial(
+                out,
+                "OAUTHBEARER",
+                Some(b"n,,\x01auth=Bearer eyJ.eyJ.sig\x01\x01"),
+            );
             encode::sasl_response(out, b"\x01");
         }
         2 => {
@@ -84,7 +92,11 @@ fn proof(random: &mut Random, out: &mut Vec<u8>) {
         }
         _ => {
             let flag = "p=tls-server-end-point";
-            encode::sasl_initial(out, SCRAM_PLUS, Some(format!("{flag},,n=,r=abc").as_bytes()));
+            encode::sasl_initial(
+                out,
+                SCRAM_PLUS,
+                Some(format!("{flag},,n=,r=abc").as_bytes()),
+            );
             encode::sasl_response(out, last(flag, BINDING).as_bytes());
         }
     }
@@ -115,7 +127,9 @@ impl Wish {
                 iterations: 4096,
             },
             nonce: NONCE.to_owned(),
-            discovery: self.bit(2).then(|| ("https://id.example".to_owned(), "openid".to_owned())),
+            discovery: self
+                .bit(2)
+                .then(|| ("https://id.example".to_owned(), "openid".to_owned())),
         }
     }
 
@@ -155,7 +169,10 @@ fn run(data: &[u8]) {
     }
     if login.is_open() {
         let parts = login.into_parts();
-        assert!(parts.is_some_and(|(wanted, ..)| !wanted.target.is_empty()), "a login without a target");
+        assert!(
+            parts.is_some_and(|(wanted, ..)| !wanted.target.is_empty()),
+            "a login without a target"
+        );
     }
 }
 
@@ -179,7 +196,9 @@ fn turn<'a>(wish: &Wish, login: &mut Login, data: &'a [u8]) -> Option<&'a [u8]> 
     }
     let mut frames = Frames::new(data, limits::LOGIN);
     match frames.advance() {
-        Ok(Next::Frame(frame)) if frame.tag == b'p' => answer(wish, login, frame.body).then_some(frames.rest()),
+        Ok(Next::Frame(frame)) if frame.tag == b'p' => {
+            answer(wish, login, frame.body).then_some(frames.rest())
+        }
         Ok(Next::Frame(_) | Next::Partial { .. }) => None,
         Err(error) => {
             check(&error);

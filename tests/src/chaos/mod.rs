@@ -4,8 +4,8 @@
 //! The server's own log (`log_statement = all`) is the witness: it knows what really arrived. Statements carry a mark,
 //! `/* k9-<number> */`, so that each can be told from every other.
 //!
-//! - [`load`]: clients that send marked statements in every way until the connection dies.
-//! - [`tamper`]: changes to recordings that `sessions verify` has to find.
+//! - `load`: clients that send marked statements in every way until the connection dies.
+//! - `tamper`: changes to recordings that `sessions verify` has to find.
 
 mod load;
 mod tamper;

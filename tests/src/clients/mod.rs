@@ -2,7 +2,7 @@
 //!
 //! Each client is a program of its own (`tests/clients/`, `tests/examples/`) that prints `ok NAME` or `not ok NAME: why`
 //! per check. It gets an empty database and finds its way by libpq's variables. Clients without TLS of their own
-//! ([`Client::clear`]) connect in clear text, which is the other half of the login: SCRAM instead of a password in TLS.
+//! (`Client::clear`) connect in clear text, which is the other half of the login: SCRAM instead of a password in TLS.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,8 +1,8 @@
 //! Upstream test suites, run directly and through the gateway, and compared. Absolute green is not the measure: what
 //! passes directly and fails only through the gateway is.
 //!
-//! - [`pg`]: PostgreSQL's own regression suite.
-//! - [`psycopg2`]: psycopg2's test suite.
+//! - `pg`: PostgreSQL's own regression suite.
+//! - `psycopg2`: psycopg2's test suite.
 
 mod pg;
 mod psycopg2;

@@ -256,8 +256,8 @@ mod tests {
                     varchar                      ... FAILED       41 ms\ntest stats ... failed (ignored)\n";
         let results = parse(text).unwrap();
         assert_eq!(results.len(), 4);
-        assert_eq!(results["tablespace"], true);
-        assert_eq!(results["varchar"], false);
-        assert_eq!(results["stats"], false);
+        assert!(results["tablespace"]);
+        assert!(!results["varchar"]);
+        assert!(!results["stats"]);
     }
 }

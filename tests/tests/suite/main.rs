@@ -5,6 +5,15 @@
 //! - [`clients`]: stock clients, one test per client.
 //! - [`chaos`]: the gateway killed under load.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "helpers of tests fail by panicking, and say what they saw"
+)]
+
 mod chaos;
 mod clients;
 mod corpus;

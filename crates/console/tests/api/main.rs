@@ -6,6 +6,15 @@
 //! - [`listener`]: limits and errors of the listener itself
 //! - [`openapi`]: the description that is checked in
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "helpers of tests fail by panicking, and say what they saw"
+)]
+
 mod access;
 mod listener;
 mod openapi;

@@ -53,7 +53,7 @@ impl FromStr for Span {
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (length, unit) in [(86_400, 'd'), (3_600, 'h'), (60, 'm')] {
-            if self.0 != 0 && self.0 % length == 0 {
+            if self.0 != 0 && self.0.is_multiple_of(length) {
                 return write!(f, "{}{unit}", self.0 / length);
             }
         }

@@ -1,6 +1,6 @@
 //! Sallyport tokens: short-lived, bound to targets, hashed at rest, revocable at once.
 //!
-//! [`text`] is the token's form, [`request`] what may be asked for, [`scram`] the keys. Issuing and revoking write their own audit
+//! `text` is the token's form, `request` what may be asked for, `scram` the keys. Issuing and revoking write their own audit
 //! entry (`token.issue`, `token.exchange`, `token.revoke`) in the same transaction: the caller writes none.
 //!
 //! # What a SCRAM login costs

@@ -7,7 +7,7 @@
 //!
 //! - [`io`]: the packets' way over a transport, with a deadline
 //! - [`startup`]: what a startup message asks for
-//! - [`bearer`]: OAUTHBEARER; SCRAM is in [`scram`](crate::scram)
+//! - [`bearer`]: OAUTHBEARER; SCRAM is in [`crate::scram`]
 
 pub mod bearer;
 pub mod io;

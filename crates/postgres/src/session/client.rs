@@ -31,7 +31,8 @@ pub(crate) struct Bound {
 impl Relay {
     /// One message of the client.
     pub(crate) fn client(&mut self, frame: Frame<'_>) -> Step {
-        if self.queue.len() >= OUTSTANDING && !matches!(frame.tag, b'S' | b'X' | b'd' | b'c' | b'f') {
+        if self.queue.len() >= OUTSTANDING && !matches!(frame.tag, b'S' | b'X' | b'd' | b'c' | b'f')
+        {
             return Step::Wait;
         }
         let message = match Frontend::parse(frame.tag, frame.body) {
@@ -61,6 +62,7 @@ impl Relay {
             Frontend::Terminate => Step::End(End::Client),
         };
         if !matches!(step, Step::Refresh { .. } | Step::Analyze(_) | Step::Wait) {
+            self.apart = None;
             self.looked_again = false;
         }
         step
@@ -92,7 +94,7 @@ impl Relay {
         if !open {
             self.names = self.keeper.newest(&self.names);
         }
-        let Some(text) = classify::analyze(sql, &self.names) else {
+        let Some(text) = self.known_text(sql) else {
             return Err(Step::Analyze(sql.to_owned()));
         };
         if !open && !text.analysis.misses.is_empty() && !self.looked_again {
@@ -107,14 +109,24 @@ impl Relay {
             Err(step) => return step,
         };
         let intent = self.resolve(&text);
-        let command =
-            Command { intent: &intent, text: sql, values: &[], in_transaction: self.in_transaction() };
+        let command = Command {
+            intent: &intent,
+            text: sql,
+            values: &[],
+            in_transaction: self.in_transaction(),
+        };
         match self.session.ask(&command, whole) {
-            Asked::Allow(permitted, ticket) => self.send_query(permitted, ticket, sql, text, intent),
+            Asked::Allow(permitted, ticket) => {
+                self.send_query(permitted, ticket, sql, text, intent)
+            }
             Asked::Deny(refusal) => self.refuse_simple(&refusal),
             Asked::Hold(held) => Step::Park(Box::new(Parked {
                 held: held.into_owned(),
-                then: Then::Query { sql: sql.into(), text, intent },
+                then: Then::Query {
+                    sql: sql.into(),
+                    text,
+                    intent,
+                },
             })),
             Asked::Close(refusal) => Step::End(End::Refused(refusal)),
         }
@@ -141,7 +153,13 @@ impl Relay {
             .then_some(ticket.number());
         self.note_effects(&text);
         let words = self.session.masks_apply().then(|| Rc::from(sql));
-        self.queue.push(Expect::Query(Rc::new(Run { ticket, text, intent, seq: self.seq, words })));
+        self.queue.push(Expect::Query(Rc::new(Run {
+            ticket,
+            text,
+            intent,
+            seq: self.seq,
+            words,
+        })));
         self.batch = self.seq;
         Step::Go
     }
@@ -157,12 +175,23 @@ impl Relay {
     }
 
     /// Names that the statements of a text give to statements and cursors.
-    fn learn_names(&mut self, text: &Rc<Text>, ticket: &Ticket, intent: &Arc<Intent>, sql: &str) -> Result<(), Full> {
+    fn learn_names(
+        &mut self,
+        text: &Rc<Text>,
+        ticket: &Ticket,
+        intent: &Arc<Intent>,
+        sql: &str,
+    ) -> Result<(), Full> {
         if !text.refers {
             return Ok(());
         }
         for statement in &text.analysis.statements {
-            let words = || Rc::<str>::from(sql.get(statement.start..statement.start + statement.len).unwrap_or(sql));
+            let words = || {
+                Rc::<str>::from(
+                    sql.get(statement.start..statement.start + statement.len)
+                        .unwrap_or(sql),
+                )
+            };
             match &statement.kind {
                 Kind::Prepare { name, .. } => {
                     let prepared = self.by_sql(words(), text);
@@ -206,11 +235,22 @@ impl Relay {
         for statement in &text.analysis.statements {
             match &statement.kind {
                 Kind::Prepare { name, inner } => here.push((name, true, Arc::clone(&inner.intent))),
-                Kind::DeclareCursor { name } => here.push((name, false, Arc::clone(&statement.intent))),
+                Kind::DeclareCursor { name } => {
+                    here.push((name, false, Arc::clone(&statement.intent)))
+                }
                 Kind::ExecutePrepared { name } => {
                     let before = parts.len();
-                    parts.extend(here.iter().filter(|(n, s, _)| n == name && *s).map(|(_, _, i)| Arc::clone(i)));
-                    let known: Vec<_> = self.statements.find(name, u64::MAX).iter().cloned().collect();
+                    parts.extend(
+                        here.iter()
+                            .filter(|(n, s, _)| n == name && *s)
+                            .map(|(_, _, i)| Arc::clone(i)),
+                    );
+                    let known: Vec<_> = self
+                        .statements
+                        .find(name, u64::MAX)
+                        .iter()
+                        .cloned()
+                        .collect();
                     parts.extend(known.iter().map(|prepared| self.intent_now(prepared)));
                     if parts.len() == before {
                         parts.push(classify::unknown_name("EXECUTE"));
@@ -218,7 +258,11 @@ impl Relay {
                 }
                 Kind::Fetch { cursor } => {
                     let before = parts.len();
-                    parts.extend(here.iter().filter(|(n, s, _)| n == cursor && !*s).map(|(_, _, i)| Arc::clone(i)));
+                    parts.extend(
+                        here.iter()
+                            .filter(|(n, s, _)| n == cursor && !*s)
+                            .map(|(_, _, i)| Arc::clone(i)),
+                    );
                     let known = self.portals.find(cursor, u64::MAX);
                     parts.extend(known.iter().map(|portal| Arc::clone(&portal.intent)));
                     if parts.len() == before {
@@ -244,7 +288,7 @@ impl Relay {
         if prepared.text.names == self.names.id && !prepared.by_sql {
             return Some(Rc::clone(&prepared.text));
         }
-        classify::analyze(&prepared.sql, &self.names)
+        self.known_text(&prepared.sql)
     }
 
     fn parse(&mut self, parse: &Parse<'_>, whole: &[u8]) -> Step {
@@ -275,7 +319,12 @@ impl Relay {
                 self.to_target.push(permitted);
                 self.unsynced = true;
                 let words = self.session.masks_apply().then(|| Rc::from(parse.query));
-                self.queue.push(Expect::Parse { name: parse.name.into(), seq: self.seq, words, intent });
+                self.queue.push(Expect::Parse {
+                    name: parse.name.into(),
+                    seq: self.seq,
+                    words,
+                    intent,
+                });
                 Step::Go
             }
             Asked::Deny(refusal) => self.refuse_extended(&refusal),
@@ -286,7 +335,11 @@ impl Relay {
 
     /// No room for a name: the client waits for answers, which make room; with none outstanding it has too many names.
     fn full_or_wait(&mut self) -> Step {
-        if self.queue.is_empty() { self.refuse_extended(&too_many_names()) } else { Step::Wait }
+        if self.queue.is_empty() {
+            self.refuse_extended(&too_many_names())
+        } else {
+            Step::Wait
+        }
     }
 
     fn bind(&mut self, bind: &Bind<'_>, whole: &[u8]) -> Step {
@@ -297,8 +350,12 @@ impl Relay {
         if !open {
             self.names = self.keeper.newest(&self.names);
         }
-        let candidates: Vec<Rc<Prepared>> =
-            self.statements.find(bind.statement, self.batch).iter().cloned().collect();
+        let candidates: Vec<Rc<Prepared>> = self
+            .statements
+            .find(bind.statement, self.batch)
+            .iter()
+            .cloned()
+            .collect();
         let Some(prepared) = candidates.last().cloned() else {
             let text = if bind.statement.is_empty() {
                 "unnamed prepared statement does not exist".to_owned()
@@ -329,9 +386,10 @@ impl Relay {
         match self.session.ask(&command, whole) {
             Asked::Allow(permitted, ticket) => self.send_bind(permitted, ticket, bound),
             Asked::Deny(refusal) => self.refuse_extended(&refusal),
-            Asked::Hold(held) => {
-                Step::Park(Box::new(Parked { held: held.into_owned(), then: Then::Bind(bound) }))
-            }
+            Asked::Hold(held) => Step::Park(Box::new(Parked {
+                held: held.into_owned(),
+                then: Then::Bind(bound),
+            })),
             Asked::Close(refusal) => Step::End(End::Refused(refusal)),
         }
     }
@@ -347,22 +405,41 @@ impl Relay {
         let mut intent = match candidates {
             [_] => own,
             many => {
-                let mut parts: Vec<_> = many.iter().map(|prepared| self.intent_now(prepared)).collect();
+                let mut parts: Vec<_> = many
+                    .iter()
+                    .map(|prepared| self.intent_now(prepared))
+                    .collect();
                 parts.push(own);
                 classify::union("BIND", parts.iter())
             }
         };
         let texts: Vec<Option<&str>> = values.iter().map(Option::as_deref).collect();
-        let all_rows = text.analysis.statements.iter().any(|s| sql::bind_unbounded(s, &texts));
+        let all_rows = text
+            .analysis
+            .statements
+            .iter()
+            .any(|s| sql::bind_unbounded(s, &texts));
         if all_rows && !intent.flags.unbounded {
             intent = classify::unbounded(&intent);
         }
         intent
     }
 
-    fn send_bind<M: gate::Encode>(&mut self, permitted: Permitted<M>, ticket: Ticket, bound: Bound) -> Step {
+    fn send_bind<M: gate::Encode>(
+        &mut self,
+        permitted: Permitted<M>,
+        ticket: Ticket,
+        bound: Bound,
+    ) -> Step {
         self.seq += 1;
-        let Bound { name, prepared, text, intent, values, formats } = bound;
+        let Bound {
+            name,
+            prepared,
+            text,
+            intent,
+            values,
+            formats,
+        } = bound;
         let portal = Rc::new(Portal {
             ticket,
             prepared,
@@ -377,7 +454,11 @@ impl Relay {
         }
         self.to_target.push(permitted);
         self.unsynced = true;
-        self.queue.push(Expect::Bind { portal, name, seq: self.seq });
+        self.queue.push(Expect::Bind {
+            portal,
+            name,
+            seq: self.seq,
+        });
         Step::Go
     }
 
@@ -385,7 +466,10 @@ impl Relay {
         self.unsynced = true;
         let expect = match describe.subject {
             Subject::Statement => Expect::DescribeStatement(
-                self.statements.find(describe.name, self.batch).one().cloned(),
+                self.statements
+                    .find(describe.name, self.batch)
+                    .one()
+                    .cloned(),
             ),
             Subject::Portal => {
                 Expect::DescribePortal(self.portals.find(describe.name, self.batch).one().cloned())
@@ -395,8 +479,12 @@ impl Relay {
     }
 
     fn execute(&mut self, execute: &Execute<'_>, whole: &[u8]) -> Step {
-        let found: Vec<Rc<Portal>> =
-            self.portals.find(execute.portal, self.batch).iter().cloned().collect();
+        let found: Vec<Rc<Portal>> = self
+            .portals
+            .find(execute.portal, self.batch)
+            .iter()
+            .cloned()
+            .collect();
         let Some(portal) = found.last().cloned() else {
             let text = format!("portal \"{}\" does not exist", execute.portal);
             return self.error_extended("34000", &text);
@@ -417,7 +505,10 @@ impl Relay {
                 self.unsynced = true;
                 self.seq += 1;
                 let sql = Rc::clone(&portal.prepared.sql);
-                if self.learn_names(&portal.text, &portal.ticket, &portal.intent, &sql).is_err() {
+                if self
+                    .learn_names(&portal.text, &portal.ticket, &portal.intent, &sql)
+                    .is_err()
+                {
                     return Step::End(End::Refused(Box::new(too_many_names())));
                 }
                 self.note_effects(&Rc::clone(&portal.text));
@@ -425,14 +516,20 @@ impl Relay {
                 if portal.text.analysis.statements.iter().any(copies) {
                     self.copy_in = Some(portal.ticket.number());
                 }
-                self.queue.push(Expect::Execute { portal, seq: self.seq });
+                self.queue.push(Expect::Execute {
+                    portal,
+                    seq: self.seq,
+                });
                 Step::Go
             }
             Asked::Deny(refusal) => self.refuse_extended(&refusal),
             // Approved once when it was bound; the policy has changed since, so it is asked for as a whole again.
             Asked::Hold(held) => {
                 let (refusal, _) = self.session.abandon(held.into_owned(), false);
-                self.refuse_extended(&Refusal { kind: RefusalKind::ApprovalStale, ..refusal })
+                self.refuse_extended(&Refusal {
+                    kind: RefusalKind::ApprovalStale,
+                    ..refusal
+                })
             }
             Asked::Close(refusal) => Step::End(End::Refused(refusal)),
         }
@@ -484,9 +581,16 @@ impl Relay {
         let in_transaction = self.in_transaction();
         match then {
             Then::Query { sql, text, intent } => {
-                let command = Command { intent: &intent, text: &sql, values: &[], in_transaction };
+                let command = Command {
+                    intent: &intent,
+                    text: &sql,
+                    values: &[],
+                    in_transaction,
+                };
                 match self.session.resume(held, &command, ended) {
-                    Asked::Allow(permitted, ticket) => self.send_query(permitted, ticket, &sql, text, intent),
+                    Asked::Allow(permitted, ticket) => {
+                        self.send_query(permitted, ticket, &sql, text, intent)
+                    }
                     Asked::Deny(refusal) => self.refuse_simple(&refusal),
                     Asked::Hold(_) => Step::End(End::Broken("a hold did not end")),
                     Asked::Close(refusal) => Step::End(End::Refused(refusal)),
@@ -513,7 +617,11 @@ impl Relay {
     pub(crate) fn cancel_held(&mut self, parked: Parked) -> (Step, model::ApprovalId) {
         let simple = matches!(parked.then, Then::Query { .. });
         let (refusal, id) = self.session.abandon(parked.held, false);
-        let step = if simple { self.refuse_simple(&refusal) } else { self.refuse_extended(&refusal) };
+        let step = if simple {
+            self.refuse_simple(&refusal)
+        } else {
+            self.refuse_extended(&refusal)
+        };
         (step, id)
     }
 }

@@ -13,7 +13,11 @@ use crate::wire::Format;
 use crate::{classify, types};
 
 /// The columns of a described result.
-pub(crate) fn described<'s>(shapes: &'s [Shape], outputs: &Outputs, catalog: &Catalog) -> Vec<ColumnInfo<'s>> {
+pub(crate) fn described<'s>(
+    shapes: &'s [Shape],
+    outputs: &Outputs,
+    catalog: &Catalog,
+) -> Vec<ColumnInfo<'s>> {
     let deps = match outputs {
         Outputs::Columns(deps) if deps.len() == shapes.len() => Some(deps),
         Outputs::Columns(_) | Outputs::None | Outputs::Unknown => None,
@@ -22,7 +26,10 @@ pub(crate) fn described<'s>(shapes: &'s [Shape], outputs: &Outputs, catalog: &Ca
         .iter()
         .enumerate()
         .map(|(index, shape)| {
-            let by_text = deps.and_then(|deps| deps.get(index)).cloned().unwrap_or(Deps::Unknown);
+            let by_text = deps
+                .and_then(|deps| deps.get(index))
+                .cloned()
+                .unwrap_or(Deps::Unknown);
             let (exact, origin) = origin(shape.table, shape.attribute, by_text, catalog);
             ColumnInfo {
                 name: Cow::Borrowed(&shape.name),
@@ -38,12 +45,19 @@ pub(crate) fn described<'s>(shapes: &'s [Shape], outputs: &Outputs, catalog: &Ca
 
 /// Joins the target's word with the text's. A table's column is exact. A view's is what the view makes of base columns. An
 /// expression has no origin on the wire, and is what the text proves.
-fn origin(table: u32, attribute: i16, by_text: Deps, catalog: &Catalog) -> (Option<ColumnRef>, Origin) {
+fn origin(
+    table: u32,
+    attribute: i16,
+    by_text: Deps,
+    catalog: &Catalog,
+) -> (Option<ColumnRef>, Origin) {
     if table == 0 || attribute <= 0 {
         // A whole row has its table and no attribute: then all columns of it.
         let whole = (table != 0).then(|| catalog.relation_name(table)).flatten();
         let origin = match (whole, by_text) {
-            (Some(relation), Deps::Clean | Deps::Columns(_)) => Origin::Columns(vec![all_of(relation)]),
+            (Some(relation), Deps::Clean | Deps::Columns(_)) => {
+                Origin::Columns(vec![all_of(relation)])
+            }
             (_, deps) => of(deps),
         };
         return (None, origin);
@@ -56,7 +70,10 @@ fn origin(table: u32, attribute: i16, by_text: Deps, catalog: &Catalog) -> (Opti
         Some(RelationKind::View | RelationKind::Materialized) => {
             let through = match catalog.base_columns_of_view_column(table, attribute) {
                 Deps::Columns(mut columns) => {
-                    columns.push(ColumnRef { relation: relation.to_owned(), column: column.to_owned() });
+                    columns.push(ColumnRef {
+                        relation: relation.to_owned(),
+                        column: column.to_owned(),
+                    });
                     Origin::Columns(columns)
                 }
                 Deps::Clean => Origin::Columns(vec![ColumnRef {
@@ -68,7 +85,10 @@ fn origin(table: u32, attribute: i16, by_text: Deps, catalog: &Catalog) -> (Opti
             (None, both(through, by_text))
         }
         _ => {
-            let exact = ColumnRef { relation: relation.to_owned(), column: column.to_owned() };
+            let exact = ColumnRef {
+                relation: relation.to_owned(),
+                column: column.to_owned(),
+            };
             (Some(exact), of(by_text))
         }
     }
@@ -94,7 +114,10 @@ fn of(deps: Deps) -> Origin {
 }
 
 fn all_of(relation: &str) -> ColumnRef {
-    ColumnRef { relation: relation.to_owned(), column: "*".to_owned() }
+    ColumnRef {
+        relation: relation.to_owned(),
+        column: "*".to_owned(),
+    }
 }
 
 const fn format(format: Format) -> gate::Format {
@@ -105,7 +128,11 @@ const fn format(format: Format) -> gate::Format {
 }
 
 /// Columns of a result that nobody described: their number, and for each what the text tells.
-pub(crate) fn undescribed(count: usize, outputs: &Outputs, of_column: impl Fn(usize) -> Format) -> Vec<ColumnInfo<'static>> {
+pub(crate) fn undescribed(
+    count: usize,
+    outputs: &Outputs,
+    of_column: impl Fn(usize) -> Format,
+) -> Vec<ColumnInfo<'static>> {
     let deps = match outputs {
         Outputs::Columns(deps) if deps.len() == count => Some(deps),
         Outputs::Columns(_) | Outputs::None | Outputs::Unknown => None,
@@ -117,14 +144,19 @@ pub(crate) fn undescribed(count: usize, outputs: &Outputs, of_column: impl Fn(us
             ty: ValueType::Other,
             format: format(of_column(index)),
             exact: None,
-            origin: deps.and_then(|deps| deps.get(index)).cloned().map_or(Origin::Unknown, of),
+            origin: deps
+                .and_then(|deps| deps.get(index))
+                .cloned()
+                .map_or(Origin::Unknown, of),
         })
         .collect()
 }
 
 /// Columns of COPY … TO STDOUT.
 pub(crate) fn copied(count: usize, outputs: &Outputs, binary: bool) -> Vec<ColumnInfo<'static>> {
-    let mut columns = undescribed(count, outputs, |_| if binary { Format::Binary } else { Format::Text });
+    let mut columns = undescribed(count, outputs, |_| {
+        if binary { Format::Binary } else { Format::Text }
+    });
     if !binary {
         for column in &mut columns {
             column.ty = ValueType::Text;
@@ -136,7 +168,11 @@ pub(crate) fn copied(count: usize, outputs: &Outputs, binary: bool) -> Vec<Colum
 impl Relay {
     /// Where the result of the statement at `index` of a simple query comes from.
     pub(super) fn outputs_of_run(&self, run: &Run, index: usize) -> Outputs {
-        run.text.analysis.statements.get(index).map_or(Outputs::Unknown, |it| self.outputs_of(it, run.seq))
+        run.text
+            .analysis
+            .statements
+            .get(index)
+            .map_or(Outputs::Unknown, |it| self.outputs_of(it, run.seq))
     }
 
     /// Where the result of a portal comes from.
@@ -155,7 +191,12 @@ impl Relay {
                 .find(name, seq)
                 .one()
                 .and_then(|prepared| classify::analyze(&prepared.sql, &self.names))
-                .and_then(|text| text.analysis.statements.first().map(|it| self.prepared_outputs(it)))
+                .and_then(|text| {
+                    text.analysis
+                        .statements
+                        .first()
+                        .map(|it| self.prepared_outputs(it))
+                })
                 .unwrap_or(Outputs::Unknown),
             Kind::Fetch { cursor } => self
                 .portals
@@ -184,7 +225,9 @@ fn declared(portal: &Portal, cursor: &str) -> Option<Outputs> {
     );
     match (by_declare, statements.as_slice()) {
         (Some(statement), _) => Some(statement.outputs.clone()),
-        (None, [only]) if !matches!(only.kind, Kind::Fetch { .. } | Kind::ExecutePrepared { .. }) => {
+        (None, [only])
+            if !matches!(only.kind, Kind::Fetch { .. } | Kind::ExecutePrepared { .. }) =>
+        {
             Some(only.outputs.clone())
         }
         (None, _) => None,

@@ -29,9 +29,18 @@ pub(crate) enum Expect {
     /// A simple query: results, then ReadyForQuery.
     Query(Rc<Run>),
     /// ParseComplete.
-    Parse { name: Rc<str>, seq: u64, words: Option<Rc<str>>, intent: Arc<Intent> },
+    Parse {
+        name: Rc<str>,
+        seq: u64,
+        words: Option<Rc<str>>,
+        intent: Arc<Intent>,
+    },
     /// BindComplete.
-    Bind { portal: Rc<Portal>, name: Rc<str>, seq: u64 },
+    Bind {
+        portal: Rc<Portal>,
+        name: Rc<str>,
+        seq: u64,
+    },
     /// ParameterDescription, then RowDescription or NoData.
     DescribeStatement(Option<Rc<Prepared>>),
     /// RowDescription or NoData.
@@ -39,7 +48,11 @@ pub(crate) enum Expect {
     /// A result.
     Execute { portal: Rc<Portal>, seq: u64 },
     /// CloseComplete.
-    Close { statement: bool, name: Rc<str>, seq: u64 },
+    Close {
+        statement: bool,
+        name: Rc<str>,
+        seq: u64,
+    },
     /// ReadyForQuery.
     Sync,
     /// The client ended its COPY data: the target says nothing to that.
@@ -80,7 +93,9 @@ impl Queue {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.queue.iter().all(|expect| matches!(expect, Expect::CopyEnd))
+        self.queue
+            .iter()
+            .all(|expect| matches!(expect, Expect::CopyEnd))
     }
 
     /// After an error the target skips to Sync: everything before it is taken off and handed over.
@@ -110,7 +125,9 @@ impl Queue {
 
     /// Whether the client has ended its COPY data already.
     pub(crate) fn copy_ended(&self) -> bool {
-        self.queue.iter().any(|expect| matches!(expect, Expect::CopyEnd))
+        self.queue
+            .iter()
+            .any(|expect| matches!(expect, Expect::CopyEnd))
     }
 
     /// Gives memory back when nothing is outstanding.

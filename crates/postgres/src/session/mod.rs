@@ -52,6 +52,8 @@ pub(crate) struct Relay {
     renamed: bool,
     /// The analysis of this very message found names missing, and the catalogue was refreshed for it.
     looked_again: bool,
+    /// The text that was analysed apart, for the message that waits for it.
+    apart: Option<(String, Rc<Text>)>,
     /// Numbers the client's messages.
     seq: u64,
     /// The last message at which the target stops skipping.
@@ -119,7 +121,11 @@ pub(crate) struct Parked {
 /// What a held message was.
 #[derive(Debug)]
 pub(crate) enum Then {
-    Query { sql: Rc<str>, text: Rc<Text>, intent: Arc<Intent> },
+    Query {
+        sql: Rc<str>,
+        text: Rc<Text>,
+        intent: Arc<Intent>,
+    },
     Bind(client::Bound),
 }
 
@@ -140,6 +146,7 @@ impl Relay {
             skipping: false,
             renamed: false,
             looked_again: false,
+            apart: None,
             seq: 0,
             batch: 0,
             statements: Names::default(),
@@ -157,6 +164,21 @@ impl Relay {
         self.looked_again = missing;
     }
 
+    /// Takes over the analysis of a long text.
+    pub(crate) fn analyzed(&mut self, sql: String, text: Rc<Text>) {
+        self.apart = Some((sql, text));
+    }
+
+    /// An analysis made apart, or by the worker itself; `None` when the text is long and not analysed yet.
+    fn known_text(&self, sql: &str) -> Option<Rc<Text>> {
+        match &self.apart {
+            Some((known, text)) if known == sql && text.names == self.names.id => {
+                Some(Rc::clone(text))
+            }
+            _ => classify::analyze(sql, &self.names),
+        }
+    }
+
     /// What names stand for now, for analysing a text apart.
     pub(crate) fn current_names(&self) -> classify::Names {
         self.names.clone()
@@ -166,7 +188,11 @@ impl Relay {
     pub(crate) fn widen_path<'a>(&mut self, schemas: impl Iterator<Item = &'a str>) {
         let mut path: Vec<String> = self.names.path.to_vec();
         for schema in schemas {
-            let schema = if schema == "$user" { &self.user } else { schema };
+            let schema = if schema == "$user" {
+                &self.user
+            } else {
+                schema
+            };
             if !path.iter().any(|known| known == schema) {
                 path.push(schema.to_owned());
             }

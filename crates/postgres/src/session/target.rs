@@ -13,7 +13,9 @@ use super::{Active, End, Relay, Step, columns};
 use crate::content::Row;
 use crate::content::copy::CopyRows;
 use crate::wire::limits::HEADER;
-use crate::wire::{Backend, CopyResponse, DataRow, Format, Frame, ReportFields, TransactionStatus, encode};
+use crate::wire::{
+    Backend, CopyResponse, DataRow, Format, Frame, ReportFields, TransactionStatus, encode,
+};
 
 /// What the answer at hand belongs to.
 enum Owner {
@@ -53,11 +55,16 @@ impl Relay {
         };
         match message {
             Backend::RowDescription(description) => {
-                let shapes: Rc<[Shape]> = description.fields().map(|field| Shape::of(&field)).collect();
+                let shapes: Rc<[Shape]> = description
+                    .fields()
+                    .map(|field| Shape::of(&field))
+                    .collect();
                 self.described(shapes, frame.whole)
             }
             Backend::ParameterDescription(types) => {
-                let Some(Expect::DescribeStatement(prepared)) = self.queue.head() else { return UNASKED };
+                let Some(Expect::DescribeStatement(prepared)) = self.queue.head() else {
+                    return UNASKED;
+                };
                 if let Some(prepared) = prepared {
                     *prepared.types.borrow_mut() = types.oids().collect();
                 }
@@ -86,7 +93,12 @@ impl Relay {
                 let payload = notification.payload.lossy().into_owned();
                 let shown = self.session.scrub(&payload, None).into_owned();
                 let mut out = Vec::new();
-                encode::notification(&mut out, notification.pid, notification.channel.0, shown.as_bytes());
+                encode::notification(
+                    &mut out,
+                    notification.pid,
+                    notification.channel.0,
+                    shown.as_bytes(),
+                );
                 self.say("notification", &shown, out)
             }
             Backend::ParameterStatus(status) => {
@@ -167,7 +179,9 @@ impl Relay {
         if let Some(flow) = self.active.flow.take() {
             return Ok(flow);
         }
-        let Some(owner) = self.owner() else { return Err(UNASKED) };
+        let Some(owner) = self.owner() else {
+            return Err(UNASKED);
+        };
         let mut flow = self.session.begin(owner.ticket(), owner.intent());
         let described = match &owner {
             Owner::Portal(portal) => {
@@ -177,7 +191,8 @@ impl Relay {
                     self.session.describe(&mut flow, &columns, false)
                 } else {
                     let count = row_width(whole);
-                    let columns = columns::undescribed(count, &outputs, |index| portal.format(index));
+                    let columns =
+                        columns::undescribed(count, &outputs, |index| portal.format(index));
                     self.session.describe(&mut flow, &columns, false)
                 }
             }
@@ -197,7 +212,8 @@ impl Relay {
             Err(step) => return step,
         };
         let released =
-            self.session.release_row(&mut flow, &Row::new(frame.whole), &mut self.to_client);
+            self.session
+                .release_row(&mut flow, &Row::new(frame.whole), &mut self.to_client);
         self.active.flow = Some(flow);
         match released {
             Ok(()) => Step::Go,
@@ -206,15 +222,18 @@ impl Relay {
     }
 
     fn copy_out(&mut self, response: &CopyResponse<'_>, whole: &[u8]) -> Step {
-        let Some(owner) = self.owner() else { return UNASKED };
+        let Some(owner) = self.owner() else {
+            return UNASKED;
+        };
         let (statement, outputs) = match &owner {
             Owner::Run(run) => (
                 run.text.analysis.statements.get(self.active.index),
                 self.outputs_of_run(run, self.active.index),
             ),
-            Owner::Portal(portal) => {
-                (portal.text.analysis.statements.first(), self.outputs_of_portal(portal))
-            }
+            Owner::Portal(portal) => (
+                portal.text.analysis.statements.first(),
+                self.outputs_of_portal(portal),
+            ),
         };
         let format = match statement.map(|statement| &statement.kind) {
             Some(Kind::CopyOut { format }) => format.clone(),
@@ -237,11 +256,18 @@ impl Relay {
     }
 
     fn copy_out_data(&mut self, frame: Frame<'_>) -> Step {
-        let (Some(mut flow), Some(format)) = (self.active.flow.take(), self.active.copy.take()) else {
+        let (Some(mut flow), Some(format)) = (self.active.flow.take(), self.active.copy.take())
+        else {
             return UNASKED;
         };
-        let rows = CopyRows { whole: frame.whole, format: &format, first: self.active.copy_first };
-        let released = self.session.release_row(&mut flow, &rows, &mut self.to_client);
+        let rows = CopyRows {
+            whole: frame.whole,
+            format: &format,
+            first: self.active.copy_first,
+        };
+        let released = self
+            .session
+            .release_row(&mut flow, &rows, &mut self.to_client);
         self.active.copy_first = false;
         self.active.flow = Some(flow);
         self.active.copy = Some(format);
@@ -256,14 +282,21 @@ impl Relay {
         let mut flow = match header.first() {
             Some(b'D') => self.take_flow(header)?,
             Some(b'd') => self.active.flow.take().ok_or(UNASKED)?,
-            _ => return Err(Step::End(End::Broken("the target sent a message above the limit"))),
+            _ => {
+                return Err(Step::End(End::Broken(
+                    "the target sent a message above the limit",
+                )));
+            }
         };
         let first = header.get(..HEADER).unwrap_or(header);
         let rest = header.get(HEADER..).unwrap_or_default();
         let released = self
             .session
             .release_part(&mut flow, first, &[], true, &mut self.to_client)
-            .and_then(|()| self.session.release_part(&mut flow, rest, rest, false, &mut self.to_client));
+            .and_then(|()| {
+                self.session
+                    .release_part(&mut flow, rest, rest, false, &mut self.to_client)
+            });
         self.active.flow = Some(flow);
         self.active.streaming = body.saturating_sub(rest.len());
         released.map_err(|refusal| Step::End(End::Refused(Box::new(refusal))))
@@ -271,30 +304,43 @@ impl Relay {
 
     /// Bytes of an oversized message; how many were taken.
     pub(crate) fn stream(&mut self, bytes: &[u8]) -> Result<usize, Step> {
-        let part = bytes.get(..self.active.streaming.min(bytes.len())).unwrap_or_default();
+        let part = bytes
+            .get(..self.active.streaming.min(bytes.len()))
+            .unwrap_or_default();
         if part.is_empty() {
             return Ok(0);
         }
         let mut flow = self.active.flow.take().ok_or(UNASKED)?;
-        let released = self.session.release_part(&mut flow, part, part, false, &mut self.to_client);
+        let released = self
+            .session
+            .release_part(&mut flow, part, part, false, &mut self.to_client);
         self.active.flow = Some(flow);
         self.active.streaming -= part.len();
         released.map_err(|refusal| Step::End(End::Refused(Box::new(refusal))))?;
         Ok(part.len())
     }
 
-    fn finish(&mut self, owner: &Owner, tag: &str, error: Option<(&str, &str)>) -> Result<(), Step> {
+    fn finish(
+        &mut self,
+        owner: &Owner,
+        tag: &str,
+        error: Option<(&str, &str)>,
+    ) -> Result<(), Step> {
         let flow = match self.active.flow.take() {
             Some(flow) => flow,
             None => self.session.begin(owner.ticket(), owner.intent()),
         };
         self.active.copy = None;
         self.copy_accepted = false;
-        self.session.finish(flow, tag, error).map_err(|refusal| Step::End(End::Refused(Box::new(refusal))))
+        self.session
+            .finish(flow, tag, error)
+            .map_err(|refusal| Step::End(End::Refused(Box::new(refusal))))
     }
 
     fn completed(&mut self, tag: &str, whole: &[u8]) -> Step {
-        let Some(owner) = self.owner() else { return UNASKED };
+        let Some(owner) = self.owner() else {
+            return UNASKED;
+        };
         if let Err(step) = self.finish(&owner, tag, None) {
             return step;
         }
@@ -315,7 +361,9 @@ impl Relay {
     }
 
     fn suspended(&mut self, whole: &[u8]) -> Step {
-        let Some(owner @ Owner::Portal(_)) = self.owner() else { return UNASKED };
+        let Some(owner @ Owner::Portal(_)) = self.owner() else {
+            return UNASKED;
+        };
         if let Err(step) = self.finish(&owner, "suspended", None) {
             return step;
         }
@@ -327,8 +375,22 @@ impl Relay {
         match (frame.tag, self.queue.pop()) {
             (b'1', Some(Expect::Parse { name, seq, .. })) => self.statements.confirm(&name, seq),
             (b'2', Some(Expect::Bind { name, seq, .. })) => self.portals.confirm(&name, seq),
-            (b'3', Some(Expect::Close { statement: true, name, seq })) => self.statements.removed(&name, seq),
-            (b'3', Some(Expect::Close { statement: false, name, seq })) => self.portals.removed(&name, seq),
+            (
+                b'3',
+                Some(Expect::Close {
+                    statement: true,
+                    name,
+                    seq,
+                }),
+            ) => self.statements.removed(&name, seq),
+            (
+                b'3',
+                Some(Expect::Close {
+                    statement: false,
+                    name,
+                    seq,
+                }),
+            ) => self.portals.removed(&name, seq),
             (b'n', Some(Expect::DescribeStatement(prepared))) => {
                 if let Some(prepared) = prepared {
                     *prepared.columns.borrow_mut() = Some((self.names.id, Rc::new([])));
@@ -346,7 +408,9 @@ impl Relay {
 
     /// A statement of a simple query is done: what it did to names is now certain.
     fn settle_names(&mut self, run: &Run, index: usize) {
-        let Some(statement) = run.text.analysis.statements.get(index) else { return };
+        let Some(statement) = run.text.analysis.statements.get(index) else {
+            return;
+        };
         self.settle(&statement.kind, run.seq);
     }
 
@@ -358,7 +422,9 @@ impl Relay {
             Kind::Deallocate { name: None } => self.statements.removed_all(seq),
             Kind::CloseCursor { name: Some(name) } => self.portals.removed(name, seq),
             Kind::CloseCursor { name: None } => self.portals.removed_all(seq),
-            Kind::Discard { what: sql::Discard::All } => {
+            Kind::Discard {
+                what: sql::Discard::All,
+            } => {
                 self.statements.removed_all(seq);
                 self.portals.removed_all(seq);
             }
@@ -403,7 +469,9 @@ impl Relay {
     }
 
     fn error(&mut self, fields: &ReportFields<'_>) -> Step {
-        let fatal = fields.severity().is_some_and(|severity| matches!(severity.0, b"FATAL" | b"PANIC"));
+        let fatal = fields
+            .severity()
+            .is_some_and(|severity| matches!(severity.0, b"FATAL" | b"PANIC"));
         let refused = match self.queue.head() {
             Some(Expect::Refused { answer, simple }) if !fatal => Some((answer.clone(), *simple)),
             _ => None,
@@ -418,7 +486,12 @@ impl Relay {
         } else {
             self.real_error(fields)
         };
-        if !fatal && !matches!(self.queue.head(), Some(Expect::Query(_) | Expect::Refused { simple: true, .. })) {
+        if !fatal
+            && !matches!(
+                self.queue.head(),
+                Some(Expect::Query(_) | Expect::Refused { simple: true, .. })
+            )
+        {
             self.skip();
         }
         step
@@ -450,13 +523,19 @@ impl Relay {
     fn asked(&mut self) -> (Option<Arc<Intent>>, Option<Rc<str>>) {
         match self.queue.head() {
             Some(Expect::Query(run)) => (Some(Arc::clone(&run.intent)), run.words.clone()),
-            Some(Expect::Execute { portal, .. } | Expect::Bind { portal, .. } | Expect::DescribePortal(Some(portal))) => {
-                (Some(Arc::clone(&portal.intent)), Some(Rc::clone(&portal.prepared.sql)))
-            }
+            Some(
+                Expect::Execute { portal, .. }
+                | Expect::Bind { portal, .. }
+                | Expect::DescribePortal(Some(portal)),
+            ) => (
+                Some(Arc::clone(&portal.intent)),
+                Some(Rc::clone(&portal.prepared.sql)),
+            ),
             Some(Expect::Parse { intent, words, .. }) => (Some(Arc::clone(intent)), words.clone()),
-            Some(Expect::DescribeStatement(Some(prepared))) => {
-                (Some(Arc::clone(&prepared.text.analysis.intent)), Some(Rc::clone(&prepared.sql)))
-            }
+            Some(Expect::DescribeStatement(Some(prepared))) => (
+                Some(Arc::clone(&prepared.text.analysis.intent)),
+                Some(Rc::clone(&prepared.sql)),
+            ),
             _ => (None, None),
         }
     }

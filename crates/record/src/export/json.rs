@@ -47,26 +47,54 @@ fn event(event: &Event<'_>, shapes: &mut Shapes) -> Value {
         Event::Opened(opened) => self::opened(opened),
         Event::Leased { user, link } => json!({"event": "leased", "user": user, "link": link}),
         Event::Command(command) => self::command(command),
-        Event::Held { number, approval, expires } => {
+        Event::Held {
+            number,
+            approval,
+            expires,
+        } => {
             json!({"event": "held", "number": number, "approval": approval, "expires": time(*expires)})
         }
-        Event::Answered { number, approval, answer, by } => {
-            let by: Vec<Value> = by.iter().map(|(who, why)| json!({"who": who, "reason": why})).collect();
+        Event::Answered {
+            number,
+            approval,
+            answer,
+            by,
+        } => {
+            let by: Vec<Value> = by
+                .iter()
+                .map(|(who, why)| json!({"who": who, "reason": why}))
+                .collect();
             json!({"event": "answered", "number": number, "approval": approval, "answer": answer, "by": by})
         }
-        Event::Values { number, values } => json!({"event": "values", "number": number, "values": values}),
+        Event::Values { number, values } => {
+            json!({"event": "values", "number": number, "values": values})
+        }
         Event::Columns { number, columns } => {
             if shapes.len() >= MAX_SHAPES {
                 shapes.pop_first();
             }
-            shapes.insert(*number, columns.iter().map(|column| column.binary).collect());
+            shapes.insert(
+                *number,
+                columns.iter().map(|column| column.binary).collect(),
+            );
             let columns: Vec<Value> = columns.iter().map(column).collect();
             json!({"event": "columns", "number": number, "columns": columns})
         }
-        Event::Rows { number, count, data } => {
-            rows(*number, *count, data, shapes.get(number).map_or(&[][..], Vec::as_slice))
-        }
-        Event::Bulk { number, to_target, data } => {
+        Event::Rows {
+            number,
+            count,
+            data,
+        } => rows(
+            *number,
+            *count,
+            data,
+            shapes.get(number).map_or(&[][..], Vec::as_slice),
+        ),
+        Event::Bulk {
+            number,
+            to_target,
+            data,
+        } => {
             let direction = if *to_target { "to_target" } else { "to_client" };
             json!({"event": "bulk", "number": number, "direction": direction, "data": bytes(data, false)})
         }
@@ -75,8 +103,14 @@ fn event(event: &Event<'_>, shapes: &mut Shapes) -> Value {
             self::finished(finished)
         }
         Event::Message { kind, text } => json!({"event": "message", "kind": kind, "text": text}),
-        Event::Control { what, outcome } => json!({"event": "control", "what": what, "outcome": outcome}),
-        Event::Closed { reason, commands, bytes } => json!({
+        Event::Control { what, outcome } => {
+            json!({"event": "control", "what": what, "outcome": outcome})
+        }
+        Event::Closed {
+            reason,
+            commands,
+            bytes,
+        } => json!({
             "event": "closed", "reason": reason, "commands": commands,
             "bytes": {"from_client": bytes.0, "from_target": bytes.1},
         }),
@@ -85,7 +119,8 @@ fn event(event: &Event<'_>, shapes: &mut Shapes) -> Value {
 }
 
 fn opened(opened: &Opened<'_>) -> Value {
-    let identity = serde_json::from_str(&opened.identity).unwrap_or_else(|_| json!(opened.identity));
+    let identity =
+        serde_json::from_str(&opened.identity).unwrap_or_else(|_| json!(opened.identity));
     json!({
         "event": "opened", "protocol": opened.protocol, "identity": identity, "target": opened.target,
         "role": opened.role, "from": opened.from, "client": opened.client, "policy": opened.policy,
@@ -141,8 +176,13 @@ fn bytes(data: &[u8], binary: bool) -> Value {
 }
 
 fn finished(finished: &Finished<'_>) -> Value {
-    let error = finished.error.as_ref().map(|(code, text)| json!({"code": code, "text": text}));
-    let digest = finished.digest.map(|digest| blake3::Hash::from(digest).to_hex().to_string());
+    let error = finished
+        .error
+        .as_ref()
+        .map(|(code, text)| json!({"code": code, "text": text}));
+    let digest = finished
+        .digest
+        .map(|digest| blake3::Hash::from(digest).to_hex().to_string());
     json!({
         "event": "finished", "number": finished.number, "tag": finished.tag, "error": error, "rows": finished.rows,
         "bytes": finished.bytes, "digest": digest, "masked": finished.masked,

@@ -76,7 +76,12 @@ impl Exporter {
         match event {
             Event::Opened(opened) => vec![self.opened(at, opened)],
             Event::Command(command) => self.command(at, command),
-            Event::Answered { number, approval, answer, by } => {
+            Event::Answered {
+                number,
+                approval,
+                answer,
+                by,
+            } => {
                 if let Some(waiting) = self.waiting.get_mut(number) {
                     let by = by.iter().map(|(who, _)| who.to_string()).collect();
                     waiting.approval = Some((format!("{approval} {answer}"), by));
@@ -88,10 +93,15 @@ impl Exporter {
             }
             Event::Finished(finished) => {
                 let waiting = self.waiting.remove(&finished.number);
-                waiting.map(|command| self.activity(&command, Some(finished))).into_iter().collect()
+                waiting
+                    .map(|command| self.activity(&command, Some(finished)))
+                    .into_iter()
+                    .collect()
             }
             Event::Closed { reason, .. } => vec![self.authentication(at, 2, "Logoff", reason)],
-            Event::Recovered { .. } => vec![self.authentication(at, 2, "Logoff", "the gateway stopped without warning")],
+            Event::Recovered { .. } => {
+                vec![self.authentication(at, 2, "Logoff", "the gateway stopped without warning")]
+            }
             Event::Leased { .. }
             | Event::Held { .. }
             | Event::Values { .. }
@@ -104,7 +114,8 @@ impl Exporter {
     }
 
     fn opened(&mut self, at: Micros, opened: &Opened<'_>) -> Value {
-        let identity: Value = serde_json::from_str(&opened.identity).unwrap_or_else(|_| json!({"subject": opened.identity}));
+        let identity: Value = serde_json::from_str(&opened.identity)
+            .unwrap_or_else(|_| json!({"subject": opened.identity}));
         let subject = identity.get("subject").cloned().unwrap_or_default();
         let groups: Vec<Value> = identity
             .get("groups")
@@ -130,13 +141,22 @@ impl Exporter {
     }
 
     fn authentication(&self, at: Micros, activity: u64, name: &str, message: &str) -> Value {
-        let mut event = self.base(at, 3002, "Authentication", (3, "Identity & Access Management"), (activity, name));
-        merge(&mut event, json!({
-            "status_id": 1, "status": "Success", "severity_id": 1, "severity": "Informational",
-            "user": self.actor.get("user"), "session": {"uid": self.session},
-            "service": {"name": self.target}, "dst_endpoint": {"name": self.target, "svc_name": self.protocol},
-            "auth_protocol_id": 99, "auth_protocol": self.protocol, "message": message,
-        }));
+        let mut event = self.base(
+            at,
+            3002,
+            "Authentication",
+            (3, "Identity & Access Management"),
+            (activity, name),
+        );
+        merge(
+            &mut event,
+            json!({
+                "status_id": 1, "status": "Success", "severity_id": 1, "severity": "Informational",
+                "user": self.actor.get("user"), "session": {"uid": self.session},
+                "service": {"name": self.target}, "dst_endpoint": {"name": self.target, "svc_name": self.protocol},
+                "auth_protocol_id": 99, "auth_protocol": self.protocol, "message": message,
+            }),
+        );
         event
     }
 
@@ -150,7 +170,12 @@ impl Exporter {
             effects: command
                 .actions
                 .iter()
-                .map(|action| (action.effect, action.object.as_ref().map(ToString::to_string)))
+                .map(|action| {
+                    (
+                        action.effect,
+                        action.object.as_ref().map(ToString::to_string),
+                    )
+                })
                 .collect(),
             outcome: command.outcome,
             rules: command.rules.to_vec(),
@@ -172,8 +197,19 @@ impl Exporter {
     }
 
     fn activity(&self, command: &Waiting, end: Option<&Finished<'_>>) -> Value {
-        let effect = command.effects.iter().map(|(effect, _)| *effect).max().unwrap_or(Effect::Unknown);
-        let mut event = self.base(command.at, 6005, "Datastore Activity", (6, "Application Activity"), activity_of(effect));
+        let effect = command
+            .effects
+            .iter()
+            .map(|(effect, _)| *effect)
+            .max()
+            .unwrap_or(Effect::Unknown);
+        let mut event = self.base(
+            command.at,
+            6005,
+            "Datastore Activity",
+            (6, "Application Activity"),
+            activity_of(effect),
+        );
         let denied = command.outcome == Outcome::Deny;
         let masked = end.is_some_and(|end| end.masked > 0);
         let (action, name) = match (denied, masked) {
@@ -187,38 +223,54 @@ impl Exporter {
             .iter()
             .map(|(effect, object)| json!({"name": object, "type": effect.as_str()}))
             .collect();
-        merge(&mut event, json!({
-            "type_id": 1, "type": "Data",
-            "action_id": action, "action": name,
-            "status_id": if failed { 2 } else { 1 }, "status": if failed { "Failure" } else { "Success" },
-            "severity_id": if denied { 3 } else { 1 }, "severity": if denied { "Medium" } else { "Informational" },
-            "database": {"name": self.target, "type_id": 1, "type": "Relational", "uid": self.role},
-            "query_info": {"query_string": command.query, "uid": command.number.to_string()},
-            "firewall_rule": command.rules.first().map(|rule| json!({"name": rule, "version": command.policy})),
-            "status_detail": command.reasons.join("; "),
-            "resources": objects,
-        }));
+        merge(
+            &mut event,
+            json!({
+                "type_id": 1, "type": "Data",
+                "action_id": action, "action": name,
+                "status_id": if failed { 2 } else { 1 }, "status": if failed { "Failure" } else { "Success" },
+                "severity_id": if denied { 3 } else { 1 }, "severity": if denied { "Medium" } else { "Informational" },
+                "database": {"name": self.target, "type_id": 1, "type": "Relational", "uid": self.role},
+                "query_info": {"query_string": command.query, "uid": command.number.to_string()},
+                "firewall_rule": command.rules.first().map(|rule| json!({"name": rule, "version": command.policy})),
+                "status_detail": command.reasons.join("; "),
+                "resources": objects,
+            }),
+        );
         if let Some(end) = end {
-            merge(&mut event, json!({
-                "duration": end.target_micros / 1000,
-                "end_time": millis(command.at) + i64::try_from(end.target_micros / 1000).unwrap_or_default(),
-                "status_code": end.error.as_ref().map(|(code, _)| code),
-                "query_info": {
-                    "query_string": command.query, "uid": command.number.to_string(),
-                    "bytes": end.bytes, "query_time": millis(command.at),
-                },
-            }));
+            merge(
+                &mut event,
+                json!({
+                    "duration": end.target_micros / 1000,
+                    "end_time": millis(command.at) + i64::try_from(end.target_micros / 1000).unwrap_or_default(),
+                    "status_code": end.error.as_ref().map(|(code, _)| code),
+                    "query_info": {
+                        "query_string": command.query, "uid": command.number.to_string(),
+                        "bytes": end.bytes, "query_time": millis(command.at),
+                    },
+                }),
+            );
         }
-        merge(&mut event, json!({"unmapped": {
-            "command": command.number, "rules": command.rules, "policy": command.policy, "query_cut": command.cut,
-            "approval": command.approval.as_ref().map(|(id, by)| json!({"request": id, "by": by})),
-            "rows": end.map(|end| end.rows), "masked": end.map(|end| end.masked),
-            "gateway_micros": end.map(|end| end.gateway_micros),
-        }}));
+        merge(
+            &mut event,
+            json!({"unmapped": {
+                "command": command.number, "rules": command.rules, "policy": command.policy, "query_cut": command.cut,
+                "approval": command.approval.as_ref().map(|(id, by)| json!({"request": id, "by": by})),
+                "rows": end.map(|end| end.rows), "masked": end.map(|end| end.masked),
+                "gateway_micros": end.map(|end| end.gateway_micros),
+            }}),
+        );
         event
     }
 
-    fn base(&self, at: Micros, class: u64, class_name: &str, category: (u64, &str), activity: (u64, &str)) -> Value {
+    fn base(
+        &self,
+        at: Micros,
+        class: u64,
+        class_name: &str,
+        category: (u64, &str),
+        activity: (u64, &str),
+    ) -> Value {
         json!({
             "time": millis(at),
             "class_uid": class, "class_name": class_name,

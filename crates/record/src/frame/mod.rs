@@ -22,9 +22,9 @@ mod locate;
 mod read;
 
 pub use damage::{Damage, Reason};
-pub use read::{Frame, FrameReader, ReadError};
 pub(crate) use locate::single as bad_byte;
 pub(crate) use read::fill;
+pub use read::{Frame, FrameReader, ReadError};
 
 /// A BLAKE3 hash.
 pub type Hash = [u8; 32];

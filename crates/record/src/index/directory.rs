@@ -25,7 +25,11 @@ pub trait Directory {
     ///
     /// # Errors
     /// The storage's own.
-    fn recording(&mut self, session: SessionId, opened: Micros) -> io::Result<Option<Box<dyn Read + '_>>>;
+    fn recording(
+        &mut self,
+        session: SessionId,
+        opened: Micros,
+    ) -> io::Result<Option<Box<dyn Read + '_>>>;
     /// Every recording that is there, whatever the index says.
     ///
     /// # Errors
@@ -278,9 +282,14 @@ fn check_session(
     };
     match verify_any(source, keys) {
         Ok(found) => check_end(session, state, &found, report),
-        Err(ReadError::Io(error)) => report.problem(Some(session), What::Unreadable(error.to_string())),
+        Err(ReadError::Io(error)) => {
+            report.problem(Some(session), What::Unreadable(error.to_string()))
+        }
         Err(ReadError::Damaged(damage)) => {
-            if options.live.is_some() && state.closed.is_none() && damage.reason == Reason::Truncated {
+            if options.live.is_some()
+                && state.closed.is_none()
+                && damage.reason == Reason::Truncated
+            {
                 report.open += 1;
             } else {
                 report.problem(Some(session), What::Damaged(damage));
@@ -295,8 +304,13 @@ fn verify_any(mut source: Box<dyn Read + '_>, keys: &[PublicKey]) -> Result<Repo
     let mut start = [0; crate::header::HEADER];
     let got = crate::frame::fill(&mut source, &mut start)?;
     let start = start.get(..got).unwrap_or_default();
-    let named = keys.iter().find(|key| start.get(32..48) == Some(key.id().0.as_slice()));
-    let key = named.or(keys.first()).copied().unwrap_or(PublicKey::new([0; 32]));
+    let named = keys
+        .iter()
+        .find(|key| start.get(32..48) == Some(key.id().0.as_slice()));
+    let key = named
+        .or(keys.first())
+        .copied()
+        .unwrap_or(PublicKey::new([0; 32]));
     verify(start.chain(source), &key)
 }
 
@@ -306,7 +320,13 @@ fn check_end(session: Uuid, state: &Known, found: &Report, report: &mut Director
     if found.header.session != *session.as_bytes() {
         let reason = Reason::OtherSession;
         let (offset, end) = (16, 32);
-        let damage = Damage { offset, exact: false, end, frame: None, reason };
+        let damage = Damage {
+            offset,
+            exact: false,
+            end,
+            frame: None,
+            reason,
+        };
         return report.problem(Some(session), What::Damaged(damage));
     }
     if let Some((head, size)) = state.closed {

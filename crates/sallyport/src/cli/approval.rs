@@ -25,7 +25,9 @@ pub(crate) enum Approvals {
         json: bool,
     },
     /// Approve a held command; it runs once
-    #[command(after_help = "Examples:\n  sallyport approvals approve apr_0199… --reason 'ticket 4711'\n  SALLYPORT_TOKEN=$ALICE sallyport approvals approve apr_0199… --reason ok\n\nThe rule says who may: as the operator of this machine you are in the group sallyport-operators.")]
+    #[command(
+        after_help = "Examples:\n  sallyport approvals approve apr_0199… --reason 'ticket 4711'\n  SALLYPORT_TOKEN=$ALICE sallyport approvals approve apr_0199… --reason ok\n\nThe rule says who may: as the operator of this machine you are in the group sallyport-operators."
+    )]
     Approve {
         /// `apr_…`
         id: String,
@@ -37,7 +39,9 @@ pub(crate) enum Approvals {
         json: bool,
     },
     /// Deny a held command
-    #[command(after_help = "Example:\n  sallyport approvals deny apr_0199… --reason 'use the archive job'")]
+    #[command(
+        after_help = "Example:\n  sallyport approvals deny apr_0199… --reason 'use the archive job'"
+    )]
     Deny {
         /// `apr_…`
         id: String,

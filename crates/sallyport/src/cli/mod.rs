@@ -17,8 +17,14 @@ use crate::config::find::Places;
 
 /// A gateway between agents and production databases: every command is judged, masked and recorded.
 #[derive(Debug, Parser)]
-#[command(name = "sallyport", version, max_term_width = 100, propagate_version = false, disable_help_subcommand = true,
-    after_help = "Start: write sallyport.yaml and policy.yaml, then\n  sallyport config check\n  sallyport serve\n  sallyport token --as agent-7 --target orders-db")]
+#[command(
+    name = "sallyport",
+    version,
+    max_term_width = 100,
+    propagate_version = false,
+    disable_help_subcommand = true,
+    after_help = "Start: write sallyport.yaml and policy.yaml, then\n  sallyport config check\n  sallyport serve\n  sallyport token --as agent-7 --target orders-db"
+)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -36,7 +42,13 @@ pub(crate) struct Global {
     #[arg(long, global = true, env = "SALLYPORT_DATA_DIR", value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
     /// Act as the identity of this token instead of as the local operator
-    #[arg(long, global = true, env = "SALLYPORT_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "SALLYPORT_TOKEN",
+        value_name = "TOKEN",
+        hide_env_values = true
+    )]
     pub(crate) token: Option<String>,
     /// The gateway's API [default: the running gateway of the data directory]
     #[arg(long, global = true, env = "SALLYPORT_API", value_name = "URL")]
@@ -46,7 +58,10 @@ pub(crate) struct Global {
 impl Global {
     /// Where configuration and data are.
     pub(crate) fn places(&self) -> Places {
-        Places { config: self.config.clone(), data_dir: self.data_dir.clone() }
+        Places {
+            config: self.config.clone(),
+            data_dir: self.data_dir.clone(),
+        }
     }
 }
 
@@ -54,7 +69,9 @@ impl Global {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run the gateway
-    #[command(after_help = "Example:\n  sallyport serve --config /etc/sallyport\n\nSIGHUP reloads policy and targets (so does saving the files); SIGTERM drains, a second one cuts.")]
+    #[command(
+        after_help = "Example:\n  sallyport serve --config /etc/sallyport\n\nSIGHUP reloads policy and targets (so does saving the files); SIGTERM drains, a second one cuts."
+    )]
     Serve,
     /// Check, show or describe the configuration
     #[command(subcommand)]
@@ -98,14 +115,18 @@ pub(crate) enum Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Check everything without starting: files, permissions, policy, targets, secrets
-    #[command(after_help = "Example:\n  sallyport config check --config /etc/sallyport\n\nExit status: 0 good (warnings possible), 1 problems.")]
+    #[command(
+        after_help = "Example:\n  sallyport config check --config /etc/sallyport\n\nExit status: 0 good (warnings possible), 1 problems."
+    )]
     Check {
         /// As JSON
         #[arg(long)]
         json: bool,
     },
     /// Print the JSON Schema of the configuration, for editors
-    #[command(after_help = "Example:\n  sallyport config schema > sallyport.schema.json\n  then, as first line of sallyport.yaml:  # yaml-language-server: $schema=sallyport.schema.json")]
+    #[command(
+        after_help = "Example:\n  sallyport config schema > sallyport.schema.json\n  then, as first line of sallyport.yaml:  # yaml-language-server: $schema=sallyport.schema.json"
+    )]
     Schema {
         /// The schema of the policy instead
         #[arg(long)]
@@ -134,7 +155,9 @@ pub(crate) enum AuditCommand {
         json: bool,
     },
     /// Verify that no entry was changed or removed
-    #[command(after_help = "Example:\n  sallyport audit verify\n\nExit status: 0 whole, 1 changed.")]
+    #[command(
+        after_help = "Example:\n  sallyport audit verify\n\nExit status: 0 whole, 1 changed."
+    )]
     Verify {
         /// As JSON
         #[arg(long)]

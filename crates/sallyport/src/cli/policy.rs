@@ -10,7 +10,9 @@ use super::token::Kind;
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyCommand {
     /// Check the policy: syntax, unreachable rules, names that no target has
-    #[command(after_help = "Examples:\n  sallyport policy check\n  sallyport policy check policy.yaml more.yaml\n\nExit status: 0 good (warnings possible), 1 problems.")]
+    #[command(
+        after_help = "Examples:\n  sallyport policy check\n  sallyport policy check policy.yaml more.yaml\n\nExit status: 0 good (warnings possible), 1 problems."
+    )]
     Check {
         /// Policy files [default: the configuration's]
         files: Vec<PathBuf>,
@@ -19,7 +21,9 @@ pub(crate) enum PolicyCommand {
         json: bool,
     },
     /// Run test cases against the policy
-    #[command(after_help = "Example:\n  sallyport policy test policy-cases.yaml\n\nExit status: 0 all as expected, 1 not.")]
+    #[command(
+        after_help = "Example:\n  sallyport policy test policy-cases.yaml\n\nExit status: 0 all as expected, 1 not."
+    )]
     Test {
         /// Files with `cases:`
         #[arg(required = true)]

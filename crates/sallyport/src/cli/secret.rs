@@ -8,7 +8,9 @@ use clap::Subcommand;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Secrets {
     /// Store a secret, read from standard input or asked for; never from the command line
-    #[command(after_help = "Examples:\n  sallyport secrets set app-pw                     # asks\n  vault read -field=pw db/app | sallyport secrets set app-pw\n\nA trailing newline is not part of the secret.")]
+    #[command(
+        after_help = "Examples:\n  sallyport secrets set app-pw                     # asks\n  vault read -field=pw db/app | sallyport secrets set app-pw\n\nA trailing newline is not part of the secret."
+    )]
     Set {
         /// Its name, as `password: { secret: NAME }` uses it
         name: String,
@@ -27,7 +29,9 @@ pub(crate) enum Secrets {
         name: String,
     },
     /// Seal all secrets with a new master key
-    #[command(after_help = "Example:\n  sallyport secrets rotate\n\nMakes a new master key beside the old one, seals every secret with it and replaces the old key file.\nWith SALLYPORT_MASTER_KEY, put the new key (base64, 32 bytes) in a file and pass --to.")]
+    #[command(
+        after_help = "Example:\n  sallyport secrets rotate\n\nMakes a new master key beside the old one, seals every secret with it and replaces the old key file.\nWith SALLYPORT_MASTER_KEY, put the new key (base64, 32 bytes) in a file and pass --to."
+    )]
     Rotate {
         /// A file with the new master key (base64, 32 bytes), when the key comes from the environment
         #[arg(long, value_name = "FILE")]

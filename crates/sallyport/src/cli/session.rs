@@ -17,7 +17,9 @@ pub(crate) enum ExportFormat {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Sessions {
     /// List sessions, newest first
-    #[command(after_help = "Examples:\n  sallyport sessions ls --live\n  sallyport sessions ls --as agent-7 --target orders-db --json")]
+    #[command(
+        after_help = "Examples:\n  sallyport sessions ls --live\n  sallyport sessions ls --as agent-7 --target orders-db --json"
+    )]
     Ls {
         /// Only those that are open now
         #[arg(long)]
@@ -69,7 +71,9 @@ pub(crate) enum Sessions {
         json: bool,
     },
     /// Write a session's events for other programs
-    #[command(after_help = "Examples:\n  sallyport sessions export ses_0199… > session.jsonl\n  sallyport sessions export --all --format ocsf -o events.jsonl")]
+    #[command(
+        after_help = "Examples:\n  sallyport sessions export ses_0199… > session.jsonl\n  sallyport sessions export --all --format ocsf -o events.jsonl"
+    )]
     Export {
         /// `ses_…` or `last`
         #[arg(required_unless_present = "all")]
@@ -85,7 +89,9 @@ pub(crate) enum Sessions {
         output: Option<PathBuf>,
     },
     /// Verify recordings: nothing changed, removed or missing; names the first bad byte
-    #[command(after_help = "Examples:\n  sallyport sessions verify\n  sallyport sessions verify ses_0199…\n\nNeeds only the recordings and their public key. Exit status: 0 whole, 1 not.")]
+    #[command(
+        after_help = "Examples:\n  sallyport sessions verify\n  sallyport sessions verify ses_0199…\n\nNeeds only the recordings and their public key. Exit status: 0 whole, 1 not."
+    )]
     Verify {
         /// `ses_…`; all when absent
         id: Option<String>,

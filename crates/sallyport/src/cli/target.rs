@@ -13,7 +13,9 @@ pub(crate) enum Targets {
         json: bool,
     },
     /// Connect and log in to a target with its own credential, and say what is wrong
-    #[command(after_help = "Example:\n  sallyport targets check orders-db --role readonly\n\nExit status: 0 every role logged in, 1 one did not.")]
+    #[command(
+        after_help = "Example:\n  sallyport targets check orders-db --role readonly\n\nExit status: 0 every role logged in, 1 one did not."
+    )]
     Check {
         /// The target's name
         name: String,

@@ -36,10 +36,21 @@ async fn ls(local: &Local, limit: u32, json: bool) -> Result<Outcome> {
     let rows = rows
         .into_iter()
         .map(|row| {
-            vec![row.seq.to_string(), output::when(&rfc3339(row.at)), row.actor, row.action, row.object, output::short(&row.detail, 60)]
+            vec![
+                row.seq.to_string(),
+                output::when(&rfc3339(row.at)),
+                row.actor,
+                row.action,
+                row.object,
+                output::short(&row.detail, 60),
+            ]
         })
         .collect();
-    output::table(&["seq", "at", "actor", "action", "object", "detail"], rows, "the audit log is empty")?;
+    output::table(
+        &["seq", "at", "actor", "action", "object", "detail"],
+        rows,
+        "the audit log is empty",
+    )?;
     Ok(Outcome::Done)
 }
 

@@ -58,7 +58,10 @@ impl Places {
             (Some(path), _) => Ok(Some(Config::load(path)?)),
             // A data directory that was named is enough; an unrelated ./sallyport.yaml must not get in the way.
             (None, Some(_)) => Ok(None),
-            (None, None) => default_config().map(|path| Config::load(&path)).transpose().map_err(Into::into),
+            (None, None) => default_config()
+                .map(|path| Config::load(&path))
+                .transpose()
+                .map_err(Into::into),
         }
     }
 
@@ -90,19 +93,28 @@ impl Places {
 }
 
 fn default_config() -> Option<PathBuf> {
-    [Path::new("sallyport.yaml"), Path::new("/etc/sallyport")].into_iter().find(|path| path.exists()).map(Path::to_owned)
+    [Path::new("sallyport.yaml"), Path::new("/etc/sallyport")]
+        .into_iter()
+        .find(|path| path.exists())
+        .map(Path::to_owned)
 }
 
 fn usual_data_dir() -> Result<PathBuf> {
     if rustix::process::geteuid().is_root() {
         return Ok(PathBuf::from("/var/lib/sallyport"));
     }
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let set = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
     if let Some(state) = set("XDG_STATE_HOME") {
         return Ok(state.join("sallyport"));
     }
     match set("HOME") {
         Some(home) => Ok(home.join(".local/state/sallyport")),
-        None => bail!("no data directory: pass --data-dir DIR, set SALLYPORT_DATA_DIR, or write `data_dir:` in the configuration"),
+        None => bail!(
+            "no data directory: pass --data-dir DIR, set SALLYPORT_DATA_DIR, or write `data_dir:` in the configuration"
+        ),
     }
 }

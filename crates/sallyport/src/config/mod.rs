@@ -18,7 +18,9 @@ pub(crate) mod target;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 
-use document::{ApprovalsDoc, AuthMethod, LimitsDoc, Log, MetricsDoc, Otlp, RecordingsDoc, Tls, TokensDoc};
+use document::{
+    ApprovalsDoc, AuthMethod, LimitsDoc, Log, MetricsDoc, Otlp, RecordingsDoc, Tls, TokensDoc,
+};
 use duration::Span;
 use problem::{Problem, Problems};
 use target::TargetConfig;
@@ -74,29 +76,57 @@ impl Config {
         let mut problems = Vec::new();
         let document = loaded.document;
         let listen = document.listen.unwrap_or_default();
-        let targets = target::read(&loaded.targets_file, &loaded.base, document.targets.unwrap_or_default(), &mut problems);
+        let targets = target::read(
+            &loaded.targets_file,
+            &loaded.base,
+            document.targets.unwrap_or_default(),
+            &mut problems,
+        );
         let policy = match document.policy {
-            Some(policy) => policy.value.paths().iter().map(|path| loaded.base.join(path)).collect(),
+            Some(policy) => policy
+                .value
+                .paths()
+                .iter()
+                .map(|path| loaded.base.join(path))
+                .collect(),
             None => loaded.policy_found,
         };
         if policy.is_empty() {
             problems.push(Problem::of(&loaded.main, "`policy` is missing: without rules everything is denied; write `policy: policy.yaml`"));
         }
-        let tls = resolve_tls(&loaded.base, document.tls.unwrap_or_default(), &loaded.main, &mut problems);
+        let tls = resolve_tls(
+            &loaded.base,
+            document.tls.unwrap_or_default(),
+            &loaded.main,
+            &mut problems,
+        );
         let tokens = document.tokens.unwrap_or_default();
         if tokens.ttl > tokens.max_ttl {
-            problems.push(Problem::of(&loaded.main, "`tokens.ttl` is longer than `tokens.max_ttl`"));
+            problems.push(Problem::of(
+                &loaded.main,
+                "`tokens.ttl` is longer than `tokens.max_ttl`",
+            ));
         }
         let config = Self {
             source: source.to_owned(),
             data_dir: document.data_dir.map(|path| loaded.base.join(path)),
-            postgres: address(&listen.postgres, "listen.postgres", &loaded.main, &mut problems),
+            postgres: address(
+                &listen.postgres,
+                "listen.postgres",
+                &loaded.main,
+                &mut problems,
+            ),
             api: address(&listen.api, "listen.api", &loaded.main, &mut problems),
             proxy_from: listen.proxy_from,
             tls,
             auth: document.auth.unwrap_or_default(),
             targets,
-            issuers: document.issuers.unwrap_or_default().into_iter().map(|issuer| issuer.relative_to(&loaded.base)).collect(),
+            issuers: document
+                .issuers
+                .unwrap_or_default()
+                .into_iter()
+                .map(|issuer| issuer.relative_to(&loaded.base))
+                .collect(),
             policy,
             limits: document.limits.unwrap_or_default(),
             log: document.log.unwrap_or_default(),
@@ -108,7 +138,11 @@ impl Config {
             drain: document.drain.unwrap_or(Span::seconds(30)),
         };
         config.check_values(&loaded.main, &mut problems);
-        if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
+        if problems.is_empty() {
+            Ok(config)
+        } else {
+            Err(Problems(problems))
+        }
     }
 
     /// The targets as the gate takes them.
@@ -116,30 +150,50 @@ impl Config {
     /// # Errors
     /// When two have one name.
     pub(crate) fn gate_targets(&self) -> Result<gate::Targets, String> {
-        gate::Targets::new(self.targets.iter().map(|target| (target.target.clone(), target.endpoint.clone())).collect())
+        gate::Targets::new(
+            self.targets
+                .iter()
+                .map(|target| (target.target.clone(), target.endpoint.clone()))
+                .collect(),
+        )
     }
 
     /// The targets as policy sees them.
     pub(crate) fn policy_targets(&self) -> Vec<model::Target> {
-        self.targets.iter().map(|target| target.target.clone()).collect()
+        self.targets
+            .iter()
+            .map(|target| target.target.clone())
+            .collect()
     }
 
     fn check_values(&self, file: &Path, problems: &mut Vec<Problem>) {
         if let Some(otlp) = &self.otlp
             && !(otlp.endpoint.starts_with("http://") || otlp.endpoint.starts_with("https://"))
         {
-            problems.push(Problem::of(file, "`otlp.endpoint` must start with http:// or https://"));
+            problems.push(Problem::of(
+                file,
+                "`otlp.endpoint` must start with http:// or https://",
+            ));
         }
         if let Some(url) = &self.approvals.url
             && !(url.starts_with("http://") || url.starts_with("https://"))
         {
-            problems.push(Problem::of(file, "`approvals.url` must start with http:// or https://"));
+            problems.push(Problem::of(
+                file,
+                "`approvals.url` must start with http:// or https://",
+            ));
         }
         if self.limits.max_connections == 0 || self.limits.max_logins_per_address == 0 {
-            problems.push(Problem::of(file, "`limits`: a bound of 0 connections lets nobody in"));
+            problems.push(Problem::of(
+                file,
+                "`limits`: a bound of 0 connections lets nobody in",
+            ));
         }
         if self.limits.max_message < 8192 {
-            problems.push(Problem::of(file, "`limits.max_message` must be at least 8192 bytes"));
+            problems.push(Problem::of(
+                file,
+                "`limits.max_message` must be at least 8192 bytes",
+            ));
         }
         if tracing_subscriber::EnvFilter::try_new(&self.log.level).is_err() {
             problems.push(Problem::of(file, "`log.level` must be error, warn, info, debug, trace, or directives such as info,sallyport_gate=debug"));
@@ -153,14 +207,22 @@ impl Config {
 fn address(text: &str, key: &str, file: &Path, problems: &mut Vec<Problem>) -> SocketAddr {
     let found = text.to_socket_addrs().ok().and_then(|mut list| list.next());
     found.unwrap_or_else(|| {
-        problems.push(Problem::of(file, format!("`{key}` must be an address and a port of this machine, such as 127.0.0.1:6432")));
+        problems.push(Problem::of(
+            file,
+            format!(
+                "`{key}` must be an address and a port of this machine, such as 127.0.0.1:6432"
+            ),
+        ));
         SocketAddr::from(([127, 0, 0, 1], 0))
     })
 }
 
 fn resolve_tls(base: &Path, mut tls: Tls, file: &Path, problems: &mut Vec<Problem>) -> Tls {
     if tls.cert.is_some() != tls.key.is_some() {
-        problems.push(Problem::of(file, "`tls` needs both `cert` and `key`, or neither"));
+        problems.push(Problem::of(
+            file,
+            "`tls` needs both `cert` and `key`, or neither",
+        ));
     }
     tls.cert = tls.cert.map(|path| base.join(path));
     tls.key = tls.key.map(|path| base.join(path));

@@ -27,16 +27,28 @@ pub(crate) struct TargetConfig {
 const MAX_NAME: usize = 63;
 
 /// Checks all targets and gives those that are right.
-pub(crate) fn read(file: &Path, base: &Path, documents: Vec<TargetDoc>, problems: &mut Vec<Problem>) -> Vec<TargetConfig> {
+pub(crate) fn read(
+    file: &Path,
+    base: &Path,
+    documents: Vec<TargetDoc>,
+    problems: &mut Vec<Problem>,
+) -> Vec<TargetConfig> {
     if documents.is_empty() {
-        problems.push(Problem::of(file, "`targets` is missing or empty: name at least one target"));
+        problems.push(Problem::of(
+            file,
+            "`targets` is missing or empty: name at least one target",
+        ));
     }
     let mut names = BTreeSet::new();
     let mut targets = Vec::new();
     for document in documents {
         let name = document.name.clone();
         if !names.insert(name.value.clone()) {
-            problems.push(Problem::at(file, name.referenced, format!("two targets are named {}", name.value)));
+            problems.push(Problem::at(
+                file,
+                name.referenced,
+                format!("two targets are named {}", name.value),
+            ));
         }
         targets.extend(one(file, base, document, problems));
     }
@@ -44,11 +56,17 @@ pub(crate) fn read(file: &Path, base: &Path, documents: Vec<TargetDoc>, problems
     targets
 }
 
-fn one(file: &Path, base: &Path, document: TargetDoc, problems: &mut Vec<Problem>) -> Option<TargetConfig> {
+fn one(
+    file: &Path,
+    base: &Path,
+    document: TargetDoc,
+    problems: &mut Vec<Problem>,
+) -> Option<TargetConfig> {
     let before = problems.len();
     let name = &document.name;
     if !is_name(&name.value) || name.value == gate::gate::OWN_TARGET {
-        let text = "a target's name has 1 to 63 letters, digits, `-`, `_` or `.`, and is not `sallyport`";
+        let text =
+            "a target's name has 1 to 63 letters, digits, `-`, `_` or `.`, and is not `sallyport`";
         problems.push(Problem::at(file, name.referenced, text));
     }
     check_address(file, &document.address, problems);
@@ -71,27 +89,53 @@ fn one(file: &Path, base: &Path, document: TargetDoc, problems: &mut Vec<Problem
             roles: document.roles.keys().cloned().collect(),
             default_role,
         },
-        endpoint: Endpoint { address: document.address.value, options },
-        roles: document.roles.into_iter().map(|(role, config)| (role, config.relative_to(base))).collect(),
+        endpoint: Endpoint {
+            address: document.address.value,
+            options,
+        },
+        roles: document
+            .roles
+            .into_iter()
+            .map(|(role, config)| (role, config.relative_to(base)))
+            .collect(),
     })
 }
 
-fn protocol(file: &Path, kind: &Spanned<String>, problems: &mut Vec<Problem>) -> Option<&'static Protocol> {
+fn protocol(
+    file: &Path,
+    kind: &Spanned<String>,
+    problems: &mut Vec<Problem>,
+) -> Option<&'static Protocol> {
     let found = protocols::find(&kind.value);
     if found.is_none() {
-        let known: Vec<&str> = protocols::ALL.iter().map(|protocol| protocol.id.0).collect();
-        let hint = nearest(&kind.value, &known).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
-        problems.push(Problem::at(file, kind.referenced, format!("`kind` must be one of: {}{hint}", known.join(", "))));
+        let known: Vec<&str> = protocols::ALL
+            .iter()
+            .map(|protocol| protocol.id.0)
+            .collect();
+        let hint = nearest(&kind.value, &known)
+            .map(|near| format!("; did you mean {near}?"))
+            .unwrap_or_default();
+        problems.push(Problem::at(
+            file,
+            kind.referenced,
+            format!("`kind` must be one of: {}{hint}", known.join(", ")),
+        ));
     }
     found
 }
 
 fn check_address(file: &Path, address: &Spanned<String>, problems: &mut Vec<Problem>) {
     let good = address.value.rsplit_once(':').is_some_and(|(host, port)| {
-        !host.is_empty() && !host.contains(['/', '@', ' ']) && port.parse::<u16>().is_ok_and(|port| port > 0)
+        !host.is_empty()
+            && !host.contains(['/', '@', ' '])
+            && port.parse::<u16>().is_ok_and(|port| port > 0)
     });
     if !good {
-        problems.push(Problem::at(file, address.referenced, "`address` must be host:port, such as db.internal:5432"));
+        problems.push(Problem::at(
+            file,
+            address.referenced,
+            "`address` must be host:port, such as db.internal:5432",
+        ));
     }
 }
 
@@ -100,7 +144,15 @@ fn default_role(file: &Path, document: &TargetDoc, problems: &mut Vec<Problem>) 
     if let Some(role) = &document.default_role {
         if !document.roles.contains_key(&role.value) {
             let known: Vec<&str> = document.roles.keys().map(String::as_str).collect();
-            problems.push(Problem::at(file, role.referenced, format!("`default_role` names no role of {}; roles are: {}", name.value, known.join(", "))));
+            problems.push(Problem::at(
+                file,
+                role.referenced,
+                format!(
+                    "`default_role` names no role of {}; roles are: {}",
+                    name.value,
+                    known.join(", ")
+                ),
+            ));
         }
         return role.value.clone();
     }
@@ -119,7 +171,13 @@ fn default_role(file: &Path, document: &TargetDoc, problems: &mut Vec<Problem>) 
 }
 
 /// The protocol's options as one document; paths in them are made relative to the configuration.
-fn options(file: &Path, base: &Path, protocol: &Protocol, document: &TargetDoc, problems: &mut Vec<Problem>) -> Value {
+fn options(
+    file: &Path,
+    base: &Path,
+    protocol: &Protocol,
+    document: &TargetDoc,
+    problems: &mut Vec<Problem>,
+) -> Value {
     let mut map = Map::new();
     for (key, value) in &document.options {
         let value = match value {
@@ -132,13 +190,24 @@ fn options(file: &Path, base: &Path, protocol: &Protocol, document: &TargetDoc, 
     }
     let value = Value::Object(map);
     if let Err(message) = (protocol.check_options)(&value) {
-        let key = document.options.iter().find(|(key, _)| message.contains(&format!("`{}`", key.value)));
+        let key = document
+            .options
+            .iter()
+            .find(|(key, _)| message.contains(&format!("`{}`", key.value)));
         let place = key.map_or(document.name.referenced, |(key, _)| key.referenced);
-        problems.push(Problem::at(file, place, format!("target {}: {message}", document.name.value)));
+        problems.push(Problem::at(
+            file,
+            place,
+            format!("target {}: {message}", document.name.value),
+        ));
     }
     value
 }
 
 fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.len() <= MAX_NAME && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+    !text.is_empty()
+        && text.len() <= MAX_NAME
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
 }

@@ -33,13 +33,21 @@ pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     let meta = match std::fs::metadata(path) {
         Ok(meta) => meta,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).with_context(|| format!("{}: look at the key file", path.display())),
+        Err(error) => {
+            return Err(error).with_context(|| format!("{}: look at the key file", path.display()));
+        }
     };
     private(path, &meta)?;
     if meta.len() == 0 || meta.len() > MAX {
-        bail!("{}: not a key file of Sallyport ({} bytes); restore it from a backup", path.display(), meta.len());
+        bail!(
+            "{}: not a key file of Sallyport ({} bytes); restore it from a backup",
+            path.display(),
+            meta.len()
+        );
     }
-    std::fs::read(path).map(Some).with_context(|| format!("{}: read the key file", path.display()))
+    std::fs::read(path)
+        .map(Some)
+        .with_context(|| format!("{}: read the key file", path.display()))
 }
 
 /// Refuses a file that other users can read or write, or that belongs to someone else.
@@ -49,7 +57,10 @@ pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>> {
 pub(crate) fn private(path: &Path, meta: &std::fs::Metadata) -> Result<()> {
     let shown = path.display();
     if meta.permissions().mode() & 0o077 != 0 {
-        bail!("{shown}: other users can read this key (mode {:o}); run `chmod 600 {shown}`, and replace the key if they may have", meta.permissions().mode() & 0o777);
+        bail!(
+            "{shown}: other users can read this key (mode {:o}); run `chmod 600 {shown}`, and replace the key if they may have",
+            meta.permissions().mode() & 0o777
+        );
     }
     let user = rustix::process::geteuid();
     if meta.uid() != user.as_raw() && !user.is_root() {
@@ -64,7 +75,8 @@ pub(crate) fn private(path: &Path, meta: &std::fs::Metadata) -> Result<()> {
 /// When the system gives no randomness.
 pub(crate) fn random_hex() -> Result<Vec<u8>> {
     let mut bytes = [0u8; 32];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| anyhow::anyhow!("the system gives no random numbers"))?;
+    aws_lc_rs::rand::fill(&mut bytes)
+        .map_err(|_| anyhow::anyhow!("the system gives no random numbers"))?;
     let mut text = Vec::with_capacity(64);
     for byte in bytes {
         write!(text, "{byte:02x}").context("write to memory")?;
@@ -78,7 +90,8 @@ pub(crate) fn random_hex() -> Result<Vec<u8>> {
 /// When the system gives no randomness.
 pub(crate) fn random_bytes() -> Result<Vec<u8>> {
     let mut bytes = vec![0u8; 32];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| anyhow::anyhow!("the system gives no random numbers"))?;
+    aws_lc_rs::rand::fill(&mut bytes)
+        .map_err(|_| anyhow::anyhow!("the system gives no random numbers"))?;
     Ok(bytes)
 }
 
@@ -90,7 +103,9 @@ fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
         .mode(0o600)
         .open(&fresh)
         .with_context(|| format!("{}: make a key file", fresh.display()))?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).with_context(|| format!("{}: write the key", fresh.display()))?;
+    file.write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .with_context(|| format!("{}: write the key", fresh.display()))?;
     // A link fails when the name is taken, where a rename would replace a key that is in use.
     match std::fs::hard_link(&fresh, path) {
         Ok(()) => {}
@@ -100,7 +115,8 @@ fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
             return Err(error).with_context(|| format!("{}: put the key in place", path.display()));
         }
     }
-    std::fs::remove_file(&fresh).with_context(|| format!("{}: remove the temporary name", fresh.display()))
+    std::fs::remove_file(&fresh)
+        .with_context(|| format!("{}: remove the temporary name", fresh.display()))
 }
 
 #[cfg(test)]
@@ -114,7 +130,10 @@ mod tests {
         let first = once(&path, random_hex).unwrap();
         assert_eq!(first.len(), 64);
         assert_eq!(once(&path, random_hex).unwrap(), first);
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
         let error = once(&path, random_hex).unwrap_err().to_string();
         assert!(error.contains("chmod 600"), "{error}");

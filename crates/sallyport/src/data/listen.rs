@@ -29,7 +29,9 @@ impl Listen {
     /// When it is there and cannot be read.
     pub(crate) fn read(path: &Path) -> Result<Option<Self>> {
         match std::fs::read(path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).with_context(|| format!("{}: not a file of Sallyport", path.display())),
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map(Some)
+                .with_context(|| format!("{}: not a file of Sallyport", path.display())),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(|| format!("{}: read it", path.display())),
         }
@@ -58,8 +60,11 @@ impl Written {
             .with_context(|| format!("{}: write where the gateway listens", fresh.display()))?;
         let text = serde_json::to_string_pretty(listen).context("describe the addresses")?;
         writeln!(file, "{text}").with_context(|| format!("{}: write it", fresh.display()))?;
-        std::fs::rename(&fresh, path).with_context(|| format!("{}: put it in place", path.display()))?;
-        Ok(Self { path: path.to_owned() })
+        std::fs::rename(&fresh, path)
+            .with_context(|| format!("{}: put it in place", path.display()))?;
+        Ok(Self {
+            path: path.to_owned(),
+        })
     }
 }
 

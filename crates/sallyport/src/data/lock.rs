@@ -41,7 +41,10 @@ impl Lock {
                 path.parent().unwrap_or(path).display()
             );
         }
-        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id())).with_context(|| format!("{}: write the lock file", path.display()))?;
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| writeln!(file, "{}", std::process::id()))
+            .with_context(|| format!("{}: write the lock file", path.display()))?;
         Ok(Self { _file: file })
     }
 }
@@ -66,7 +69,10 @@ mod tests {
         let first = Lock::take(&path).unwrap();
         assert!(is_held(&path));
         let error = Lock::take(&path).unwrap_err().to_string();
-        assert!(error.contains(&format!("process {}", std::process::id())), "{error}");
+        assert!(
+            error.contains(&format!("process {}", std::process::id())),
+            "{error}"
+        );
         drop(first);
         assert!(!is_held(&path));
         Lock::take(&path).unwrap();

@@ -13,8 +13,12 @@ use super::state::State;
 
 /// Adds them to the gate's metrics.
 pub(super) fn register(gate: &Gate, recordings: &Arc<FileRecordings>, state: &Arc<State>) {
-    let numbers = Numbers { recordings: Arc::clone(recordings), state: Arc::clone(state) };
-    gate.metrics().register(|registry| registry.register_collector(Box::new(numbers)));
+    let numbers = Numbers {
+        recordings: Arc::clone(recordings),
+        state: Arc::clone(state),
+    };
+    gate.metrics()
+        .register(|registry| registry.register_collector(Box::new(numbers)));
 }
 
 struct Numbers {
@@ -32,9 +36,17 @@ impl Collector for Numbers {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let stats = self.recordings.stats();
         let gauges = [
-            ("recorder_lag_bytes", "Bytes that are recorded and not in a recording's file yet", stats.lag),
+            (
+                "recorder_lag_bytes",
+                "Bytes that are recorded and not in a recording's file yet",
+                stats.lag,
+            ),
             ("recordings_open", "Recordings that are open", stats.open),
-            ("files_in_force", "Whether policy and targets on disk are in force; 0 after a refused edit", u64::from(self.state.is_current())),
+            (
+                "files_in_force",
+                "Whether policy and targets on disk are in force; 0 after a refused edit",
+                u64::from(self.state.is_current()),
+            ),
         ];
         for (name, help, value) in gauges {
             let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));

@@ -70,11 +70,8 @@ async fn serve(config: Config, layout: Layout) -> Result<()> {
     banner::show(&built, &running);
     let reloader = reload::start(Arc::clone(&built));
     let upkeep = upkeep::start(Arc::clone(&built), running.tls());
-    loop {
-        match signals.next().await {
-            Told::Reload => reloader.now().await,
-            Told::Stop => break,
-        }
+    while let Told::Reload = signals.next().await {
+        reloader.now().await;
     }
     reloader.stop();
     upkeep.stop();
@@ -104,11 +101,19 @@ async fn stop(built: &Arc<Built>, running: listeners::Running, mut signals: Sign
     let left = running.stop(grace).await;
     cutter.abort();
     if left > 0 {
-        tracing::error!(connections = left, "connections did not end; their recordings are completed at the next start");
+        tracing::error!(
+            connections = left,
+            "connections did not end; their recordings are completed at the next start"
+        );
     }
     let recordings = Arc::clone(&built.recordings);
-    if tokio::task::spawn_blocking(move || recordings.shut_down()).await.is_err() {
-        tracing::error!("the recorder did not stop in order; recordings are completed at the next start");
+    if tokio::task::spawn_blocking(move || recordings.shut_down())
+        .await
+        .is_err()
+    {
+        tracing::error!(
+            "the recorder did not stop in order; recordings are completed at the next start"
+        );
     }
     built.store.close().await;
     tracing::info!("stopped");

@@ -29,13 +29,21 @@ struct PolicyNote {
 }
 
 impl State {
-    pub(super) fn new(gate: &Arc<Gate>, store: &Store, recordings: &Arc<FileRecordings>, directory: &Arc<Directory>) -> Self {
+    pub(super) fn new(
+        gate: &Arc<Gate>,
+        store: &Store,
+        recordings: &Arc<FileRecordings>,
+        directory: &Arc<Directory>,
+    ) -> Self {
         Self {
             gate: Arc::clone(gate),
             store: store.clone(),
             recordings: Arc::clone(recordings),
             directory: Arc::clone(directory),
-            policy: Mutex::new(PolicyNote { since: SystemClock.now(), problem: None }),
+            policy: Mutex::new(PolicyNote {
+                since: SystemClock.now(),
+                problem: None,
+            }),
             stopping: AtomicBool::new(false),
         }
     }
@@ -56,7 +64,10 @@ impl State {
 
     /// The files have a problem; what was in force before stays.
     pub(super) fn refused(&self, problem: String) {
-        self.policy.lock().unwrap_or_else(PoisonError::into_inner).problem = Some(problem);
+        self.policy
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .problem = Some(problem);
     }
 
     /// Whether the files on disk are in force.
@@ -65,7 +76,10 @@ impl State {
     }
 
     fn note(&self) -> PolicyNote {
-        self.policy.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.policy
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn policy_check(&self) -> Check {
@@ -74,10 +88,20 @@ impl State {
         let version = policy.version();
         let detail = match self.note().problem {
             // The gateway does its work by the older policy, so it is ready; that the edit did not take must still show.
-            Some(problem) => format!("version {version} stays in force; the files were refused: {problem}; see `sallyport config check`"),
+            Some(problem) => format!(
+                "version {version} stays in force; the files were refused: {problem}; see `sallyport config check`"
+            ),
             None => format!("version {version}, {rules} rules"),
         };
-        check("policy", rules > 0, if rules > 0 { detail } else { "there are no rules: everything is denied".to_owned() })
+        check(
+            "policy",
+            rules > 0,
+            if rules > 0 {
+                detail
+            } else {
+                "there are no rules: everything is denied".to_owned()
+            },
+        )
     }
 
     fn keys_check(&self) -> Check {
@@ -85,9 +109,19 @@ impl State {
         let bad: Vec<String> = issuers
             .iter()
             .filter(|issuer| !issuer.usable)
-            .map(|issuer| format!("{}: {}", issuer.url, issuer.problem.unwrap_or("its keys were not fetched yet")))
+            .map(|issuer| {
+                format!(
+                    "{}: {}",
+                    issuer.url,
+                    issuer.problem.unwrap_or("its keys were not fetched yet")
+                )
+            })
             .collect();
-        let detail = if bad.is_empty() { format!("{} issuers", issuers.len()) } else { bad.join("; ") };
+        let detail = if bad.is_empty() {
+            format!("{} issuers", issuers.len())
+        } else {
+            bad.join("; ")
+        };
         check("keys", bad.is_empty(), detail)
     }
 }
@@ -100,12 +134,30 @@ impl Runtime for State {
                 Err(away) => check("store", false, away.to_string()),
             };
             let recorder = match self.recordings.healthy() {
-                Ok(()) => check("recorder", true, format!("{} bytes behind", self.recordings.stats().lag)),
+                Ok(()) => check(
+                    "recorder",
+                    true,
+                    format!("{} bytes behind", self.recordings.stats().lag),
+                ),
                 Err(why) => check("recorder", false, why),
             };
             let stopping = self.stopping.load(Ordering::Acquire);
-            let accepting = check("accepting", !stopping, if stopping { "the gateway is stopping" } else { "takes connections" });
-            vec![store, recorder, self.policy_check(), self.keys_check(), accepting]
+            let accepting = check(
+                "accepting",
+                !stopping,
+                if stopping {
+                    "the gateway is stopping"
+                } else {
+                    "takes connections"
+                },
+            );
+            vec![
+                store,
+                recorder,
+                self.policy_check(),
+                self.keys_check(),
+                accepting,
+            ]
         })
     }
 
@@ -136,5 +188,9 @@ impl Runtime for State {
 }
 
 fn check(name: &str, ok: bool, detail: impl Into<String>) -> Check {
-    Check { name: name.to_owned(), ok, detail: detail.into() }
+    Check {
+        name: name.to_owned(),
+        ok,
+        detail: detail.into(),
+    }
 }

@@ -41,8 +41,17 @@ pub(super) fn start(built: Arc<Built>, tls: Arc<Tls>) -> Upkeep {
     let warm = tokio::spawn({
         let directory = Arc::clone(&built.directory);
         async move {
-            for issuer in directory.warm().await.iter().filter(|issuer| !issuer.usable) {
-                tracing::warn!(issuer = issuer.url, problem = issuer.problem, "the issuer's tokens cannot be checked yet");
+            for issuer in directory
+                .warm()
+                .await
+                .iter()
+                .filter(|issuer| !issuer.usable)
+            {
+                tracing::warn!(
+                    issuer = issuer.url,
+                    problem = issuer.problem,
+                    "the issuer's tokens cannot be checked yet"
+                );
             }
         }
     });
@@ -60,7 +69,9 @@ async fn revocations(built: Arc<Built>) {
             continue;
         };
         // The store logs why it is away; tokens are checked against it at every login, so nobody new gets in meanwhile.
-        let Ok(found) = built.store.watch_revocations(from).await else { continue };
+        let Ok(found) = built.store.watch_revocations(from).await else {
+            continue;
+        };
         since = Some(found.upto);
         for id in found.ids {
             let ended = built.gate.kill_token(id);
@@ -82,7 +93,9 @@ async fn hourly(built: Arc<Built>, tls: Arc<Tls>) {
         match tls.refresh() {
             Ok(false) => {}
             Ok(true) => tracing::info!("the gateway's certificate was renewed"),
-            Err(error) => tracing::error!(%error, "the gateway's certificate cannot be renewed; the old one stays in use"),
+            Err(error) => {
+                tracing::error!(%error, "the gateway's certificate cannot be renewed; the old one stays in use")
+            }
         }
         retention(&built).await;
     }
@@ -90,7 +103,9 @@ async fn hourly(built: Arc<Built>, tls: Arc<Tls>) {
 
 /// Deletes recordings that are older than the configuration keeps them.
 async fn retention(built: &Arc<Built>) {
-    let Some(keep) = built.config.load().recordings.keep else { return };
+    let Some(keep) = built.config.load().recordings.keep else {
+        return;
+    };
     let span = i64::try_from(keep.get().as_micros()).unwrap_or(i64::MAX);
     let now = SystemClock.now();
     let before = Micros(now.0.saturating_sub(span));
@@ -109,7 +124,11 @@ async fn retention(built: &Arc<Built>) {
     let reason = format!("older than {keep}");
     match tokio::task::spawn_blocking(move || recordings.remove_before(before, &reason)).await {
         Ok(Ok(removed)) if removed.sessions == 0 => {}
-        Ok(Ok(removed)) => tracing::info!(sessions = removed.sessions, bytes = removed.bytes, "old recordings were deleted"),
+        Ok(Ok(removed)) => tracing::info!(
+            sessions = removed.sessions,
+            bytes = removed.bytes,
+            "old recordings were deleted"
+        ),
         Ok(Err(error)) => tracing::error!(%error, "old recordings could not be deleted"),
         Err(error) => tracing::error!(%error, "old recordings could not be deleted"),
     }

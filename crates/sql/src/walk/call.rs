@@ -227,7 +227,7 @@ impl<'c> Walker<'c> {
             Builtin::Sized(at) => {
                 self.literal = true;
                 let size = call.args.get(at).and_then(constant::integer);
-                if !size.is_some_and(|size| size <= MAX_SIZE) {
+                if size.is_none_or(|size| size > MAX_SIZE) {
                     self.reason(format!(
                         "{name} makes a value of any length unless its length is a small constant"
                     ));

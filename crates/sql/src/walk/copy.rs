@@ -66,6 +66,8 @@ impl Walker<'_> {
         if elsewhere {
             return Kind::Other;
         }
+        // How much it brings is not for its text to say: a bulk load is judged like a change of all rows.
+        self.unbounded = true;
         let relation = self
             .objects(range)
             .into_iter()

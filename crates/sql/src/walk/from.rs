@@ -25,6 +25,7 @@ fn alias_names(alias: Option<&Alias>) -> Vec<String> {
 
 impl<'c> Walker<'c> {
     /// Adds one item of FROM to the scope; answers its columns as a star would list them.
+    #[expect(clippy::wrong_self_convention, reason = "FROM is SQL's word")]
     pub(super) fn from_item(&mut self, node: &Node, scope: &mut Scope<'_, 'c>) -> Shape {
         match inner(Some(node)) {
             Some(N::RangeVar(range)) => self.range_var(range, scope),

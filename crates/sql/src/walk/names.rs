@@ -34,7 +34,7 @@ impl<'c> Walker<'c> {
                 .filter(|relation| {
                     relation.is_temporary()
                         || relation.schema == "pg_catalog"
-                        || self.path.iter().any(|schema| *schema == relation.schema)
+                        || self.path.contains(&relation.schema)
                 })
                 .collect()
         } else if schema == "pg_temp" {

@@ -59,6 +59,7 @@ impl<'c> Walker<'c> {
         }
     }
 
+    #[expect(clippy::wrong_self_convention, reason = "INTO is SQL's word")]
     pub(super) fn into_clause(&mut self, into: &IntoClause) {
         if let Some(range) = &into.rel {
             let name = self.new_name(&range.schemaname, &range.relname, &range.relpersistence);

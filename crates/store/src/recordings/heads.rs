@@ -56,10 +56,20 @@ impl Heads {
         }
         let chain = reader.chain();
         let out = Vec::new();
-        Ok(Self { file, chain, head, out })
+        Ok(Self {
+            file,
+            chain,
+            head,
+            out,
+        })
     }
 
-    fn create(layout: &Layout, key: &SigningKey, now: Micros, file: File) -> Result<Self, StartError> {
+    fn create(
+        layout: &Layout,
+        key: &SigningKey,
+        now: Micros,
+        file: File,
+    ) -> Result<Self, StartError> {
         let path = layout.heads();
         let recordings = super::library::present(layout).map_err(StartError::io(&path))?;
         if !recordings.is_empty() {
@@ -71,8 +81,14 @@ impl Heads {
             opened: now,
         };
         let (chain, bytes) = IndexChain::new(header);
-        file.write_all_at(&bytes, 0).map_err(StartError::io(&path))?;
-        Ok(Self { file, chain, head: None, out: Vec::new() })
+        file.write_all_at(&bytes, 0)
+            .map_err(StartError::io(&path))?;
+        Ok(Self {
+            file,
+            chain,
+            head: None,
+            out: Vec::new(),
+        })
     }
 
     /// Appends an entry: in the operating system's hands when this returns.
@@ -90,7 +106,9 @@ impl Heads {
         }
         let mut chain = self.chain.clone();
         self.out.clear();
-        let head = chain.head(key, now, &mut self.out).map_err(io::Error::other)?;
+        let head = chain
+            .head(key, now, &mut self.out)
+            .map_err(io::Error::other)?;
         self.write(chain)?;
         self.head = Some(head);
         Ok(())
@@ -120,7 +138,13 @@ impl Heads {
 }
 
 /// Cuts off what follows `offset` and keeps it beside the file.
-pub(super) fn cut(file: &File, offset: u64, length: u64, path: &std::path::Path, now: Micros) -> Result<(), StartError> {
+pub(super) fn cut(
+    file: &File,
+    offset: u64,
+    length: u64,
+    path: &std::path::Path,
+    now: Micros,
+) -> Result<(), StartError> {
     let mut rest = vec![0; usize::try_from(length.saturating_sub(offset)).unwrap_or(0)];
     let beside = path.with_extension(format!("torn-{}", now.0));
     let kept = file

@@ -36,7 +36,12 @@ impl Layout {
 
     /// Makes the directories, for the owner alone.
     pub(super) fn create(&self) -> Result<(), StartError> {
-        for path in [self.recordings(), self.public_keys(), self.private_keys(), self.spool()] {
+        for path in [
+            self.recordings(),
+            self.public_keys(),
+            self.private_keys(),
+            self.spool(),
+        ] {
             make_dir(&path).map_err(StartError::io(&path))?;
         }
         Ok(())

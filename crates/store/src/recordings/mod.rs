@@ -43,7 +43,9 @@ use record::{Event, Micros, Opened, PublicKey, TreeHead};
 
 pub use error::{LibraryError, StartError};
 pub use layout::Layout;
-pub use library::{Filter, Library, RecordingReader, Removed, SessionState, SessionSummary, Step, Tail};
+pub use library::{
+    Filter, Library, RecordingReader, Removed, SessionState, SessionSummary, Step, Tail,
+};
 pub use recover::Recovery;
 
 use recorder::SpoolRecorder;
@@ -159,7 +161,12 @@ impl FileRecordings {
     pub fn stats(&self) -> Stats {
         Stats {
             open: lock(&self.shared.book).len() as u64,
-            lag: self.shared.shards.iter().map(|shard| shard.lock().held()).sum(),
+            lag: self
+                .shared
+                .shards
+                .iter()
+                .map(|shard| shard.lock().held())
+                .sum(),
         }
     }
 
@@ -197,7 +204,9 @@ impl FileRecordings {
                     let ready = std::future::poll_fn(|cx| recorder.poll_ready(cx)).await;
                     ready.map_err(|failure| StoreAway(failure.to_string()))?;
                 }
-                Err(failure @ RecordFailure::Broken(_)) => return Err(StoreAway(failure.to_string())),
+                Err(failure @ RecordFailure::Broken(_)) => {
+                    return Err(StoreAway(failure.to_string()));
+                }
             }
         }
         let entry = IndexEntry::Opened(index_entry(id, at, opened));

@@ -48,7 +48,13 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(layout: Layout, key: SigningKey, rings: Vec<Ring>, heads: Heads, book: Book) -> Self {
+    pub(super) fn new(
+        layout: Layout,
+        key: SigningKey,
+        rings: Vec<Ring>,
+        heads: Heads,
+        book: Book,
+    ) -> Self {
         Self {
             layout,
             key,
@@ -77,8 +83,15 @@ impl Shared {
         *fault = Some(text.to_owned());
         self.faults.fetch_add(1, Ordering::SeqCst);
         drop(fault);
-        tracing::error!(reason = text, "recordings cannot be written; sessions are being closed");
-        let waiting: Vec<Waker> = self.shards.iter().flat_map(|shard| shard.lock().wake_all()).collect();
+        tracing::error!(
+            reason = text,
+            "recordings cannot be written; sessions are being closed"
+        );
+        let waiting: Vec<Waker> = self
+            .shards
+            .iter()
+            .flat_map(|shard| shard.lock().wake_all())
+            .collect();
         waiting.into_iter().for_each(Waker::wake);
     }
 
@@ -114,6 +127,8 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Now.
 pub(super) fn now() -> Micros {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     Micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }

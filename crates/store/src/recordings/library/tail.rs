@@ -18,7 +18,10 @@ pub struct Tail {
 
 /// What there is to see now.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "an entry is borrowed and read at once: a box would cost more than it saves")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "an entry is borrowed and read at once: a box would cost more than it saves"
+)]
 pub enum Step<'a> {
     /// The next event.
     Entry(Entry<'a>),
@@ -42,7 +45,9 @@ impl Tail {
             self.reader = match File::open(&self.path) {
                 Ok(file) => match Reader::new(BufReader::new(file)) {
                     Ok(reader) => Some(reader),
-                    Err(ReadError::Damaged(damage)) if damage.reason == Reason::Truncated => return Ok(Step::Wait),
+                    Err(ReadError::Damaged(damage)) if damage.reason == Reason::Truncated => {
+                        return Ok(Step::Wait);
+                    }
                     Err(error) => return Err(LibraryError::read(&self.path)(error)),
                 },
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Step::Wait),
@@ -53,7 +58,10 @@ impl Tail {
             return Ok(Step::Wait);
         };
         match reader.advance() {
-            Ok(true) => reader.entry().map(Step::Entry).map_err(LibraryError::read(&self.path)),
+            Ok(true) => reader
+                .entry()
+                .map(Step::Entry)
+                .map_err(LibraryError::read(&self.path)),
             Ok(false) => match reader.state() {
                 State::Open => Ok(Step::Wait),
                 end @ (State::Closed | State::Recovered) => Ok(Step::End(end)),

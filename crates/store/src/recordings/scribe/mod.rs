@@ -12,4 +12,3 @@ mod sync;
 
 pub(super) use book::{Book, Counts, Done, Pen, Place, Taken};
 pub(super) use drain::{Scribe, read_span};
-pub(super) use sync::Closing;

@@ -79,7 +79,11 @@ pub(in crate::recordings) const fn need(length: usize) -> usize {
 
 impl Ring {
     /// Allocates the segments `name.0`, `name.1`, … of a shard in a directory.
-    pub(in crate::recordings) fn create(dir: &Path, name: &str, bytes: u64) -> Result<Self, StartError> {
+    pub(in crate::recordings) fn create(
+        dir: &Path,
+        name: &str,
+        bytes: u64,
+    ) -> Result<Self, StartError> {
         let least = need(MAX_EVENT).next_multiple_of(SEGMENT) + SEGMENT;
         let count = usize::try_from(bytes).unwrap_or(usize::MAX) / SEGMENT;
         if count.saturating_mul(SEGMENT) < least {
@@ -145,7 +149,8 @@ impl Ring {
             seal: true,
             tally: Tally::None,
         };
-        if self.room() >= need(0) && self.turn(HEAD).is_ok()
+        if self.room() >= need(0)
+            && self.turn(HEAD).is_ok()
             && let Some((start, _)) = self.space(0)
         {
             self.publish(start, 0, &head);
@@ -178,7 +183,8 @@ impl Ring {
         let first = head.number;
         let mut rest = bytes;
         loop {
-            self.turn(HEAD + rest.len().min(MIN_PART)).map_err(Full::Io)?;
+            self.turn(HEAD + rest.len().min(MIN_PART))
+                .map_err(Full::Io)?;
             let Some((start, space)) = self.space(rest.len().min(MAX_PART)) else {
                 return Err(Full::Behind(need));
             };
@@ -233,7 +239,11 @@ impl Ring {
         {
             return Ok(());
         }
-        let slot = self.free.first().copied().ok_or(io::ErrorKind::StorageFull)?;
+        let slot = self
+            .free
+            .first()
+            .copied()
+            .ok_or(io::ErrorKind::StorageFull)?;
         let segment = self.segments.get_mut(slot).ok_or(io::ErrorKind::NotFound)?;
         segment.map()?;
         self.generation += 1;
@@ -260,7 +270,10 @@ impl Ring {
 
     /// Bytes that can be written now.
     pub(in crate::recordings) fn room(&self) -> usize {
-        let left = self.used.back().map_or(0, |current| SEGMENT as u64 - current.written);
+        let left = self
+            .used
+            .back()
+            .map_or(0, |current| SEGMENT as u64 - current.written);
         self.free.len() * (SEGMENT - START) + usize::try_from(left).unwrap_or(0)
     }
 
@@ -269,7 +282,11 @@ impl Ring {
         self.unread = 0;
         let spans = self.used.iter().filter(|used| used.generation >= from.0);
         let spans = spans.filter_map(|used| {
-            let start = if used.generation == from.0 { from.1 } else { START as u64 };
+            let start = if used.generation == from.0 {
+                from.1
+            } else {
+                START as u64
+            };
             let file = self.segments.get(used.slot)?.file();
             (start < used.written).then_some(Span {
                 file,
@@ -311,7 +328,10 @@ impl Ring {
 
     /// Registers who is to be woken when there is room for so many bytes.
     pub(in crate::recordings) fn wait(&mut self, waker: &Waker, need: usize) {
-        let known = self.waiters.iter_mut().find(|(other, _)| other.will_wake(waker));
+        let known = self
+            .waiters
+            .iter_mut()
+            .find(|(other, _)| other.will_wake(waker));
         match known {
             Some((_, before)) => *before = need.min(*before),
             None => self.waiters.push((waker.clone(), need)),
