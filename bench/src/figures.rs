@@ -47,19 +47,9 @@ pub(crate) fn json(figures: &[Figure]) {
 
 /// The table: one row per scenario and way.
 pub(crate) fn table(figures: &[Figure]) {
-    let head = [
-        "scenario",
-        "way",
-        "value",
-        "unit",
-        "to direct",
-        "own CPU µs",
-        "peak MiB",
-    ];
+    let head = ["scenario", "way", "value", "unit", "to direct", "own CPU µs", "peak MiB"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
-    let or_dash = |value: Option<f64>, digits: usize| {
-        value.map_or("-".to_owned(), |value| format!("{value:.digits$}"))
-    };
+    let or_dash = |value: Option<f64>, digits: usize| value.map_or("-".to_owned(), |value| format!("{value:.digits$}"));
     for one in figures {
         rows.push(vec![
             one.scenario.clone(),

@@ -22,10 +22,7 @@ pub(crate) fn measure(world: &World, plan: &Plan, name: &str) -> Result<Vec<Figu
     let tls = name == "idle/tls";
     let mut figures = Vec::new();
     // pgbouncer is measured in clear text only: it has no certificate here.
-    let bouncer = world
-        .ways()
-        .into_iter()
-        .find(|way| way.name == "pgbouncer" && !tls);
+    let bouncer = world.ways().into_iter().find(|way| way.name == "pgbouncer" && !tls);
     if let Some(way) = bouncer {
         figures.push(one(name, &way, plan)?);
     }
@@ -43,9 +40,7 @@ fn one(name: &str, way: &Way, plan: &Plan) -> Result<Figure> {
     drop(Wire::login(&way.dsn)?);
     std::thread::sleep(Duration::from_millis(500));
     let (before, used) = (usage::memory(pid, "VmRSS")?, usage::cpu(pid)?);
-    let sessions = (0..plan.sessions)
-        .map(|_| Wire::login(&way.dsn))
-        .collect::<Result<Vec<_>>>()?;
+    let sessions = (0..plan.sessions).map(|_| Wire::login(&way.dsn)).collect::<Result<Vec<_>>>()?;
     let logins = usage::cpu(pid)?.saturating_sub(used);
     std::thread::sleep(Duration::from_secs(3));
     let grown = usage::memory(pid, "VmRSS")?.saturating_sub(before);

@@ -9,11 +9,7 @@
 //! - [`idle`]: memory of open sessions that do nothing.
 //! - [`usage`]: CPU time and memory of a process, from the operating system.
 //! - [`figures`]: medians, the table, JSON.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command line talks to the terminal"
-)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to the terminal")]
 
 mod figures;
 mod idle;
@@ -93,10 +89,7 @@ fn run() -> Result<()> {
     args.finish()?;
     let names = [rate::names(), scan::names(), idle::names()].concat();
     if list {
-        names
-            .iter()
-            .filter(|name| plan.wants(name))
-            .for_each(|name| println!("{name}"));
+        names.iter().filter(|name| plan.wants(name)).for_each(|name| println!("{name}"));
         return Ok(());
     }
     let world = peers::World::start(&plan)?;

@@ -44,32 +44,16 @@ impl World {
     /// When one of them does not start.
     pub(crate) fn start(plan: &Plan) -> Result<Self> {
         let setting = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let settings = vec![
-            setting("shared_buffers", "512MB"),
-            setting("max_wal_size", "4GB"),
-            setting("autovacuum", "off"),
-        ];
-        let server = Server::start(&Options {
-            settings,
-            ..Options::default()
-        })?;
+        let settings =
+            vec![setting("shared_buffers", "512MB"), setting("max_wal_size", "4GB"), setting("autovacuum", "off")];
+        let server = Server::start(&Options { settings, ..Options::default() })?;
         server.sql("postgres", &format!("CREATE DATABASE {DATABASE} OWNER app"))?;
         let mut init = Command::new(server.bin().join("pgbench"));
-        init.args(["-i", "-q", "-s", &plan.scale.to_string()])
-            .envs(server.app(DATABASE).env());
+        init.args(["-i", "-q", "-s", &plan.scale.to_string()]).envs(server.app(DATABASE).env());
         output(&mut init, "pgbench -i")?;
         let bouncer = bouncer(&server)?;
-        let gateway = if plan.gateway {
-            Some(gateway_with(&server, ALLOW_ALL, false)?)
-        } else {
-            None
-        };
-        Ok(Self {
-            server,
-            bouncer,
-            gateway,
-            use_gateway: plan.gateway,
-        })
+        let gateway = if plan.gateway { Some(gateway_with(&server, ALLOW_ALL, false)?) } else { None };
+        Ok(Self { server, bouncer, gateway, use_gateway: plan.gateway })
     }
 
     /// The server.
@@ -79,26 +63,11 @@ impl World {
 
     /// All ways, direct first.
     pub(crate) fn ways(&self) -> Vec<Way> {
-        let mut ways = vec![Way {
-            name: "direct",
-            dsn: self.server.app(DATABASE),
-            pid: None,
-        }];
-        let dsn = Dsn {
-            port: self.bouncer.1,
-            ..self.server.app(DATABASE)
-        };
-        ways.push(Way {
-            name: "pgbouncer",
-            dsn,
-            pid: Some(self.bouncer.0.id()),
-        });
+        let mut ways = vec![Way { name: "direct", dsn: self.server.app(DATABASE), pid: None }];
+        let dsn = Dsn { port: self.bouncer.1, ..self.server.app(DATABASE) };
+        ways.push(Way { name: "pgbouncer", dsn, pid: Some(self.bouncer.0.id()) });
         if let Some((gateway, token)) = &self.gateway {
-            ways.push(Way {
-                name: "gateway",
-                dsn: gateway.dsn_with(token, APP, DATABASE),
-                pid: Some(gateway.id()),
-            });
+            ways.push(Way { name: "gateway", dsn: gateway.dsn_with(token, APP, DATABASE), pid: Some(gateway.id()) });
         }
         ways
     }
@@ -112,34 +81,24 @@ impl World {
             return Ok(None);
         }
         let (gateway, token) = gateway_with(&self.server, policy, tls)?;
-        let way = Way {
-            name: "gateway",
-            dsn: gateway.dsn_with(&token, APP, DATABASE),
-            pid: Some(gateway.id()),
-        };
+        let way = Way { name: "gateway", dsn: gateway.dsn_with(&token, APP, DATABASE), pid: Some(gateway.id()) };
         Ok(Some((gateway, way)))
     }
 }
 
 fn gateway_with(server: &Server, policy: &str, tls: bool) -> Result<(Gateway, String)> {
-    let gateway = Gateway::start(&gateway::Options {
-        tls,
-        ..gateway::Options::new(server.port(), DATABASE, policy)
-    })?;
+    let gateway = Gateway::start(&gateway::Options { tls, ..gateway::Options::new(server.port(), DATABASE, policy) })?;
     let token = gateway.token(&Who::agent("bench"))?;
     Ok((gateway, token))
 }
 
 /// pgbouncer in session mode, which is what a gateway with a server connection per session compares with.
 fn bouncer(server: &Server) -> Result<(Running, u16)> {
-    let program = find("pgbouncer", &["/usr/sbin".into()])
-        .context("pgbouncer is missing: `cargo xtask ensure bench`")?;
+    let program =
+        find("pgbouncer", &["/usr/sbin".into()]).context("pgbouncer is missing: `cargo xtask ensure bench`")?;
     let (home, port) = (server.home().join("pgbouncer"), free_port()?);
     fs::create_dir_all(&home)?;
-    fs::write(
-        home.join("users.txt"),
-        format!("\"{APP}\" \"{APP_PASSWORD}\"\n"),
-    )?;
+    fs::write(home.join("users.txt"), format!("\"{APP}\" \"{APP_PASSWORD}\"\n"))?;
     let config = format!(
         "[databases]\n{DATABASE} = host=127.0.0.1 port={} dbname={DATABASE}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
          listen_port = {port}\nunix_socket_dir =\nauth_type = scram-sha-256\nauth_file = {}/users.txt\npool_mode = session\n\
@@ -157,18 +116,8 @@ fn bouncer(server: &Server) -> Result<(Running, u16)> {
     Account::give(account, &home)?;
     let mut command = Account::command(account, &program);
     command.arg(home.join("pgbouncer.ini"));
-    let running = Running::start(
-        command,
-        Path::new(&home.join("pgbouncer.log")),
-        TERM,
-        "pgbouncer",
-    )?;
-    let dsn = Dsn {
-        port,
-        ..server.app(DATABASE)
-    };
-    wait_for("pgbouncer", Duration::from_secs(10), || {
-        Ok(Wire::login(&dsn).is_ok())
-    })?;
+    let running = Running::start(command, Path::new(&home.join("pgbouncer.log")), TERM, "pgbouncer")?;
+    let dsn = Dsn { port, ..server.app(DATABASE) };
+    wait_for("pgbouncer", Duration::from_secs(10), || Ok(Wire::login(&dsn).is_ok()))?;
     Ok((running, port))
 }

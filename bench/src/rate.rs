@@ -35,12 +35,8 @@ pub(crate) fn measure(world: &World, plan: &Plan, name: &str) -> Result<Vec<Figu
     let mut args: Vec<String> = match name.split('/').collect::<Vec<_>>()[..] {
         [kind, mode, clients] => {
             let clients: u32 = clients.parse().context("the number of clients")?;
-            let mut args = vec![
-                "-M".to_owned(),
-                mode.to_owned(),
-                format!("-c{clients}"),
-                format!("-j{}", clients.min(2)),
-            ];
+            let mut args =
+                vec!["-M".to_owned(), mode.to_owned(), format!("-c{clients}"), format!("-j{}", clients.min(2))];
             match kind {
                 "select" => args.push("-S".to_owned()),
                 "literals" => args.extend([
@@ -79,10 +75,7 @@ pub(crate) struct Slice {
 fn slice(world: &World, way: &Way, args: &[String]) -> Result<Slice> {
     let before = way.pid.map(usage::cpu).transpose()?;
     let mut command = Command::new(world.server().bin().join("pgbench"));
-    let text = output(
-        command.args(args).envs(way.dsn.env()),
-        &format!("pgbench ({})", way.name),
-    )?;
+    let text = output(command.args(args).envs(way.dsn.env()), &format!("pgbench ({})", way.name))?;
     let cpu = match (before, way.pid) {
         (Some(before), Some(pid)) => usage::cpu(pid)?.saturating_sub(before),
         _ => Duration::ZERO,
@@ -93,32 +86,19 @@ fn slice(world: &World, way: &Way, args: &[String]) -> Result<Slice> {
     };
     Ok(Slice {
         rate: number("tps = ").context("pgbench said no tps")?,
-        units: number("number of transactions actually processed: ")
-            .context("pgbench said no count")?,
+        units: number("number of transactions actually processed: ").context("pgbench said no count")?,
         cpu,
     })
 }
 
 /// Medians of the slices; the first way is the one to compare with.
-pub(crate) fn figures(
-    name: &str,
-    unit: &'static str,
-    ways: &[Way],
-    slices: &[Vec<Slice>],
-) -> Result<Vec<Figure>> {
+pub(crate) fn figures(name: &str, unit: &'static str, ways: &[Way], slices: &[Vec<Slice>]) -> Result<Vec<Figure>> {
     let direct = slices.first().context("no direct way")?;
     let mut figures = Vec::new();
     for (way, found) in ways.iter().zip(slices) {
         let rates: Vec<f64> = found.iter().map(|slice| slice.rate).collect();
-        let ratios: Vec<f64> = found
-            .iter()
-            .zip(direct)
-            .map(|(slice, base)| slice.rate / base.rate)
-            .collect();
-        let cpu: Vec<f64> = found
-            .iter()
-            .map(|slice| slice.cpu.as_secs_f64() * 1e6 / slice.units.max(1.0))
-            .collect();
+        let ratios: Vec<f64> = found.iter().zip(direct).map(|(slice, base)| slice.rate / base.rate).collect();
+        let cpu: Vec<f64> = found.iter().map(|slice| slice.cpu.as_secs_f64() * 1e6 / slice.units.max(1.0)).collect();
         figures.push(Figure {
             scenario: name.to_owned(),
             way: way.name,
@@ -126,21 +106,14 @@ pub(crate) fn figures(
             value: median(&rates),
             ratio: Some(median(&ratios)),
             cpu: way.pid.map(|_| median(&cpu)),
-            peak: way
-                .pid
-                .map(|pid| usage::memory(pid, "VmHWM"))
-                .transpose()?
-                .map(mib),
+            peak: way.pid.map(|pid| usage::memory(pid, "VmHWM")).transpose()?.map(mib),
         });
     }
     Ok(figures)
 }
 
 /// KiB as MiB. Exact: memory sizes are far below 2^52.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "sizes of processes are far below 2^52"
-)]
+#[expect(clippy::cast_precision_loss, reason = "sizes of processes are far below 2^52")]
 pub(crate) fn mib(kib: u64) -> f64 {
     kib as f64 / 1024.0
 }

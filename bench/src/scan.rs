@@ -19,9 +19,7 @@ const DETECTORS: &str = "masks:\n  - name: content\n    who: { groups: [agents] 
 
 /// The scenarios of this file.
 pub(crate) fn names() -> Vec<String> {
-    ["scan/unmasked", "scan/columns", "scan/detectors"]
-        .map(str::to_owned)
-        .to_vec()
+    ["scan/unmasked", "scan/columns", "scan/detectors"].map(str::to_owned).to_vec()
 }
 
 /// Reads the whole table by every way, in rounds.
@@ -33,11 +31,7 @@ pub(crate) fn measure(world: &World, plan: &Plan, name: &str) -> Result<Vec<Figu
         _ => "",
     };
     let special = world.another(&format!("{ALLOW_ALL}{masks}"), false)?;
-    let mut ways: Vec<Way> = world
-        .ways()
-        .into_iter()
-        .filter(|way| way.name != "gateway")
-        .collect();
+    let mut ways: Vec<Way> = world.ways().into_iter().filter(|way| way.name != "gateway").collect();
     let mut keep = None;
     if let Some((gateway, way)) = special {
         ways.push(way);
@@ -85,16 +79,9 @@ fn scan(way: &Way) -> Result<Slice> {
         (Some(before), Some(pid)) => usage::cpu(pid)?.saturating_sub(before),
         _ => Duration::ZERO,
     };
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "sizes of results are far below 2^52"
-    )]
+    #[expect(clippy::cast_precision_loss, reason = "sizes of results are far below 2^52")]
     let megabytes = bytes as f64 / 1e6;
-    Ok(Slice {
-        rate: megabytes / took,
-        units: megabytes,
-        cpu,
-    })
+    Ok(Slice { rate: megabytes / took, units: megabytes, cpu })
 }
 
 /// Reads to `ReadyForQuery` without keeping anything: the client must not be what is measured.

@@ -10,8 +10,7 @@ const TICKS: u64 = 100;
 
 /// CPU time (user and system, all threads, dead ones included) of a process so far.
 pub(crate) fn cpu(pid: u32) -> Result<Duration> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat"))
-        .with_context(|| format!("process {pid} is gone"))?;
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).with_context(|| format!("process {pid} is gone"))?;
     cpu_of(&text).context("read /proc/PID/stat")
 }
 
@@ -25,11 +24,8 @@ fn cpu_of(stat: &str) -> Option<Duration> {
 
 /// A line of `/proc/PID/status` in KiB: `VmHWM` (peak of resident memory) or `VmRSS` (now).
 pub(crate) fn memory(pid: u32, line: &str) -> Result<u64> {
-    let text = fs::read_to_string(format!("/proc/{pid}/status"))
-        .with_context(|| format!("process {pid} is gone"))?;
-    let value = text
-        .lines()
-        .find_map(|found| found.strip_prefix(line)?.strip_prefix(':'));
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).with_context(|| format!("process {pid} is gone"))?;
+    let value = text.lines().find_map(|found| found.strip_prefix(line)?.strip_prefix(':'));
     let number = value.and_then(|value| value.split_whitespace().next()?.parse().ok());
     number.with_context(|| format!("no {line} in /proc/PID/status"))
 }

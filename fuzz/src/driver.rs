@@ -84,10 +84,7 @@ fn run(target: &Target, args: impl Iterator<Item = String>) -> Result<bool> {
         println!("again: --seed {} --runs {}", settings.seed, done.runs);
     }
     let findings = usize::from(done.finding.is_some());
-    println!(
-        "fuzz {}: {} runs, {findings} findings",
-        target.name, done.runs
-    );
+    println!("fuzz {}: {} runs, {findings} findings", target.name, done.runs);
     Ok(findings == 0)
 }
 
@@ -98,12 +95,8 @@ fn settings(mut args: impl Iterator<Item = String>) -> Result<Option<Settings>> 
         if arg == "--help" || arg == "-h" {
             return Ok(None);
         }
-        let value = args
-            .next()
-            .with_context(|| format!("{arg} needs a value"))?;
-        let number: u64 = value
-            .parse()
-            .with_context(|| format!("{arg} needs a whole number, not {value:?}"))?;
+        let value = args.next().with_context(|| format!("{arg} needs a value"))?;
+        let number: u64 = value.parse().with_context(|| format!("{arg} needs a whole number, not {value:?}"))?;
         match arg.as_str() {
             "--seconds" => seconds = Some(number),
             "--runs" => runs = Some(number),
@@ -128,9 +121,7 @@ pub fn drive(target: &Target, settings: &Settings) -> Result<Done> {
     let start = Instant::now();
     let mut next_word = PROGRESS;
     let mut runs = 0;
-    while settings.runs.is_none_or(|most| runs < most)
-        && settings.time.is_none_or(|time| start.elapsed() < time)
-    {
+    while settings.runs.is_none_or(|most| runs < most) && settings.time.is_none_or(|time| start.elapsed() < time) {
         let input = (target.make)(&mut random).context("make an input")?;
         runs += 1;
         if let Some(what) = judge(target, &input) {
@@ -144,10 +135,7 @@ pub fn drive(target: &Target, settings: &Settings) -> Result<Done> {
             }
         }
     }
-    Ok(Done {
-        runs,
-        finding: None,
-    })
+    Ok(Done { runs, finding: None })
 }
 
 /// Says what is wrong with how an input was read.
@@ -157,16 +145,11 @@ fn judge(target: &Target, input: &[u8]) -> Option<String> {
     let result = catch_unwind(AssertUnwindSafe(|| (target.run)(input)));
     let (peak, took) = (memory::peak_since(before), start.elapsed());
     if let Err(panic) = result {
-        let text = panic
-            .downcast_ref::<String>()
-            .map(String::as_str)
-            .or_else(|| panic.downcast_ref::<&str>().copied());
+        let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
         return Some(format!("panic: {}", text.unwrap_or("without a text")));
     }
     if peak > MOST_MEMORY {
-        return Some(format!(
-            "{peak} bytes were allocated at once; {MOST_MEMORY} may be"
-        ));
+        return Some(format!("{peak} bytes were allocated at once; {MOST_MEMORY} may be"));
     }
     (took > MOST_TIME).then(|| format!("one input took {took:?}"))
 }
@@ -180,34 +163,20 @@ mod tests {
     use super::*;
 
     fn target(run: fn(&[u8])) -> Target {
-        Target {
-            name: "test",
-            make: |random| Ok(random.bytes(4)),
-            run,
-        }
+        Target { name: "test", make: |random| Ok(random.bytes(4)), run }
     }
 
     // One test: the count of memory is the process's.
     #[test]
     fn panics_and_memory_are_findings_with_their_input() {
-        let settings = Settings {
-            time: None,
-            runs: Some(1000),
-            seed: 3,
-        };
+        let settings = Settings { time: None, runs: Some(1000), seed: 3 };
         let clean = drive(&target(|_| {}), &settings).unwrap();
         assert_eq!((clean.runs, clean.finding), (1000, None));
         let panics = target(|input| assert!(input.len() < 4, "four"));
         let done = drive(&panics, &settings).unwrap();
         let finding = done.finding.clone().unwrap();
-        assert_eq!(
-            (finding.what.as_str(), finding.input.len()),
-            ("panic: four", 4)
-        );
-        let again = Settings {
-            runs: Some(done.runs),
-            ..settings
-        };
+        assert_eq!((finding.what.as_str(), finding.input.len()), ("panic: four", 4));
+        let again = Settings { runs: Some(done.runs), ..settings };
         assert_eq!(drive(&panics, &again).unwrap(), done);
         let greedy = target(|_| drop(std::hint::black_box(vec![1_u8; MOST_MEMORY + 1])));
         let finding = drive(&greedy, &settings).unwrap().finding.unwrap();
@@ -217,20 +186,10 @@ mod tests {
     #[test]
     fn arguments() {
         let read = |text: &str| settings(text.split_whitespace().map(str::to_owned));
-        let of = |time: Option<u64>, runs, seed| Settings {
-            time: time.map(Duration::from_secs),
-            runs,
-            seed,
-        };
+        let of = |time: Option<u64>, runs, seed| Settings { time: time.map(Duration::from_secs), runs, seed };
         assert_eq!(read("").unwrap(), Some(of(Some(30), None, 1)));
-        assert_eq!(
-            read("--runs 5 --seed 9").unwrap(),
-            Some(of(None, Some(5), 9))
-        );
-        assert_eq!(
-            read("--seconds 2 --runs 5").unwrap(),
-            Some(of(Some(2), Some(5), 1))
-        );
+        assert_eq!(read("--runs 5 --seed 9").unwrap(), Some(of(None, Some(5), 9)));
+        assert_eq!(read("--seconds 2 --runs 5").unwrap(), Some(of(Some(2), Some(5), 1)));
         assert_eq!(read("--help").unwrap(), None);
         assert!(read("--seed x").is_err() && read("--seed").is_err() && read("--what 1").is_err());
     }

@@ -7,11 +7,7 @@
 //! - [`memory`]: the allocator that counts
 //!
 //! There is no coverage feedback: inputs are made from valid ones, so that most of them get past the first check.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "fuzzers report to the terminal"
-)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "fuzzers report to the terminal")]
 
 pub mod driver;
 pub mod memory;

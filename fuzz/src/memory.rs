@@ -15,9 +15,7 @@ struct Counting;
 static ALLOCATOR: Counting = Counting;
 
 fn more(bytes: usize) {
-    let live = LIVE
-        .fetch_add(bytes, Ordering::Relaxed)
-        .saturating_add(bytes);
+    let live = LIVE.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
     PEAK.fetch_max(live, Ordering::Relaxed);
 }
 

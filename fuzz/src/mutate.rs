@@ -24,9 +24,7 @@ const LENGTHS: [u32; 18] = [
     0xffff_ffff,
 ];
 /// Bytes that mean something somewhere.
-const BYTES: [u8; 12] = [
-    0, 1, 4, 0x16, b'P', b'S', b'Z', b'p', 0x7f, 0x80, 0xc3, 0xff,
-];
+const BYTES: [u8; 12] = [0, 1, 4, 0x16, b'P', b'S', b'Z', b'p', 0x7f, 0x80, 0xc3, 0xff];
 /// Inputs do not grow beyond this: lengths that lie are the point, not lengths that are true.
 const LONGEST: usize = 256 * 1024;
 
@@ -54,17 +52,10 @@ fn once(random: &mut Random, bytes: &mut Vec<u8>, donor: &[u8]) {
         2 => bytes.truncate(at),
         3 => drop(bytes.drain(range(random, bytes.len()))),
         4 => {
-            let piece = bytes
-                .get(range(random, bytes.len()))
-                .unwrap_or_default()
-                .to_vec();
+            let piece = bytes.get(range(random, bytes.len())).unwrap_or_default().to_vec();
             insert(bytes, at, &piece);
         }
-        5 => insert(
-            bytes,
-            at,
-            donor.get(range(random, donor.len())).unwrap_or_default(),
-        ),
+        5 => insert(bytes, at, donor.get(range(random, donor.len())).unwrap_or_default()),
         6 => insert(bytes, at, &random.bytes(16)),
         7 => put(bytes, at, &length(random).to_be_bytes()),
         8 => put(bytes, at, &length(random).to_le_bytes()),
@@ -100,10 +91,7 @@ fn frame_length(random: &mut Random, bytes: &mut [u8]) {
 fn frame_starts(bytes: &[u8]) -> Vec<usize> {
     let mut starts = Vec::new();
     let mut at = 0_usize;
-    while let Some(length) = bytes
-        .get(at.saturating_add(1)..)
-        .and_then(|rest| rest.first_chunk::<4>())
-    {
+    while let Some(length) = bytes.get(at.saturating_add(1)..).and_then(|rest| rest.first_chunk::<4>()) {
         starts.push(at);
         let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
         at = at.saturating_add(1).saturating_add(length.max(4));
@@ -116,17 +104,10 @@ fn length(random: &mut Random) -> u32 {
 }
 
 fn range(random: &mut Random, end: usize) -> std::ops::Range<usize> {
-    let (a, b) = (
-        random.below(end.saturating_add(1)),
-        random.below(end.saturating_add(1)),
-    );
+    let (a, b) = (random.below(end.saturating_add(1)), random.below(end.saturating_add(1)));
     // Mostly short: most of an input must stay valid for the rest to be reached.
     let start = a.min(b);
-    let most = if random.one_in(4) {
-        end
-    } else {
-        start.saturating_add(16)
-    };
+    let most = if random.one_in(4) { end } else { start.saturating_add(16) };
     start..a.max(b).min(most)
 }
 

@@ -14,9 +14,7 @@ impl Random {
         let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        Self {
-            state: (z ^ (z >> 31)) | 1,
-        }
+        Self { state: (z ^ (z >> 31)) | 1 }
     }
 
     /// The next 64 bits.
@@ -76,11 +74,7 @@ impl Random {
             "client_encoding",
         ];
         let word = self.pick(&WORDS);
-        if self.one_in(40) {
-            word.repeat(1 + self.below(200))
-        } else {
-            word.to_owned()
-        }
+        if self.one_in(40) { word.repeat(1 + self.below(200)) } else { word.to_owned() }
     }
 }
 

@@ -11,46 +11,37 @@
 
 use std::process::Command;
 
-fn runs(program: &str, name: &str) {
-    let out = Command::new(program)
-        .args(["--runs", "2000", "--seed", "20"])
-        .output()
-        .unwrap();
+fn runs(program: &str, name: &str) -> std::io::Result<()> {
+    let out = Command::new(program).args(["--runs", "2000", "--seed", "20"]).output()?;
     let text = String::from_utf8_lossy(&out.stdout);
     let end = format!("fuzz {name}: 2000 runs, 0 findings");
-    assert!(
-        out.status.success(),
-        "{text}{}",
-        String::from_utf8_lossy(&out.stderr)
-    );
+    assert!(out.status.success(), "{text}{}", String::from_utf8_lossy(&out.stderr));
     assert_eq!(text.lines().last(), Some(end.as_str()));
+    Ok(())
 }
 
 #[test]
-fn startup() {
-    runs(env!("CARGO_BIN_EXE_startup"), "startup");
+fn startup() -> std::io::Result<()> {
+    runs(env!("CARGO_BIN_EXE_startup"), "startup")
 }
 
 #[test]
-fn frontend() {
-    runs(env!("CARGO_BIN_EXE_frontend"), "frontend");
+fn frontend() -> std::io::Result<()> {
+    runs(env!("CARGO_BIN_EXE_frontend"), "frontend")
 }
 
 #[test]
-fn backend() {
-    runs(env!("CARGO_BIN_EXE_backend"), "backend");
+fn backend() -> std::io::Result<()> {
+    runs(env!("CARGO_BIN_EXE_backend"), "backend")
 }
 
 #[test]
-fn recording() {
-    runs(env!("CARGO_BIN_EXE_recording"), "recording");
+fn recording() -> std::io::Result<()> {
+    runs(env!("CARGO_BIN_EXE_recording"), "recording")
 }
 
 #[test]
 fn a_wrong_argument_is_no_success() {
-    let out = Command::new(env!("CARGO_BIN_EXE_startup"))
-        .arg("--runs")
-        .output()
-        .unwrap();
+    let out = Command::new(env!("CARGO_BIN_EXE_startup")).arg("--runs").output().unwrap();
     assert_eq!(out.status.code(), Some(2));
 }

@@ -33,9 +33,8 @@ async fn main() -> ExitCode {
 }
 
 async fn check(name: &str, work: impl Future<Output = Result<()>>) -> bool {
-    let result = tokio::time::timeout(Duration::from_secs(60), work)
-        .await
-        .unwrap_or_else(|_| bail!("no end within 60 s"));
+    let result =
+        tokio::time::timeout(Duration::from_secs(60), work).await.unwrap_or_else(|_| bail!("no end within 60 s"));
     match &result {
         Ok(()) => println!("ok {name}"),
         Err(error) => println!("not ok {name}: {}", format!("{error:#}").replace('\n', " ")),
@@ -46,11 +45,7 @@ async fn check(name: &str, work: impl Future<Output = Result<()>>) -> bool {
 fn config() -> Result<Config> {
     let var = |name: &str| std::env::var(name).with_context(|| name.to_owned());
     let mut config = Config::new();
-    config
-        .host(var("PGHOST")?)
-        .port(var("PGPORT")?.parse()?)
-        .user(var("PGUSER")?)
-        .password(var("PGPASSWORD")?);
+    config.host(var("PGHOST")?).port(var("PGPORT")?.parse()?).user(var("PGUSER")?).password(var("PGPASSWORD")?);
     config.dbname(var("PGDATABASE")?);
     Ok(config)
 }
@@ -65,13 +60,9 @@ async fn transactions() -> Result<()> {
     let mut client = connect().await?;
     client.batch_execute("CREATE TABLE tx(n int)").await?;
     let mut outer = client.transaction().await?;
-    outer
-        .execute("INSERT INTO tx VALUES ($1)", &[&1_i32])
-        .await?;
+    outer.execute("INSERT INTO tx VALUES ($1)", &[&1_i32]).await?;
     let inner = outer.transaction().await?;
-    inner
-        .execute("INSERT INTO tx VALUES ($1)", &[&2_i32])
-        .await?;
+    inner.execute("INSERT INTO tx VALUES ($1)", &[&2_i32]).await?;
     inner.rollback().await?;
     outer.commit().await?;
     // A transaction that is dropped rolls back by itself.
@@ -89,10 +80,7 @@ async fn prepared_many_times() -> Result<()> {
         ensure!(got == n + 1, "{n} gave {got}");
     }
     for n in 0..100_i32 {
-        let got: i32 = client
-            .query_one(&format!("SELECT $1::int + {n}"), &[&n])
-            .await?
-            .get(0);
+        let got: i32 = client.query_one(&format!("SELECT $1::int + {n}"), &[&n]).await?.get(0);
         ensure!(got == 2 * n, "{n} gave {got}");
     }
     Ok(())
@@ -101,15 +89,10 @@ async fn prepared_many_times() -> Result<()> {
 async fn pipelined() -> Result<()> {
     let client = connect().await?;
     let statement = client.prepare("SELECT $1::int").await?;
-    let one =
-        async |n: i32| -> Result<i32> { Ok(client.query_one(&statement, &[&n]).await?.get(0)) };
+    let one = async |n: i32| -> Result<i32> { Ok(client.query_one(&statement, &[&n]).await?.get(0)) };
     let got = future::try_join_all((0..200).map(one)).await?;
     ensure!(got == (0..200).collect::<Vec<_>>(), "out of order");
-    let (bad, good) = future::join(
-        client.query("SELECT 1 / 0", &[]),
-        client.query_one("SELECT 7", &[]),
-    )
-    .await;
+    let (bad, good) = future::join(client.query("SELECT 1 / 0", &[]), client.query_one("SELECT 7", &[])).await;
     ensure!(bad.is_err(), "no error");
     ensure!(good?.get::<_, i32>(0) == 7, "wrong answer after an error");
     Ok(())
@@ -117,28 +100,13 @@ async fn pipelined() -> Result<()> {
 
 async fn errors_and_recovery() -> Result<()> {
     let client = connect().await?;
-    let error = client
-        .query("SELECT 1 / $1::int", &[&0_i32])
-        .await
-        .err()
-        .context("no error")?;
+    let error = client.query("SELECT 1 / $1::int", &[&0_i32]).await.err().context("no error")?;
     ensure!(error.code() == Some(&SqlState::DIVISION_BY_ZERO), "{error}");
     client.batch_execute("BEGIN").await?;
-    let error = client
-        .query("SELECT nothing", &[])
-        .await
-        .err()
-        .context("no error")?;
+    let error = client.query("SELECT nothing", &[]).await.err().context("no error")?;
     ensure!(error.code() == Some(&SqlState::UNDEFINED_COLUMN), "{error}");
-    let error = client
-        .query("SELECT 1", &[])
-        .await
-        .err()
-        .context("no error")?;
-    ensure!(
-        error.code() == Some(&SqlState::IN_FAILED_SQL_TRANSACTION),
-        "{error}"
-    );
+    let error = client.query("SELECT 1", &[]).await.err().context("no error")?;
+    ensure!(error.code() == Some(&SqlState::IN_FAILED_SQL_TRANSACTION), "{error}");
     client.batch_execute("ROLLBACK").await?;
     client.query_one("SELECT 1", &[]).await?;
     Ok(())
@@ -146,15 +114,9 @@ async fn errors_and_recovery() -> Result<()> {
 
 async fn large_result() -> Result<()> {
     let client = connect().await?;
-    let rows = client
-        .query_raw(
-            "SELECT n, repeat('x', 40) FROM generate_series(1, 100000) n",
-            Vec::<i32>::new(),
-        )
-        .await?;
-    let count = pin!(rows)
-        .try_fold(0, |count, _| future::ok(count + 1))
-        .await?;
+    let rows =
+        client.query_raw("SELECT n, repeat('x', 40) FROM generate_series(1, 100000) n", Vec::<i32>::new()).await?;
+    let count = pin!(rows).try_fold(0, |count, _| future::ok(count + 1)).await?;
     ensure!(count == 100_000, "{count} rows");
     Ok(())
 }
@@ -162,9 +124,7 @@ async fn large_result() -> Result<()> {
 async fn portals() -> Result<()> {
     let mut client = connect().await?;
     let transaction = client.transaction().await?;
-    let portal = transaction
-        .bind("SELECT n FROM generate_series(1, 100) n", &[])
-        .await?;
+    let portal = transaction.bind("SELECT n FROM generate_series(1, 100) n", &[]).await?;
     let mut seen = 0;
     loop {
         let rows = transaction.query_portal(&portal, 30).await?;
@@ -183,74 +143,33 @@ async fn types() -> Result<()> {
     let sql = "SELECT $1::text, $2::bool, $3::int8, $4::float8, $5::bytea, $6::int[]";
     let array = vec![Some(1_i32), None, Some(3)];
     let bytes: &[u8] = &[0, 255];
-    let row = client
-        .query_one(
-            sql,
-            &[
-                &None::<String>,
-                &true,
-                &(1_i64 << 40),
-                &1.5_f64,
-                &bytes,
-                &array,
-            ],
-        )
-        .await?;
+    let row = client.query_one(sql, &[&None::<String>, &true, &(1_i64 << 40), &1.5_f64, &bytes, &array]).await?;
     ensure!(
-        row.get::<_, Option<String>>(0).is_none()
-            && row.get::<_, bool>(1)
-            && row.get::<_, i64>(2) == 1 << 40,
+        row.get::<_, Option<String>>(0).is_none() && row.get::<_, bool>(1) && row.get::<_, i64>(2) == 1 << 40,
         "scalars"
     );
-    ensure!(
-        row.get::<_, &[u8]>(4) == bytes && row.get::<_, Vec<Option<i32>>>(5) == array,
-        "bytes and arrays"
-    );
-    client
-        .batch_execute("CREATE TYPE mood AS ENUM ('sad', 'ok')")
-        .await?;
+    ensure!(row.get::<_, &[u8]>(4) == bytes && row.get::<_, Vec<Option<i32>>>(5) == array, "bytes and arrays");
+    client.batch_execute("CREATE TYPE mood AS ENUM ('sad', 'ok')").await?;
     let statement = client.prepare("SELECT 'ok'::mood").await?;
-    ensure!(
-        statement
-            .columns()
-            .first()
-            .is_some_and(|column| column.type_().name() == "mood"),
-        "the type's name"
-    );
+    ensure!(statement.columns().first().is_some_and(|column| column.type_().name() == "mood"), "the type's name");
     Ok(())
 }
 
 async fn copies() -> Result<()> {
     let client = connect().await?;
-    client
-        .batch_execute("CREATE TABLE c(n int, s text)")
-        .await?;
+    client.batch_execute("CREATE TABLE c(n int, s text)").await?;
     let mut sink = pin!(client.copy_in("COPY c FROM STDIN").await?);
-    let lines = (0..5000)
-        .map(|n| Ok::<_, tokio_postgres::Error>(bytes::Bytes::from(format!("{n}\tline {n}\n"))));
+    let lines = (0..5000).map(|n| Ok::<_, tokio_postgres::Error>(bytes::Bytes::from(format!("{n}\tline {n}\n"))));
     sink.send_all(&mut stream::iter(lines)).await?;
     let count = sink.finish().await?;
     ensure!(count == 5000, "{count} rows in");
-    let out: Vec<bytes::Bytes> = client
-        .copy_out("COPY (SELECT * FROM c ORDER BY n) TO STDOUT")
-        .await?
-        .try_collect()
-        .await?;
+    let out: Vec<bytes::Bytes> =
+        client.copy_out("COPY (SELECT * FROM c ORDER BY n) TO STDOUT").await?.try_collect().await?;
     let text = out.concat();
-    ensure!(
-        text.iter().filter(|byte| **byte == b'\n').count() == 5000,
-        "rows out"
-    );
+    ensure!(text.iter().filter(|byte| **byte == b'\n').count() == 5000, "rows out");
     // A sink that is dropped ends the COPY without a row.
-    drop(
-        client
-            .copy_in::<_, bytes::Bytes>("COPY c FROM STDIN")
-            .await?,
-    );
-    let count: i64 = client
-        .query_one("SELECT count(*) FROM c", &[])
-        .await?
-        .get(0);
+    drop(client.copy_in::<_, bytes::Bytes>("COPY c FROM STDIN").await?);
+    let count: i64 = client.query_one("SELECT count(*) FROM c", &[]).await?.get(0);
     ensure!(count == 5000, "{count} rows after a COPY that was given up");
     Ok(())
 }
@@ -290,9 +209,7 @@ async fn notifications() -> Result<()> {
 
 async fn batch() -> Result<()> {
     let client = connect().await?;
-    let messages = client
-        .simple_query("SELECT 1; SELECT 'two', NULL; SELECT")
-        .await?;
+    let messages = client.simple_query("SELECT 1; SELECT 'two', NULL; SELECT").await?;
     ensure!(messages.len() >= 6, "{} messages", messages.len());
     Ok(())
 }

@@ -7,6 +7,7 @@
 //! - [`clients`]: drives stock clients (psql, pg_dump, drivers, ORMs) and collects their `ok` / `not ok` lines.
 //! - [`regress`]: runs upstream test suites directly and through the gateway, and compares.
 //! - [`chaos`]: kills the gateway under load and checks that no statement is missing from the recordings.
+//! - [`demo`]: a server, the gateway, an agent and a human, to look at.
 //!
 //! The binary `suite` is the command line of these; `cargo xtask` installs what they need and calls it.
 //! `tests/suite/` is the one integration binary of the workspace.
@@ -16,5 +17,6 @@
 pub mod chaos;
 pub mod clients;
 pub mod corpus;
+pub mod demo;
 pub mod kit;
 pub mod regress;

@@ -1,15 +1,11 @@
 //! The command line of the suites. `cargo xtask` installs what a suite needs, builds the gateway, and calls this.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command line talks to the terminal"
-)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to the terminal")]
 
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use sallyport_tests::kit::args::Args;
-use sallyport_tests::{chaos, clients, corpus, regress};
+use sallyport_tests::{chaos, clients, corpus, demo, regress};
 
 const HELP: &str = "\
 suite COMMAND [ARGS]      (each command explains itself with --help)
@@ -17,7 +13,8 @@ suite COMMAND [ARGS]      (each command explains itself with --help)
   corpus    play the bypass corpus and judge by what happened
   clients   stock clients, directly or through the gateway
   regress   upstream suites, directly and through the gateway
-  chaos     kill the gateway under load and look for lost records";
+  chaos     kill the gateway under load and look for lost records
+  demo      a server, the gateway, an agent and a human: a walk through, then to try by hand";
 
 fn main() -> ExitCode {
     match run() {
@@ -38,6 +35,7 @@ fn run() -> Result<i32> {
         "" | "--help" | "-h" | "help" => (HELP, |_| Ok(0)),
         "corpus" => (corpus::HELP, corpus::main),
         "chaos" => (chaos::HELP, chaos::main),
+        "demo" => (demo::HELP, demo::main),
         "clients" => (clients::HELP, clients::main),
         "regress" => (regress::HELP, regress::main),
         other => bail!("no command {other:?}\n{HELP}"),

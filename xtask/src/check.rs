@@ -19,23 +19,12 @@ const STEPS: [(&str, fn() -> Result<()>); 7] = [
     ("deps", || deps::main(&[])),
     ("tidy", || tidy::main(&[])),
     ("clippy", || {
-        run(&mut cargo(&[
-            "clippy",
-            "--profile",
-            "fast",
-            "--workspace",
-            "--all-targets",
-            "--",
-            "-D",
-            "warnings",
-        ]))
+        run(&mut cargo(&["clippy", "--profile", "fast", "--workspace", "--all-targets", "--", "-D", "warnings"]))
     }),
-    ("doc", || {
-        run(
-            cargo(&["doc", "--profile", "fast", "--workspace", "--no-deps"])
-                .env("RUSTDOCFLAGS", "-D warnings"),
-        )
-    }),
+    (
+        "doc",
+        || run(cargo(&["doc", "--profile", "fast", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings")),
+    ),
     ("unit", unit),
     ("suite", suite),
 ];
@@ -61,20 +50,12 @@ pub(crate) fn main(args: &[String]) -> Result<()> {
     }
     let wanted = |name: &str| (only.is_empty() || only.contains(&name)) && !skip.contains(&name);
     let steps: Vec<_> = STEPS.iter().filter(|(name, _)| wanted(name)).collect();
-    if steps
-        .iter()
-        .any(|(name, _)| ["clippy", "doc", "unit", "suite"].contains(name))
-    {
+    if steps.iter().any(|(name, _)| ["clippy", "doc", "unit", "suite"].contains(name)) {
         ensure::packages(ensure::BUILD)?;
     }
     let start = Instant::now();
     for (at, (name, step)) in steps.iter().enumerate() {
-        eprintln!(
-            "== {name} ({} of {}, {} s so far)",
-            at + 1,
-            steps.len(),
-            start.elapsed().as_secs()
-        );
+        eprintln!("== {name} ({} of {}, {} s so far)", at + 1, steps.len(), start.elapsed().as_secs());
         step().with_context(|| format!("step {name}"))?;
     }
     Ok(())
@@ -92,10 +73,7 @@ fn suite() -> Result<()> {
     suites::gateway()?;
     suites::examples()?;
     tests_with(&["-p", "sallyport-tests"], |command| {
-        command
-            .env("SUITE_PYTHON", &python)
-            .env("SUITE_NODE", &node)
-            .env("SUITE_EXAMPLES", suites::examples_folder());
+        command.env("SUITE_PYTHON", &python).env("SUITE_NODE", &node).env("SUITE_EXAMPLES", suites::examples_folder());
     })
 }
 
@@ -105,14 +83,7 @@ fn tests(which: &[&str]) -> Result<()> {
 
 fn tests_with(which: &[&str], prepare: impl Fn(&mut Command)) -> Result<()> {
     if works("cargo-nextest", &["nextest", "--version"]) {
-        let mut command = cargo(&[
-            "nextest",
-            "run",
-            "--cargo-profile",
-            "fast",
-            "--no-fail-fast",
-            "--no-tests=pass",
-        ]);
+        let mut command = cargo(&["nextest", "run", "--cargo-profile", "fast", "--no-fail-fast", "--no-tests=pass"]);
         prepare(&mut command);
         return run(command.args(which));
     }

@@ -20,43 +20,13 @@ const MAY: [(&str, &[&str]); 16] = [
     ("sallyport-sql", &["sallyport-model"]),
     ("sallyport-mask", &["sallyport-model"]),
     ("sallyport-record", &["sallyport-model"]),
-    (
-        "sallyport-gate",
-        &[
-            "sallyport-model",
-            "sallyport-policy",
-            "sallyport-mask",
-            "sallyport-record",
-        ],
-    ),
+    ("sallyport-gate", &["sallyport-model", "sallyport-policy", "sallyport-mask", "sallyport-record"]),
     ("sallyport-net", &["sallyport-gate"]),
-    (
-        "sallyport-postgres",
-        &[
-            "sallyport-model",
-            "sallyport-gate",
-            "sallyport-net",
-            "sallyport-sql",
-        ],
-    ),
-    (
-        "sallyport-identity",
-        &["sallyport-model", "sallyport-gate", "sallyport-store"],
-    ),
+    ("sallyport-postgres", &["sallyport-model", "sallyport-gate", "sallyport-net", "sallyport-sql"]),
+    ("sallyport-identity", &["sallyport-model", "sallyport-gate", "sallyport-store"]),
     ("sallyport-secrets", &["sallyport-model", "sallyport-gate"]),
-    (
-        "sallyport-store",
-        &["sallyport-model", "sallyport-gate", "sallyport-record"],
-    ),
-    (
-        "sallyport-console",
-        &[
-            "sallyport-model",
-            "sallyport-gate",
-            "sallyport-policy",
-            "sallyport-record",
-        ],
-    ),
+    ("sallyport-store", &["sallyport-model", "sallyport-gate", "sallyport-record"]),
+    ("sallyport-console", &["sallyport-model", "sallyport-gate", "sallyport-policy", "sallyport-record"]),
     ("sallyport-tests", &[]),
     ("sallyport-bench", &["sallyport-tests"]),
     // What reads untrusted bytes, and the crates whose types those readers take.
@@ -77,13 +47,7 @@ const MAY: [(&str, &[&str]); 16] = [
 /// The one crate that may depend on all of the gateway's.
 const BINARY: &str = "sallyport";
 /// What nothing else may depend on (the benchmarks use the tests' kit).
-const OUTER: [&str; 5] = [
-    "xtask",
-    "sallyport-tests",
-    "sallyport-bench",
-    "sallyport-fuzz",
-    BINARY,
-];
+const OUTER: [&str; 5] = ["xtask", "sallyport-tests", "sallyport-bench", "sallyport-fuzz", BINARY];
 /// One provider of cryptography, and no C library of TLS.
 const BANNED: [&str; 5] = ["ring", "openssl", "openssl-sys", "native-tls", "schannel"];
 
@@ -92,72 +56,31 @@ pub(crate) fn main(args: &[String]) -> Result<()> {
         println!("{HELP}");
         return Ok(());
     }
-    let text = output(&mut cargo(&[
-        "metadata",
-        "--format-version",
-        "1",
-        "--no-deps",
-    ]))?;
+    let text = output(&mut cargo(&["metadata", "--format-version", "1", "--no-deps"]))?;
     let mut faults = directions(&serde_json::from_str(&text).context("read cargo metadata")?);
-    let tree = output(&mut cargo(&[
-        "tree",
-        "--package",
-        BINARY,
-        "--edges",
-        "normal",
-        "--prefix",
-        "none",
-        "--format",
-        "{p}",
-    ]))?;
+    let tree =
+        output(&mut cargo(&["tree", "--package", BINARY, "--edges", "normal", "--prefix", "none", "--format", "{p}"]))?;
     faults.extend(banned(&tree));
     if faults.is_empty() {
         println!("dependencies: all in the right direction, nothing banned");
         return Ok(());
     }
-    bail!(
-        "{} fault(s) of dependency:\n  {}",
-        faults.len(),
-        faults.join("\n  ")
-    )
+    bail!("{} fault(s) of dependency:\n  {}", faults.len(), faults.join("\n  "))
 }
 
 fn directions(metadata: &Value) -> Vec<String> {
-    let packages = || {
-        metadata
-            .get("packages")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-    };
-    let name = |value: &Value| {
-        value
-            .get("name")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned()
-    };
+    let packages = || metadata.get("packages").and_then(Value::as_array).into_iter().flatten();
+    let name = |value: &Value| value.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
     let ours: BTreeSet<String> = packages().map(name).collect();
     let mut faults = Vec::new();
     for package in packages() {
         let from = name(package);
-        let deps = package
-            .get("dependencies")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten();
-        let deps = deps
-            .filter(|dep| dep.get("kind").and_then(Value::as_str) != Some("dev"))
-            .map(name);
-        let allowed = MAY
-            .iter()
-            .find(|(crate_name, _)| *crate_name == from)
-            .map(|(_, may)| *may);
+        let deps = package.get("dependencies").and_then(Value::as_array).into_iter().flatten();
+        let deps = deps.filter(|dep| dep.get("kind").and_then(Value::as_str) != Some("dev")).map(name);
+        let allowed = MAY.iter().find(|(crate_name, _)| *crate_name == from).map(|(_, may)| *may);
         let placed = allowed.is_some() || from == BINARY;
         if !placed {
-            faults.push(format!(
-                "{from} has no place in the table of xtask/src/deps.rs: say what it may depend on"
-            ));
+            faults.push(format!("{from} has no place in the table of xtask/src/deps.rs: say what it may depend on"));
         }
         for dep in deps.filter(|dep| ours.contains(dep)) {
             let fine = match allowed {
@@ -173,12 +96,13 @@ fn directions(metadata: &Value) -> Vec<String> {
 }
 
 fn banned(tree: &str) -> Vec<String> {
-    let names: BTreeSet<&str> = tree
-        .lines()
-        .filter_map(|line| line.split_whitespace().next())
-        .collect();
+    let names: BTreeSet<&str> = tree.lines().filter_map(|line| line.split_whitespace().next()).collect();
     let found = BANNED.iter().filter(|name| names.contains(*name));
-    found.map(|name| format!("{name} is in the gateway's tree: `cargo tree -p {BINARY} -e normal -i {name}` says by whom")).collect()
+    found
+        .map(|name| {
+            format!("{name} is in the gateway's tree: `cargo tree -p {BINARY} -e normal -i {name}` says by whom")
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -196,33 +120,17 @@ mod tests {
     #[test]
     fn a_wrong_direction_is_named_and_a_test_dependency_is_none() {
         let wrong = directions(&metadata("sallyport-postgres", "sallyport-store", None));
-        assert_eq!(
-            wrong,
-            ["sallyport-postgres may not depend on sallyport-store"]
-        );
-        assert!(
-            directions(&metadata(
-                "sallyport-postgres",
-                "sallyport-store",
-                Some("dev")
-            ))
-            .is_empty()
-        );
+        assert_eq!(wrong, ["sallyport-postgres may not depend on sallyport-store"]);
+        assert!(directions(&metadata("sallyport-postgres", "sallyport-store", Some("dev"))).is_empty());
         assert!(directions(&metadata("sallyport-gate", "sallyport-model", None)).is_empty());
         assert_eq!(directions(&metadata("sallyport", "xtask", None)).len(), 1);
-        assert_eq!(
-            directions(&metadata("sallyport", "sallyport-fuzz", None)).len(),
-            1
-        );
+        assert_eq!(directions(&metadata("sallyport", "sallyport-fuzz", None)).len(), 1);
         assert!(directions(&metadata("sallyport", "sallyport-store", None)).is_empty());
     }
 
     #[test]
     fn a_crate_without_a_place_is_a_fault() {
-        assert_eq!(
-            directions(&metadata("sallyport-mysql", "sallyport-model", None)).len(),
-            2
-        );
+        assert_eq!(directions(&metadata("sallyport-mysql", "sallyport-model", None)).len(), 2);
     }
 
     #[test]

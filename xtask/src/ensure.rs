@@ -19,37 +19,17 @@ pub(crate) const BUILD: &[&str] = &["build-essential", "cmake", "libclang-dev"];
 /// A server, its extensions and programs.
 pub(crate) const POSTGRES: &[&str] = &["postgresql", "postgresql-contrib", "postgresql-client"];
 /// What the stock clients need.
-pub(crate) const CLIENTS: &[&str] = &[
-    "default-jdk-headless",
-    "libpostgresql-jdbc-java",
-    "nodejs",
-    "python3-venv",
-];
+pub(crate) const CLIENTS: &[&str] = &["default-jdk-headless", "libpostgresql-jdbc-java", "nodejs", "python3-venv"];
 /// What upstream suites need to be fetched and compiled.
-pub(crate) const REGRESS: &[&str] = &[
-    "build-essential",
-    "dpkg-dev",
-    "postgresql-server-dev-15",
-    "python3-venv",
-];
+pub(crate) const REGRESS: &[&str] = &["build-essential", "dpkg-dev", "postgresql-server-dev-15", "python3-venv"];
 /// Peers to compare with.
 pub(crate) const BENCH: &[&str] = &["pgbouncer"];
 
 /// Python clients: one environment for all of them.
-const PYTHON: &[&str] = &[
-    "psycopg[binary]==3.*",
-    "psycopg2-binary==2.9.*",
-    "asyncpg",
-    "SQLAlchemy==2.*",
-    "Django==5.*",
-];
+const PYTHON: &[&str] =
+    &["psycopg[binary]==3.*", "psycopg2-binary==2.9.*", "asyncpg", "SQLAlchemy==2.*", "Django==5.*"];
 /// Node clients.
-const NODE: &[&str] = &[
-    "pg@8",
-    "pg-cursor@2",
-    "pg-query-stream@4",
-    "pg-copy-streams@6",
-];
+const NODE: &[&str] = &["pg@8", "pg-cursor@2", "pg-query-stream@4", "pg-copy-streams@6"];
 
 pub(crate) fn main(args: &[String]) -> Result<()> {
     if args.is_empty() || args.iter().any(|arg| arg == "--help" || arg == "-h") {
@@ -80,39 +60,25 @@ pub(crate) fn main(args: &[String]) -> Result<()> {
 /// server in PATH) is not looked for: without dpkg this only says what is needed.
 pub(crate) fn packages(names: &[&str]) -> Result<()> {
     if !works("dpkg-query", &["--version"]) {
-        eprintln!(
-            "not Debian: taking for granted what {} bring",
-            names.join(", ")
-        );
+        eprintln!("not Debian: taking for granted what {} bring", names.join(", "));
         return Ok(());
     }
-    let missing: Vec<&str> = names
-        .iter()
-        .copied()
-        .filter(|name| !installed(name))
-        .collect();
+    let missing: Vec<&str> = names.iter().copied().filter(|name| !installed(name)).collect();
     if missing.is_empty() {
         return Ok(());
     }
     let list = missing.join(" ");
     if output(Command::new("id").arg("-u"))?.trim() != "0" {
-        bail!(
-            "missing packages, and not root to install them: apt-get install --no-install-recommends {list}"
-        );
+        bail!("missing packages, and not root to install them: apt-get install --no-install-recommends {list}");
     }
     eprintln!("installing: {list}");
     let apt = |args: &[&str]| {
         let mut command = Command::new("apt-get");
-        command
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .args(["-qq", "-o", "Dpkg::Use-Pty=0"])
-            .args(args);
+        command.env("DEBIAN_FRONTEND", "noninteractive").args(["-qq", "-o", "Dpkg::Use-Pty=0"]).args(args);
         command
     };
-    run(&mut apt(&["update"]))
-        .context("no package lists: is there a network and a Debian mirror?")?;
-    run(apt(&["install", "-y", "--no-install-recommends"]).args(&missing))
-        .with_context(|| format!("install {list}"))
+    run(&mut apt(&["update"])).context("no package lists: is there a network and a Debian mirror?")?;
+    run(apt(&["install", "-y", "--no-install-recommends"]).args(&missing)).with_context(|| format!("install {list}"))
 }
 
 fn installed(name: &str) -> bool {
@@ -127,9 +93,7 @@ fn installed(name: &str) -> bool {
     if provided {
         return true;
     }
-    let query = Command::new("dpkg-query")
-        .args(["-W", "-f=${db:Status-Status}", name])
-        .output();
+    let query = Command::new("dpkg-query").args(["-W", "-f=${db:Status-Status}", name]).output();
     query.is_ok_and(|out| out.stdout == b"installed")
 }
 
@@ -139,23 +103,10 @@ pub(crate) fn python() -> Result<PathBuf> {
     let interpreter = home.join("bin/python");
     once(&home, &PYTHON.join("\n"), || {
         eprintln!("installing for Python: {}", PYTHON.join(", "));
-        let base = if Path::new("/usr/bin/python3").is_file() {
-            "/usr/bin/python3"
-        } else {
-            "python3"
-        };
-        run(Command::new(base)
-            .args(["-m", "venv", "--clear"])
-            .arg(&home))?;
+        let base = if Path::new("/usr/bin/python3").is_file() { "/usr/bin/python3" } else { "python3" };
+        run(Command::new(base).args(["-m", "venv", "--clear"]).arg(&home))?;
         let mut pip = Command::new(&interpreter);
-        pip.args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-        ])
-        .args(PYTHON);
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(PYTHON);
         run(&mut pip).context("no Python packages: is there a network and a package index?")
     })?;
     Ok(interpreter)
@@ -169,15 +120,7 @@ pub(crate) fn node() -> Result<PathBuf> {
         fs::create_dir_all(&home)?;
         fs::write(home.join("package.json"), "{\"private\": true}\n")?;
         let mut npm = Command::new("npm");
-        npm.args([
-            "install",
-            "--no-audit",
-            "--no-fund",
-            "--loglevel=error",
-            "--prefix",
-        ])
-        .arg(&home)
-        .args(NODE);
+        npm.args(["install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"]).arg(&home).args(NODE);
         run(&mut npm).context("no node packages: is there a network and a package registry?")
     })?;
     Ok(home)

@@ -6,11 +6,7 @@
 //! - [`suites`]: builds the gateway and calls the suites of `tests/`, the benchmarks and the fuzzers.
 //! - [`ensure`]: installs what a suite needs: Debian packages, a Python environment, node packages.
 //! - [`run`]: running programs and saying what was run.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command line talks to the terminal"
-)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to the terminal")]
 
 mod check;
 mod deps;
@@ -26,6 +22,7 @@ use anyhow::{Result, bail};
 const HELP: &str = "\
 cargo xtask COMMAND [ARGS]      (each command explains itself with --help)
 
+  demo       a real PostgreSQL, the gateway, an agent and a human: a walk through, then to try by hand
   test       everything that CI runs, ending in the runner's own summary
   deps       who may depend on whom; banned crates
   tidy       file and function sizes, module docs, leftovers, machine paths
@@ -49,9 +46,7 @@ fn main() -> ExitCode {
 }
 
 fn dispatch(args: &[String]) -> Result<()> {
-    let (command, rest) = args
-        .split_first()
-        .map_or(("help", args), |(first, rest)| (first.as_str(), rest));
+    let (command, rest) = args.split_first().map_or(("help", args), |(first, rest)| (first.as_str(), rest));
     std::env::set_current_dir(run::root())?;
     match command {
         "help" | "--help" | "-h" => {
@@ -62,7 +57,7 @@ fn dispatch(args: &[String]) -> Result<()> {
         "deps" => deps::main(rest),
         "tidy" => tidy::main(rest),
         "ensure" => ensure::main(rest),
-        "corpus" | "clients" | "regress" | "chaos" => suites::suite(command, rest),
+        "corpus" | "clients" | "regress" | "chaos" | "demo" => suites::suite(command, rest),
         "bench" => suites::bench(rest),
         "fuzz" => suites::fuzz(rest),
         other => bail!("no command {other:?}\n\n{HELP}"),

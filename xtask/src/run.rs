@@ -7,9 +7,7 @@ use anyhow::{Context, Result, bail};
 
 /// The workspace's root.
 pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .map_or_else(PathBuf::new, Path::to_owned)
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(PathBuf::new, Path::to_owned)
 }
 
 /// Where build results go: `$CARGO_TARGET_DIR`, or `target`.
@@ -35,13 +33,18 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// Becomes a command, so that Ctrl-C is that one's alone and the terminal stays its own until it has cleaned up.
+pub(crate) fn replace(command: &mut Command) -> Result<()> {
+    use std::os::unix::process::CommandExt;
+    let line = describe(command);
+    eprintln!("$ {line}");
+    Err(command.exec()).with_context(|| format!("start: {line}"))
+}
+
 /// Runs a command and gives its standard output.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let line = describe(command);
-    let out = command
-        .stderr(Stdio::inherit())
-        .output()
-        .with_context(|| format!("start: {line}"))?;
+    let out = command.stderr(Stdio::inherit()).output().with_context(|| format!("start: {line}"))?;
     if !out.status.success() {
         bail!("{line}: {}", out.status);
     }
@@ -50,25 +53,12 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
 
 /// Whether a program can be started at all.
 pub(crate) fn works(program: &str, args: &[&str]) -> bool {
-    let quiet = Command::new(program)
-        .args(args)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
+    let quiet = Command::new(program).args(args).stdout(Stdio::null()).stderr(Stdio::null()).status();
     quiet.is_ok_and(|status| status.success())
 }
 
 fn describe(command: &Command) -> String {
-    let program = Path::new(command.get_program())
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
-    let args = command
-        .get_args()
-        .map(|arg| arg.to_string_lossy().into_owned());
-    std::iter::once(program)
-        .chain(args)
-        .collect::<Vec<_>>()
-        .join(" ")
+    let program = Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let args = command.get_args().map(|arg| arg.to_string_lossy().into_owned());
+    std::iter::once(program).chain(args).collect::<Vec<_>>().join(" ")
 }

@@ -6,32 +6,19 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::ensure;
-use crate::run::{cargo, output, root, run, target};
+use crate::run::{cargo, output, replace, root, run, target};
 
 /// Builds the gateway with the profile of tests, unless `$SALLYPORT_BIN` names one.
 pub(crate) fn gateway() -> Result<()> {
     if std::env::var_os("SALLYPORT_BIN").is_some() {
         return Ok(());
     }
-    run(&mut cargo(&[
-        "build",
-        "--profile",
-        "fast",
-        "--package",
-        "sallyport",
-    ]))
+    run(&mut cargo(&["build", "--profile", "fast", "--package", "sallyport"]))
 }
 
 /// Builds the Rust clients of the client suites.
 pub(crate) fn examples() -> Result<()> {
-    run(&mut cargo(&[
-        "build",
-        "--profile",
-        "fast",
-        "--package",
-        "sallyport-tests",
-        "--examples",
-    ]))
+    run(&mut cargo(&["build", "--profile", "fast", "--package", "sallyport-tests", "--examples"]))
 }
 
 /// Where [`examples`] puts them.
@@ -39,7 +26,7 @@ pub(crate) fn examples_folder() -> PathBuf {
     target().join("fast/examples")
 }
 
-/// `corpus`, `clients`, `regress`, `chaos`: installs what is needed, builds, and hands over to the binary `suite`.
+/// `corpus`, `clients`, `regress`, `chaos`, `demo`: installs what is needed, builds, and hands over to the binary `suite`.
 pub(crate) fn suite(command: &str, args: &[String]) -> Result<()> {
     let help = args.iter().any(|arg| arg == "--help" || arg == "-h");
     let mut suite = cargo(&[
@@ -62,9 +49,7 @@ pub(crate) fn suite(command: &str, args: &[String]) -> Result<()> {
     match command {
         "clients" => {
             ensure::packages(ensure::CLIENTS)?;
-            suite
-                .env("SUITE_PYTHON", ensure::python()?)
-                .env("SUITE_NODE", ensure::node()?);
+            suite.env("SUITE_PYTHON", ensure::python()?).env("SUITE_NODE", ensure::node()?);
             suite.env("SUITE_EXAMPLES", examples_folder());
             examples()?;
         }
@@ -78,28 +63,19 @@ pub(crate) fn suite(command: &str, args: &[String]) -> Result<()> {
     if !args.iter().any(|arg| arg == "--direct") {
         gateway()?;
     }
+    if command == "demo" {
+        return replace(&mut suite);
+    }
     run(&mut suite)
 }
 
 /// `bench`: optimised builds of the gateway and of the driver.
 pub(crate) fn bench(args: &[String]) -> Result<()> {
-    let mut bench = cargo(&[
-        "run",
-        "--quiet",
-        "--release",
-        "--package",
-        "sallyport-bench",
-        "--",
-    ]);
+    let mut bench = cargo(&["run", "--quiet", "--release", "--package", "sallyport-bench", "--"]);
     bench.args(args);
     if !args.iter().any(|arg| arg == "--help" || arg == "-h") {
         ensure::packages(&[ensure::BUILD, ensure::POSTGRES, ensure::BENCH].concat())?;
-        run(&mut cargo(&[
-            "build",
-            "--release",
-            "--package",
-            "sallyport",
-        ]))?;
+        run(&mut cargo(&["build", "--release", "--package", "sallyport"]))?;
     }
     run(&mut bench)
 }
@@ -118,9 +94,7 @@ pub(crate) fn fuzz(args: &[String]) -> Result<()> {
             println!("{FUZZ_HELP}");
             return Ok(());
         }
-        let value = left
-            .next()
-            .with_context(|| format!("{arg} needs a value\n\n{FUZZ_HELP}"))?;
+        let value = left.next().with_context(|| format!("{arg} needs a value\n\n{FUZZ_HELP}"))?;
         match arg.as_str() {
             "--seconds" => seconds.clone_from(value),
             "--seed" => seed = Some(value.clone()),
@@ -129,34 +103,16 @@ pub(crate) fn fuzz(args: &[String]) -> Result<()> {
         }
     }
     let targets = fuzz_targets(&root().join("fuzz/src/bin"))?;
-    if let Some(unknown) = only
-        .iter()
-        .find(|name| !targets.iter().any(|target| target == *name))
-    {
-        bail!(
-            "no fuzz target {unknown:?}; there are: {}",
-            targets.join(", ")
-        );
+    if let Some(unknown) = only.iter().find(|name| !targets.iter().any(|target| target == *name)) {
+        bail!("no fuzz target {unknown:?}; there are: {}", targets.join(", "));
     }
     let seed = match seed {
         Some(seed) => seed,
         None => output(Command::new("date").arg("+%s"))?.trim().to_owned(),
     };
     let mut failed = Vec::new();
-    for name in targets
-        .iter()
-        .filter(|name| only.is_empty() || only.contains(&name.as_str()))
-    {
-        let mut command = cargo(&[
-            "run",
-            "--quiet",
-            "--release",
-            "--package",
-            "sallyport-fuzz",
-            "--bin",
-            name,
-            "--",
-        ]);
+    for name in targets.iter().filter(|name| only.is_empty() || only.contains(&name.as_str())) {
+        let mut command = cargo(&["run", "--quiet", "--release", "--package", "sallyport-fuzz", "--bin", name, "--"]);
         if run(command.args(["--seconds", &seconds, "--seed", &seed])).is_err() {
             failed.push(name.as_str());
         }
@@ -168,8 +124,7 @@ pub(crate) fn fuzz(args: &[String]) -> Result<()> {
 }
 
 fn fuzz_targets(folder: &Path) -> Result<Vec<String>> {
-    let entries = std::fs::read_dir(folder)
-        .with_context(|| format!("no fuzz targets: {}", folder.display()))?;
+    let entries = std::fs::read_dir(folder).with_context(|| format!("no fuzz targets: {}", folder.display()))?;
     let mut names: Vec<String> = entries
         .flatten()
         .map(|entry| entry.path())

@@ -27,19 +27,10 @@ impl Gateway for GateAdapter {
         self.0.kill_token(id)
     }
 
-    fn authorize(
-        &self,
-        identity: &Identity,
-        effect: Effect,
-        path: &str,
-        from: Option<IpAddr>,
-    ) -> Result<(), Refused> {
+    fn authorize(&self, identity: &Identity, effect: Effect, path: &str, from: Option<IpAddr>) -> Result<(), Refused> {
         self.0
             .authorize(identity, effect, path, from)
-            .map_err(|denied| Refused {
-                rules: denied.rules,
-                reasons: denied.reasons,
-            })
+            .map_err(|denied| Refused { rules: denied.rules, reasons: denied.reasons })
     }
 
     fn answer<'a>(

@@ -88,10 +88,7 @@ impl Caller {
             Access::NamedOnly => {
                 self.identity.kind == IdentityKind::Human
                     && (terms.users.contains(&self.identity.subject)
-                        || terms
-                            .groups
-                            .iter()
-                            .any(|group| self.identity.groups.contains(group)))
+                        || terms.groups.iter().any(|group| self.identity.groups.contains(group)))
             }
         }
     }
@@ -108,11 +105,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 
     /// Taken from the request, where [`crate::guard`] put it: a handler that asks for a caller cannot run without one.
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
-        parts
-            .extensions
-            .get::<Self>()
-            .cloned()
-            .ok_or_else(no_bearer)
+        parts.extensions.get::<Self>().cloned().ok_or_else(no_bearer)
     }
 }
 
@@ -146,21 +139,12 @@ pub(crate) async fn caller(
     let proven = prove(api, bearer).await?;
     let identity = Arc::new(proven.identity.clone());
     let access = judge(api, &identity, method, path, from)?;
-    Ok(Caller {
-        identity,
-        operator: false,
-        proven: Some(Arc::new(proven)),
-        access,
-        bearer: Arc::from(bearer),
-    })
+    Ok(Caller { identity, operator: false, proven: Some(Arc::new(proven)), access, bearer: Arc::from(bearer) })
 }
 
 /// Proves an identity for the API. Also used again and again while a long answer runs.
 pub(crate) async fn prove(api: &Api, bearer: &str) -> Result<Proven, ApiError> {
-    api.identities
-        .verify(bearer, OWN_TARGET)
-        .await
-        .map_err(|failure| ApiError::Unauthenticated(failure.to_string()))
+    api.identities.verify(bearer, OWN_TARGET).await.map_err(|failure| ApiError::Unauthenticated(failure.to_string()))
 }
 
 /// What a call would do, by method and path. A new route that fits nothing here is `unknown` and denied by default.
@@ -185,17 +169,10 @@ pub(crate) fn host_is_local(headers: &HeaderMap) -> bool {
         Some(_) | None => host,
     };
     let name = name.trim_start_matches('[').trim_end_matches(']');
-    name.eq_ignore_ascii_case("localhost")
-        || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-fn judge(
-    api: &Api,
-    identity: &Identity,
-    method: &Method,
-    path: &str,
-    from: IpAddr,
-) -> Result<Access, ApiError> {
+fn judge(api: &Api, identity: &Identity, method: &Method, path: &str, from: IpAddr) -> Result<Access, ApiError> {
     if path == "/api/v1/whoami" {
         return Ok(Access::Granted);
     }
@@ -208,16 +185,9 @@ fn judge(
         // A rule's `approval.by` already says who may look at its requests and answer them.
         return Ok(Access::NamedOnly);
     }
-    let why = if refused.reasons.is_empty() {
-        "no rule covers it".to_owned()
-    } else {
-        refused.reasons.join("; ")
-    };
-    let rules = if refused.rules.is_empty() {
-        String::new()
-    } else {
-        format!(" (rules: {})", refused.rules.join(", "))
-    };
+    let why = if refused.reasons.is_empty() { "no rule covers it".to_owned() } else { refused.reasons.join("; ") };
+    let rules =
+        if refused.rules.is_empty() { String::new() } else { format!(" (rules: {})", refused.rules.join(", ")) };
     Err(ApiError::Denied(format!(
         "policy does not let {} {effect} {path} of target {OWN_TARGET}: {why}{rules}",
         identity.display()
@@ -237,7 +207,8 @@ fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
 
 fn no_bearer() -> ApiError {
     ApiError::Unauthenticated(
-        "send `Authorization: Bearer TOKEN`; a token for the API comes from `sallyport token --target sallyport …`".to_owned(),
+        "send `Authorization: Bearer TOKEN`; a token for the API comes from `sallyport token --target sallyport …`"
+            .to_owned(),
     )
 }
 
@@ -251,18 +222,9 @@ mod tests {
     fn effects_follow_method_and_path() {
         assert_eq!(effect_of(&Method::GET, "/api/v1/sessions"), Effect::Read);
         assert_eq!(effect_of(&Method::POST, "/api/v1/tokens"), Effect::Create);
-        assert_eq!(
-            effect_of(&Method::DELETE, "/api/v1/tokens/tok_1"),
-            Effect::Delete
-        );
-        assert_eq!(
-            effect_of(&Method::POST, "/api/v1/sessions/ses_1/kill"),
-            Effect::Delete
-        );
-        assert_eq!(
-            effect_of(&Method::POST, "/api/v1/approvals/apr_1/approve"),
-            Effect::Write
-        );
+        assert_eq!(effect_of(&Method::DELETE, "/api/v1/tokens/tok_1"), Effect::Delete);
+        assert_eq!(effect_of(&Method::POST, "/api/v1/sessions/ses_1/kill"), Effect::Delete);
+        assert_eq!(effect_of(&Method::POST, "/api/v1/approvals/apr_1/approve"), Effect::Write);
         assert_eq!(effect_of(&Method::PUT, "/api/v1/tokens"), Effect::Unknown);
         assert_eq!(effect_of(&Method::POST, "/api/v1/other"), Effect::Unknown);
     }
@@ -274,17 +236,8 @@ mod tests {
             headers.insert(HOST, HeaderValue::from_static(host));
             host_is_local(&headers)
         };
-        assert!(
-            local("localhost:8080")
-                && local("127.0.0.1")
-                && local("[::1]:80")
-                && local("127.0.0.1:9")
-        );
-        assert!(
-            !local("evil.example:8080")
-                && !local("127.0.0.1.evil.example")
-                && !local("localhost.evil.example:1")
-        );
+        assert!(local("localhost:8080") && local("127.0.0.1") && local("[::1]:80") && local("127.0.0.1:9"));
+        assert!(!local("evil.example:8080") && !local("127.0.0.1.evil.example") && !local("localhost.evil.example:1"));
         assert!(!host_is_local(&HeaderMap::new()));
     }
 

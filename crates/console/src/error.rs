@@ -70,15 +70,12 @@ impl ApiError {
     #[must_use]
     pub fn message(&self) -> String {
         match self {
-            Self::Invalid(text)
-            | Self::Unauthenticated(text)
-            | Self::Denied(text)
-            | Self::Conflict(text) => text.clone(),
+            Self::Invalid(text) | Self::Unauthenticated(text) | Self::Denied(text) | Self::Conflict(text) => {
+                text.clone()
+            }
             Self::NotFound(what) => format!("there is no such {what}"),
             Self::Away(part) => format!("{part} is away; try again shortly"),
-            Self::Failed => {
-                "the gateway failed; its log names the reason under this request id".to_owned()
-            }
+            Self::Failed => "the gateway failed; its log names the reason under this request id".to_owned(),
         }
     }
 }
@@ -86,25 +83,17 @@ impl ApiError {
 /// The words for an answer that the framework gave before any handler ran.
 pub(crate) fn of_status(status: StatusCode) -> (&'static str, &'static str) {
     match status {
-        StatusCode::NOT_FOUND => (
-            "not_found",
-            "there is nothing at this path; see /api/v1/openapi.json",
-        ),
-        StatusCode::METHOD_NOT_ALLOWED => (
-            "method_not_allowed",
-            "this path does not take this method; see /api/v1/openapi.json",
-        ),
+        StatusCode::NOT_FOUND => ("not_found", "there is nothing at this path; see /api/v1/openapi.json"),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            ("method_not_allowed", "this path does not take this method; see /api/v1/openapi.json")
+        }
         StatusCode::PAYLOAD_TOO_LARGE => ("too_large", "the body is larger than 64 KiB"),
         StatusCode::REQUEST_TIMEOUT => ("timeout", "the call took too long; try again"),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => ("invalid", "send the body as application/json"),
-        StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => (
-            "invalid",
-            "the request cannot be read; see /api/v1/openapi.json for its form",
-        ),
-        _ => (
-            "internal",
-            "the gateway failed; its log names the reason under this request id",
-        ),
+        StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => {
+            ("invalid", "the request cannot be read; see /api/v1/openapi.json for its form")
+        }
+        _ => ("internal", "the gateway failed; its log names the reason under this request id"),
     }
 }
 
@@ -151,7 +140,9 @@ impl From<ReadFailure> for ApiError {
             ReadFailure::NotFound => Self::NotFound("session"),
             ReadFailure::Damaged(_) => {
                 tracing::error!(%failure, "a recording could not be read; run `sallyport sessions verify`");
-                Self::Conflict("the recording cannot be read; `sallyport sessions verify` names the first bad byte".to_owned())
+                Self::Conflict(
+                    "the recording cannot be read; `sallyport sessions verify` names the first bad byte".to_owned(),
+                )
             }
         }
     }

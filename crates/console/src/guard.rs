@@ -49,11 +49,7 @@ async fn admit(api: &Api, request: &mut Request) -> Result<(), ApiError> {
             "the path must be written plainly: no percent signs, empty parts or dots".to_owned(),
         ));
     }
-    let peer = request
-        .extensions()
-        .get::<Peer>()
-        .copied()
-        .ok_or(ApiError::Failed)?;
+    let peer = request.extensions().get::<Peer>().copied().ok_or(ApiError::Failed)?;
     if WATCHED.contains(&path) {
         let local = peer.0.ip().to_canonical().is_loopback() && host_is_local(request.headers());
         if local || api.open_metrics {
@@ -85,22 +81,13 @@ fn worded(response: Response, id: &str, method: &Method, path: &str) -> Response
         tracing::debug!(request = id, %method, path, status = status.as_u16(), code, "an API call was refused");
     }
     let allow = response.headers().get(axum::http::header::ALLOW).cloned();
-    let body = ErrorBody {
-        code: code.to_owned(),
-        message,
-        request_id: id.to_owned(),
-    };
+    let body = ErrorBody { code: code.to_owned(), message, request_id: id.to_owned() };
     let mut worded = (status, Json(body)).into_response();
     if let Some(allow) = allow {
-        worded
-            .headers_mut()
-            .insert(axum::http::header::ALLOW, allow);
+        worded.headers_mut().insert(axum::http::header::ALLOW, allow);
     }
     if status == axum::http::StatusCode::UNAUTHORIZED {
-        worded.headers_mut().insert(
-            WWW_AUTHENTICATE,
-            HeaderValue::from_static("Bearer realm=\"sallyport\""),
-        );
+        worded.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"sallyport\""));
     }
     worded
 }
@@ -111,26 +98,16 @@ pub(crate) struct Worded;
 
 fn finish(response: &mut Response, id: &str) {
     let headers = response.headers_mut();
-    headers
-        .entry(CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("no-store"));
-    headers
-        .entry(CONTENT_TYPE)
-        .or_insert(HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("text/plain; charset=utf-8"));
     for (name, value) in [
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
         ("referrer-policy", "no-referrer"),
-        (
-            "content-security-policy",
-            "default-src 'none'; frame-ancestors 'none'",
-        ),
+        ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
         ("cross-origin-resource-policy", "same-origin"),
     ] {
-        headers.insert(
-            HeaderName::from_static(name),
-            HeaderValue::from_static(value),
-        );
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     if let Ok(value) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, value);

@@ -42,19 +42,11 @@ impl Modify for Bearer {
         let scheme = SecurityScheme::Http(
             HttpBuilder::new()
                 .scheme(HttpAuthScheme::Bearer)
-                .description(Some(
-                    "A Sallyport token for the target `sallyport`, or a configured issuer's JWT",
-                ))
+                .description(Some("A Sallyport token for the target `sallyport`, or a configured issuer's JWT"))
                 .build(),
         );
-        openapi
-            .components
-            .get_or_insert_default()
-            .add_security_scheme("bearer", scheme);
-        openapi.security = Some(vec![SecurityRequirement::new(
-            "bearer",
-            Vec::<String>::new(),
-        )]);
+        openapi.components.get_or_insert_default().add_security_scheme("bearer", scheme);
+        openapi.security = Some(vec![SecurityRequirement::new("bearer", Vec::<String>::new())]);
     }
 }
 
@@ -88,18 +80,9 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 pub fn router(api: Arc<Api>) -> Router {
     let (router, description) = described().split_for_parts();
     router
-        .route(
-            "/api/v1/openapi.json",
-            get(move || std::future::ready(Json(description.clone()))),
-        )
-        .layer(TimeoutLayer::with_status_code(
-            StatusCode::REQUEST_TIMEOUT,
-            ANSWER_WITHIN,
-        ))
+        .route("/api/v1/openapi.json", get(move || std::future::ready(Json(description.clone()))))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, ANSWER_WITHIN))
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(axum::middleware::from_fn_with_state(
-            Arc::clone(&api),
-            guard,
-        ))
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&api), guard))
         .with_state(api)
 }

@@ -51,13 +51,7 @@ pub trait Gateway: Send + Sync + 'static {
     ///
     /// # Errors
     /// When policy does not permit it.
-    fn authorize(
-        &self,
-        identity: &Identity,
-        effect: Effect,
-        path: &str,
-        from: Option<IpAddr>,
-    ) -> Result<(), Refused>;
+    fn authorize(&self, identity: &Identity, effect: Effect, path: &str, from: Option<IpAddr>) -> Result<(), Refused>;
     /// One human's answer to a held command; the rule's terms decide whether it counts.
     fn answer<'a>(
         &'a self,
@@ -140,17 +134,7 @@ pub struct SessionFilter {
 }
 
 /// How the events of a recording are given out.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Default,
-    serde::Deserialize,
-    serde::Serialize,
-    utoipa::ToSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
     /// One JSON object per event and line.
@@ -192,10 +176,7 @@ pub type Parts = tokio::sync::mpsc::Receiver<Result<Bytes, ReadFailure>>;
 /// Reads recordings.
 pub trait Library: Send + Sync + 'static {
     /// Sessions that have a recording, newest first.
-    fn list<'a>(
-        &'a self,
-        filter: &'a SessionFilter,
-    ) -> BoxFuture<'a, Result<Vec<SessionView>, ReadFailure>>;
+    fn list<'a>(&'a self, filter: &'a SessionFilter) -> BoxFuture<'a, Result<Vec<SessionView>, ReadFailure>>;
     /// One session's recording. Dropping the receiver stops the reading.
     fn read(&self, id: SessionId, reading: Reading) -> BoxFuture<'_, Result<Parts, ReadFailure>>;
 }

@@ -64,20 +64,12 @@ impl Server {
     /// # Errors
     /// When the address cannot be had.
     pub async fn bind(address: SocketAddr, tls: Option<TlsSource>) -> Result<Self, ServeError> {
-        let listener = TcpListener::bind(address)
-            .await
-            .map_err(|error| match error.kind() {
-                std::io::ErrorKind::AddrInUse => ServeError::InUse(address),
-                _ => ServeError::Other(address, error),
-            })?;
-        let bound = listener
-            .local_addr()
-            .map_err(|error| ServeError::Other(address, error))?;
-        Ok(Self {
-            listener,
-            address: bound,
-            tls,
-        })
+        let listener = TcpListener::bind(address).await.map_err(|error| match error.kind() {
+            std::io::ErrorKind::AddrInUse => ServeError::InUse(address),
+            _ => ServeError::Other(address, error),
+        })?;
+        let bound = listener.local_addr().map_err(|error| ServeError::Other(address, error))?;
+        Ok(Self { listener, address: bound, tls })
     }
 
     /// Where it listens.

@@ -11,8 +11,7 @@ use utoipa::ToSchema;
 /// A point in time as RFC 3339 in UTC, to the microsecond.
 #[must_use]
 pub fn rfc3339(at: Micros) -> String {
-    jiff::Timestamp::from_microsecond(at.0)
-        .map_or_else(|_| at.0.to_string(), |time| time.to_string())
+    jiff::Timestamp::from_microsecond(at.0).map_or_else(|_| at.0.to_string(), |time| time.to_string())
 }
 
 /// Who is asking, and for whom.
@@ -335,6 +334,5 @@ pub fn kind(word: Option<&str>) -> Result<IdentityKind, String> {
     let Some(word) = word else {
         return Ok(IdentityKind::Agent);
     };
-    IdentityKind::parse(word)
-        .ok_or_else(|| "`kind` must be one of human, agent, ci, service".to_owned())
+    IdentityKind::parse(word).ok_or_else(|| "`kind` must be one of human, agent, ci, service".to_owned())
 }

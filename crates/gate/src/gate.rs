@@ -28,11 +28,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            hold_in_transaction_seconds: 60,
-            approval_url: None,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-        }
+        Self { hold_in_transaction_seconds: 60, approval_url: None, version: env!("CARGO_PKG_VERSION").to_owned() }
     }
 }
 
@@ -52,10 +48,7 @@ impl Targets {
             if name == OWN_TARGET {
                 return Err(format!("the target name {OWN_TARGET} is the gateway's own"));
             }
-            if map
-                .insert(name.clone(), (Arc::new(target), Arc::new(endpoint)))
-                .is_some()
-            {
+            if map.insert(name.clone(), (Arc::new(target), Arc::new(endpoint))).is_some() {
                 return Err(format!("two targets are named {name}"));
             }
         }
@@ -70,9 +63,7 @@ impl Targets {
 
     /// All targets, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&Target, &Endpoint)> {
-        self.0
-            .values()
-            .map(|(target, endpoint)| (target.as_ref(), endpoint.as_ref()))
+        self.0.values().map(|(target, endpoint)| (target.as_ref(), endpoint.as_ref()))
     }
 }
 
@@ -132,10 +123,7 @@ impl Gate {
     #[must_use]
     pub fn new(parts: Parts) -> Arc<Self> {
         Arc::new(Self {
-            in_force: ArcSwap::from_pointee(InForce {
-                policy: parts.policy,
-                epoch: 1,
-            }),
+            in_force: ArcSwap::from_pointee(InForce { policy: parts.policy, epoch: 1 }),
             epochs: AtomicU64::new(1),
             targets: ArcSwap::from_pointee(parts.targets),
             identities: parts.identities,
@@ -174,20 +162,19 @@ impl Gate {
     /// Replaces the targets. Sessions of targets or roles that are gone, and of changed addresses, are ended.
     pub fn replace_targets(&self, targets: Targets) {
         let old = self.targets.swap(Arc::new(targets.clone()));
-        self.live
-            .end_where("the target was changed or removed", |live| {
-                let before = old.get(&live.target.name);
-                let now = targets.get(&live.target.name);
-                match (before, now) {
-                    (Some((_, then)), Some((target, endpoint))) => {
-                        !target.roles.contains(&live.role)
-                            || then.address != endpoint.address
-                            || then.options != endpoint.options
-                    }
-                    (None, Some((target, _))) => !target.roles.contains(&live.role),
-                    (_, None) => true,
+        self.live.end_where("the target was changed or removed", |live| {
+            let before = old.get(&live.target.name);
+            let now = targets.get(&live.target.name);
+            match (before, now) {
+                (Some((_, then)), Some((target, endpoint))) => {
+                    !target.roles.contains(&live.role)
+                        || then.address != endpoint.address
+                        || then.options != endpoint.options
                 }
-            });
+                (None, Some((target, _))) => !target.roles.contains(&live.role),
+                (_, None) => true,
+            }
+        });
         self.end_unwelcome();
     }
 
@@ -246,8 +233,7 @@ impl Gate {
 
     /// Ends every session that a token opened; how many.
     pub fn kill_token(&self, token: TokenId) -> usize {
-        self.live
-            .end_where("the token was revoked", |live| live.token == Some(token))
+        self.live.end_where("the token was revoked", |live| live.token == Some(token))
     }
 
     /// Ends every session; how many.

@@ -27,9 +27,7 @@ pub struct Grant {
 
 impl std::fmt::Debug for Grant {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Grant")
-            .field("session", &self.session)
-            .finish_non_exhaustive()
+        f.debug_struct("Grant").field("session", &self.session).finish_non_exhaustive()
     }
 }
 
@@ -69,8 +67,6 @@ impl Grant {
     /// # Errors
     /// When the secret is missing or sealed.
     pub async fn lease(&self) -> Result<Lease, LeaseError> {
-        self.secrets
-            .lease(&self.target.name, &self.role, self.session)
-            .await
+        self.secrets.lease(&self.target.name, &self.role, self.session).await
     }
 }

@@ -12,9 +12,7 @@ use record::Micros;
 use tokio::sync::Notify;
 
 use crate::Gate;
-use crate::ports::{
-    Answer, ApprovalRequest, ApprovalState, AuditEntry, BoxFuture, StoreAway, StoredApproval,
-};
+use crate::ports::{Answer, ApprovalRequest, ApprovalState, AuditEntry, BoxFuture, StoreAway, StoredApproval};
 
 /// How often a waiting command looks at the store even if nobody called: another process or instance may have answered.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -51,11 +49,7 @@ impl<M> Held<M> {
 impl Held<&[u8]> {
     /// The same with its bytes kept, so that the buffer they came in can be used again.
     pub fn into_owned(self) -> Held<Vec<u8>> {
-        Held {
-            message: self.message.to_vec(),
-            request: self.request,
-            asked: self.asked,
-        }
+        Held { message: self.message.to_vec(), request: self.request, asked: self.asked }
     }
 }
 
@@ -124,10 +118,7 @@ impl Waiters {
     }
 
     fn leave(&self, id: ApprovalId) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&id);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }
 
     fn wake(&self, id: ApprovalId) {
@@ -150,10 +141,7 @@ impl Drop for Waiting<'_> {
 
 impl Gate {
     /// Stores a request, or uses an approval that the very same command was given before.
-    pub fn park(
-        self: &Arc<Self>,
-        request: ApprovalRequest,
-    ) -> BoxFuture<'static, Result<Parked, StoreAway>> {
+    pub fn park(self: &Arc<Self>, request: ApprovalRequest) -> BoxFuture<'static, Result<Parked, StoreAway>> {
         let gate = Arc::clone(self);
         Box::pin(async move {
             let now = gate.clock.now();
@@ -214,9 +202,7 @@ impl Gate {
                 Err(_) => Some(Ended::Away),
             },
             ApprovalState::Denied => Some(Ended::Denied { by: by(false) }),
-            ApprovalState::Expired | ApprovalState::Cancelled | ApprovalState::Used => {
-                Some(Ended::Expired)
-            }
+            ApprovalState::Expired | ApprovalState::Cancelled | ApprovalState::Used => Some(Ended::Expired),
         }
     }
 
@@ -250,30 +236,17 @@ impl Gate {
             return Err(AnswerError::ReasonRequired);
         }
         let now = self.clock.now();
-        let answer = Answer {
-            by: approver.subject.clone(),
-            approve,
-            reason: reason.to_owned(),
-            at: now,
-        };
+        let answer = Answer { by: approver.subject.clone(), approve, reason: reason.to_owned(), at: now };
         self.audit
             .write(&AuditEntry {
                 at: now,
                 actor: approver.subject.clone(),
                 action: "approval.answer",
                 object: id.to_string(),
-                detail: if approve {
-                    "approve".to_owned()
-                } else {
-                    "deny".to_owned()
-                },
+                detail: if approve { "approve".to_owned() } else { "deny".to_owned() },
             })
             .await?;
-        let stored = self
-            .approvals
-            .answer(id, &answer)
-            .await?
-            .ok_or(AnswerError::Over("over"))?;
+        let stored = self.approvals.answer(id, &answer).await?.ok_or(AnswerError::Over("over"))?;
         self.waiters.wake(id);
         Ok(stored)
     }
@@ -285,37 +258,17 @@ fn may_answer(request: &ApprovalRequest, approver: &Identity) -> Result<(), Answ
     }
     // The chain counts on both sides: whoever acts for the requester's principal is no second pair of eyes either.
     let involved = request.identity.involves(&approver.subject)
-        || approver
-            .on_behalf_of
-            .iter()
-            .any(|who| request.identity.involves(who));
+        || approver.on_behalf_of.iter().any(|who| request.identity.involves(who));
     if involved {
         return Err(AnswerError::Involved);
     }
-    let named = request
-        .terms
-        .users
-        .iter()
-        .any(|user| user == &approver.subject);
-    let member = request
-        .terms
-        .groups
-        .iter()
-        .any(|group| approver.groups.contains(group));
-    if named || member {
-        Ok(())
-    } else {
-        Err(AnswerError::NotApprover)
-    }
+    let named = request.terms.users.iter().any(|user| user == &approver.subject);
+    let member = request.terms.groups.iter().any(|group| approver.groups.contains(group));
+    if named || member { Ok(()) } else { Err(AnswerError::NotApprover) }
 }
 
 /// The digest that binds an approval: every field with its length before it, so that no two lists of fields look alike.
-pub(crate) fn digest(
-    identity: &Identity,
-    scope: [&str; 3],
-    command: &Command<'_>,
-    policy: &str,
-) -> [u8; 32] {
+pub(crate) fn digest(identity: &Identity, scope: [&str; 3], command: &Command<'_>, policy: &str) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new_derive_key("sallyport approval digest v1");
     let mut field = |bytes: &[u8]| {
         hasher.update(&(bytes.len() as u64).to_le_bytes());

@@ -62,10 +62,7 @@ impl Signal {
         if !self.over.load(Ordering::Acquire) {
             return None;
         }
-        self.reason
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.reason.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether the gateway is stopping.
@@ -76,11 +73,7 @@ impl Signal {
 
 impl Live {
     pub(crate) fn end(&self, reason: &str) {
-        let mut slot = self
-            .signal
-            .reason
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut slot = self.signal.reason.lock().unwrap_or_else(PoisonError::into_inner);
         if slot.is_none() {
             *slot = Some(Arc::from(reason));
         }
@@ -137,14 +130,11 @@ impl Registry {
     }
 
     pub(crate) fn end(&self, id: SessionId, reason: &str) -> bool {
-        self.with(|map| map.get(&id).cloned())
-            .map(|live| live.end(reason))
-            .is_some()
+        self.with(|map| map.get(&id).cloned()).map(|live| live.end(reason)).is_some()
     }
 
     pub(crate) fn end_where(&self, reason: &str, which: impl Fn(&Live) -> bool) -> usize {
-        let chosen: Vec<_> =
-            self.with(|map| map.values().filter(|live| which(live)).cloned().collect());
+        let chosen: Vec<_> = self.with(|map| map.values().filter(|live| which(live)).cloned().collect());
         for live in &chosen {
             live.end(reason);
         }

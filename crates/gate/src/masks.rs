@@ -38,16 +38,8 @@ pub struct ColumnInfo<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum CellPlan {
     Pass,
-    Detect {
-        ty: ValueType,
-        format: Format,
-    },
-    Whole {
-        style: Style,
-        domain: String,
-        ty: ValueType,
-        format: Format,
-    },
+    Detect { ty: ValueType, format: Format },
+    Whole { style: Style, domain: String, ty: ValueType, format: Format },
 }
 
 impl CellPlan {
@@ -84,11 +76,7 @@ impl SessionMasks {
         }
         // The names are those of a closed enum; one that the detectors did not know would mean all of them.
         let detectors = DetectorSet::parse(names).unwrap_or(DetectorSet::ALL);
-        Self {
-            rules,
-            detectors,
-            detect_style,
-        }
+        Self { rules, detectors, detect_style }
     }
 
     /// Whether no mask applies.
@@ -99,20 +87,13 @@ impl SessionMasks {
     fn style_for(&self, column: &ColumnRef) -> Option<Style> {
         self.rules
             .iter()
-            .filter(|rule| {
-                rule.columns
-                    .iter()
-                    .any(|pattern| column_matches(pattern, &column.relation, &column.column))
-            })
+            .filter(|rule| rule.columns.iter().any(|pattern| column_matches(pattern, &column.relation, &column.column)))
             .map(|rule| style_of(rule.style))
             .max()
     }
 
     fn touches(&self, relation: &str) -> bool {
-        self.rules
-            .iter()
-            .flat_map(|rule| &rule.columns)
-            .any(|pattern| column_matches(pattern, relation, "*"))
+        self.rules.iter().flat_map(|rule| &rule.columns).any(|pattern| column_matches(pattern, relation, "*"))
     }
 
     /// Whether the command could bring a masked value into a place that is not known.
@@ -124,14 +105,8 @@ impl SessionMasks {
         intent.reads_unknown
             || intent.reads.iter().any(object)
             || intent.actions.iter().any(|action| {
-                action
-                    .object
-                    .as_ref()
-                    .is_some_and(|it| matches!(it.kind, model::ObjectKind::Relation) && object(it))
-                    || matches!(
-                        action.effect,
-                        model::Effect::Execute | model::Effect::Unknown | model::Effect::Export
-                    )
+                action.object.as_ref().is_some_and(|it| matches!(it.kind, model::ObjectKind::Relation) && object(it))
+                    || matches!(action.effect, model::Effect::Execute | model::Effect::Unknown | model::Effect::Export)
             })
     }
 
@@ -172,10 +147,7 @@ impl SessionMasks {
 
     fn detect(&self, column: &ColumnInfo<'_>) -> CellPlan {
         if self.detect_style.is_some() && may_hold_findings(column.ty) {
-            CellPlan::Detect {
-                ty: column.ty,
-                format: column.format,
-            }
+            CellPlan::Detect { ty: column.ty, format: column.format }
         } else {
             CellPlan::Pass
         }
@@ -263,12 +235,9 @@ impl Cells<'_> {
     pub fn cell(&mut self, index: usize, value: &[u8], out: &mut Vec<u8>) -> Cell {
         let cell = match self.plan.get(index) {
             Some(CellPlan::Pass) => return Cell::Same,
-            Some(CellPlan::Whole {
-                style,
-                domain,
-                ty,
-                format,
-            }) => shown(self.masker.typed(*style, domain, *ty, *format, value, out)),
+            Some(CellPlan::Whole { style, domain, ty, format }) => {
+                shown(self.masker.typed(*style, domain, *ty, *format, value, out))
+            }
             Some(CellPlan::Detect { ty, format }) => match self.detect(*ty, *format, value, out) {
                 Cell::Same => return Cell::Same,
                 changed => changed,
@@ -283,15 +252,7 @@ impl Cells<'_> {
         let Some(style) = self.masks.detect_style else {
             return Cell::Same;
         };
-        match self.masker.content(
-            style,
-            self.masks.detectors,
-            ty,
-            format,
-            value,
-            self.hits,
-            out,
-        ) {
+        match self.masker.content(style, self.masks.detectors, ty, format, value, self.hits, out) {
             mask::Content::Clean => Cell::Same,
             mask::Content::Bytes => Cell::Written,
             mask::Content::Null => Cell::Null,

@@ -62,37 +62,17 @@ impl Default for Metrics {
             r.register("decisions", "Commands judged", metrics.decisions.clone());
             r.register("sessions", "Sessions open now", metrics.sessions.clone());
             r.register("sessions_opened", "Sessions opened", metrics.opened.clone());
-            r.register(
-                "refused",
-                "Refusals before a session existed",
-                metrics.refused.clone(),
-            );
-            r.register(
-                "login_failures",
-                "Logins that came to nothing",
-                metrics.login_failures.clone(),
-            );
-            r.register(
-                "approval_wait_seconds",
-                "How long held commands waited",
-                metrics.approval_wait.clone(),
-            );
+            r.register("refused", "Refusals before a session existed", metrics.refused.clone());
+            r.register("login_failures", "Logins that came to nothing", metrics.login_failures.clone());
+            r.register("approval_wait_seconds", "How long held commands waited", metrics.approval_wait.clone());
             r.register("masked_values", "Values masked", metrics.masked.clone());
-            r.register(
-                "added_seconds",
-                "Time that the gate took per command before sending it",
-                metrics.added.clone(),
-            );
+            r.register("added_seconds", "Time that the gate took per command before sending it", metrics.added.clone());
             r.register(
                 "recorder_waits",
                 "Times that a session waited for the recorder",
                 metrics.recorder_waits.clone(),
             );
-            r.register(
-                "reloads",
-                "Reloads of policy and targets",
-                metrics.reloads.clone(),
-            );
+            r.register("reloads", "Reloads of policy and targets", metrics.reloads.clone());
         });
         metrics
     }

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use model::{
-    Action, ApprovalId, Effect, Flags, Identity, Intent, Object, ObjectKind, Outcome, SessionId,
-    Target, Verdict,
+    Action, ApprovalId, Effect, Flags, Identity, Intent, Object, ObjectKind, Outcome, SessionId, Target, Verdict,
 };
 use policy::{Request, Subject};
 use record::{Event, Micros, Opened as OpenedEvent};
@@ -51,11 +50,7 @@ impl Gate {
     ///
     /// # Errors
     /// A [`Refusal`] for the client.
-    pub async fn open(
-        self: &Arc<Self>,
-        proven: Proven,
-        ask: OpenRequest<'_>,
-    ) -> Result<Opened, Refusal> {
+    pub async fn open(self: &Arc<Self>, proven: Proven, ask: OpenRequest<'_>) -> Result<Opened, Refusal> {
         let opened = self.try_open(proven, &ask).await;
         if let Err(refusal) = &opened {
             self.count_refusal(refusal.kind);
@@ -65,10 +60,7 @@ impl Gate {
 
     /// Counts a refusal that came before a session existed.
     pub fn count_refusal(&self, kind: RefusalKind) {
-        self.metrics
-            .refused
-            .get_or_create(&vec![("code", kind.code().to_owned())])
-            .inc();
+        self.metrics.refused.get_or_create(&vec![("code", kind.code().to_owned())]).inc();
     }
 
     /// Counts a login that came to nothing.
@@ -77,26 +69,13 @@ impl Gate {
         self.metrics.login_failures.get_or_create(&labels).inc();
     }
 
-    async fn try_open(
-        self: &Arc<Self>,
-        proven: Proven,
-        ask: &OpenRequest<'_>,
-    ) -> Result<Opened, Refusal> {
+    async fn try_open(self: &Arc<Self>, proven: Proven, ask: &OpenRequest<'_>) -> Result<Opened, Refusal> {
         let now = self.clock.now();
         if now >= proven.expires {
-            return Err(Refusal::of(RefusalKind::Identity(
-                crate::ports::AuthFailure::Expired,
-            )));
+            return Err(Refusal::of(RefusalKind::Identity(crate::ports::AuthFailure::Expired)));
         }
-        let scoped = proven
-            .targets
-            .as_ref()
-            .is_none_or(|names| names.iter().any(|name| name == ask.target));
-        let found = self
-            .targets
-            .load()
-            .get(ask.target)
-            .filter(|(target, _)| target.kind == ask.protocol);
+        let scoped = proven.targets.as_ref().is_none_or(|names| names.iter().any(|name| name == ask.target));
+        let found = self.targets.load().get(ask.target).filter(|(target, _)| target.kind == ask.protocol);
         let (target, endpoint) = match found {
             Some(found) if scoped => found,
             Some(_) | None => return Err(Refusal::of(RefusalKind::UnknownTarget)),
@@ -110,19 +89,14 @@ impl Gate {
         let verdict = self.decide_connect(&identity, &target, &role, ask.from, now);
         let welcome = match verdict.outcome {
             Outcome::Allow => Ok(()),
-            Outcome::Hold => {
-                self.connect_approval(id, &identity, &target, &role, ask, &verdict)
-                    .await
-            }
+            Outcome::Hold => self.connect_approval(id, &identity, &target, &role, ask, &verdict).await,
             Outcome::Deny => Err(connect_refusal(RefusalKind::ConnectDenied, &verdict)),
         };
         if let Err(refusal) = welcome {
             self.audit_refusal(&identity, &target, &refusal).await;
             return Err(refusal);
         }
-        let session = self
-            .begin(id, &proven, identity, target, &role, ask, &verdict, now)
-            .await?;
+        let session = self.begin(id, &proven, identity, target, &role, ask, &verdict, now).await?;
         let grant = Grant {
             session: id,
             identity: Arc::clone(&session.live.identity),
@@ -131,10 +105,7 @@ impl Gate {
             role,
             secrets: Arc::clone(&self.secrets),
         };
-        Ok(Opened {
-            grant: Arc::new(grant),
-            session,
-        })
+        Ok(Opened { grant: Arc::new(grant), session })
     }
 
     fn decide_connect(
@@ -146,12 +117,7 @@ impl Gate {
         now: Micros,
     ) -> Verdict {
         self.policy().decide(&Request {
-            subject: Subject {
-                identity,
-                target,
-                role,
-                from,
-            },
+            subject: Subject { identity, target, role, from },
             actions: &[Action::bare(Effect::Connect)],
             flags: Flags::default(),
             in_transaction: false,
@@ -161,10 +127,7 @@ impl Gate {
         })
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the facts of one opening, each of its own type"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "the facts of one opening, each of its own type")]
     async fn begin(
         self: &Arc<Self>,
         id: SessionId,
@@ -187,11 +150,7 @@ impl Gate {
             from: Cow::Owned(ask.from.map(|ip| ip.to_string()).unwrap_or_default()),
             client: Cow::Borrowed(ask.client),
             policy: Cow::Borrowed(in_force.policy.version()),
-            rules: verdict
-                .rules
-                .iter()
-                .map(|rule| Cow::Borrowed(rule.as_str()))
-                .collect(),
+            rules: verdict.rules.iter().map(|rule| Cow::Borrowed(rule.as_str())).collect(),
             gateway: Cow::Borrowed(&self.settings.version),
         };
         let recorder = self.recordings.open(id, now, &event).await.map_err(|away| {
@@ -211,12 +170,7 @@ impl Gate {
             commands: AtomicU64::new(0),
             signal: Signal::default(),
         });
-        let subject = Subject {
-            identity: &live.identity,
-            target: &target,
-            role,
-            from: live.from,
-        };
+        let subject = Subject { identity: &live.identity, target: &target, role, from: live.from };
         let standing = Standing::of(&in_force, &subject, now);
         self.live.add(Arc::clone(&live));
         let session = Session {
@@ -238,14 +192,8 @@ impl Gate {
             hits: Vec::new(),
             closed: false,
         };
-        self.metrics
-            .sessions
-            .get_or_create(&session.protocol_label())
-            .inc();
-        self.metrics
-            .opened
-            .get_or_create(&session.protocol_label())
-            .inc();
+        self.metrics.sessions.get_or_create(&session.protocol_label()).inc();
+        self.metrics.opened.get_or_create(&session.protocol_label()).inc();
         Ok(session)
     }
 
@@ -265,16 +213,9 @@ impl Gate {
         };
         let now = self.clock.now();
         let intent = Arc::new(Intent::simple(1, "CONNECT", Action::bare(Effect::Connect)));
-        let command = model::Command {
-            intent: &intent,
-            text: "CONNECT",
-            values: &[],
-            in_transaction: false,
-        };
+        let command = model::Command { intent: &intent, text: "CONNECT", values: &[], in_transaction: false };
         let policy = self.policy().version().to_owned();
-        let wait = i64::try_from(terms.expires_seconds)
-            .unwrap_or(i64::MAX)
-            .saturating_mul(1_000_000);
+        let wait = i64::try_from(terms.expires_seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
         let request = ApprovalRequest {
             id: ApprovalId(Uuid::now_v7()),
             digest: digest(identity, [&target.name, role, ask.scope], &command, &policy),
@@ -293,15 +234,10 @@ impl Gate {
             created: now,
             expires: Micros(now.0.saturating_add(wait)),
         };
-        let waiting = self
-            .approvals
-            .list(true, CONNECTS_LOOKED_AT)
-            .await
-            .unwrap_or_default();
+        let waiting = self.approvals.list(true, CONNECTS_LOOKED_AT).await.unwrap_or_default();
         let mut refusal = refuse(RefusalKind::ConnectHeld);
-        if let Some(known) = waiting
-            .iter()
-            .find(|known| known.request.digest == request.digest && known.request.expires > now)
+        if let Some(known) =
+            waiting.iter().find(|known| known.request.digest == request.digest && known.request.expires > now)
         {
             refusal.approval = Some(known.request.id.to_string());
             return Err(refusal);
@@ -331,8 +267,7 @@ impl Gate {
     pub(crate) fn end_unwelcome(&self) {
         let now = self.clock.now();
         for live in self.live.all() {
-            let verdict =
-                self.decide_connect(&live.identity, &live.target, &live.role, live.from, now);
+            let verdict = self.decide_connect(&live.identity, &live.target, &live.role, live.from, now);
             if verdict.outcome == Outcome::Deny {
                 live.end("policy no longer lets this identity connect");
             }
@@ -358,12 +293,7 @@ impl Gate {
             default_role: String::new(),
         };
         let verdict = self.policy().decide(&Request {
-            subject: Subject {
-                identity,
-                target: &target,
-                role: "",
-                from,
-            },
+            subject: Subject { identity, target: &target, role: "", from },
             actions: &[Action::on(effect, Object::new(ObjectKind::Path, path))],
             flags: Flags::default(),
             in_transaction: false,
@@ -405,9 +335,6 @@ impl Session {
     /// # Errors
     /// When it cannot be recorded; the session must close.
     pub fn leased(&mut self, user: &str, link: &str) -> Result<(), Refusal> {
-        self.record(&Event::Leased {
-            user: Cow::Borrowed(user),
-            link: Cow::Borrowed(link),
-        })
+        self.record(&Event::Leased { user: Cow::Borrowed(user), link: Cow::Borrowed(link) })
     }
 }

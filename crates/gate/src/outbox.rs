@@ -44,11 +44,7 @@ pub struct Outbox<D> {
 
 impl<D> Default for Outbox<D> {
     fn default() -> Self {
-        Self {
-            bytes: Vec::new(),
-            sent: 0,
-            direction: PhantomData,
-        }
+        Self { bytes: Vec::new(), sent: 0, direction: PhantomData }
     }
 }
 

@@ -31,9 +31,7 @@ pub struct Proven {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AuthFailure {
     /// Not a token of this gateway, nor of a configured issuer.
-    #[error(
-        "the token is not known here; get one with `sallyport token` or from your identity provider"
-    )]
+    #[error("the token is not known here; get one with `sallyport token` or from your identity provider")]
     Unknown,
     /// It was good until a while ago.
     #[error("the token has expired; get a new one")]
@@ -74,11 +72,7 @@ pub struct ScramAttempt {
 /// Proves identities.
 pub trait Identities: Send + Sync + 'static {
     /// A secret presented as a password or bearer: a Sallyport token or an issuer's JWT. `target` scopes it.
-    fn verify<'a>(
-        &'a self,
-        secret: &'a str,
-        target: &'a str,
-    ) -> BoxFuture<'a, Result<Proven, AuthFailure>>;
+    fn verify<'a>(&'a self, secret: &'a str, target: &'a str) -> BoxFuture<'a, Result<Proven, AuthFailure>>;
     /// The parameters to offer for SCRAM.
     fn scram_parameters(&self) -> ScramParameters;
     /// A SCRAM proof; the answer carries ServerSignature.
@@ -105,9 +99,7 @@ pub struct Lease {
 #[derive(Debug, thiserror::Error)]
 pub enum LeaseError {
     /// The role names a secret that is not there.
-    #[error(
-        "the secret for role {role} of {target} is not set; run `sallyport secrets set {name}`"
-    )]
+    #[error("the secret for role {role} of {target} is not set; run `sallyport secrets set {name}`")]
     Missing {
         /// The target.
         target: String,
@@ -131,12 +123,7 @@ pub trait Secrets: Send + Sync + 'static {
         session: SessionId,
     ) -> BoxFuture<'a, Result<Lease, LeaseError>>;
     /// The session is over; whatever dies by our hand dies now.
-    fn release<'a>(
-        &'a self,
-        target: &'a str,
-        role: &'a str,
-        session: SessionId,
-    ) -> BoxFuture<'a, ()>;
+    fn release<'a>(&'a self, target: &'a str, role: &'a str, session: SessionId) -> BoxFuture<'a, ()>;
 }
 
 /// A store that cannot answer now.
@@ -244,11 +231,7 @@ pub trait Approvals: Send + Sync + 'static {
     /// Reads one.
     fn get(&self, id: ApprovalId) -> BoxFuture<'_, Result<Option<StoredApproval>, StoreAway>>;
     /// Lists the newest first; `pending` only those that wait.
-    fn list(
-        &self,
-        pending: bool,
-        limit: u32,
-    ) -> BoxFuture<'_, Result<Vec<StoredApproval>, StoreAway>>;
+    fn list(&self, pending: bool, limit: u32) -> BoxFuture<'_, Result<Vec<StoredApproval>, StoreAway>>;
     /// Adds an answer to a pending request and returns it with its new state; one answer per person, the first counts.
     /// Whether the person may answer was decided before.
     fn answer<'a>(
@@ -257,11 +240,7 @@ pub trait Approvals: Send + Sync + 'static {
         answer: &'a Answer,
     ) -> BoxFuture<'a, Result<Option<StoredApproval>, StoreAway>>;
     /// An approved, unused and unexpired request with this digest.
-    fn granted(
-        &self,
-        digest: [u8; 32],
-        now: Micros,
-    ) -> BoxFuture<'_, Result<Option<StoredApproval>, StoreAway>>;
+    fn granted(&self, digest: [u8; 32], now: Micros) -> BoxFuture<'_, Result<Option<StoredApproval>, StoreAway>>;
     /// Uses an approved and unexpired request: true exactly once.
     fn consume(&self, id: ApprovalId, now: Micros) -> BoxFuture<'_, Result<bool, StoreAway>>;
     /// Ends a pending request.

@@ -115,14 +115,7 @@ impl Refusal {
     /// A refusal without particulars.
     #[must_use]
     pub const fn of(kind: RefusalKind) -> Self {
-        Self {
-            kind,
-            request: None,
-            rules: Vec::new(),
-            reasons: Vec::new(),
-            message: None,
-            approval: None,
-        }
+        Self { kind, request: None, rules: Vec::new(), reasons: Vec::new(), message: None, approval: None }
     }
 
     /// The same with one more reason.
@@ -167,16 +160,11 @@ impl Refusal {
             return message.clone();
         }
         match self.kind {
-            RefusalKind::Denied
-            | RefusalKind::NotCovered
-            | RefusalKind::ConnectDenied
-            | RefusalKind::Setting => {
+            RefusalKind::Denied | RefusalKind::NotCovered | RefusalKind::ConnectDenied | RefusalKind::Setting => {
                 "Ask whoever keeps the policy; `sallyport policy explain` shows what is missing."
             }
             RefusalKind::ApprovalDenied => "The approver's reason is with the request.",
-            RefusalKind::ApprovalExpired | RefusalKind::ApprovalCancelled => {
-                "Run the same command again to ask anew."
-            }
+            RefusalKind::ApprovalExpired | RefusalKind::ApprovalCancelled => "Run the same command again to ask anew.",
             RefusalKind::ApprovalStale => "Run the same command again; it is judged anew.",
             RefusalKind::ConnectHeld => "Connect again once it is approved.",
             RefusalKind::Limit => "Wait, or ask for less at a time.",

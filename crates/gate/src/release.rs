@@ -112,18 +112,9 @@ impl Session {
     ///
     /// # Errors
     /// When it cannot be recorded; the session must close.
-    pub fn describe(
-        &mut self,
-        flow: &mut Flow,
-        columns: &[ColumnInfo<'_>],
-        bulk: bool,
-    ) -> Result<(), Refusal> {
+    pub fn describe(&mut self, flow: &mut Flow, columns: &[ColumnInfo<'_>], bulk: bool) -> Result<(), Refusal> {
         flow.plan.clear();
-        flow.plan.extend(
-            columns
-                .iter()
-                .map(|column| self.masks.plan(column, flow.tainted)),
-        );
+        flow.plan.extend(columns.iter().map(|column| self.masks.plan(column, flow.tainted)));
         flow.pass = flow.plan.iter().all(|plan| *plan == CellPlan::Pass);
         flow.bulk = bulk;
         if flow.level == RecordLevel::None || columns.is_empty() {
@@ -140,10 +131,7 @@ impl Session {
                 mask: Cow::Borrowed(plan.label()),
             })
             .collect();
-        self.record(&Event::Columns {
-            number: flow.number,
-            columns,
-        })
+        self.record(&Event::Columns { number: flow.number, columns })
     }
 
     /// Masks, records and releases one message of a result straight into the client's outbox.
@@ -180,13 +168,8 @@ impl Session {
                 }
             }
         }
-        let checked = self.within_limits(flow).and_then(|()| {
-            if flow.pending.len() >= PIECE {
-                self.flush(flow)
-            } else {
-                Ok(())
-            }
-        });
+        let checked =
+            self.within_limits(flow).and_then(|()| if flow.pending.len() >= PIECE { self.flush(flow) } else { Ok(()) });
         if checked.is_err() {
             outbox.tail().truncate(start);
         }
@@ -207,9 +190,7 @@ impl Session {
         outbox: &mut Outbox<ToClient>,
     ) -> Result<(), Refusal> {
         if !flow.pass {
-            return Err(
-                Refusal::of(RefusalKind::Limit).because("a masked row larger than the buffer")
-            );
+            return Err(Refusal::of(RefusalKind::Limit).because("a masked row larger than the buffer"));
         }
         if first {
             self.flush(flow)?;
@@ -217,13 +198,8 @@ impl Session {
         }
         flow.bytes += neutral.len() as u64;
         flow.left_out = true;
-        if matches!(
-            flow.level,
-            RecordLevel::Digest | RecordLevel::Head | RecordLevel::Full
-        ) {
-            flow.digest
-                .get_or_insert_with(|| Box::new(blake3::Hasher::new()))
-                .update(neutral);
+        if matches!(flow.level, RecordLevel::Digest | RecordLevel::Head | RecordLevel::Full) {
+            flow.digest.get_or_insert_with(|| Box::new(blake3::Hasher::new())).update(neutral);
         }
         self.within_limits(flow)?;
         outbox.tail().extend_from_slice(raw);
@@ -233,14 +209,10 @@ impl Session {
     fn within_limits(&self, flow: &Flow) -> Result<(), Refusal> {
         let over = |limit: Option<u64>, value: u64| limit.is_some_and(|limit| value > limit);
         if over(self.limits.rows_returned, flow.rows) {
-            return Err(
-                Refusal::of(RefusalKind::Limit).because("more rows than one command may return")
-            );
+            return Err(Refusal::of(RefusalKind::Limit).because("more rows than one command may return"));
         }
         if over(self.limits.bytes_returned, flow.bytes) {
-            return Err(
-                Refusal::of(RefusalKind::Limit).because("more bytes than one command may return")
-            );
+            return Err(Refusal::of(RefusalKind::Limit).because("more bytes than one command may return"));
         }
         Ok(())
     }
@@ -253,9 +225,7 @@ impl Session {
             RecordLevel::Full => true,
         };
         if flow.level != RecordLevel::None && flow.level != RecordLevel::Full {
-            flow.digest
-                .get_or_insert_with(|| Box::new(blake3::Hasher::new()))
-                .update(&flow.pending);
+            flow.digest.get_or_insert_with(|| Box::new(blake3::Hasher::new())).update(&flow.pending);
         }
         let pending = std::mem::take(&mut flow.pending);
         let count = std::mem::take(&mut flow.pending_rows);
@@ -266,17 +236,9 @@ impl Session {
             flow.kept_bytes += bytes as u64;
             let data = Cow::Borrowed(pending.get(..bytes).unwrap_or_default());
             let event = if flow.bulk {
-                Event::Bulk {
-                    number: flow.number,
-                    to_target: false,
-                    data,
-                }
+                Event::Bulk { number: flow.number, to_target: false, data }
             } else {
-                Event::Rows {
-                    number: flow.number,
-                    count: rows,
-                    data,
-                }
+                Event::Rows { number: flow.number, count: rows, data }
             };
             self.record(&event)
         } else {
@@ -292,12 +254,7 @@ impl Session {
     ///
     /// # Errors
     /// When it cannot be recorded; the session must close.
-    pub fn finish(
-        &mut self,
-        mut flow: Flow,
-        tag: &str,
-        error: Option<(&str, &str)>,
-    ) -> Result<(), Refusal> {
+    pub fn finish(&mut self, mut flow: Flow, tag: &str, error: Option<(&str, &str)>) -> Result<(), Refusal> {
         if !flow.pending.is_empty() {
             // All of a short result is in the recording itself: no digest is needed beside it.
             let whole = flow.digest.is_none()
@@ -317,10 +274,7 @@ impl Session {
             error: error.map(|(code, text)| (Cow::Borrowed(code), Cow::Borrowed(text))),
             rows: flow.rows,
             bytes: flow.bytes,
-            digest: flow
-                .digest
-                .as_ref()
-                .map(|hasher| *hasher.finalize().as_bytes()),
+            digest: flow.digest.as_ref().map(|hasher| *hasher.finalize().as_bytes()),
             masked: flow.masked,
             target_micros: u64::try_from(now.0.saturating_sub(flow.sent.0)).unwrap_or(0),
             gateway_micros: flow.gateway_micros,
@@ -355,10 +309,7 @@ impl Session {
     /// # Errors
     /// When it cannot be recorded; the session must close.
     pub fn note(&mut self, kind: &str, text: &str) -> Result<(), Refusal> {
-        self.record(&Event::Message {
-            kind: Cow::Borrowed(kind),
-            text: Cow::Borrowed(text),
-        })
+        self.record(&Event::Message { kind: Cow::Borrowed(kind), text: Cow::Borrowed(text) })
     }
 
     /// Records bulk data on its way to the target, before it is sent.
@@ -367,11 +318,7 @@ impl Session {
     /// When it cannot be recorded; the session must close.
     pub fn bulk_in(&mut self, number: u64, data: &[u8]) -> Result<(), Refusal> {
         for piece in data.chunks(PIECE) {
-            self.record(&Event::Bulk {
-                number,
-                to_target: true,
-                data: Cow::Borrowed(piece),
-            })?;
+            self.record(&Event::Bulk { number, to_target: true, data: Cow::Borrowed(piece) })?;
         }
         Ok(())
     }
@@ -418,9 +365,7 @@ fn row_end(rows: &[u8], at: usize) -> Option<usize> {
     let mut at = at + 2;
     for _ in 0..count {
         let len = i32::from_be_bytes(rows.get(at..at + 4)?.try_into().ok()?);
-        at = at
-            .checked_add(4)?
-            .checked_add(usize::try_from(len).unwrap_or(0))?;
+        at = at.checked_add(4)?.checked_add(usize::try_from(len).unwrap_or(0))?;
     }
     (at <= rows.len()).then_some(at)
 }

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use mask::Hit;
 use model::{
-    ApprovalId, ApprovalTerms, Command, Intent, IntentId, Limits, Outcome, RecordLevel, RequestId,
-    SessionId, Target, Verdict,
+    ApprovalId, ApprovalTerms, Command, Intent, IntentId, Limits, Outcome, RecordLevel, RequestId, SessionId, Target,
+    Verdict,
 };
 use policy::{Subject, View};
 use prometheus_client::metrics::counter::Counter;
@@ -117,10 +117,7 @@ impl Session {
     /// The id of the command judged last.
     #[must_use]
     pub fn request(&self) -> RequestId {
-        RequestId {
-            session: self.live.id,
-            number: self.number,
-        }
+        RequestId { session: self.live.id, number: self.number }
     }
 
     /// Counts bytes received: from the client, from the target.
@@ -132,15 +129,10 @@ impl Session {
     /// Why the session is over, if it is: killed, expired, revoked.
     pub fn over(&mut self) -> Option<Box<Refusal>> {
         if let Some(reason) = self.live.signal.over() {
-            return Some(Box::new(
-                Refusal::of(RefusalKind::Ended).because(reason.as_ref()),
-            ));
+            return Some(Box::new(Refusal::of(RefusalKind::Ended).because(reason.as_ref())));
         }
-        (self.gate.clock.now() >= self.live.expires).then(|| {
-            Box::new(
-                Refusal::of(RefusalKind::Ended).because("the token has expired; get a new one"),
-            )
-        })
+        (self.gate.clock.now() >= self.live.expires)
+            .then(|| Box::new(Refusal::of(RefusalKind::Ended).because("the token has expired; get a new one")))
     }
 
     /// Has the task woken when the session is ended from outside or the gateway begins to stop.
@@ -156,9 +148,7 @@ impl Session {
 
     /// Ready when the recorder has room for a turn of work.
     pub fn poll_recorder(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
-        self.recorder
-            .poll_ready(cx)
-            .map_err(|failure| broken(&failure))
+        self.recorder.poll_ready(cx).map_err(|failure| broken(&failure))
     }
 
     /// Judges a command and takes the message that asks for it. What was judged is what is sent.
@@ -226,12 +216,7 @@ impl Session {
                 let now = Micros(0);
                 Asked::Allow(
                     Permitted::new(message),
-                    Ticket {
-                        number: self.number,
-                        epoch: 0,
-                        sent: now,
-                        gateway_micros: 0,
-                    },
+                    Ticket { number: self.number, epoch: 0, sent: now, gateway_micros: 0 },
                 )
             }
         }
@@ -242,10 +227,7 @@ impl Session {
     /// # Errors
     /// When it cannot be recorded; the session must close.
     pub fn control_note(&mut self, what: &str, outcome: &str) -> Result<(), Refusal> {
-        self.record(&Event::Control {
-            what: Cow::Borrowed(what),
-            outcome: Cow::Borrowed(outcome),
-        })
+        self.record(&Event::Control { what: Cow::Borrowed(what), outcome: Cow::Borrowed(outcome) })
     }
 
     /// The wait for a held command ended. An approval is checked once more against the policy of this moment.
@@ -266,11 +248,7 @@ impl Session {
         if let Some(refusal) = self.over() {
             return Asked::Close(refusal);
         }
-        let kind = if stale {
-            Some(RefusalKind::ApprovalStale)
-        } else {
-            kind
-        };
+        let kind = if stale { Some(RefusalKind::ApprovalStale) } else { kind };
         match kind {
             None => {
                 let mut ticket = self.ticket(now);
@@ -283,18 +261,11 @@ impl Session {
 
     /// The client cancelled the wait or went away.
     pub fn abandon<M>(&mut self, held: Held<M>, disconnected: bool) -> (Refusal, ApprovalId) {
-        let answer = if disconnected {
-            "disconnected"
-        } else {
-            "cancelled"
-        };
+        let answer = if disconnected { "disconnected" } else { "cancelled" };
         // A recorder that fails here fails at the next event too, which closes the session.
         let _recorded = self.record_answer(&held.request, answer, &[]);
         self.count_wait(answer, held.asked, self.gate.clock.now());
-        (
-            self.hold_refusal(RefusalKind::ApprovalCancelled, &held.request),
-            held.request.id,
-        )
+        (self.hold_refusal(RefusalKind::ApprovalCancelled, &held.request), held.request.id)
     }
 
     /// Records that the command waits, once its request is stored.
@@ -318,21 +289,13 @@ impl Session {
         if std::mem::replace(&mut self.closed, true) {
             return;
         }
-        let event = Event::Closed {
-            reason: Cow::Borrowed(reason),
-            commands: self.number,
-            bytes: self.bytes,
-        };
+        let event = Event::Closed { reason: Cow::Borrowed(reason), commands: self.number, bytes: self.bytes };
         if let Err(failure) = self.record(&event) {
             tracing::error!(session = %self.live.id, reason = ?failure.reasons, "closing event not recorded");
         }
         self.recorder.seal();
         self.gate.live.remove(self.live.id);
-        self.gate
-            .metrics
-            .sessions
-            .get_or_create(&self.protocol_label())
-            .dec();
+        self.gate.metrics.sessions.get_or_create(&self.protocol_label()).dec();
     }
 
     pub(crate) fn protocol_label(&self) -> crate::metrics::Labels {
@@ -342,12 +305,7 @@ impl Session {
     fn ticket(&self, asked_at: Micros) -> Ticket {
         let sent = self.gate.clock.now();
         let gateway_micros = u64::try_from(sent.0.saturating_sub(asked_at.0)).unwrap_or(0);
-        Ticket {
-            number: self.number,
-            epoch: self.in_force.epoch,
-            sent,
-            gateway_micros,
-        }
+        Ticket { number: self.number, epoch: self.in_force.epoch, sent, gateway_micros }
     }
 
     /// Takes over a policy that came into force since.
@@ -359,12 +317,7 @@ impl Session {
         self.in_force = self.gate.in_force.load_full();
         let in_force = Arc::clone(&self.in_force);
         let live = Arc::clone(&self.live);
-        let subject = Subject {
-            identity: &live.identity,
-            target: &self.target,
-            role: &live.role,
-            from: live.from,
-        };
+        let subject = Subject { identity: &live.identity, target: &self.target, role: &live.role, from: live.from };
         let applied = Standing::of(&in_force, &subject, now);
         self.view = applied.view;
         self.masks = applied.masks;
@@ -381,12 +334,7 @@ impl Session {
     }
 
     fn judge(&self, command: &Command<'_>, now: Micros) -> Rc<Judged> {
-        let key = (
-            self.in_force.epoch,
-            self.view.key(),
-            command.intent.id,
-            command.in_transaction,
-        );
+        let key = (self.in_force.epoch, self.view.key(), command.intent.id, command.in_transaction);
         if let Some(known) = VERDICTS.with_borrow(|cache| cache.get(&key).cloned()) {
             return known;
         }
@@ -416,11 +364,7 @@ impl Session {
     fn counters(&self, intent: &Intent, verdict: &Verdict) -> Vec<Counter> {
         let effects: model::EffectSet = intent.actions.iter().map(|action| action.effect).collect();
         let none = [String::new()];
-        let rules = if verdict.rules.is_empty() {
-            none.as_slice()
-        } else {
-            &verdict.rules
-        };
+        let rules = if verdict.rules.is_empty() { none.as_slice() } else { &verdict.rules };
         let mut counters = Vec::new();
         for effect in effects.iter() {
             for rule in rules {
@@ -448,19 +392,14 @@ impl Session {
         }
         self.window.1 = self.window.1.saturating_add(1);
         (self.window.1 > limit).then(|| {
-            let mut refusal =
-                Refusal::of(RefusalKind::Limit).because(format!("{limit} commands per minute"));
+            let mut refusal = Refusal::of(RefusalKind::Limit).because(format!("{limit} commands per minute"));
             refusal.request = Some(self.request());
             refusal
         })
     }
 
     fn denial(&self, verdict: &Verdict) -> Refusal {
-        let kind = if verdict.rules.is_empty() {
-            RefusalKind::NotCovered
-        } else {
-            RefusalKind::Denied
-        };
+        let kind = if verdict.rules.is_empty() { RefusalKind::NotCovered } else { RefusalKind::Denied };
         Refusal {
             kind,
             request: Some(self.request()),
@@ -474,10 +413,7 @@ impl Session {
     fn hold_refusal(&self, kind: RefusalKind, request: &ApprovalRequest) -> Refusal {
         Refusal {
             kind,
-            request: Some(RequestId {
-                session: request.session,
-                number: request.number,
-            }),
+            request: Some(RequestId { session: request.session, number: request.number }),
             rules: request.rules.clone(),
             reasons: Vec::new(),
             message: None,
@@ -485,23 +421,13 @@ impl Session {
         }
     }
 
-    fn hold<M>(
-        &mut self,
-        command: &Command<'_>,
-        verdict: &Verdict,
-        now: Micros,
-        message: M,
-    ) -> Asked<M> {
+    fn hold<M>(&mut self, command: &Command<'_>, verdict: &Verdict, now: Micros, message: M) -> Asked<M> {
         let Some(terms) = verdict.approval.clone() else {
             let refusal = self.denial(verdict).because("the rule names no approver");
             return Asked::Deny(Box::new(refusal));
         };
         let request = self.request_for(command, verdict, terms, now);
-        Asked::Hold(Box::new(Held {
-            message,
-            request,
-            asked: now,
-        }))
+        Asked::Hold(Box::new(Held { message, request, asked: now }))
     }
 
     fn request_for(
@@ -515,9 +441,7 @@ impl Session {
         if command.in_transaction {
             seconds = seconds.min(self.gate.settings.hold_in_transaction_seconds);
         }
-        let wait = i64::try_from(seconds)
-            .unwrap_or(i64::MAX)
-            .saturating_mul(1_000_000);
+        let wait = i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
         let show = |action: &model::Action| match &action.object {
             Some(object) => format!("{} {object}", action.effect),
             None => action.effect.to_string(),
@@ -578,29 +502,17 @@ impl Session {
             number: request.number,
             approval: Cow::Owned(request.id.to_string()),
             answer: Cow::Borrowed(answer),
-            by: by
-                .iter()
-                .map(|(who, why)| (Cow::Borrowed(who.as_str()), Cow::Borrowed(why.as_str())))
-                .collect(),
+            by: by.iter().map(|(who, why)| (Cow::Borrowed(who.as_str()), Cow::Borrowed(why.as_str()))).collect(),
         })
     }
 
-    fn record_command(
-        &mut self,
-        command: &Command<'_>,
-        verdict: &Verdict,
-        at: Micros,
-    ) -> Result<(), Refusal> {
+    fn record_command(&mut self, command: &Command<'_>, verdict: &Verdict, at: Micros) -> Result<(), Refusal> {
         let in_force = Arc::clone(&self.in_force);
         let event = Event::Command(CommandEvent {
             number: self.number,
             label: Cow::Borrowed(&command.intent.label),
             text: Cow::Borrowed(command.text),
-            values: command
-                .values
-                .iter()
-                .map(|value| value.as_deref().map(Cow::Borrowed))
-                .collect(),
+            values: command.values.iter().map(|value| value.as_deref().map(Cow::Borrowed)).collect(),
             actions: Cow::Borrowed(&command.intent.actions),
             flags: command.intent.flags,
             outcome: verdict.outcome,

@@ -24,10 +24,7 @@ struct Numbers(u64);
 
 impl Numbers {
     fn next(&mut self, below: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % below
     }
 
@@ -37,15 +34,11 @@ impl Numbers {
     }
 }
 
-const FIRST: &[&str] = &[
-    "Alice", "Bob", "Jürgen", "Amelia", "Kofi", "Sarah", "Jun", "Olga", "Andre", "Mary",
-];
-const LAST: &[&str] = &[
-    "Smith", "Johnson", "Müller", "Okafor", "Tanaka", "Garcia", "Ivanova", "Brown",
-];
+const FIRST: &[&str] = &["Alice", "Bob", "Jürgen", "Amelia", "Kofi", "Sarah", "Jun", "Olga", "Andre", "Mary"];
+const LAST: &[&str] = &["Smith", "Johnson", "Müller", "Okafor", "Tanaka", "Garcia", "Ivanova", "Brown"];
 const WORDS: &[&str] = &[
-    "order", "shipped", "late", "customer", "asked", "for", "a", "refund", "and", "we", "agreed",
-    "to", "send", "it", "again", "tomorrow",
+    "order", "shipped", "late", "customer", "asked", "for", "a", "refund", "and", "we", "agreed", "to", "send", "it",
+    "again", "tomorrow",
 ];
 
 fn card(numbers: &mut Numbers) -> String {
@@ -55,13 +48,7 @@ fn card(numbers: &mut Numbers) -> String {
         .rev()
         .enumerate()
         .map(|(index, byte)| (u64::from(byte - b'0'), index))
-        .fold(0, |sum, (digit, index)| {
-            sum + if index % 2 == 0 {
-                digit * 2 / 10 + digit * 2 % 10
-            } else {
-                digit
-            }
-        });
+        .fold(0, |sum, (digit, index)| sum + if index % 2 == 0 { digit * 2 / 10 + digit * 2 % 10 } else { digit });
     format!("{body}{}", (10 - sum % 10) % 10)
 }
 
@@ -70,21 +57,10 @@ fn dense(numbers: &mut Numbers) -> Vec<String> {
     vec![
         numbers.next(10_000_000).to_string(),
         format!("{first} {last}"),
-        format!(
-            "{}.{}{}@example.com",
-            first.to_lowercase(),
-            last.to_lowercase(),
-            numbers.next(100)
-        ),
+        format!("{}.{}{}@example.com", first.to_lowercase(), last.to_lowercase(), numbers.next(100)),
         card(numbers),
         format!("+1 415 555 {:04}", numbers.next(10_000)),
-        format!(
-            "{}.{}.{}.{}",
-            numbers.next(256),
-            numbers.next(256),
-            numbers.next(256),
-            numbers.next(256)
-        ),
+        format!("{}.{}.{}.{}", numbers.next(256), numbers.next(256), numbers.next(256), numbers.next(256)),
         format!(
             "2026-{:02}-{:02} 01:40:{:02}.{:06}+00",
             1 + numbers.next(12),
@@ -101,43 +77,23 @@ fn dense(numbers: &mut Numbers) -> Vec<String> {
 }
 
 fn sparse(numbers: &mut Numbers) -> Vec<String> {
-    let mut cells: Vec<String> = (0..8)
-        .map(|_| {
-            format!(
-                "{} {} {}",
-                numbers.pick(WORDS),
-                numbers.pick(WORDS),
-                numbers.pick(WORDS)
-            )
-        })
-        .collect();
+    let mut cells: Vec<String> =
+        (0..8).map(|_| format!("{} {} {}", numbers.pick(WORDS), numbers.pick(WORDS), numbers.pick(WORDS))).collect();
     cells.push(numbers.next(1_000_000).to_string());
-    cells.push(format!(
-        "2026-{:02}-{:02}",
-        1 + numbers.next(12),
-        1 + numbers.next(28)
-    ));
+    cells.push(format!("2026-{:02}-{:02}", 1 + numbers.next(12), 1 + numbers.next(28)));
     cells.push("active".to_owned());
     cells.push("f".to_owned());
     cells
 }
 
 fn prose(numbers: &mut Numbers) -> Vec<String> {
-    vec![
-        (0..200)
-            .map(|_| numbers.pick(WORDS))
-            .collect::<Vec<_>>()
-            .join(" "),
-    ]
+    vec![(0..200).map(|_| numbers.pick(WORDS)).collect::<Vec<_>>().join(" ")]
 }
 
 /// How long this thread has run.
 fn time_on_core() -> Duration {
     let schedule = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let nanoseconds = schedule
-        .split(' ')
-        .next()
-        .and_then(|first| first.parse().ok());
+    let nanoseconds = schedule.split(' ').next().and_then(|first| first.parse().ok());
     Duration::from_nanos(nanoseconds.unwrap_or_default())
 }
 
@@ -156,9 +112,7 @@ impl Cells {
     }
 
     fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.ranges
-            .iter()
-            .filter_map(|range| self.bytes.get(range.clone()))
+        self.ranges.iter().filter_map(|range| self.bytes.get(range.clone()))
     }
 }
 
@@ -176,8 +130,7 @@ fn measure(name: &str, cells: &Cells, mut work: impl FnMut(&[u8]) -> usize) {
         .collect();
     times.sort_unstable();
     let bytes = f64::from(u32::try_from(cells.bytes.len()).unwrap_or(u32::MAX) * PASSES);
-    let megabytes =
-        |time: Option<&Duration>| time.map_or(0.0, |time| bytes / 1e6 / time.as_secs_f64());
+    let megabytes = |time: Option<&Duration>| time.map_or(0.0, |time| bytes / 1e6 / time.as_secs_f64());
     println!(
         "{name:<24} {:>7.0} MB/s  [{:.0}..{:.0}]  {finds} finds in {} cells, {} bytes",
         megabytes(times.get(ROUNDS / 2)),
@@ -213,15 +166,8 @@ fn main() {
         for style in [Style::Redact, Style::Partial, Style::Token] {
             measure(&format!("{name}: scan, {style}"), &cells, |cell| {
                 out.clear();
-                match masker.content(
-                    style,
-                    DetectorSet::ALL,
-                    ValueType::Text,
-                    Format::Text,
-                    cell,
-                    &mut hits,
-                    &mut out,
-                ) {
+                match masker.content(style, DetectorSet::ALL, ValueType::Text, Format::Text, cell, &mut hits, &mut out)
+                {
                     sallyport_mask::Content::Clean => out.extend_from_slice(cell),
                     sallyport_mask::Content::Bytes | sallyport_mask::Content::Null => {}
                 }

@@ -117,9 +117,7 @@ impl DetectorSet {
         I: IntoIterator,
         I::Item: AsRef<str>,
     {
-        names
-            .into_iter()
-            .try_fold(Self::EMPTY, |set, name| Ok(set | name.as_ref().parse()?))
+        names.into_iter().try_fold(Self::EMPTY, |set, name| Ok(set | name.as_ref().parse()?))
     }
 
     /// Whether `detector` is in the set.
@@ -148,9 +146,7 @@ impl DetectorSet {
 
     /// The detectors of the set, in the order of [`Detector::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Detector> {
-        Detector::ALL
-            .into_iter()
-            .filter(move |detector| self.contains(*detector))
+        Detector::ALL.into_iter().filter(move |detector| self.contains(*detector))
     }
 }
 
@@ -186,17 +182,13 @@ impl FromStr for DetectorSet {
             .into_iter()
             .find(|detector| detector.name() == name)
             .map(Self::from)
-            .ok_or_else(|| UnknownDetector {
-                name: name.chars().take(40).collect(),
-            })
+            .ok_or_else(|| UnknownDetector { name: name.chars().take(40).collect() })
     }
 }
 
 impl fmt::Debug for DetectorSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set()
-            .entries(self.iter().map(Detector::name))
-            .finish()
+        f.debug_set().entries(self.iter().map(Detector::name)).finish()
     }
 }
 
@@ -220,11 +212,7 @@ mod tests {
     #[test]
     fn policy_names_make_sets() {
         let set = DetectorSet::parse(["card", "email", "secret"]).unwrap();
-        assert!(
-            set.contains(Detector::Card)
-                && set.contains(Detector::Pem)
-                && set.contains(Detector::ApiKey)
-        );
+        assert!(set.contains(Detector::Card) && set.contains(Detector::Pem) && set.contains(Detector::ApiKey));
         assert!(!set.contains(Detector::Ip));
         let every = DetectorSet::parse([
             "card", "iban", "email", "phone", "ssn", "ip", "jwt", "aws", "github", "pem", "secret",

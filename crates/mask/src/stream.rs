@@ -50,15 +50,7 @@ impl StreamScanner {
     /// A scanner at the start of a stream.
     #[must_use]
     pub fn new(masker: Masker, set: DetectorSet, style: Style) -> Self {
-        Self {
-            masker,
-            set,
-            style,
-            buffer: Vec::new(),
-            released: 0,
-            hiding: None,
-            hits: Vec::new(),
-        }
+        Self { masker, set, style, buffer: Vec::new(), released: 0, hiding: None, hits: Vec::new() }
     }
 
     /// Takes the next piece, of any length, and appends to `out` what can be released.
@@ -102,10 +94,7 @@ impl StreamScanner {
 
     /// Drops the bytes of a value that is being hidden; returns those after it.
     fn hide<'a>(&mut self, mut hiding: Hiding, bytes: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
-        let taken = bytes
-            .iter()
-            .take_while(|byte| hiding.goes_on(**byte))
-            .count();
+        let taken = bytes.iter().take_while(|byte| hiding.goes_on(**byte)).count();
         let (inside, rest) = bytes.split_at_checked(taken).unwrap_or((bytes, &[]));
         self.keep_as_context(inside);
         if rest.is_empty() {
@@ -194,9 +183,7 @@ impl Hiding {
     fn of(open: &Open, after: &[u8]) -> Option<Self> {
         match open.pem {
             Some(tail) if after.is_empty() => Some(Self::Pem(tail)),
-            _ if open.jwt && after.iter().all(|byte| *byte == b'.') => {
-                Some(Self::Jwt { dots: after.len() })
-            }
+            _ if open.jwt && after.iter().all(|byte| *byte == b'.') => Some(Self::Jwt { dots: after.len() }),
             _ if open.token && after.is_empty() => Some(Self::Token),
             _ => None,
         }
@@ -220,11 +207,7 @@ impl Hiding {
 
 /// Bytes that are in no value and that no detector looks past, but for the line ends inside a PEM block.
 const fn is_boundary(byte: u8) -> bool {
-    byte < b' '
-        || matches!(
-            byte,
-            b'"' | b';' | b'<' | b'>' | b'[' | b']' | b'{' | b'}' | b'|'
-        )
+    byte < b' ' || matches!(byte, b'"' | b';' | b'<' | b'>' | b'[' | b']' | b'{' | b'}' | b'|')
 }
 
 #[cfg(test)]
@@ -272,26 +255,15 @@ mod tests {
         let row = "17\talice@example.com\t4111 1111 1111 1111\t+1 415 555 0132\t10.1.2.3\t2026-11-21 01:40:54+00\n";
         same(&row.repeat(20));
         for style in Style::ALL {
-            assert_eq!(
-                in_pieces(style, row.as_bytes(), 5),
-                at_once(style, row.as_bytes())
-            );
+            assert_eq!(in_pieces(style, row.as_bytes(), 5), at_once(style, row.as_bytes()));
         }
     }
 
     #[test]
     fn text_without_a_boundary() {
         let word = "a word, ";
-        for gap in [
-            LOOK_AHEAD / 8 - 3,
-            LOOK_AHEAD / 8 - 2,
-            LOOK_AHEAD / 4,
-            LOOK_AHEAD / 2,
-        ] {
-            same(&format!(
-                "{0}alice@example.com {0}4111 1111 1111 1111, {0}+14155550132",
-                word.repeat(gap)
-            ));
+        for gap in [LOOK_AHEAD / 8 - 3, LOOK_AHEAD / 8 - 2, LOOK_AHEAD / 4, LOOK_AHEAD / 2] {
+            same(&format!("{0}alice@example.com {0}4111 1111 1111 1111, {0}+14155550132", word.repeat(gap)));
         }
         same(&"1".repeat(5 * LOOK_AHEAD));
         same(&"1 ".repeat(2 * LOOK_AHEAD));
@@ -304,10 +276,7 @@ mod tests {
         same(&format!("a ghp_{long} b 4111111111111111"));
         same(&format!("a {header}.{long}.{long}... b a@b.com"));
         same(&format!("a {header}.{long}"));
-        let key = format!(
-            "-----BEGIN PRIVATE KEY-----\n{}-----END PRIVATE KEY-----",
-            "MIIEvQ\n".repeat(LOOK_AHEAD)
-        );
+        let key = format!("-----BEGIN PRIVATE KEY-----\n{}-----END PRIVATE KEY-----", "MIIEvQ\n".repeat(LOOK_AHEAD));
         same(&format!("a\n{key}\nb a@b.com\n"));
         same(&format!("\"{key}\",\"c@d.org\""));
         same(&key.replace('\n', "\\n"));

@@ -33,14 +33,7 @@ pub struct UnknownStyle;
 
 impl Style {
     /// Every style, from the weakest to the strongest.
-    pub const ALL: [Self; 6] = [
-        Self::Partial,
-        Self::Token,
-        Self::Hash,
-        Self::Redact,
-        Self::Fixed,
-        Self::Null,
-    ];
+    pub const ALL: [Self; 6] = [Self::Partial, Self::Token, Self::Hash, Self::Redact, Self::Fixed, Self::Null];
 
     /// The style that applies when two masks cover one value: the one that reveals less.
     #[must_use]
@@ -72,10 +65,7 @@ impl FromStr for Style {
     type Err = UnknownStyle;
 
     fn from_str(name: &str) -> Result<Self, UnknownStyle> {
-        Self::ALL
-            .into_iter()
-            .find(|style| style.name() == name)
-            .ok_or(UnknownStyle)
+        Self::ALL.into_iter().find(|style| style.name() == name).ok_or(UnknownStyle)
     }
 }
 
@@ -99,10 +89,7 @@ mod tests {
     fn names_are_the_same_in_policy_and_serde() {
         for style in Style::ALL {
             assert_eq!(style.name().parse(), Ok(style));
-            assert_eq!(
-                serde_json::to_string(&style).unwrap(),
-                format!("\"{style}\"")
-            );
+            assert_eq!(serde_json::to_string(&style).unwrap(), format!("\"{style}\""));
         }
         assert_eq!("Redact".parse::<Style>(), Err(UnknownStyle));
     }

@@ -23,12 +23,7 @@ fn found(bytes: &[u8], set: DetectorSet) -> Vec<Hit> {
 
 #[track_caller]
 fn same(bytes: &[u8], set: DetectorSet) {
-    assert_eq!(
-        found(bytes, set),
-        oracle::scan(bytes, set),
-        "{:?} {set:?}",
-        String::from_utf8_lossy(bytes)
-    );
+    assert_eq!(found(bytes, set), oracle::scan(bytes, set), "{:?} {set:?}", String::from_utf8_lossy(bytes));
 }
 
 /// Values of every kind, in the forms they are written in.
@@ -116,9 +111,8 @@ const OTHERS: &[&str] = &[
 
 /// What may stand between and around values.
 const JOINTS: &[&str] = &[
-    "", "", "", " ", " ", "-", ".", "/", ":", "::", ",", "_", "@", "+", "(", ")", "\"", "'", "\\",
-    "\\n", "\\\\n", "\\b", "\\u00e9", "x", "ext", "e", "A", "1", "0", "é", "€", "\t", "\n", "\0",
-    "=", "{", "}", "--", "-----", "END",
+    "", "", "", " ", " ", "-", ".", "/", ":", "::", ",", "_", "@", "+", "(", ")", "\"", "'", "\\", "\\n", "\\\\n",
+    "\\b", "\\u00e9", "x", "ext", "e", "A", "1", "0", "é", "€", "\t", "\n", "\0", "=", "{", "}", "--", "-----", "END",
 ];
 
 fn text() -> impl Strategy<Value = Vec<u8>> {
@@ -134,11 +128,8 @@ fn text() -> impl Strategy<Value = Vec<u8>> {
     ];
     let pieces = proptest::collection::vec(piece, 0..9).prop_map(|pieces| pieces.concat());
     // Sometimes one byte is changed, which makes near misses nobody thought of.
-    (
-        pieces,
-        proptest::option::weighted(0.4, (any::<proptest::sample::Index>(), any::<u8>())),
-    )
-        .prop_map(|(mut bytes, change)| {
+    (pieces, proptest::option::weighted(0.4, (any::<proptest::sample::Index>(), any::<u8>()))).prop_map(
+        |(mut bytes, change)| {
             if let Some((index, byte)) = change
                 && !bytes.is_empty()
             {
@@ -146,7 +137,8 @@ fn text() -> impl Strategy<Value = Vec<u8>> {
                 bytes[at] = byte;
             }
             bytes
-        })
+        },
+    )
 }
 
 fn sets() -> impl Strategy<Value = DetectorSet> {
@@ -217,10 +209,7 @@ fn every_two_values_side_by_side() {
     for joint in [" ", "-", ".", ",", ""] {
         for first in VALUES.iter().chain(OTHERS) {
             for second in VALUES {
-                same(
-                    format!("{first}{joint}{second}").as_bytes(),
-                    DetectorSet::ALL,
-                );
+                same(format!("{first}{joint}{second}").as_bytes(), DetectorSet::ALL);
             }
         }
     }
@@ -229,22 +218,10 @@ fn every_two_values_side_by_side() {
 #[test]
 fn long_chains_of_groups() {
     for count in 1..24 {
-        for tail in [
-            "4111 1111 1111 1111",
-            "415 555 0132",
-            "10.1.2.3",
-            "123 45 6789",
-            "01 23 45 67 89",
-        ] {
+        for tail in ["4111 1111 1111 1111", "415 555 0132", "10.1.2.3", "123 45 6789", "01 23 45 67 89"] {
             for group in ["7 ", "12-", "1.", "4111 ", "01 "] {
-                same(
-                    format!("{}{tail}", group.repeat(count)).as_bytes(),
-                    DetectorSet::ALL,
-                );
-                same(
-                    format!("{tail} {}", group.repeat(count)).as_bytes(),
-                    DetectorSet::ALL,
-                );
+                same(format!("{}{tail}", group.repeat(count)).as_bytes(), DetectorSet::ALL);
+                same(format!("{tail} {}", group.repeat(count)).as_bytes(), DetectorSet::ALL);
             }
         }
     }

@@ -23,19 +23,13 @@ impl Action {
     /// An effect on an object.
     #[must_use]
     pub const fn on(effect: Effect, object: Object) -> Self {
-        Self {
-            effect,
-            object: Some(object),
-        }
+        Self { effect, object: Some(object) }
     }
 
     /// An effect without an object.
     #[must_use]
     pub const fn bare(effect: Effect) -> Self {
-        Self {
-            effect,
-            object: None,
-        }
+        Self { effect, object: None }
     }
 }
 

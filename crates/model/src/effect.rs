@@ -91,10 +91,7 @@ impl EffectSet {
 
     /// The effects in it, mildest first.
     pub fn iter(self) -> impl Iterator<Item = Effect> {
-        Effect::ALL
-            .iter()
-            .copied()
-            .filter(move |effect| self.contains(*effect))
+        Effect::ALL.iter().copied().filter(move |effect| self.contains(*effect))
     }
 
     /// Whether nothing is in it.
@@ -116,9 +113,7 @@ impl FromIterator<Effect> for EffectSet {
 
 impl fmt::Debug for EffectSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set()
-            .entries(self.iter().map(Effect::as_str))
-            .finish()
+        f.debug_set().entries(self.iter().map(Effect::as_str)).finish()
     }
 }
 

@@ -71,11 +71,7 @@ pub struct BadId {
 
 impl fmt::Display for BadId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "expected an id of the form {}_<32 hex digits>",
-            self.expected
-        )
+        write!(f, "expected an id of the form {}_<32 hex digits>", self.expected)
     }
 }
 

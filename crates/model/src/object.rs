@@ -100,10 +100,7 @@ impl Object {
     /// An object by kind and resolved name.
     #[must_use]
     pub fn new(kind: ObjectKind, name: impl Into<String>) -> Self {
-        Self {
-            kind,
-            name: name.into(),
-        }
+        Self { kind, name: name.into() }
     }
 
     /// A relation by schema and name.

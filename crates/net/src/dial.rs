@@ -56,11 +56,7 @@ pub enum DialError {
 /// [`DialError`].
 pub async fn dial(grant: &Grant, timeout: Duration) -> Result<TcpStream, DialError> {
     let endpoint = grant.endpoint();
-    let link_local = endpoint
-        .options
-        .get(ALLOW_LINK_LOCAL)
-        .and_then(serde_json::Value::as_bool)
-        .unwrap_or(false);
+    let link_local = endpoint.options.get(ALLOW_LINK_LOCAL).and_then(serde_json::Value::as_bool).unwrap_or(false);
     dial_address(&grant.target().name, &endpoint.address, link_local, timeout).await
 }
 
@@ -70,36 +66,20 @@ async fn dial_address(
     link_local: bool,
     timeout: Duration,
 ) -> Result<TcpStream, DialError> {
-    let away = |address: String, why| DialError::Away {
-        target: target.to_owned(),
-        address,
-        why,
-    };
-    let unresolved = || DialError::Unresolved {
-        target: target.to_owned(),
-        address: address.to_owned(),
-    };
+    let away = |address: String, why| DialError::Away { target: target.to_owned(), address, why };
+    let unresolved = || DialError::Unresolved { target: target.to_owned(), address: address.to_owned() };
     let late = || away(address.to_owned(), "no answer in time");
     let deadline = Instant::now().checked_add(timeout).ok_or_else(late)?;
     let resolving = tokio::time::timeout_at(deadline, tokio::net::lookup_host(address));
-    let addresses: Vec<SocketAddr> = resolving
-        .await
-        .map_err(|_| late())?
-        .map_err(|_| unresolved())?
-        .collect();
+    let addresses: Vec<SocketAddr> = resolving.await.map_err(|_| late())?.map_err(|_| unresolved())?.collect();
     let mut failure = unresolved();
     for (index, candidate) in addresses.iter().enumerate() {
         if is_forbidden(candidate.ip(), link_local) {
-            failure = DialError::Forbidden {
-                target: target.to_owned(),
-                address: candidate.to_string(),
-            };
+            failure = DialError::Forbidden { target: target.to_owned(), address: candidate.to_string() };
             continue;
         }
         // What is left of the time is shared by the addresses that are left, so that a silent first one does not eat it all.
-        let left = u32::try_from(addresses.len().saturating_sub(index))
-            .unwrap_or(u32::MAX)
-            .max(1);
+        let left = u32::try_from(addresses.len().saturating_sub(index)).unwrap_or(u32::MAX).max(1);
         let share = deadline.saturating_duration_since(Instant::now()) / left;
         failure = match tokio::time::timeout(share, connect(*candidate)).await {
             Ok(Ok(stream)) => return Ok(stream),
@@ -111,11 +91,7 @@ async fn dial_address(
 }
 
 async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
-    let socket = if address.is_ipv4() {
-        TcpSocket::new_v4()?
-    } else {
-        TcpSocket::new_v6()?
-    };
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     let stream = socket.connect(address).await?;
     prepare(&stream)?;
     Ok(stream)
@@ -143,9 +119,8 @@ const METADATA: [IpAddr; 3] = [
 
 /// Whether an address is never dialled. What hides inside an IPv6 address (mapped, compatible, NAT64, 6to4) is looked at, too.
 fn is_forbidden(address: IpAddr, link_local: bool) -> bool {
-    let unusable = address.is_unspecified()
-        || address.is_multicast()
-        || matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
+    let unusable =
+        address.is_unspecified() || address.is_multicast() || matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
     let local = match address {
         IpAddr::V4(v4) => v4.is_link_local(),
         IpAddr::V6(v6) => v6.is_unicast_link_local(),
@@ -203,16 +178,9 @@ mod tests {
         ] {
             assert!(forbidden(address), "{address}");
         }
-        for address in [
-            "127.0.0.1",
-            "::1",
-            "10.0.0.1",
-            "192.168.1.1",
-            "fd00::1",
-            "2001:db8::1",
-            "100.64.0.1",
-            "::ffff:10.0.0.1",
-        ] {
+        for address in
+            ["127.0.0.1", "::1", "10.0.0.1", "192.168.1.1", "fd00::1", "2001:db8::1", "100.64.0.1", "::ffff:10.0.0.1"]
+        {
             assert!(!forbidden(address), "{address}");
         }
         assert!(!is_forbidden("169.254.1.1".parse().unwrap(), true));
@@ -223,36 +191,14 @@ mod tests {
     #[tokio::test]
     async fn failures_name_target_and_address() {
         let wait = Duration::from_secs(5);
-        let free = std::net::TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .to_string();
-        let text = dial_address("orders-db", &free, false, wait)
-            .await
-            .unwrap_err()
-            .to_string();
-        assert_eq!(
-            text,
-            format!("target orders-db is away: {free}: connection refused")
-        );
-        let text = dial_address("orders-db", "169.254.169.254:80", false, wait)
-            .await
-            .unwrap_err()
-            .to_string();
-        assert!(
-            text.contains("169.254.169.254") && text.contains("allow_link_local"),
-            "{text}"
-        );
-        let text = dial_address("orders-db", "no.such.host.invalid:1", false, wait)
-            .await
-            .unwrap_err()
-            .to_string();
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let text = dial_address("orders-db", &free, false, wait).await.unwrap_err().to_string();
+        assert_eq!(text, format!("target orders-db is away: {free}: connection refused"));
+        let text = dial_address("orders-db", "169.254.169.254:80", false, wait).await.unwrap_err().to_string();
+        assert!(text.contains("169.254.169.254") && text.contains("allow_link_local"), "{text}");
+        let text = dial_address("orders-db", "no.such.host.invalid:1", false, wait).await.unwrap_err().to_string();
         assert!(text.contains("no.such.host.invalid:1"), "{text}");
-        let text = dial_address("orders-db", "no-port", false, wait)
-            .await
-            .unwrap_err()
-            .to_string();
+        let text = dial_address("orders-db", "no-port", false, wait).await.unwrap_err().to_string();
         assert!(text.contains("no-port"), "{text}");
     }
 
@@ -260,14 +206,7 @@ mod tests {
     async fn a_listening_target_is_reached() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let stream = dial_address(
-            "orders-db",
-            &address.to_string(),
-            false,
-            Duration::from_secs(5),
-        )
-        .await
-        .unwrap();
+        let stream = dial_address("orders-db", &address.to_string(), false, Duration::from_secs(5)).await.unwrap();
         assert_eq!(stream.peer_addr().unwrap(), address);
         assert!(stream.nodelay().unwrap());
     }

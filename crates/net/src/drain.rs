@@ -26,9 +26,7 @@ pub struct Drain {
 
 impl Default for Drain {
     fn default() -> Self {
-        Self {
-            phase: watch::Sender::new(Phase::Running),
-        }
+        Self { phase: watch::Sender::new(Phase::Running) }
     }
 }
 
@@ -36,9 +34,7 @@ impl Drain {
     /// A watch for one listener or session. While it lives, [`finish`](Self::finish) waits for it.
     #[must_use]
     pub fn watch(&self) -> DrainWatch {
-        DrainWatch {
-            phase: self.phase.subscribe(),
-        }
+        DrainWatch { phase: self.phase.subscribe() }
     }
 
     /// Stops accepting and tells sessions.
@@ -50,15 +46,9 @@ impl Drain {
     /// watches are left: 0 is a clean end. Not cancel safe: when it is dropped, sessions are cut.
     pub async fn finish(self, grace: Duration) -> usize {
         self.advance(Phase::Draining);
-        if tokio::time::timeout(grace, self.phase.closed())
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(grace, self.phase.closed()).await.is_err() {
             self.advance(Phase::Cut);
-            if tokio::time::timeout(AFTER_CUT, self.phase.closed())
-                .await
-                .is_err()
-            {
+            if tokio::time::timeout(AFTER_CUT, self.phase.closed()).await.is_err() {
                 return self.phase.receiver_count();
             }
         }
@@ -87,11 +77,7 @@ impl DrainWatch {
     #[must_use]
     pub fn phase(&self) -> Phase {
         // The sender is gone only when the process is ending.
-        if self.phase.has_changed().is_err() {
-            Phase::Cut
-        } else {
-            *self.phase.borrow()
-        }
+        if self.phase.has_changed().is_err() { Phase::Cut } else { *self.phase.borrow() }
     }
 
     /// Waits until stopping has begun. Cancel safe.

@@ -26,9 +26,7 @@ pub struct Buffer {
 #[must_use]
 pub fn take() -> Buffer {
     let pooled = POOL.try_with(|pool| pool.borrow_mut().pop()).ok().flatten();
-    Buffer {
-        bytes: pooled.unwrap_or_else(|| vec![0; SIZE].into_boxed_slice()),
-    }
+    Buffer { bytes: pooled.unwrap_or_else(|| vec![0; SIZE].into_boxed_slice()) }
 }
 
 impl Drop for Buffer {

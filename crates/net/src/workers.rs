@@ -44,9 +44,7 @@ pub struct Workers {
 
 impl fmt::Debug for Workers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Workers")
-            .field("tasks", &self.tasks())
-            .finish_non_exhaustive()
+        f.debug_struct("Workers").field("tasks", &self.tasks()).finish_non_exhaustive()
     }
 }
 
@@ -56,23 +54,15 @@ impl Workers {
     /// # Errors
     /// When a thread or its runtime cannot be made.
     pub fn start(threads: usize) -> io::Result<Self> {
-        let mut this = Self {
-            workers: Vec::new(),
-            threads: Vec::new(),
-        };
+        let mut this = Self { workers: Vec::new(), threads: Vec::new() };
         for number in 0..threads.max(1) {
             let (jobs, queue) = mpsc::channel(QUEUE);
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let thread = std::thread::Builder::new()
                 .name(format!("worker-{number}"))
                 .stack_size(STACK)
                 .spawn(move || LocalSet::new().block_on(&runtime, work(queue)))?;
-            this.workers.push(Worker {
-                jobs,
-                tasks: Arc::new(AtomicUsize::new(0)),
-            });
+            this.workers.push(Worker { jobs, tasks: Arc::new(AtomicUsize::new(0)) });
             this.threads.push(thread);
         }
         Ok(this)
@@ -81,10 +71,7 @@ impl Workers {
     /// How many tasks run on each worker.
     #[must_use]
     pub fn tasks(&self) -> Vec<usize> {
-        self.workers
-            .iter()
-            .map(|worker| worker.tasks.load(Ordering::Relaxed))
-            .collect()
+        self.workers.iter().map(|worker| worker.tasks.load(Ordering::Relaxed)).collect()
     }
 
     /// Gives a connection to the worker that has the fewest tasks. `make` runs there; the future that it returns stays there and
@@ -98,9 +85,7 @@ impl Workers {
         F: Future<Output = ()> + 'static,
     {
         self.spawn_task(move || async move {
-            let stream = stream
-                .set_nonblocking(true)
-                .and_then(|()| tokio::net::TcpStream::from_std(stream));
+            let stream = stream.set_nonblocking(true).and_then(|()| tokio::net::TcpStream::from_std(stream));
             match stream {
                 Ok(stream) => make(stream).await,
                 Err(error) => tracing::warn!(%error, "a connection could not be given to a worker"),
@@ -117,10 +102,7 @@ impl Workers {
         M: FnOnce() -> F + Send + 'static,
         F: Future<Output = ()> + 'static,
     {
-        let least = self
-            .workers
-            .iter()
-            .min_by_key(|worker| worker.tasks.load(Ordering::Relaxed));
+        let least = self.workers.iter().min_by_key(|worker| worker.tasks.load(Ordering::Relaxed));
         let worker = least.ok_or(SpawnError::Stopped)?;
         let count = Count::up(&worker.tasks);
         let job: Job = Box::new(move || {
@@ -129,10 +111,7 @@ impl Workers {
                 // `make` runs inside, so that a panic in it is caught as well.
                 let task = AssertUnwindSafe(async { make().await });
                 if let Err(panic) = task.catch_unwind().await {
-                    tracing::error!(
-                        message = panic_text(&*panic),
-                        "a connection's task panicked and was ended"
-                    );
+                    tracing::error!(message = panic_text(&*panic), "a connection's task panicked and was ended");
                 }
             });
         });
@@ -161,10 +140,7 @@ async fn work(mut queue: mpsc::Receiver<Job>) {
 
 /// Only texts that are written in the source: a formatted panic message may hold data.
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> &'static str {
-    panic
-        .downcast_ref::<&'static str>()
-        .copied()
-        .unwrap_or("(text withheld: it may hold data)")
+    panic.downcast_ref::<&'static str>().copied().unwrap_or("(text withheld: it may hold data)")
 }
 
 struct Count(Arc<AtomicUsize>);
@@ -230,16 +206,10 @@ mod tests {
     fn a_panic_ends_one_connection_only() {
         let workers = Workers::start(1).unwrap();
         let (mut first, server) = pair();
-        workers
-            .spawn(server, |_stream| async { panic!("on purpose") })
-            .unwrap();
+        workers.spawn(server, |_stream| async { panic!("on purpose") }).unwrap();
         assert_eq!(first.read(&mut [0; 1]).unwrap(), 0);
         let (mut second, server) = pair();
-        workers
-            .spawn(server, |mut stream| async move {
-                stream.write_all(b"x").await.unwrap()
-            })
-            .unwrap();
+        workers.spawn(server, |mut stream| async move { stream.write_all(b"x").await.unwrap() }).unwrap();
         assert_eq!(second.read(&mut [0; 1]).unwrap(), 1);
         assert_eq!(second.read(&mut [0; 1]).unwrap(), 0);
         // The count goes down after the socket is closed.

@@ -50,10 +50,7 @@ const MAX_ERRORS: usize = 100;
 
 impl<'a> Errors<'a> {
     pub(crate) fn new(sources: &[Source<'a>]) -> Self {
-        Self {
-            names: sources.iter().map(|source| source.name).collect(),
-            found: Vec::new(),
-        }
+        Self { names: sources.iter().map(|source| source.name).collect(), found: Vec::new() }
     }
 
     /// Adds one.
@@ -61,10 +58,8 @@ impl<'a> Errors<'a> {
         if self.found.len() >= MAX_ERRORS {
             return;
         }
-        let file = usize::try_from(place.file)
-            .ok()
-            .and_then(|index| self.names.get(index))
-            .map_or("policy", |name| name);
+        let file =
+            usize::try_from(place.file).ok().and_then(|index| self.names.get(index)).map_or("policy", |name| name);
         self.found.push(PolicyError {
             file: file.to_owned(),
             line: place.line,
@@ -80,8 +75,7 @@ impl<'a> Errors<'a> {
     /// All of them, in the order of the files.
     pub(crate) fn finish(mut self) -> Vec<PolicyError> {
         let order = |name: &str| self.names.iter().position(|known| *known == name);
-        self.found
-            .sort_by_key(|error| (order(&error.file), error.line, error.column));
+        self.found.sort_by_key(|error| (order(&error.file), error.line, error.column));
         self.found
     }
 }

@@ -107,19 +107,10 @@ pub(crate) fn explain(policy: &Policy, request: &Request<'_>) -> Explanation {
         message: verdict.message,
         reasons: verdict.reasons,
         approval: verdict.approval,
-        shadow: verdict
-            .shadow
-            .into_iter()
-            .map(|(rule, outcome)| Shadowed { rule, outcome })
-            .collect(),
+        shadow: verdict.shadow.into_iter().map(|(rule, outcome)| Shadowed { rule, outcome }).collect(),
         actions: judge_all(policy, request),
         conditions: doubts.iter().map(predicate_words).collect(),
-        masks: view
-            .masks(request.now)
-            .value
-            .into_iter()
-            .map(|mask| mask.name)
-            .collect(),
+        masks: view.masks(request.now).value.into_iter().map(|mask| mask.name).collect(),
         limits: view.limits(request.now).value,
         record: verdict.record,
         cacheable: verdict.cacheable,
@@ -130,35 +121,21 @@ pub(crate) fn explain(policy: &Policy, request: &Request<'_>) -> Explanation {
 fn judge_all(policy: &Policy, request: &Request<'_>) -> Vec<ActionExplanation> {
     let session = SessionValues::new(&request.subject);
     let command = CommandValues::new(request.actions, request.flags, request.in_transaction);
-    let values = Values {
-        session: &session,
-        command: Some(&command),
-        now: Some(request.now),
-    };
+    let values = Values { session: &session, command: Some(&command), now: Some(request.now) };
     request
         .actions
         .iter()
         .map(|action| {
             let rules = policy.inner.rules.iter();
-            let mut rules: Vec<_> = rules
-                .map(|rule| judge(rule, action, request, &values))
-                .collect();
+            let mut rules: Vec<_> = rules.map(|rule| judge(rule, action, request, &values)).collect();
             rules.sort_by_key(|rule| !rule.matched);
-            ActionExplanation {
-                action: words(action),
-                rules,
-            }
+            ActionExplanation { action: words(action), rules }
         })
         .collect()
 }
 
 /// One rule and one action: the parts in the order in which the rule is written.
-fn judge(
-    rule: &Rule,
-    action: &Action,
-    request: &Request<'_>,
-    values: &Values<'_>,
-) -> RuleExplanation {
+fn judge(rule: &Rule, action: &Action, request: &Request<'_>, values: &Values<'_>) -> RuleExplanation {
     let doubt = rule.then.doubt();
     let mut note = None;
     let miss = rule
@@ -205,9 +182,7 @@ fn judge(
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.outcome.as_str())?;
-        let line = |f: &mut fmt::Formatter<'_>, title: &str, text: &str| {
-            writeln!(f, "  {title:<10}{text}")
-        };
+        let line = |f: &mut fmt::Formatter<'_>, title: &str, text: &str| writeln!(f, "  {title:<10}{text}");
         line(f, "who", &self.identity)?;
         line(f, "where", &format!("{} as {}", self.target, self.role))?;
         line(f, "policy", &self.policy)?;
@@ -224,11 +199,7 @@ impl fmt::Display for Explanation {
             line(f, "approval", &terms_text(terms))?;
         }
         for shadowed in &self.shadow {
-            let text = format!(
-                "{} would make it {}",
-                shadowed.rule,
-                shadowed.outcome.as_str()
-            );
+            let text = format!("{} would make it {}", shadowed.rule, shadowed.outcome.as_str());
             line(f, "shadow", &text)?;
         }
         for condition in &self.conditions {
@@ -254,65 +225,31 @@ fn table(f: &mut fmt::Formatter<'_>, rules: &[RuleExplanation]) -> fmt::Result {
     let widest = rules.iter().map(width).max().unwrap_or_default();
     for rule in rules {
         let mark = if rule.matched { "+" } else { "-" };
-        let then = if rule.shadow {
-            format!("{} (shadow)", rule.then)
-        } else {
-            rule.then.to_owned()
-        };
+        let then = if rule.shadow { format!("{} (shadow)", rule.then) } else { rule.then.to_owned() };
         let gap = " ".repeat(widest.saturating_sub(width(rule)));
-        let text = format!(
-            "  {mark} {}{gap}  {then:<16}  {}",
-            rule.rule,
-            rule.why.as_deref().unwrap_or_default()
-        );
+        let text = format!("  {mark} {}{gap}  {then:<16}  {}", rule.rule, rule.why.as_deref().unwrap_or_default());
         writeln!(f, "{}", text.trim_end())?;
     }
     Ok(())
 }
 
 fn or_none(text: &str) -> String {
-    if text.is_empty() {
-        "none".to_owned()
-    } else {
-        text.to_owned()
-    }
+    if text.is_empty() { "none".to_owned() } else { text.to_owned() }
 }
 
 fn terms_text(terms: &ApprovalTerms) -> String {
     let mut by: Vec<String> = terms.users.clone();
-    by.extend(
-        terms
-            .groups
-            .iter()
-            .map(|group| format!("a member of {group}")),
-    );
-    let reason = if terms.reason_required {
-        ", with a reason"
-    } else {
-        ""
-    };
-    format!(
-        "{} of {} within {}s{reason}",
-        terms.quorum,
-        by.join(" or "),
-        terms.expires_seconds
-    )
+    by.extend(terms.groups.iter().map(|group| format!("a member of {group}")));
+    let reason = if terms.reason_required { ", with a reason" } else { "" };
+    format!("{} of {} within {}s{reason}", terms.quorum, by.join(" or "), terms.expires_seconds)
 }
 
 fn limits_text(limits: &Limits) -> String {
     let parts = [
-        limits
-            .rows_returned
-            .map(|count| format!("{count} rows returned")),
-        limits
-            .bytes_returned
-            .map(|count| format!("{count} bytes returned")),
-        limits
-            .rows_affected
-            .map(|count| format!("{count} rows affected")),
-        limits
-            .commands_per_minute
-            .map(|count| format!("{count} commands per minute")),
+        limits.rows_returned.map(|count| format!("{count} rows returned")),
+        limits.bytes_returned.map(|count| format!("{count} bytes returned")),
+        limits.rows_affected.map(|count| format!("{count} rows affected")),
+        limits.commands_per_minute.map(|count| format!("{count} commands per minute")),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

@@ -31,9 +31,7 @@ impl Hours {
             [window, zone] => (None, *window, *zone),
             [days, window, zone] => (Some(*days), *window, *zone),
             _ => {
-                return Err(format!(
-                    "`{text}` is not a daily window with a time zone: {FORM}"
-                ));
+                return Err(format!("`{text}` is not a daily window with a time zone: {FORM}"));
             }
         };
         let (from, to) = window
@@ -44,27 +42,18 @@ impl Hours {
             return Err("a window cannot open at 24:00: write 00:00".to_owned());
         }
         if from == to {
-            return Err(format!(
-                "`{window}` opens and closes at the same minute: write 00:00-24:00 for the whole day"
-            ));
+            return Err(format!("`{window}` opens and closes at the same minute: write 00:00-24:00 for the whole day"));
         }
-        let zone = TimeZoneDatabase::bundled().get(zone).map_err(|_| {
-            format!("`{zone}` is not a time zone: use a name such as Europe/Berlin or UTC")
-        })?;
-        Ok(Self {
-            days: days.map_or(Ok([true; 7]), parse_days)?,
-            from,
-            to,
-            zone,
-            text: text.into(),
-        })
+        let zone = TimeZoneDatabase::bundled()
+            .get(zone)
+            .map_err(|_| format!("`{zone}` is not a time zone: use a name such as Europe/Berlin or UTC"))?;
+        Ok(Self { days: days.map_or(Ok([true; 7]), parse_days)?, from, to, zone, text: text.into() })
     }
 
     /// Whether the window is open. A window over midnight belongs to the day on which it opened.
     pub(crate) fn contains(&self, now: Timestamp) -> bool {
         let local = now.to_zoned(self.zone.clone());
-        let minute =
-            u16::from(local.hour().unsigned_abs()) * 60 + u16::from(local.minute().unsigned_abs());
+        let minute = u16::from(local.hour().unsigned_abs()) * 60 + u16::from(local.minute().unsigned_abs());
         let opens_on = |day: Weekday| usize::from(day.to_monday_zero_offset().unsigned_abs());
         let today = self.days.get(opens_on(local.weekday())) == Some(&true);
         if self.from < self.to {
@@ -100,10 +89,9 @@ fn minute(text: &str) -> Option<u16> {
 fn parse_days(text: &str) -> Result<[bool; 7], String> {
     const NAMES: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
     let day = |name: &str| {
-        NAMES
-            .iter()
-            .position(|known| known.eq_ignore_ascii_case(name))
-            .ok_or_else(|| format!("`{name}` is not a day: use Mon, Tue, Wed, Thu, Fri, Sat, Sun, as in Mon-Fri or Sat,Sun"))
+        NAMES.iter().position(|known| known.eq_ignore_ascii_case(name)).ok_or_else(|| {
+            format!("`{name}` is not a day: use Mon, Tue, Wed, Thu, Fri, Sat, Sun, as in Mon-Fri or Sat,Sun")
+        })
     };
     let mut days = [false; 7];
     for part in text.split(',') {

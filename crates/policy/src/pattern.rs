@@ -29,10 +29,7 @@ impl Glob {
             1 if text.starts_with('*') => Shape::Suffix,
             _ => Shape::General,
         };
-        Self {
-            text: text.into(),
-            shape,
-        }
+        Self { text: text.into(), shape }
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -47,14 +44,8 @@ impl Glob {
         match self.shape {
             Shape::Any => true,
             Shape::Exact => *self.text == *name,
-            Shape::Prefix => self
-                .text
-                .strip_suffix('*')
-                .is_some_and(|start| name.starts_with(start)),
-            Shape::Suffix => self
-                .text
-                .strip_prefix('*')
-                .is_some_and(|end| name.ends_with(end)),
+            Shape::Prefix => self.text.strip_suffix('*').is_some_and(|start| name.starts_with(start)),
+            Shape::Suffix => self.text.strip_prefix('*').is_some_and(|end| name.ends_with(end)),
             Shape::General => glob(self.text.as_bytes(), name.as_bytes()),
         }
     }
@@ -90,9 +81,7 @@ fn glob(pattern: &[u8], name: &[u8]) -> bool {
             },
         }
     }
-    pattern
-        .get(at..)
-        .is_some_and(|rest| rest.iter().all(|byte| *byte == b'*'))
+    pattern.get(at..).is_some_and(|rest| rest.iter().all(|byte| *byte == b'*'))
 }
 
 /// Whether `text` can be the beginning of a name that matches, with at least one more character behind it.
@@ -132,10 +121,7 @@ fn begins(pattern: impl Iterator<Item = u8> + Clone, text: impl Iterator<Item = 
         close(&mut next);
         states = next;
     }
-    states
-        .iter()
-        .enumerate()
-        .any(|(at, reached)| *reached && at < pattern.len())
+    states.iter().enumerate().any(|(at, reached)| *reached && at < pattern.len())
 }
 
 /// `[kind:]name` of a rule's `objects`.
@@ -152,29 +138,18 @@ impl ObjectPattern {
         if let Some((word, name)) = text.split_once(':') {
             if let Some(kind) = ObjectKind::parse(word) {
                 if name.is_empty() {
-                    return Err(format!(
-                        "`{text}` names no object: write `{text}*` for all of that kind"
-                    ));
+                    return Err(format!("`{text}` names no object: write `{text}*` for all of that kind"));
                 }
-                return Ok(Self {
-                    kind: Some(kind),
-                    glob: Glob::new(name),
-                });
+                return Ok(Self { kind: Some(kind), glob: Glob::new(name) });
             }
-            if let Some(kind) = ObjectKind::ALL
-                .into_iter()
-                .find(|kind| close_to(word, kind.as_str()))
-            {
+            if let Some(kind) = ObjectKind::ALL.into_iter().find(|kind| close_to(word, kind.as_str())) {
                 return Err(format!(
                     "`{word}` is not a kind of object; did you mean `{kind}:{name}`? If the name itself starts so, write `*:` in its place",
                     kind = kind.as_str()
                 ));
             }
         }
-        Ok(Self {
-            kind: None,
-            glob: Glob::new(text),
-        })
+        Ok(Self { kind: None, glob: Glob::new(text) })
     }
 
     /// Whether it stands for everything, what could not be resolved included.
@@ -214,25 +189,17 @@ pub(crate) fn check_pattern(text: &str) -> Result<(), String> {
         return Err("an empty name matches nothing: remove it, or write `*` for all".to_owned());
     }
     if text.len() > MAX_PATTERN_BYTES {
-        return Err(format!(
-            "longer than {MAX_PATTERN_BYTES} bytes: shorten it with `*`"
-        ));
+        return Err(format!("longer than {MAX_PATTERN_BYTES} bytes: shorten it with `*`"));
     }
     if text.trim() != text || text.chars().any(char::is_control) {
-        return Err(
-            "blanks around a name, or control characters in it, match nothing: remove them"
-                .to_owned(),
-        );
+        return Err("blanks around a name, or control characters in it, match nothing: remove them".to_owned());
     }
     Ok(())
 }
 
 /// At most two letters off: a slip of the finger, not another word.
 fn close_to(word: &str, known: &str) -> bool {
-    if word.len() < 4
-        || word.len().abs_diff(known.len()) > 2
-        || !word.bytes().all(|byte| byte.is_ascii_alphabetic())
-    {
+    if word.len() < 4 || word.len().abs_diff(known.len()) > 2 || !word.bytes().all(|byte| byte.is_ascii_alphabetic()) {
         return false;
     }
     let word = word.to_ascii_lowercase();
@@ -243,9 +210,7 @@ fn close_to(word: &str, known: &str) -> bool {
         for (at, other) in known.iter().enumerate() {
             let above = row.get(at + 1).map_or(usize::MAX, |cost| cost + 1);
             let left = next.last().map_or(usize::MAX, |cost| cost + 1);
-            let diagonal = row
-                .get(at)
-                .map_or(usize::MAX, |cost| cost + usize::from(*other != letter));
+            let diagonal = row.get(at).map_or(usize::MAX, |cost| cost + usize::from(*other != letter));
             next.push(above.min(left).min(diagonal));
         }
         row = next;
@@ -307,11 +272,7 @@ mod tests {
             ("orders", "orders", true),
             ("orders", "order", false),
         ] {
-            assert_eq!(
-                Glob::new(pattern).matches(name),
-                expected,
-                "{pattern} {name}"
-            );
+            assert_eq!(Glob::new(pattern).matches(name), expected, "{pattern} {name}");
         }
     }
 
@@ -329,15 +290,8 @@ mod tests {
         for narrow in ["?.orders", "?.*", "relation:*", "*.orders", "*orders"] {
             assert!(!parse(narrow).covers(&lost), "{narrow}");
         }
-        assert!(
-            parse("s3:GetObject arn:*")
-                .covers(&Object::new(ObjectKind::Other, "s3:GetObject arn:x"))
-        );
-        assert!(
-            ObjectPattern::parse("fucntion:public.*")
-                .unwrap_err()
-                .contains("did you mean `function:public.*`")
-        );
+        assert!(parse("s3:GetObject arn:*").covers(&Object::new(ObjectKind::Other, "s3:GetObject arn:x")));
+        assert!(ObjectPattern::parse("fucntion:public.*").unwrap_err().contains("did you mean `function:public.*`"));
         assert!(ObjectPattern::parse("function:").is_err());
         assert!(ObjectPattern::parse("").is_err());
         assert!(ObjectPattern::parse(" public.x").is_err());
@@ -365,11 +319,7 @@ mod tests {
             ("public.*", "?.customers", "phone", true),
             ("public.customers.email", "?.customers", "*", true),
         ] {
-            assert_eq!(
-                column_matches(pattern, relation, column),
-                expected,
-                "{pattern} {relation} {column}"
-            );
+            assert_eq!(column_matches(pattern, relation, column), expected, "{pattern} {relation} {column}");
         }
     }
 

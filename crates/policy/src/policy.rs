@@ -83,9 +83,7 @@ impl Policy {
     /// All that is wrong, in the order of the files: what is not YAML or not of the documented form (the first of each
     /// file, since the rest cannot be told), else every name, condition or approval that does not make sense.
     pub fn parse(sources: &[Source<'_>]) -> Result<Self, Vec<PolicyError>> {
-        compile::compile(sources).map(|inner| Self {
-            inner: Arc::new(inner),
-        })
+        compile::compile(sources).map(|inner| Self { inner: Arc::new(inner) })
     }
 
     /// 16 hexadecimal digits that name the content: the same for the same rules, whatever their order, layout, comments

@@ -5,8 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use jiff::Timestamp;
 use model::{
-    Action, ApprovalTerms, Effect, EffectSet, Flags, Identity, IdentityKind, Limits, MaskRule,
-    RecordLevel, Target,
+    Action, ApprovalTerms, Effect, EffectSet, Flags, Identity, IdentityKind, Limits, MaskRule, RecordLevel, Target,
 };
 use serde_json::Value;
 
@@ -75,9 +74,7 @@ impl Rule {
         match (&action.object, self.then) {
             (None, Then::Allow | Then::Approve) => true,
             (None, Then::Deny) => false,
-            (Some(object), Then::Allow | Then::Approve) => {
-                patterns.iter().any(|pattern| pattern.covers(object))
-            }
+            (Some(object), Then::Allow | Then::Approve) => patterns.iter().any(|pattern| pattern.covers(object)),
             // What an unresolved name stands for is not known, so it may be what is denied.
             (Some(object), Then::Deny) => {
                 object.is_unresolved() || patterns.iter().any(|pattern| pattern.covers(object))
@@ -152,9 +149,7 @@ impl Scope {
 
     /// `who` and `on`.
     pub(crate) fn misses(&self, subject: &Subject<'_>) -> Option<Miss> {
-        self.who
-            .misses(subject.identity)
-            .or_else(|| self.on.misses(subject.target, subject.role))
+        self.who.misses(subject.identity).or_else(|| self.on.misses(subject.target, subject.role))
     }
 
     /// `if.from`; an address that is not known is in doubt.
@@ -202,11 +197,7 @@ pub(crate) enum Chain {
 impl Who {
     pub(crate) fn misses(&self, identity: &Identity) -> Option<Miss> {
         let glob = |globs: &[Glob], name: &str| globs.iter().any(|glob| glob.matches(name));
-        if self
-            .users
-            .as_ref()
-            .is_some_and(|users| !glob(users, &identity.subject))
-        {
+        if self.users.as_ref().is_some_and(|users| !glob(users, &identity.subject)) {
             return Some(Miss::Users);
         }
         if let Some(groups) = &self.groups
@@ -214,26 +205,14 @@ impl Who {
         {
             return Some(Miss::Groups);
         }
-        if self
-            .kinds
-            .as_ref()
-            .is_some_and(|kinds| !kinds.contains(&identity.kind))
-        {
+        if self.kinds.as_ref().is_some_and(|kinds| !kinds.contains(&identity.kind)) {
             return Some(Miss::Kinds);
         }
-        if self
-            .issuers
-            .as_ref()
-            .is_some_and(|issuers| !glob(issuers, &identity.issuer))
-        {
+        if self.issuers.as_ref().is_some_and(|issuers| !glob(issuers, &identity.issuer)) {
             return Some(Miss::Issuers);
         }
         for (name, wanted) in &self.claims {
-            if !identity
-                .claims
-                .get(name)
-                .is_some_and(|claim| has_one(claim, wanted))
-            {
+            if !identity.claims.get(name).is_some_and(|claim| has_one(claim, wanted)) {
                 return Some(Miss::Claim(name.clone()));
             }
         }
@@ -260,9 +239,7 @@ impl Who {
 fn has_one(claim: &Value, wanted: &[Value]) -> bool {
     match claim {
         Value::Array(claims) => claims.iter().any(|claim| wanted.contains(claim)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
-            wanted.contains(claim)
-        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => wanted.contains(claim),
     }
 }
 
@@ -292,11 +269,7 @@ impl On {
             return Some(Miss::Targets);
         }
         for (name, wanted) in &self.labels {
-            if !target
-                .labels
-                .get(name)
-                .is_some_and(|label| wanted.contains(label))
-            {
+            if !target.labels.get(name).is_some_and(|label| wanted.contains(label)) {
                 return Some(Miss::Label(name.clone()));
             }
         }
@@ -371,26 +344,14 @@ impl std::fmt::Display for Miss {
             Self::NoObject => f.write_str("the rule denies by object and the action has none"),
             Self::Object => f.write_str("objects do not list it"),
             Self::From => f.write_str("if.from does not list the client's address"),
-            Self::FromUnknown => {
-                f.write_str("if.from cannot be judged: the client's address is not known")
-            }
+            Self::FromUnknown => f.write_str("if.from cannot be judged: the client's address is not known"),
             Self::Hours => f.write_str("if.hours: the window is closed now"),
-            Self::Unbounded(true) => {
-                f.write_str("if.unbounded is false and the command touches all rows")
-            }
-            Self::Unbounded(false) => {
-                f.write_str("if.unbounded is true and the command is bounded")
-            }
-            Self::Multi(true) => {
-                f.write_str("if.multi is false and the message has several statements")
-            }
+            Self::Unbounded(true) => f.write_str("if.unbounded is false and the command touches all rows"),
+            Self::Unbounded(false) => f.write_str("if.unbounded is true and the command is bounded"),
+            Self::Multi(true) => f.write_str("if.multi is false and the message has several statements"),
             Self::Multi(false) => f.write_str("if.multi is true and the message has one statement"),
-            Self::InTransaction(true) => {
-                f.write_str("if.in_transaction is false and a transaction is open")
-            }
-            Self::InTransaction(false) => {
-                f.write_str("if.in_transaction is true and no transaction is open")
-            }
+            Self::InTransaction(true) => f.write_str("if.in_transaction is false and a transaction is open"),
+            Self::InTransaction(false) => f.write_str("if.in_transaction is true and no transaction is open"),
             Self::When => f.write_str("when is false"),
             Self::WhenFailed(why) => write!(f, "when cannot be evaluated: {why}"),
         }

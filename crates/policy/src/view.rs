@@ -49,10 +49,7 @@ impl fmt::Debug for View {
 
 impl View {
     pub(crate) fn new(inner: &Arc<Inner>, subject: &Subject<'_>) -> Self {
-        let mut fixed = Fixed {
-            subject,
-            session: None,
-        };
+        let mut fixed = Fixed { subject, session: None };
         let mut rules = Vec::new();
         let mut failed = Vec::new();
         for (index, rule) in inner.rules.iter().enumerate() {
@@ -72,11 +69,7 @@ impl View {
             .map(|record| record.level)
             .max()
             .unwrap_or_default();
-        let open = rules
-            .iter()
-            .chain(&masks)
-            .chain(&limits)
-            .any(|candidate| candidate.open);
+        let open = rules.iter().chain(&masks).chain(&limits).any(|candidate| candidate.open);
         Self {
             inner: Arc::clone(inner),
             rules,
@@ -100,27 +93,14 @@ impl View {
         reads_unknown: bool,
         now: Timestamp,
     ) -> Verdict {
-        decide::decide(
-            self,
-            &Ask {
-                actions,
-                flags,
-                in_transaction,
-                predicates,
-                reads_unknown,
-                now,
-            },
-        )
+        decide::decide(self, &Ask { actions, flags, in_transaction, predicates, reads_unknown, now })
     }
 
     /// The masks that apply now, sorted by name. A mask whose condition cannot be evaluated applies.
     #[must_use]
     pub fn masks(&self, now: Timestamp) -> Applied<Vec<MaskRule>> {
         let mut cacheable = true;
-        let value = self
-            .active_masks(now, &mut cacheable)
-            .map(|mask| mask.rule.clone())
-            .collect();
+        let value = self.active_masks(now, &mut cacheable).map(|mask| mask.rule.clone()).collect();
         Applied { value, cacheable }
     }
 
@@ -137,8 +117,7 @@ impl View {
                 value.rows_returned = least(value.rows_returned, rule.limits.rows_returned);
                 value.bytes_returned = least(value.bytes_returned, rule.limits.bytes_returned);
                 value.rows_affected = least(value.rows_affected, rule.limits.rows_affected);
-                value.commands_per_minute =
-                    least(value.commands_per_minute, rule.limits.commands_per_minute);
+                value.commands_per_minute = least(value.commands_per_minute, rule.limits.commands_per_minute);
             }
         }
         Applied { value, cacheable }
@@ -164,8 +143,7 @@ impl View {
                 (Then::Allow, false) => {}
                 (Then::Allow, true) | (Then::Approve | Then::Deny, _) => return false,
             }
-            let fixed =
-                !candidate.open && rule.scope.hours.is_none() && rule.shape == Shape::default();
+            let fixed = !candidate.open && rule.scope.hours.is_none() && rule.shape == Shape::default();
             let objects = rule.objects.as_ref();
             if fixed && objects.is_none_or(|patterns| patterns.iter().any(ObjectPattern::is_all)) {
                 allowed |= rule.bits;
@@ -203,8 +181,7 @@ impl View {
     ) -> impl Iterator<Item = &'v Mask> {
         self.masks.iter().filter_map(move |candidate| {
             let mask = self.inner.masks.get(candidate.index)?;
-            self.session_holds(&mask.scope, *candidate, now, cacheable)
-                .then_some(mask)
+            self.session_holds(&mask.scope, *candidate, now, cacheable).then_some(mask)
         })
     }
 
@@ -223,13 +200,9 @@ impl View {
             return false;
         }
         match (&scope.when, candidate.open, self.session()) {
-            (Some(when), true, Some(session)) => when
-                .holds(&Values {
-                    session,
-                    command: None,
-                    now: Some(now),
-                })
-                .unwrap_or(true),
+            (Some(when), true, Some(session)) => {
+                when.holds(&Values { session, command: None, now: Some(now) }).unwrap_or(true)
+            }
             (Some(_), true, None) | (Some(_), false, _) | (None, _, _) => true,
         }
     }
@@ -250,19 +223,11 @@ struct Fixed<'a> {
 
 impl Fixed<'_> {
     fn candidates<'s>(&mut self, scopes: impl Iterator<Item = &'s Scope>) -> Vec<Candidate> {
-        scopes
-            .enumerate()
-            .filter_map(|(index, scope)| self.candidate(index, scope, true).ok())
-            .collect()
+        scopes.enumerate().filter_map(|(index, scope)| self.candidate(index, scope, true).ok()).collect()
     }
 
     /// Whether it may apply. The error is the fixed condition that fails, or nothing if it means others.
-    fn candidate(
-        &mut self,
-        index: usize,
-        scope: &Scope,
-        doubt: bool,
-    ) -> Result<Candidate, Option<Miss>> {
+    fn candidate(&mut self, index: usize, scope: &Scope, doubt: bool) -> Result<Candidate, Option<Miss>> {
         if scope.misses(self.subject).is_some() {
             return Err(None);
         }
@@ -273,18 +238,12 @@ impl Fixed<'_> {
             return Ok(Candidate { index, open: false });
         };
         let subject = self.subject;
-        let session = self
-            .session
-            .get_or_insert_with(|| Arc::new(SessionValues::new(subject)));
+        let session = self.session.get_or_insert_with(|| Arc::new(SessionValues::new(subject)));
         let uses = when.uses();
         if uses.command || uses.now {
             return Ok(Candidate { index, open: true });
         }
-        match when.holds(&Values {
-            session,
-            command: None,
-            now: None,
-        }) {
+        match when.holds(&Values { session, command: None, now: None }) {
             Ok(true) => Ok(Candidate { index, open: false }),
             Ok(false) => Err(Some(Miss::When)),
             Err(_) if doubt => Ok(Candidate { index, open: false }),

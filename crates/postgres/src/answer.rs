@@ -46,32 +46,12 @@ pub(crate) fn refuse(out: &mut Vec<u8>, refusal: &Refusal, fatal: bool) {
 
 /// Appends an error that a server would have given: unknown statements and portals, text that is not UTF-8.
 pub(crate) fn error(out: &mut Vec<u8>, sqlstate: &str, message: &str) {
-    encode::error(
-        out,
-        &Report {
-            severity: "ERROR",
-            sqlstate,
-            message,
-            detail: None,
-            hint: None,
-            position: None,
-        },
-    );
+    encode::error(out, &Report { severity: "ERROR", sqlstate, message, detail: None, hint: None, position: None });
 }
 
 /// Appends an error after which the connection closes, with one of the gateway's own texts.
 pub(crate) fn fatal(out: &mut Vec<u8>, sqlstate: &str, message: &str) {
-    encode::error(
-        out,
-        &Report {
-            severity: "FATAL",
-            sqlstate,
-            message,
-            detail: None,
-            hint: None,
-            position: None,
-        },
-    );
+    encode::error(out, &Report { severity: "FATAL", sqlstate, message, detail: None, hint: None, position: None });
 }
 
 /// Appends the notice that a command waits.

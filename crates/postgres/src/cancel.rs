@@ -45,12 +45,7 @@ impl Cancels {
             let pid = i32::from_be_bytes(pid) & i32::MAX;
             if pid != 0 && !map.contains_key(&pid) {
                 map.insert(pid, (key.clone(), Arc::clone(&wanted)));
-                return Some(CancelKey {
-                    cancels: Arc::clone(self),
-                    pid,
-                    key,
-                    wanted,
-                });
+                return Some(CancelKey { cancels: Arc::clone(self), pid, key, wanted });
             }
         }
         None
@@ -59,9 +54,7 @@ impl Cancels {
     /// A client's request. Whether it fitted is not told to anyone.
     pub(crate) fn request(&self, pid: i32, key: &[u8]) -> bool {
         let map = self.map.lock().unwrap_or_else(PoisonError::into_inner);
-        let fits = map
-            .get(&pid)
-            .is_some_and(|(known, _)| known.len() == key.len() && bool::from(known.ct_eq(key)));
+        let fits = map.get(&pid).is_some_and(|(known, _)| known.len() == key.len() && bool::from(known.ct_eq(key)));
         if fits && let Some((_, wanted)) = map.get(&pid) {
             wanted.flag.store(true, Ordering::Release);
             wanted.waker.wake();
@@ -86,11 +79,7 @@ impl CancelKey {
 
 impl Drop for CancelKey {
     fn drop(&mut self) {
-        self.cancels
-            .map
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&self.pid);
+        self.cancels.map.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.pid);
     }
 }
 

@@ -59,11 +59,7 @@ impl Default for Keeper {
     fn default() -> Self {
         let names = Names::empty();
         Self {
-            current: ArcSwap::from_pointee(Snapshot {
-                names,
-                loaded: None,
-                doubt: 0,
-            }),
+            current: ArcSwap::from_pointee(Snapshot { names, loaded: None, doubt: 0 }),
             doubt: AtomicU64::new(1),
             loading: tokio::sync::Mutex::new(()),
         }
@@ -121,9 +117,7 @@ impl Keeper {
     pub(crate) fn stale(&self) -> bool {
         let current = self.current.load();
         current.doubt < self.doubt.load(Ordering::SeqCst)
-            || current
-                .loaded
-                .is_none_or(|loaded| loaded.elapsed() > BELIEVED)
+            || current.loaded.is_none_or(|loaded| loaded.elapsed() > BELIEVED)
     }
 
     /// Refreshes the snapshot, once for all who ask at the same time.
@@ -145,20 +139,12 @@ impl Keeper {
         let catalog = loaded.map_err(|_| LoadError::Slow)??;
         let path: Arc<[String]> = catalog.search_path().into();
         let names = Names::new(Arc::new(catalog), path);
-        self.current.store(Arc::new(Snapshot {
-            names,
-            loaded: Some(Instant::now()),
-            doubt,
-        }));
+        self.current.store(Arc::new(Snapshot { names, loaded: Some(Instant::now()), doubt }));
         Ok(())
     }
 }
 
-async fn load(
-    grant: &Grant,
-    options: &TargetOptions,
-    database: Option<&str>,
-) -> Result<Catalog, LoadError> {
+async fn load(grant: &Grant, options: &TargetOptions, database: Option<&str>) -> Result<Catalog, LoadError> {
     static VERSIONS: AtomicU64 = AtomicU64::new(1);
     let startup = StartupParams {
         database: database.map(str::to_owned),
@@ -168,10 +154,7 @@ async fn load(
     let mut upstream = upstream::connect(grant, options, &startup).await?;
     let mut builder = Builder::new();
     for (name, sql) in QUERIES {
-        ask(grant, &mut upstream, sql, |cells| {
-            builder.row(name, cells).map_err(|_| LoadError::Broken)
-        })
-        .await?;
+        ask(grant, &mut upstream, sql, |cells| builder.row(name, cells).map_err(|_| LoadError::Broken)).await?;
     }
     let mut outbox = Outbox::<ToTarget>::default();
     let mut bye = Vec::new();
@@ -203,16 +186,12 @@ async fn ask(
                 Backend::DataRow(cells) => {
                     let cells: Result<Vec<_>, _> = cells.cells().collect();
                     let cells = cells.map_err(|_| LoadError::Broken)?;
-                    let texts: Result<Vec<_>, _> = cells
-                        .iter()
-                        .map(|cell| cell.map(std::str::from_utf8).transpose())
-                        .collect();
+                    let texts: Result<Vec<_>, _> =
+                        cells.iter().map(|cell| cell.map(std::str::from_utf8).transpose()).collect();
                     row(&texts.map_err(|_| LoadError::Broken)?)?;
                 }
                 Backend::Error(fields) => {
-                    return Err(LoadError::Refused(
-                        fields.sqlstate().unwrap_or("XX000").to_owned(),
-                    ));
+                    return Err(LoadError::Refused(fields.sqlstate().unwrap_or("XX000").to_owned()));
                 }
                 Backend::Ready(_) => {
                     upstream.unread = frames.rest().to_vec();

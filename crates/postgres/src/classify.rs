@@ -71,10 +71,7 @@ impl Text {
                 )
             }),
             changes_names: any(|s| {
-                matches!(
-                    s.kind,
-                    Kind::Ddl | Kind::Do | Kind::Call | Kind::Unparsed | Kind::Discard { .. }
-                )
+                matches!(s.kind, Kind::Ddl | Kind::Do | Kind::Call | Kind::Unparsed | Kind::Discard { .. })
             }) || analysis.intent.actions.iter().any(changes_names),
             begins: any(|s| matches!(s.kind, Kind::Begin)),
             names,
@@ -86,10 +83,7 @@ impl Text {
 impl Text {
     /// Schemas that may be in the path from now on.
     pub(crate) fn path(&self) -> impl Iterator<Item = &str> {
-        self.analysis
-            .statements
-            .iter()
-            .flat_map(|statement| statement.path.iter().map(String::as_str))
+        self.analysis.statements.iter().flat_map(|statement| statement.path.iter().map(String::as_str))
     }
 }
 
@@ -164,12 +158,7 @@ impl Cache {
             self.bytes = 0;
         }
         self.bytes += key.len();
-        let entry = Entry {
-            names,
-            exact,
-            key: key.into(),
-            text,
-        };
+        let entry = Entry { names, exact, key: key.into(), text };
         self.map.insert(Self::hash(names, exact, key), entry);
     }
 
@@ -180,11 +169,7 @@ impl Cache {
             sql::shape::Shape::Plain => true,
             sql::shape::Shape::Opaque => false,
         };
-        let found = if plain {
-            self.get(names, false, &shape)
-        } else {
-            None
-        };
+        let found = if plain { self.get(names, false, &shape) } else { None };
         let found = match found {
             Some(Some(text)) => Ok(Rc::clone(text)),
             Some(None) | None => match self.get(names, true, text.as_bytes()) {
@@ -223,11 +208,7 @@ pub(crate) fn analyze(text: &str, names: &Names) -> Option<Rc<Text>> {
 }
 
 fn run(text: &str, names: &Names) -> Analysis {
-    let context = Context {
-        catalog: &names.catalog,
-        search_path: &names.path,
-        caps: Caps::default(),
-    };
+    let context = Context { catalog: &names.catalog, search_path: &names.path, caps: Caps::default() };
     sql::analyze(text, &context)
 }
 
@@ -237,9 +218,7 @@ pub(crate) async fn analyze_apart(text: String, names: Names) -> Rc<Text> {
     let _permit = ONE.acquire().await;
     let (send, receive) = tokio::sync::oneshot::channel();
     let (for_thread, its_names) = (text.clone(), names.clone());
-    let thread = std::thread::Builder::new()
-        .name("sql".to_owned())
-        .stack_size(sql::STACK);
+    let thread = std::thread::Builder::new().name("sql".to_owned()).stack_size(sql::STACK);
     let spawned = thread.spawn(move || {
         // The session may be gone by now; then nobody wants the answer.
         let _wanted = send.send(run(&for_thread, &its_names));
@@ -259,9 +238,7 @@ pub(crate) async fn analyze_apart(text: String, names: Names) -> Rc<Text> {
 
 fn not_analysed(text: &str) -> Analysis {
     let mut intent = Intent::simple(2, "UNKNOWN", Action::bare(Effect::Unknown));
-    intent
-        .reasons
-        .push("the text could not be analysed".to_owned());
+    intent.reasons.push("the text could not be analysed".to_owned());
     intent.reads_unknown = true;
     let intent = Arc::new(intent);
     Analysis {
@@ -299,8 +276,7 @@ pub(crate) fn union<'a>(label: &str, parts: impl Iterator<Item = &'a Arc<Intent>
     }
     if all.actions.is_empty() {
         all.actions.push(Action::bare(Effect::Unknown));
-        all.reasons
-            .push("a name that this session has not prepared".to_owned());
+        all.reasons.push("a name that this session has not prepared".to_owned());
     }
     sort(&mut all.actions);
     sort(&mut all.predicates);
@@ -332,14 +308,8 @@ pub(crate) fn unbounded(intent: &Arc<Intent>) -> Arc<Intent> {
 
 /// What a name that nothing is known about would do.
 pub(crate) fn unknown_name(what: &str) -> Arc<Intent> {
-    let mut intent = Intent::simple(
-        3,
-        what,
-        Action::on(Effect::Unknown, Object::new(ObjectKind::Other, "?.name")),
-    );
+    let mut intent = Intent::simple(3, what, Action::on(Effect::Unknown, Object::new(ObjectKind::Other, "?.name")));
     intent.reads_unknown = true;
-    intent
-        .reasons
-        .push(format!("{what} of a name that this session has not made"));
+    intent.reasons.push(format!("{what} of a name that this session has not made"));
     Arc::new(intent)
 }

@@ -93,8 +93,7 @@ impl TargetOptions {
                 Err(OptionsError(text.to_owned()))
             }
             (Some(TlsMode::Disable | TlsMode::Allow | TlsMode::Prefer), Some(_), _) => {
-                let text =
-                    "`ca` is not looked at unless `tls` is require, verify-ca or verify-full";
+                let text = "`ca` is not looked at unless `tls` is require, verify-ca or verify-full";
                 Err(OptionsError(text.to_owned()))
             }
             (_, _, Some(name)) if name.is_empty() || name.contains('\0') => {
@@ -107,21 +106,13 @@ impl TargetOptions {
 
 fn tls_mode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<TlsMode>, D::Error> {
     let word = String::deserialize(deserializer)?;
-    word.parse()
-        .map(Some)
-        .map_err(|error: net::tls::client::NotAMode| de::Error::custom(format!("`tls`: {error}")))
+    word.parse().map(Some).map_err(|error: net::tls::client::NotAMode| de::Error::custom(format!("`tls`: {error}")))
 }
 
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
-    let wrong = || {
-        de::Error::custom(
-            "`connect_timeout` is a number with a unit, such as 10s or 500ms, and at most 5m",
-        )
-    };
-    let digits = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
+    let wrong = || de::Error::custom("`connect_timeout` is a number with a unit, such as 10s or 500ms, and at most 5m");
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let number: u64 = number.parse().map_err(|_| wrong())?;
     let duration = match unit {
@@ -150,11 +141,7 @@ pub struct AuthMethods {
 impl Default for AuthMethods {
     /// What every stock client can do: inside TLS the password message, outside of it SCRAM.
     fn default() -> Self {
-        Self {
-            password: true,
-            scram: true,
-            oauthbearer: false,
-        }
+        Self { password: true, scram: true, oauthbearer: false }
     }
 }
 
@@ -171,11 +158,7 @@ pub struct LoginSettings {
 
 impl Default for LoginSettings {
     fn default() -> Self {
-        Self {
-            methods: AuthMethods::default(),
-            require_tls: false,
-            failure_delay: FAILURE_DELAY,
-        }
+        Self { methods: AuthMethods::default(), require_tls: false, failure_delay: FAILURE_DELAY }
     }
 }
 
@@ -190,10 +173,7 @@ pub struct PostgresListen {
 
 impl Default for PostgresListen {
     fn default() -> Self {
-        Self {
-            login: LoginSettings::default(),
-            max_message: crate::wire::limits::CLIENT_MESSAGE,
-        }
+        Self { login: LoginSettings::default(), max_message: crate::wire::limits::CLIENT_MESSAGE }
     }
 }
 
@@ -205,10 +185,7 @@ mod tests {
 
     #[test]
     fn options_are_read_strictly() {
-        assert_eq!(
-            TargetOptions::from_value(&json!({})).unwrap(),
-            TargetOptions::default()
-        );
+        assert_eq!(TargetOptions::from_value(&json!({})).unwrap(), TargetOptions::default());
         let options = json!({"database": "app", "tls": "verify-ca", "ca": "/ca.pem", "connect_timeout": "500ms", "protocol": "3.2"});
         let options = TargetOptions::from_value(&options).unwrap();
         assert_eq!(options.tls, Some(TlsMode::VerifyCa));
@@ -221,10 +198,7 @@ mod tests {
             (json!({"tls": "prefer", "ca": "x"}), "`ca`"),
             (json!({"connect_timeout": "5"}), "`connect_timeout`"),
             (json!({"connect_timeout": "0s"}), "`connect_timeout`"),
-            (
-                json!({"connect_timeout": "99999999999999999999s"}),
-                "`connect_timeout`",
-            ),
+            (json!({"connect_timeout": "99999999999999999999s"}), "`connect_timeout`"),
             (json!({"connect_timeout": "1h"}), "`connect_timeout`"),
             (json!({"database": ""}), "`database`"),
             (json!({"protocol": "3.1"}), "3.1"),

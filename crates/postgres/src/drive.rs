@@ -63,10 +63,7 @@ pub(crate) struct Drive {
 pub(crate) enum Job {
     Refresh(Pin<Box<dyn Future<Output = Result<(), LoadError>>>>, bool),
     Analyze(Pin<Box<dyn Future<Output = (String, Rc<Text>)>>>),
-    Storing(
-        Box<Parked>,
-        Pin<Box<dyn Future<Output = Result<Stored, gate::ports::StoreAway>> + Send>>,
-    ),
+    Storing(Box<Parked>, Pin<Box<dyn Future<Output = Result<Stored, gate::ports::StoreAway>> + Send>>),
     Waiting(Box<Parked>, Pin<Box<dyn Future<Output = Ended> + Send>>),
 }
 
@@ -159,11 +156,7 @@ impl Drive {
     /// The client wants to cancel: a held command ends its wait, anything else is cancelled on the target.
     fn cancelled(&mut self) -> Result<(), Ending> {
         let held = matches!(self.job, Some(Job::Storing(..) | Job::Waiting(..)));
-        let outcome = if held {
-            "ended the wait"
-        } else {
-            "passed to the target"
-        };
+        let outcome = if held { "ended the wait" } else { "passed to the target" };
         if let Err(refusal) = self.relay.session.control_note("cancel", outcome) {
             return Err(Ending::Refused(Box::new(refusal)));
         }
@@ -235,16 +228,10 @@ impl Drive {
     }
 
     /// The request is stored: the client is told at once.
-    fn stored(
-        &mut self,
-        parked: Box<Parked>,
-        stored: Result<Stored, gate::ports::StoreAway>,
-    ) -> Result<(), Ending> {
+    fn stored(&mut self, parked: Box<Parked>, stored: Result<Stored, gate::ports::StoreAway>) -> Result<(), Ending> {
         match stored {
             Ok(Stored::Granted) => {
-                let step = self
-                    .relay
-                    .resume(*parked, &Ended::Approved { by: Vec::new() });
+                let step = self.relay.resume(*parked, &Ended::Approved { by: Vec::new() });
                 self.after(step)?;
                 self.feed_again().map(|_| ())
             }
@@ -283,11 +270,7 @@ impl Drive {
             Step::Refresh { missing } => {
                 let (keeper, grant) = (Arc::clone(&self.relay.keeper), Arc::clone(&self.grant));
                 let (options, database) = (Rc::clone(&self.options), self.database.clone());
-                let future = async move {
-                    keeper
-                        .refresh(&grant, &options, database.as_deref(), missing)
-                        .await
-                };
+                let future = async move { keeper.refresh(&grant, &options, database.as_deref(), missing).await };
                 self.job = Some(Job::Refresh(Box::pin(future), missing));
             }
             Step::Analyze(text) => {
@@ -409,8 +392,7 @@ impl Drive {
         let bytes = buffer.get(..read).unwrap_or_default();
         if self.target_in.is_empty() {
             let used = self.take_in(bytes)?;
-            self.target_in
-                .extend_from_slice(bytes.get(used..).unwrap_or_default());
+            self.target_in.extend_from_slice(bytes.get(used..).unwrap_or_default());
         } else {
             let mut pending = std::mem::take(&mut self.target_in);
             pending.extend_from_slice(bytes);
@@ -457,9 +439,7 @@ impl Drive {
                     return Ok(start);
                 }
                 Err(_) => {
-                    return Err(Ending::Broken(
-                        "the target sent a message that cannot be read",
-                    ));
+                    return Err(Ending::Broken("the target sent a message that cannot be read"));
                 }
             }
         }
@@ -501,9 +481,7 @@ impl Drive {
                 tracing::warn!(session = %self.grant.session(), why, "session broken");
                 Some(Some(Refusal::of(RefusalKind::Malformed).because(why)))
             }
-            Ending::Drained => Some(Some(
-                Refusal::of(RefusalKind::Ended).because("the gateway is stopping"),
-            )),
+            Ending::Drained => Some(Some(Refusal::of(RefusalKind::Ended).because("the gateway is stopping"))),
         };
         if let Some(words) = last {
             if let Some(refusal) = words {
@@ -513,25 +491,16 @@ impl Drive {
                 self.relay.to_client.push(released);
             }
             // A client that does not read is left behind.
-            let _told =
-                tokio::time::timeout(LAST_WORDS, self.client.flush(&mut self.relay.to_client))
-                    .await;
+            let _told = tokio::time::timeout(LAST_WORDS, self.client.flush(&mut self.relay.to_client)).await;
         }
         if busy && !self.client_gone {
             // What still runs on the target for a session that is over is stopped.
-            let cancelled =
-                upstream::cancel(&self.grant, &self.options, self.backend.0, &self.backend.1);
+            let cancelled = upstream::cancel(&self.grant, &self.options, self.backend.0, &self.backend.1);
             let _stopped = tokio::time::timeout(LAST_WORDS, cancelled).await;
         }
         self.relay.say_goodbye();
-        let _sent =
-            tokio::time::timeout(LAST_WORDS, self.target.flush(&mut self.relay.to_target)).await;
-        let Self {
-            client,
-            target,
-            relay,
-            ..
-        } = self;
+        let _sent = tokio::time::timeout(LAST_WORDS, self.target.flush(&mut self.relay.to_target)).await;
+        let Self { client, target, relay, .. } = self;
         let _closed = tokio::time::timeout(LAST_WORDS, client.shutdown()).await;
         let _closed = tokio::time::timeout(LAST_WORDS, target.shutdown()).await;
         relay.session.close(&reason);
@@ -542,9 +511,7 @@ impl Drive {
 pub(crate) fn expiry(gate: &Gate, expires: gate::Micros) -> Pin<Box<Sleep>> {
     let left = u64::try_from(expires.0.saturating_sub(gate.now().0)).unwrap_or(0);
     let far = Duration::from_secs(365 * 24 * 3600);
-    Box::pin(tokio::time::sleep_until(
-        Instant::now() + Duration::from_micros(left).min(far),
-    ))
+    Box::pin(tokio::time::sleep_until(Instant::now() + Duration::from_micros(left).min(far)))
 }
 
 /// Used by code that has a whole message to hand to a transport outside of a session: the login.

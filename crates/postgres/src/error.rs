@@ -41,9 +41,7 @@ pub enum UpstreamError {
         source: TlsError,
     },
     /// It has no TLS, and its options want it.
-    #[error(
-        "target {target} is not trusted: it offers no TLS; turn it on there, or set `tls: disable` on the target"
-    )]
+    #[error("target {target} is not trusted: it offers no TLS; turn it on there, or set `tls: disable` on the target")]
     NoTls {
         /// The target's name.
         target: String,
@@ -115,11 +113,7 @@ impl UpstreamError {
     #[must_use]
     pub fn sqlstate(&self) -> &'static str {
         match self {
-            Self::Dial(_)
-            | Self::Late { .. }
-            | Self::Ended { .. }
-            | Self::Tls { .. }
-            | Self::NoTls { .. } => "08001",
+            Self::Dial(_) | Self::Late { .. } | Self::Ended { .. } | Self::Tls { .. } | Self::NoTls { .. } => "08001",
             Self::TlsSetup { .. } | Self::Lease { .. } | Self::NoPassword { .. } => "F0000",
             Self::Cleartext { .. } | Self::Method { .. } | Self::NotMutual { .. } => "08004",
             Self::Broken { .. } => "08P01",
@@ -137,23 +131,19 @@ fn advice(problem: HandshakeError) -> &'static str {
     match problem {
         HandshakeError::UnknownIssuer => "set `ca:` on the target to the authority that signed it",
         HandshakeError::Expired => "renew it, and check the clocks of both machines",
-        HandshakeError::WrongName => {
-            "set `address:` to a name in its certificate, or `tls: verify-ca`"
-        }
+        HandshakeError::WrongName => "set `address:` to a name in its certificate, or `tls: verify-ca`",
         HandshakeError::Revoked | HandshakeError::BadCertificate => "give the target a new one",
         HandshakeError::Ours => "check the role's client certificate",
         HandshakeError::NothingInCommon => "it needs TLS 1.2 or newer",
-        HandshakeError::NotTls | HandshakeError::Ended | HandshakeError::Other => {
-            "check what listens at its address"
-        }
+        HandshakeError::NotTls | HandshakeError::Ended | HandshakeError::Other => "check what listens at its address",
     }
 }
 
 fn refused(sqlstate: &str, role: &str) -> String {
     match sqlstate {
-        "28P01" | "28000" => format!(
-            "does not accept the credential of role {role} (SQLSTATE {sqlstate}); its log says why"
-        ),
+        "28P01" | "28000" => {
+            format!("does not accept the credential of role {role} (SQLSTATE {sqlstate}); its log says why")
+        }
         "3D000" => "has no such database (SQLSTATE 3D000)".to_owned(),
         "53300" => "has too many connections (SQLSTATE 53300); try again shortly".to_owned(),
         "57P03" => "is starting up or shutting down (SQLSTATE 57P03); try again shortly".to_owned(),

@@ -19,9 +19,7 @@ pub(crate) struct Names<T> {
 
 impl<T> Default for Names<T> {
     fn default() -> Self {
-        Self {
-            map: HashMap::new(),
-        }
+        Self { map: HashMap::new() }
     }
 }
 
@@ -134,10 +132,7 @@ mod tests {
         names.add("a", 1, "delete").unwrap();
         names.confirm("a", 1);
         names.add("a", 2, "select").unwrap();
-        assert_eq!(
-            names.find("a", 2).iter().collect::<Vec<_>>(),
-            [&"delete", &"select"]
-        );
+        assert_eq!(names.find("a", 2).iter().collect::<Vec<_>>(), [&"delete", &"select"]);
         assert_eq!(names.find("a", 1).one(), Some(&"select"));
         names.reject("a", 2);
         assert_eq!(names.find("a", 99).one(), Some(&"delete"));

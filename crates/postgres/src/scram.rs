@@ -57,17 +57,13 @@ impl Exchange {
         parameters: &ScramParameters,
         nonce: &str,
     ) -> Result<Self, ScramError> {
-        let message =
-            std::str::from_utf8(message).map_err(|_| ScramError::Malformed("not UTF-8"))?;
+        let message = std::str::from_utf8(message).map_err(|_| ScramError::Malformed("not UTF-8"))?;
         let mut parts = message.splitn(3, ',');
-        let (Some(flag), Some(authzid), Some(bare)) = (parts.next(), parts.next(), parts.next())
-        else {
+        let (Some(flag), Some(authzid), Some(bare)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(ScramError::Malformed("client-first-message is too short"));
         };
         if !authzid.is_empty() {
-            return Err(ScramError::Malformed(
-                "an authorization identity is not supported",
-            ));
+            return Err(ScramError::Malformed("an authorization identity is not supported"));
         }
         let mut expected_binding = format!("{flag},,").into_bytes();
         match (flag, plus, binding) {
@@ -75,9 +71,7 @@ impl Exchange {
             ("y", false, Some(_)) => return Err(ScramError::Downgrade),
             (BINDING, true, Some(binding)) => expected_binding.extend_from_slice(binding),
             _ => {
-                return Err(ScramError::Malformed(
-                    "channel binding flag does not fit the mechanism",
-                ));
+                return Err(ScramError::Malformed("channel binding flag does not fit the mechanism"));
             }
         }
         let mut attributes = bare.split(',');
@@ -90,9 +84,7 @@ impl Exchange {
                 ));
             }
         }
-        let client_nonce = attributes
-            .next()
-            .and_then(|attribute| attribute.strip_prefix("r="));
+        let client_nonce = attributes.next().and_then(|attribute| attribute.strip_prefix("r="));
         let client_nonce = client_nonce.ok_or(ScramError::Malformed("nonce is missing"))?;
         if client_nonce.is_empty() || !client_nonce.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(ScramError::Malformed("nonce is not printable"));
@@ -100,12 +92,7 @@ impl Exchange {
         let nonce = format!("{client_nonce}{nonce}");
         let salt = STANDARD.encode(&parameters.salt);
         let server_first = format!("r={nonce},s={salt},i={}", parameters.iterations);
-        Ok(Self {
-            expected_binding,
-            nonce,
-            client_first_bare: bare.to_owned(),
-            server_first,
-        })
+        Ok(Self { expected_binding, nonce, client_first_bare: bare.to_owned(), server_first })
     }
 
     /// server-first-message.
@@ -119,44 +106,24 @@ impl Exchange {
     /// # Errors
     /// [`ScramError`].
     pub fn finish(self, message: &[u8]) -> Result<ScramAttempt, ScramError> {
-        let message =
-            std::str::from_utf8(message).map_err(|_| ScramError::Malformed("not UTF-8"))?;
-        let (without_proof, proof) = message
-            .rsplit_once(",p=")
-            .ok_or(ScramError::Malformed("proof is missing"))?;
+        let message = std::str::from_utf8(message).map_err(|_| ScramError::Malformed("not UTF-8"))?;
+        let (without_proof, proof) = message.rsplit_once(",p=").ok_or(ScramError::Malformed("proof is missing"))?;
         let mut attributes = without_proof.split(',');
-        let binding = attributes
-            .next()
-            .and_then(|attribute| attribute.strip_prefix("c="));
+        let binding = attributes.next().and_then(|attribute| attribute.strip_prefix("c="));
         let binding = binding.ok_or(ScramError::Malformed("channel binding is missing"))?;
-        let binding = STANDARD
-            .decode(binding)
-            .map_err(|_| ScramError::Malformed("channel binding is not base64"))?;
+        let binding = STANDARD.decode(binding).map_err(|_| ScramError::Malformed("channel binding is not base64"))?;
         if !bool::from(binding.ct_eq(&self.expected_binding)) {
             return Err(ScramError::Binding);
         }
-        let nonce = attributes
-            .next()
-            .and_then(|attribute| attribute.strip_prefix("r="));
+        let nonce = attributes.next().and_then(|attribute| attribute.strip_prefix("r="));
         let nonce = nonce.ok_or(ScramError::Malformed("nonce is missing"))?;
         if !bool::from(nonce.as_bytes().ct_eq(self.nonce.as_bytes())) {
             return Err(ScramError::Nonce);
         }
-        let proof = STANDARD
-            .decode(proof)
-            .map_err(|_| ScramError::Malformed("proof is not base64"))?;
-        let proof = proof
-            .try_into()
-            .map_err(|_| ScramError::Malformed("proof has the wrong length"))?;
-        let auth_message = format!(
-            "{},{},{without_proof}",
-            self.client_first_bare, self.server_first
-        )
-        .into_bytes();
-        Ok(ScramAttempt {
-            auth_message,
-            proof,
-        })
+        let proof = STANDARD.decode(proof).map_err(|_| ScramError::Malformed("proof is not base64"))?;
+        let proof = proof.try_into().map_err(|_| ScramError::Malformed("proof has the wrong length"))?;
+        let auth_message = format!("{},{},{without_proof}", self.client_first_bare, self.server_first).into_bytes();
+        Ok(ScramAttempt { auth_message, proof })
     }
 }
 
@@ -174,10 +141,7 @@ mod tests {
     use super::*;
 
     fn parameters() -> ScramParameters {
-        ScramParameters {
-            salt: b"salt salt salt".to_vec(),
-            iterations: 4096,
-        }
+        ScramParameters { salt: b"salt salt salt".to_vec(), iterations: 4096 }
     }
 
     fn start(message: &str, plus: bool, binding: Option<&[u8]>) -> Result<Exchange, ScramError> {
@@ -188,32 +152,15 @@ mod tests {
     fn the_exchange_of_the_rfc_is_read() {
         // RFC 7677, section 3.
         let salt = STANDARD.decode("W22ZaJ0SNY7soEsUEjb6gQ==").unwrap();
-        let parameters = ScramParameters {
-            salt,
-            iterations: 4096,
-        };
+        let parameters = ScramParameters { salt, iterations: 4096 };
         let nonce = "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
-        let exchange = Exchange::start(
-            b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO",
-            false,
-            None,
-            &parameters,
-            nonce,
-        )
-        .unwrap();
+        let exchange = Exchange::start(b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO", false, None, &parameters, nonce).unwrap();
         let expected = "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
         assert_eq!(exchange.server_first(), expected);
         let last = "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=";
         let attempt = exchange.finish(last.as_bytes()).unwrap();
-        assert_eq!(
-            STANDARD.encode(attempt.proof),
-            "dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="
-        );
-        assert!(
-            attempt
-                .auth_message
-                .starts_with(b"n=user,r=rOprNGfwEbeRWgbNEkqO,r=")
-        );
+        assert_eq!(STANDARD.encode(attempt.proof), "dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=");
+        assert!(attempt.auth_message.starts_with(b"n=user,r=rOprNGfwEbeRWgbNEkqO,r="));
     }
 
     #[test]
@@ -223,15 +170,10 @@ mod tests {
             (ChannelBinding::unsupported(), false, None),
             (ChannelBinding::unsupported(), false, Some(&hash[..])),
             (ChannelBinding::unrequested(), false, None),
-            (
-                ChannelBinding::tls_server_end_point(hash.clone()),
-                true,
-                Some(&hash[..]),
-            ),
+            (ChannelBinding::tls_server_end_point(hash.clone()), true, Some(&hash[..])),
         ] {
             let mut client = ScramSha256::new(b"token", binding);
-            let exchange =
-                Exchange::start(client.message(), plus, offered, &parameters(), "server").unwrap();
+            let exchange = Exchange::start(client.message(), plus, offered, &parameters(), "server").unwrap();
             client.update(exchange.server_first().as_bytes()).unwrap();
             assert!(exchange.finish(client.message()).is_ok());
         }
@@ -239,25 +181,11 @@ mod tests {
 
     #[test]
     fn a_hidden_offer_and_another_channel_are_noticed() {
-        assert_eq!(
-            start("y,,n=,r=abc", false, Some(&[1; 32])).unwrap_err(),
-            ScramError::Downgrade
-        );
-        let mut client =
-            ScramSha256::new(b"token", ChannelBinding::tls_server_end_point(vec![2; 32]));
-        let exchange = Exchange::start(
-            client.message(),
-            true,
-            Some(&[1; 32]),
-            &parameters(),
-            "server",
-        )
-        .unwrap();
+        assert_eq!(start("y,,n=,r=abc", false, Some(&[1; 32])).unwrap_err(), ScramError::Downgrade);
+        let mut client = ScramSha256::new(b"token", ChannelBinding::tls_server_end_point(vec![2; 32]));
+        let exchange = Exchange::start(client.message(), true, Some(&[1; 32]), &parameters(), "server").unwrap();
         client.update(exchange.server_first().as_bytes()).unwrap();
-        assert_eq!(
-            exchange.finish(client.message()).unwrap_err(),
-            ScramError::Binding
-        );
+        assert_eq!(exchange.finish(client.message()).unwrap_err(), ScramError::Binding);
     }
 
     #[test]
@@ -270,11 +198,7 @@ mod tests {
             ("n,,n=,r=a b", false, None),
             ("n,,m=ext,n=,r=abc", false, None),
             ("n,a=admin,n=,r=abc", false, None),
-            (
-                "p=tls-server-end-point,,n=,r=abc",
-                false,
-                Some(&[1; 32][..]),
-            ),
+            ("p=tls-server-end-point,,n=,r=abc", false, Some(&[1; 32][..])),
             ("p=tls-unique,,n=,r=abc", true, Some(&[1; 32][..])),
             ("n,,n=,r=abc", true, Some(&[1; 32][..])),
             ("x,,n=,r=abc", false, None),
@@ -284,33 +208,14 @@ mod tests {
         let proof = STANDARD.encode([0; 32]);
         for (message, error) in [
             (format!("c=biws,r=abcserver,p={proof}"), None),
-            (
-                format!("c=biws,r=abcserveR,p={proof}"),
-                Some(ScramError::Nonce),
-            ),
-            (
-                format!("c=eSws,r=abcserver,p={proof}"),
-                Some(ScramError::Binding),
-            ),
-            (
-                "c=biws,r=abcserver,p=AAAA".to_owned(),
-                Some(ScramError::Malformed("proof has the wrong length")),
-            ),
-            (
-                "c=biws,r=abcserver".to_owned(),
-                Some(ScramError::Malformed("proof is missing")),
-            ),
-            (
-                format!("r=abcserver,p={proof}"),
-                Some(ScramError::Malformed("channel binding is missing")),
-            ),
+            (format!("c=biws,r=abcserveR,p={proof}"), Some(ScramError::Nonce)),
+            (format!("c=eSws,r=abcserver,p={proof}"), Some(ScramError::Binding)),
+            ("c=biws,r=abcserver,p=AAAA".to_owned(), Some(ScramError::Malformed("proof has the wrong length"))),
+            ("c=biws,r=abcserver".to_owned(), Some(ScramError::Malformed("proof is missing"))),
+            (format!("r=abcserver,p={proof}"), Some(ScramError::Malformed("channel binding is missing"))),
         ] {
             let exchange = start("n,,n=,r=abc", false, None).unwrap();
-            assert_eq!(
-                exchange.finish(message.as_bytes()).err(),
-                error,
-                "{message}"
-            );
+            assert_eq!(exchange.finish(message.as_bytes()).err(), error, "{message}");
         }
     }
 

@@ -3,9 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use gate::{
-    Asked, Gate, Grant, OpenRequest, Opened, Outbox, Refusal, RefusalKind, Session, ToClient,
-};
+use gate::{Asked, Gate, Grant, OpenRequest, Opened, Outbox, Refusal, RefusalKind, Session, ToClient};
 use model::Command;
 use net::{Accepted, Transport};
 use tracing::Instrument;
@@ -34,13 +32,7 @@ impl Server {
     /// A server for one listener.
     #[must_use]
     pub fn new(gate: Arc<Gate>, tls: Arc<net::ServerTls>, listen: PostgresListen) -> Arc<Self> {
-        Arc::new(Self {
-            gate,
-            tls,
-            listen,
-            catalogues: Catalogues::default(),
-            cancels: Arc::default(),
-        })
+        Arc::new(Self { gate, tls, listen, catalogues: Catalogues::default(), cancels: Arc::default() })
     }
 
     /// Serves one connection to its end.
@@ -51,13 +43,7 @@ impl Server {
     }
 
     async fn serve_in(self: Arc<Self>, accepted: Accepted) {
-        let Accepted {
-            stream,
-            peer,
-            mut admission,
-            deadline,
-            ..
-        } = accepted;
+        let Accepted { stream, peer, mut admission, deadline, .. } = accepted;
         let terms = Terms {
             tls: Some(&self.tls),
             identities: self.gate.identities().as_ref(),
@@ -96,13 +82,7 @@ impl Server {
             ..
         } = logged_in;
         let client = application_name.unwrap_or_default();
-        let wanted = Wanted {
-            target,
-            database,
-            settings,
-            minor,
-            client,
-        };
+        let wanted = Wanted { target, database, settings, minor, client };
         let from = Some(transport.peer().ip());
         let request = OpenRequest {
             protocol: PROTOCOL.0,
@@ -120,9 +100,7 @@ impl Server {
             }
         };
         tracing::info!(session = %session.id(), target = %wanted.target, role = grant.role(), "session opened");
-        let begun = self
-            .begin(&grant, &mut session, &wanted, &mut transport)
-            .await;
+        let begun = self.begin(&grant, &mut session, &wanted, &mut transport).await;
         let (upstream, options, cancel, path) = match begun {
             Ok(begun) => begun,
             Err(failure) => {
@@ -135,20 +113,10 @@ impl Server {
                 return;
             }
         };
-        let keeper = self.catalogues.keeper(
-            &wanted.target,
-            grant.role(),
-            wanted.database.as_deref().unwrap_or_default(),
-        );
+        let keeper =
+            self.catalogues.keeper(&wanted.target, grant.role(), wanted.database.as_deref().unwrap_or_default());
         let expiry = drive::expiry(&self.gate, session.expires());
-        let Upstream {
-            transport: target,
-            pid,
-            key,
-            unread,
-            user,
-            ..
-        } = upstream;
+        let Upstream { transport: target, pid, key, unread, user, .. } = upstream;
         let mut relay = Relay::new(session, keeper, user);
         relay.widen_path(path.iter().map(String::as_str));
         let drive = Drive {
@@ -179,9 +147,8 @@ impl Server {
         wanted: &Wanted,
         transport: &mut Transport,
     ) -> Result<(Upstream, TargetOptions, CancelKey, Vec<String>), Failure> {
-        let options = TargetOptions::from_value(&grant.endpoint().options).map_err(|error| {
-            Failure::refused(&Refusal::of(RefusalKind::Unavailable), error.to_string())
-        })?;
+        let options = TargetOptions::from_value(&grant.endpoint().options)
+            .map_err(|error| Failure::refused(&Refusal::of(RefusalKind::Unavailable), error.to_string()))?;
         let (settings, path) = judge_settings(session, &wanted.settings).map_err(|refusal| {
             let log = refusal.detail();
             Failure::refused(&refusal, log)
@@ -191,24 +158,15 @@ impl Server {
             application_name: name_for_target(grant, &wanted.client),
             settings,
         };
-        let upstream = upstream::connect(grant, &options, &startup)
-            .await
-            .map_err(|error| Failure::upstream(&error))?;
+        let upstream = upstream::connect(grant, &options, &startup).await.map_err(|error| Failure::upstream(&error))?;
         let recorded = session.leased(&upstream.user, &link(grant, &upstream));
         recorded.map_err(|refusal| Failure::refused(&refusal, refusal.detail()))?;
         let Some(cancel) = self.cancels.issue(wanted.minor >= 2) else {
-            return Err(Failure::refused(
-                &Refusal::of(RefusalKind::Unavailable),
-                "no random bytes".to_owned(),
-            ));
+            return Err(Failure::refused(&Refusal::of(RefusalKind::Unavailable), "no random bytes".to_owned()));
         };
         let mut greeting = Vec::new();
         for (name, value) in &upstream.parameters {
-            let value = if name == "application_name" {
-                &wanted.client
-            } else {
-                value
-            };
+            let value = if name == "application_name" { &wanted.client } else { value };
             encode::parameter_status(&mut greeting, name, value);
         }
         encode::backend_key(&mut greeting, cancel.pid, &cancel.key);
@@ -219,10 +177,7 @@ impl Server {
         transport
             .flush(&mut outbox)
             .await
-            .map_err(|error| Failure {
-                message: Vec::new(),
-                log: error.kind().to_string(),
-            })?;
+            .map_err(|error| Failure { message: Vec::new(), log: error.kind().to_string() })?;
         Ok((upstream, options, cancel, path))
     }
 }
@@ -260,15 +215,8 @@ impl Failure {
 
     fn upstream(error: &upstream::UpstreamError) -> Self {
         let mut message = Vec::new();
-        answer::fatal(
-            &mut message,
-            error.sqlstate(),
-            &format!("sallyport: {error}"),
-        );
-        Self {
-            message,
-            log: error.to_string(),
-        }
+        answer::fatal(&mut message, error.sqlstate(), &format!("sallyport: {error}"));
+        Self { message, log: error.to_string() }
     }
 }
 
@@ -283,12 +231,7 @@ async fn turn_away(mut transport: Transport, refusal: &Refusal) {
 /// What the target's own logs and views call the session: who asked, and with what. Servers cut names at 63 bytes.
 fn name_for_target(grant: &Grant, client: &str) -> String {
     let name = format!("sallyport {} {client}", grant.identity().display());
-    name.chars()
-        .filter(|c| c.is_ascii_graphic() || *c == ' ')
-        .take(63)
-        .collect::<String>()
-        .trim_end()
-        .to_owned()
+    name.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(63).collect::<String>().trim_end().to_owned()
 }
 
 /// Settings that come with the startup message are judged as the SET commands that they are.
@@ -299,31 +242,21 @@ fn judge_settings(session: &mut Session, wanted: &[(String, String)]) -> Result<
     let mut path = Vec::new();
     for (name, value) in wanted {
         let text = format!("SET {} = {}", quote_name(name), quote(value));
-        let refuse =
-            || Refusal::of(RefusalKind::Setting).because(format!("startup setting {name}"));
+        let refuse = || Refusal::of(RefusalKind::Setting).because(format!("startup setting {name}"));
         let analysed = classify::analyze(&text, &names).ok_or_else(refuse)?;
-        let command = Command {
-            intent: &analysed.analysis.intent,
-            text: &text,
-            values: &[],
-            in_transaction: false,
-        };
+        let command = Command { intent: &analysed.analysis.intent, text: &text, values: &[], in_transaction: false };
         match session.ask(&command, ()) {
             Asked::Allow(_judged, _) => {}
             Asked::Deny(refusal) | Asked::Close(refusal) => {
-                return Err(Refusal {
-                    kind: RefusalKind::Setting,
-                    ..*refusal
-                }
-                .because(format!("startup setting {name}")));
+                return Err(
+                    Refusal { kind: RefusalKind::Setting, ..*refusal }.because(format!("startup setting {name}"))
+                );
             }
             Asked::Hold(held) => {
                 let (refusal, _) = session.abandon(*held, false);
-                return Err(Refusal {
-                    kind: RefusalKind::Setting,
-                    ..refusal
-                }
-                .because(format!("startup setting {name}")));
+                return Err(
+                    Refusal { kind: RefusalKind::Setting, ..refusal }.because(format!("startup setting {name}"))
+                );
             }
         }
         path.extend(analysed.path().map(str::to_owned));
@@ -337,9 +270,7 @@ fn quote(value: &str) -> String {
 
 /// A setting's name may have one dot; each part is quoted.
 fn quote_name(name: &str) -> String {
-    let parts: Vec<_> = name
-        .split('.')
-        .map(|part| format!("\"{}\"", part.to_lowercase().replace('"', "\"\"")))
-        .collect();
+    let parts: Vec<_> =
+        name.split('.').map(|part| format!("\"{}\"", part.to_lowercase().replace('"', "\"\""))).collect();
     parts.join(".")
 }

@@ -24,10 +24,8 @@ pub(crate) const fn value_type(oid: u32) -> ValueType {
         3802 => ValueType::Jsonb,
         1002 | 1003 | 1009 | 1014 | 1015 | 3807 | 199 | 143 => ValueType::Array(Element::Text),
         1005 | 1007 | 1016 | 1021 | 1022 | 1231 | 1028 => ValueType::Array(Element::Number),
-        629 | 651 | 719 | 775 | 791 | 1000 | 1001 | 1006 | 1008 | 1010 | 1017 | 1040 | 1041
-        | 1115 | 1182 | 1183 | 1185 | 1187 | 1270 | 1561 | 1563 | 2951 => {
-            ValueType::Array(Element::Other)
-        }
+        629 | 651 | 719 | 775 | 791 | 1000 | 1001 | 1006 | 1008 | 1010 | 1017 | 1040 | 1041 | 1115 | 1182 | 1183
+        | 1185 | 1187 | 1270 | 1561 | 1563 | 2951 => ValueType::Array(Element::Other),
         _ => ValueType::Other,
     }
 }
@@ -81,16 +79,10 @@ pub(crate) fn bind_text(oid: u32, binary: bool, value: &[u8]) -> String {
         (21, &[a, b]) => Some(i16::from_be_bytes([a, b]).to_string()),
         (23, &[a, b, c, d]) => Some(i32::from_be_bytes([a, b, c, d]).to_string()),
         (26, &[a, b, c, d]) => Some(u32::from_be_bytes([a, b, c, d]).to_string()),
-        (20, &[a, b, c, d, e, f, g, h]) => {
-            Some(i64::from_be_bytes([a, b, c, d, e, f, g, h]).to_string())
-        }
+        (20, &[a, b, c, d, e, f, g, h]) => Some(i64::from_be_bytes([a, b, c, d, e, f, g, h]).to_string()),
         (700, &[a, b, c, d]) => Some(f32::from_be_bytes([a, b, c, d]).to_string()),
-        (701, &[a, b, c, d, e, f, g, h]) => {
-            Some(f64::from_be_bytes([a, b, c, d, e, f, g, h]).to_string())
-        }
-        (18 | 19 | 25 | 114 | 1042 | 1043 | 705 | 142, text) => {
-            std::str::from_utf8(text).ok().map(str::to_owned)
-        }
+        (701, &[a, b, c, d, e, f, g, h]) => Some(f64::from_be_bytes([a, b, c, d, e, f, g, h]).to_string()),
+        (18 | 19 | 25 | 114 | 1042 | 1043 | 705 | 142, text) => std::str::from_utf8(text).ok().map(str::to_owned),
         (0, text) => std::str::from_utf8(text)
             .ok()
             .filter(|text| !text.is_empty() && !text.chars().any(char::is_control))

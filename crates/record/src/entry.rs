@@ -34,9 +34,7 @@ pub enum EventError {
 /// # Errors
 /// [`EventError::NoRoom`]: what was written so far has no meaning.
 pub fn encode_into(event: &Event<'_>, buffer: &mut [u8]) -> Result<usize, EventError> {
-    postcard::to_slice(event, buffer)
-        .map(|written| written.len())
-        .map_err(|_| EventError::NoRoom)
+    postcard::to_slice(event, buffer).map(|written| written.len()).map_err(|_| EventError::NoRoom)
 }
 
 /// Appends an encoded event to a vector.
@@ -45,8 +43,7 @@ pub fn encode_into(event: &Event<'_>, buffer: &mut [u8]) -> Result<usize, EventE
 /// [`EventError::TooLarge`]: the vector then holds a part of it.
 pub fn encode_to(event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), EventError> {
     let before = out.len();
-    postcard::serialize_with_flavor(event, Bounded { out, before })
-        .map_err(|_| EventError::TooLarge)
+    postcard::serialize_with_flavor(event, Bounded { out, before }).map_err(|_| EventError::TooLarge)
 }
 
 /// Reads an event; trailing bytes are an error.
@@ -71,20 +68,14 @@ pub struct Part {
 
 impl Part {
     /// An event in one part.
-    pub const WHOLE: Self = Self {
-        more: false,
-        first: true,
-    };
+    pub const WHOLE: Self = Self { more: false, first: true };
 
     fn bits(self) -> u64 {
         u64::from(self.more) | u64::from(self.first) << 1
     }
 
     const fn read(bits: u64) -> Self {
-        Self {
-            more: bits & 1 != 0,
-            first: bits & 2 != 0,
-        }
+        Self { more: bits & 1 != 0, first: bits & 2 != 0 }
     }
 }
 
@@ -94,10 +85,7 @@ pub fn parts(bytes: &[u8]) -> impl Iterator<Item = (&[u8], Part)> {
     (0..count).map(move |index| {
         let start = index * MAX_PART;
         let end = bytes.len().min(start + MAX_PART);
-        let part = Part {
-            more: index + 1 < count,
-            first: index == 0,
-        };
+        let part = Part { more: index + 1 < count, first: index == 0 };
         (bytes.get(start..end).unwrap_or_default(), part)
     })
 }
@@ -109,11 +97,7 @@ struct Bounded<'a> {
 
 impl Bounded<'_> {
     fn room_for(&self, more: usize) -> postcard::Result<()> {
-        if self.out.len() - self.before + more > MAX_EVENT {
-            Err(postcard::Error::SerializeBufferFull)
-        } else {
-            Ok(())
-        }
+        if self.out.len() - self.before + more > MAX_EVENT { Err(postcard::Error::SerializeBufferFull) } else { Ok(()) }
     }
 }
 
@@ -216,15 +200,9 @@ impl Cursor {
         if size > MAX_PART {
             return Err("an entry longer than the limit");
         }
-        let bytes = raw
-            .get(self.at..self.at + size)
-            .ok_or("an entry longer than its block")?;
+        let bytes = raw.get(self.at..self.at + size).ok_or("an entry longer than its block")?;
         self.at += size;
-        Ok(Some(RawEntry {
-            at: Micros(self.time),
-            part: Part::read(length),
-            bytes,
-        }))
+        Ok(Some(RawEntry { at: Micros(self.time), part: Part::read(length), bytes }))
     }
 }
 

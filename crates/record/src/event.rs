@@ -211,9 +211,7 @@ mod bytes {
         s.serialize_bytes(data)
     }
 
-    pub(super) fn deserialize<'de: 'a, 'a, D: Deserializer<'de>>(
-        d: D,
-    ) -> Result<Cow<'a, [u8]>, D::Error> {
+    pub(super) fn deserialize<'de: 'a, 'a, D: Deserializer<'de>>(d: D) -> Result<Cow<'a, [u8]>, D::Error> {
         struct Bytes;
         impl<'de> Visitor<'de> for Bytes {
             type Value = Cow<'de, [u8]>;

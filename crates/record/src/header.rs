@@ -109,10 +109,7 @@ impl Header {
             return Err(damage(8, 10, Reason::Version(version)));
         }
         let part = |at: usize| -> [u8; 16] {
-            bytes
-                .get(at..at + 16)
-                .and_then(|part| part.try_into().ok())
-                .unwrap_or_default()
+            bytes.get(at..at + 16).and_then(|part| part.try_into().ok()).unwrap_or_default()
         };
         Ok(Self {
             session: part(16),
@@ -123,11 +120,5 @@ impl Header {
 }
 
 fn damage(at: usize, end: usize, reason: Reason) -> Damage {
-    Damage {
-        offset: at as u64,
-        exact: end <= at + 1,
-        end: end as u64,
-        frame: None,
-        reason,
-    }
+    Damage { offset: at as u64, exact: end <= at + 1, end: end as u64, frame: None, reason }
 }

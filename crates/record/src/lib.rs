@@ -46,9 +46,7 @@ pub use event::{Column, CommandEvent, Event, Finished, Micros, Opened};
 pub use export::{ExportError, json_lines, ocsf};
 pub use frame::{Damage, ReadError, Reason};
 pub use header::{FileKind, Header};
-pub use index::{
-    Directory, DirectoryReport, Problem, TreeHead, VerifyOptions, What, verify_directory,
-};
+pub use index::{Directory, DirectoryReport, Problem, TreeHead, VerifyOptions, What, verify_directory};
 pub use read::{Entry, Reader, State};
 pub use render::{Renderer, render};
 pub use sign::{KeyError, KeyId, PublicKey, SigningKey};

@@ -72,18 +72,9 @@ impl<R: Read> Walk<R> {
     pub(crate) fn new(mut source: R, key: Option<PublicKey>) -> Result<Self, ReadError> {
         let (header, hash) = Header::read(&mut source, FileKind::Recording)?;
         if let Some(key) = key.filter(|key| key.id() != header.key) {
-            let reason = Reason::WrongKey {
-                found: header.key.to_string(),
-                expected: key.id().to_string(),
-            };
+            let reason = Reason::WrongKey { found: header.key.to_string(), expected: key.id().to_string() };
             let (offset, end) = (32, 48);
-            return Err(ReadError::Damaged(Damage {
-                offset,
-                exact: false,
-                end,
-                frame: None,
-                reason,
-            }));
+            return Err(ReadError::Damaged(Damage { offset, exact: false, end, frame: None, reason }));
         }
         Ok(Self {
             frames: FrameReader::new(source, HEADER as u64, hash),
@@ -126,12 +117,7 @@ impl<R: Read> Walk<R> {
     /// Where the recording stands, to be continued.
     pub(crate) fn chain(&self) -> Chain {
         let position = (self.frames.offset(), self.entries);
-        Chain::resumed(
-            self.header,
-            *self.frames.chain(),
-            position,
-            (self.raw, self.signed_raw),
-        )
+        Chain::resumed(self.header, *self.frames.chain(), position, (self.raw, self.signed_raw))
     }
 
     pub(crate) fn step(&mut self) -> Result<Option<Step>, ReadError> {
@@ -147,8 +133,7 @@ impl<R: Read> Walk<R> {
         }
         match frame.head.kind {
             Kind::Compressed | Kind::Stored => {
-                unpack(&mut self.unpacker, &frame, &mut self.block)
-                    .map_err(|reason| at(&frame, reason))?;
+                unpack(&mut self.unpacker, &frame, &mut self.block).map_err(|reason| at(&frame, reason))?;
                 let head = frame.head;
                 self.raw += u64::from(head.raw);
                 if self.raw - self.signed_raw > MAX_UNSIGNED {
@@ -160,8 +145,8 @@ impl<R: Read> Walk<R> {
             }
             Kind::Signature => {
                 let by = (&self.header, self.key.as_ref());
-                let (mark, time) = signature(&frame, by, &chain, (self.entries, self.raw))
-                    .map_err(|reason| at(&frame, reason))?;
+                let (mark, time) =
+                    signature(&frame, by, &chain, (self.entries, self.raw)).map_err(|reason| at(&frame, reason))?;
                 self.state = match mark {
                     Mark::Segment => State::Open,
                     Mark::Closed => State::Closed,
@@ -188,14 +173,8 @@ fn signature(
         return Err(Reason::Content("a signature of another size"));
     }
     let (covered, signature) = frame.body.split_at(SIGNATURE_BODY - 64);
-    let zero = covered
-        .get(1..8)
-        .is_some_and(|bytes| bytes.iter().all(|byte| *byte == 0));
-    let mark = covered
-        .first()
-        .copied()
-        .and_then(Mark::read)
-        .filter(|_| zero);
+    let zero = covered.get(1..8).is_some_and(|bytes| bytes.iter().all(|byte| *byte == 0));
+    let mark = covered.first().copied().and_then(Mark::read).filter(|_| zero);
     let mark = mark.ok_or(Reason::Content("an unknown mark of a signature"))?;
     let counts = [u64_at(covered, 8), u64_at(covered, 16), u64_at(covered, 24)];
     if counts != [Some(entries), Some(frame.offset), Some(raw)] {
@@ -240,11 +219,7 @@ fn unpack(
             .map_err(|_| Reason::Content("a block that cannot be unpacked"))?;
         block.truncate(length);
     }
-    if block.len() == raw {
-        Ok(())
-    } else {
-        Err(Reason::Content("a block of another size than it says"))
-    }
+    if block.len() == raw { Ok(()) } else { Err(Reason::Content("a block of another size than it says")) }
 }
 
 /// Reads the events of a recording one after another. Memory: one block, and one event if that is larger.
@@ -260,9 +235,7 @@ pub struct Reader<R> {
 
 impl<R> std::fmt::Debug for Reader<R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Reader")
-            .field("header", &self.walk.header)
-            .finish_non_exhaustive()
+        f.debug_struct("Reader").field("header", &self.walk.header).finish_non_exhaustive()
     }
 }
 
@@ -336,11 +309,7 @@ impl<R: Read> Reader<R> {
     /// # Errors
     /// [`ReadError::Damaged`] names the first bad byte.
     pub fn next_entry(&mut self) -> Result<Option<Entry<'_>>, ReadError> {
-        if self.advance()? {
-            self.entry().map(Some)
-        } else {
-            Ok(None)
-        }
+        if self.advance()? { self.entry().map(Some) } else { Ok(None) }
     }
 
     /// Moves to the next event; `false` at the end of what is there. [`Reader::entry`] then reads it.
@@ -364,11 +333,7 @@ impl<R: Read> Reader<R> {
             Found::Joined => &self.joined,
         };
         let event = entry::decode(bytes).map_err(|_| unknown())?;
-        Ok(Entry {
-            number: *number,
-            at: *at,
-            event,
-        })
+        Ok(Entry { number: *number, at: *at, event })
     }
 
     /// Finds the bytes of the next event, joining its parts.
@@ -386,10 +351,7 @@ impl<R: Read> Reader<R> {
                 continue;
             };
             let block = self.walk.block();
-            let Some(next) = cursor
-                .next(block)
-                .map_err(|text| self.bad(Reason::Content(text)))?
-            else {
+            let Some(next) = cursor.next(block).map_err(|text| self.bad(Reason::Content(text)))? else {
                 if self.taken != self.walk.expected() {
                     return Err(self.bad(Reason::Numbers).into());
                 }
@@ -401,9 +363,7 @@ impl<R: Read> Reader<R> {
                 self.begun = None;
                 self.joined.clear();
             } else if self.begun.is_none() {
-                return Err(self
-                    .bad(Reason::Content("a part of an event without its beginning"))
-                    .into());
+                return Err(self.bad(Reason::Content("a part of an event without its beginning")).into());
             }
             let joins = more || self.begun.is_some();
             if joins {
@@ -418,11 +378,7 @@ impl<R: Read> Reader<R> {
             self.taken += 1;
             self.number += 1;
             if !more {
-                let found = if joins {
-                    Found::Joined
-                } else {
-                    Found::Block(range)
-                };
+                let found = if joins { Found::Joined } else { Found::Block(range) };
                 return Ok(Some((found, first, time)));
             }
         }
@@ -430,13 +386,7 @@ impl<R: Read> Reader<R> {
 
     fn bad(&self, reason: Reason) -> Damage {
         let offset = self.walk.frames().offset();
-        Damage {
-            offset,
-            exact: false,
-            end: offset,
-            frame: self.walk.frames().frames().checked_sub(1),
-            reason,
-        }
+        Damage { offset, exact: false, end: offset, frame: self.walk.frames().frames().checked_sub(1), reason }
     }
 }
 
@@ -447,10 +397,7 @@ impl<R: Read + Seek> Reader<R> {
     /// The source's own.
     pub fn retry(&mut self) -> io::Result<()> {
         let offset = self.offset();
-        self.walk
-            .frames_mut()
-            .source_mut()
-            .seek(SeekFrom::Start(offset))?;
+        self.walk.frames_mut().source_mut().seek(SeekFrom::Start(offset))?;
         Ok(())
     }
 }

@@ -62,11 +62,7 @@ pub fn put_row(out: &mut Vec<u8>, values: &[Option<&[u8]>]) {
         };
         let length = i32::try_from(value.len()).unwrap_or(i32::MAX);
         out.extend_from_slice(&length.to_be_bytes());
-        out.extend_from_slice(
-            value
-                .get(..length.unsigned_abs() as usize)
-                .unwrap_or_default(),
-        );
+        out.extend_from_slice(value.get(..length.unsigned_abs() as usize).unwrap_or_default());
     }
 }
 
@@ -80,10 +76,7 @@ mod tests {
         put_row(&mut data, &[Some(b"1"), None, Some(b"")]);
         put_row(&mut data, &[]);
         let mut rows = Rows::new(&data);
-        assert_eq!(
-            rows.next(),
-            Some(vec![Some(&b"1"[..]), None, Some(&b""[..])])
-        );
+        assert_eq!(rows.next(), Some(vec![Some(&b"1"[..]), None, Some(&b""[..])]));
         assert_eq!(rows.next(), Some(vec![]));
         assert_eq!(rows.next(), None);
         assert!(rows.rest().is_empty());

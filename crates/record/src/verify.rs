@@ -71,16 +71,8 @@ pub fn verify(source: impl Read, key: &PublicKey) -> Result<Report, ReadError> {
 fn count<R: Read>(walk: &Walk<R>) -> Result<(), Reason> {
     let mut cursor = Cursor::default();
     let mut entries = 0_u32;
-    while cursor
-        .next(walk.block())
-        .map_err(Reason::Content)?
-        .is_some()
-    {
+    while cursor.next(walk.block()).map_err(Reason::Content)?.is_some() {
         entries += 1;
     }
-    if entries == walk.expected() {
-        Ok(())
-    } else {
-        Err(Reason::Numbers)
-    }
+    if entries == walk.expected() { Ok(()) } else { Err(Reason::Numbers) }
 }

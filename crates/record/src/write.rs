@@ -87,14 +87,7 @@ impl Chain {
         (size, entries): (u64, u64),
         (raw, signed_raw): (u64, u64),
     ) -> Self {
-        Self {
-            header,
-            hash,
-            size,
-            entries,
-            raw,
-            signed_raw,
-        }
+        Self { header, hash, size, entries, raw, signed_raw }
     }
 
     /// The header that it began with.
@@ -137,12 +130,7 @@ impl Chain {
     ///
     /// # Errors
     /// The compressor's own error; the chain is then unchanged.
-    pub fn block(
-        &mut self,
-        block: &Block,
-        packer: &mut Packer,
-        out: &mut Vec<u8>,
-    ) -> io::Result<()> {
+    pub fn block(&mut self, block: &Block, packer: &mut Packer, out: &mut Vec<u8>) -> io::Result<()> {
         if block.entries() == 0 {
             return Ok(());
         }
@@ -162,13 +150,7 @@ impl Chain {
     ///
     /// # Errors
     /// [`KeyError::Sign`]; the chain is then unchanged.
-    pub fn sign(
-        &mut self,
-        key: &SigningKey,
-        mark: Mark,
-        at: Micros,
-        out: &mut Vec<u8>,
-    ) -> Result<(), KeyError> {
+    pub fn sign(&mut self, key: &SigningKey, mark: Mark, at: Micros, out: &mut Vec<u8>) -> Result<(), KeyError> {
         let mut body = Vec::with_capacity(SIGNATURE_BODY);
         body.extend_from_slice(&[mark.code(), 0, 0, 0, 0, 0, 0, 0]);
         body.extend_from_slice(&self.entries.to_le_bytes());
@@ -178,13 +160,7 @@ impl Chain {
         let signature = key.sign(&signed_message(&self.header, &self.hash, &body))?;
         body.extend_from_slice(&signature);
         let before = out.len();
-        self.hash = frame::write(
-            out,
-            Kind::Signature,
-            (self.entries, 0, 0),
-            &self.hash,
-            &body,
-        );
+        self.hash = frame::write(out, Kind::Signature, (self.entries, 0, 0), &self.hash, &body);
         self.size += (out.len() - before) as u64;
         self.signed_raw = self.raw;
         Ok(())
@@ -209,10 +185,7 @@ impl Packer {
     /// # Errors
     /// No memory for it.
     pub fn new() -> io::Result<Self> {
-        Ok(Self {
-            compressor: zstd::bulk::Compressor::new(1)?,
-            packed: vec![0; MAX_BLOCK],
-        })
+        Ok(Self { compressor: zstd::bulk::Compressor::new(1)?, packed: vec![0; MAX_BLOCK] })
     }
 
     /// The smaller of the two forms. Compression that would not fit into the raw size is the stored form.
@@ -222,10 +195,7 @@ impl Packer {
             return Ok((Kind::Stored, raw));
         };
         match self.compressor.compress_to_buffer(raw, space) {
-            Ok(length) => Ok((
-                Kind::Compressed,
-                self.packed.get(..length).unwrap_or_default(),
-            )),
+            Ok(length) => Ok((Kind::Compressed, self.packed.get(..length).unwrap_or_default())),
             Err(_) => Ok((Kind::Stored, raw)),
         }
     }
@@ -264,26 +234,14 @@ impl<W: Write> Writer<W> {
     pub fn new(mut sink: W, header: Header) -> Result<Self, WriteError> {
         let (chain, bytes) = Chain::new(header);
         sink.write_all(&bytes)?;
-        Ok(Self {
-            sink,
-            chain,
-            block: Block::default(),
-            packer: Packer::new()?,
-            scratch: Vec::new(),
-            out: Vec::new(),
-        })
+        Ok(Self { sink, chain, block: Block::default(), packer: Packer::new()?, scratch: Vec::new(), out: Vec::new() })
     }
 
     /// Adds an event; full blocks and due signatures are written.
     ///
     /// # Errors
     /// [`EventError::TooLarge`] (nothing was added), or the sink's own.
-    pub fn event(
-        &mut self,
-        at: Micros,
-        event: &Event<'_>,
-        key: &SigningKey,
-    ) -> Result<(), WriteError> {
+    pub fn event(&mut self, at: Micros, event: &Event<'_>, key: &SigningKey) -> Result<(), WriteError> {
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.clear();
         let encoded = entry::encode_to(event, &mut scratch);
@@ -314,8 +272,7 @@ impl<W: Write> Writer<W> {
     /// The sink's own.
     pub fn flush(&mut self) -> Result<(), WriteError> {
         self.out.clear();
-        self.chain
-            .block(&self.block, &mut self.packer, &mut self.out)?;
+        self.chain.block(&self.block, &mut self.packer, &mut self.out)?;
         self.block.clear();
         self.sink.write_all(&self.out)?;
         Ok(())
@@ -332,12 +289,7 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// The sink's own.
-    pub fn seal(
-        mut self,
-        at: Micros,
-        mark: Mark,
-        key: &SigningKey,
-    ) -> Result<(W, Chain), WriteError> {
+    pub fn seal(mut self, at: Micros, mark: Mark, key: &SigningKey) -> Result<(W, Chain), WriteError> {
         self.flush()?;
         self.sign(key, mark, at)?;
         self.sink.flush()?;

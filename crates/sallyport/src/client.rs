@@ -29,9 +29,7 @@ pub(crate) struct Client {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NoGateway {
     /// No gateway runs on the data directory.
-    #[error(
-        "no gateway runs on {0}; start it with `sallyport serve`, or name one with --api URL and --token TOKEN"
-    )]
+    #[error("no gateway runs on {0}; start it with `sallyport serve`, or name one with --api URL and --token TOKEN")]
     NotRunning(String),
 }
 
@@ -56,9 +54,7 @@ impl Client {
     pub(crate) fn find(global: &Global) -> Result<Self> {
         if let Some(api) = &global.api {
             let Some(token) = &global.token else {
-                bail!(
-                    "--api needs --token TOKEN or SALLYPORT_TOKEN: the gateway must know who asks"
-                )
+                bail!("--api needs --token TOKEN or SALLYPORT_TOKEN: the gateway must know who asks")
             };
             let ca = global
                 .places()
@@ -69,11 +65,7 @@ impl Client {
             return Self::new(api, token, ca.as_deref());
         }
         let layout = Layout::new(global.places().data_dir()?);
-        let running = if lock::is_held(&layout.lock()) {
-            Listen::read(&layout.listen())?
-        } else {
-            None
-        };
+        let running = if lock::is_held(&layout.lock()) { Listen::read(&layout.listen())? } else { None };
         let Some(listen) = running else {
             return Err(NoGateway::NotRunning(layout.root().display().to_string()).into());
         };
@@ -98,20 +90,16 @@ impl Client {
     }
 
     fn new(base: &str, token: &str, ca: Option<&[u8]>) -> Result<Self> {
-        let base = Url::parse(base)
-            .with_context(|| format!("{base} is not a URL such as http://127.0.0.1:8460"))?;
+        let base = Url::parse(base).with_context(|| format!("{base} is not a URL such as http://127.0.0.1:8460"))?;
         let local = base.host_str().is_some_and(|host| {
             host == "localhost"
-                || host
-                    .trim_matches(['[', ']'])
-                    .parse::<std::net::IpAddr>()
-                    .is_ok_and(|ip| ip.is_loopback())
+                || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
         });
         if base.scheme() != "https" && !local {
             bail!("{base}: the token would travel in clear text; use https");
         }
-        let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
-            .context("the token has characters that no token has")?;
+        let mut value =
+            HeaderValue::from_str(&format!("Bearer {token}")).context("the token has characters that no token has")?;
         value.set_sensitive(true);
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, value);
@@ -122,14 +110,9 @@ impl Client {
             .connect_timeout(CONNECT_WITHIN)
             .no_proxy();
         if let Some(ca) = ca {
-            builder = builder.tls_certs_merge(
-                Certificate::from_pem_bundle(ca).context("read the gateway's ca.pem")?,
-            );
+            builder = builder.tls_certs_merge(Certificate::from_pem_bundle(ca).context("read the gateway's ca.pem")?);
         }
-        Ok(Self {
-            http: builder.build().context("make an HTTP client")?,
-            base,
-        })
+        Ok(Self { http: builder.build().context("make an HTTP client")?, base })
     }
 
     /// Reads a resource.
@@ -144,11 +127,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::get`].
-    pub(crate) async fn post<T: DeserializeOwned>(
-        &self,
-        path: &str,
-        body: &impl Serialize,
-    ) -> Result<T> {
+    pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T> {
         read(self.send(Method::POST, path, Some(body)).await?).await
     }
 
@@ -164,24 +143,19 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::get`], and when the answer ends early.
-    pub(crate) async fn stream(
-        &self,
-        path: &str,
-        mut each: impl FnMut(&[u8]) -> Result<()>,
-    ) -> Result<()> {
+    pub(crate) async fn stream(&self, path: &str, mut each: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
         let mut response = self.send(Method::GET, path, None::<&()>).await?;
-        while let Some(chunk) = response.chunk().await.map_err(|_| anyhow!("the gateway ended the answer early; `sallyport sessions verify` tells whether the recording is whole"))? {
+        while let Some(chunk) = response.chunk().await.map_err(|_| {
+            anyhow!(
+                "the gateway ended the answer early; `sallyport sessions verify` tells whether the recording is whole"
+            )
+        })? {
             each(&chunk)?;
         }
         Ok(())
     }
 
-    async fn send(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<&impl Serialize>,
-    ) -> Result<Response> {
+    async fn send(&self, method: Method, path: &str, body: Option<&impl Serialize>) -> Result<Response> {
         let url = self.base.join(path).context("make the URL")?;
         let mut request = self.http.request(method, url);
         if let Some(body) = body {
@@ -196,17 +170,8 @@ impl Client {
         }
         let status = response.status();
         match read::<console::ErrorBody>(response).await {
-            Ok(body) => Err(Refused {
-                code: body.code,
-                message: body.message,
-                request: body.request_id,
-            }
-            .into()),
-            Err(_) => bail!(
-                "{}: the answer is not Sallyport's (HTTP {})",
-                self.base,
-                status.as_u16()
-            ),
+            Ok(body) => Err(Refused { code: body.code, message: body.message, request: body.request_id }.into()),
+            Err(_) => bail!("{}: the answer is not Sallyport's (HTTP {})", self.base, status.as_u16()),
         }
     }
 
@@ -223,13 +188,10 @@ impl Client {
 /// The credential of the local operator.
 fn operator_token(layout: &Layout) -> Result<String> {
     let path = layout.operator();
-    let bytes = key::read(&path)
-        .with_context(|| "only the operator of the gateway may do this; else pass --token TOKEN")?;
+    let bytes =
+        key::read(&path).with_context(|| "only the operator of the gateway may do this; else pass --token TOKEN")?;
     let Some(bytes) = bytes else {
-        bail!(
-            "{}: the running gateway has no operator credential; start it again",
-            path.display()
-        )
+        bail!("{}: the running gateway has no operator credential; start it again", path.display())
     };
     String::from_utf8(bytes)
         .map(|text| text.trim().to_owned())
@@ -239,18 +201,15 @@ fn operator_token(layout: &Layout) -> Result<String> {
 async fn read<T: DeserializeOwned>(mut response: Response) -> Result<T> {
     let mut bytes = Vec::new();
     let late = || anyhow!("the gateway stopped in the middle of an answer; try again");
-    while let Some(chunk) = tokio::time::timeout(ANSWER_WITHIN, response.chunk())
-        .await
-        .map_err(|_| late())?
-        .map_err(|_| late())?
+    while let Some(chunk) =
+        tokio::time::timeout(ANSWER_WITHIN, response.chunk()).await.map_err(|_| late())?.map_err(|_| late())?
     {
         if bytes.len() as u64 + chunk.len() as u64 > MAX_ANSWER {
             bail!("the answer is larger than 64 MiB; ask for less");
         }
         bytes.extend_from_slice(&chunk);
     }
-    serde_json::from_slice(&bytes)
-        .context("the answer is not what this version of Sallyport expects")
+    serde_json::from_slice(&bytes).context("the answer is not what this version of Sallyport expects")
 }
 
 /// A value as part of a query.
@@ -275,11 +234,7 @@ fn form(pairs: &[(&str, Option<String>)]) -> String {
     };
     let parts: Vec<String> = pairs
         .iter()
-        .filter_map(|(name, value)| {
-            value
-                .as_ref()
-                .map(|value| format!("{name}={}", escape(value)))
-        })
+        .filter_map(|(name, value)| value.as_ref().map(|value| format!("{name}={}", escape(value))))
         .collect();
     parts.join("&")
 }
@@ -291,10 +246,7 @@ mod tests {
     #[test]
     fn queries_are_escaped() {
         assert_eq!(query(&[("a", None)]), "");
-        assert_eq!(
-            query(&[("a", Some("x&y=z é".into())), ("b", Some("1".into()))]),
-            "?a=x%26y%3Dz%20%C3%A9&b=1"
-        );
+        assert_eq!(query(&[("a", Some("x&y=z é".into())), ("b", Some("1".into()))]), "?a=x%26y%3Dz%20%C3%A9&b=1");
     }
 
     #[test]

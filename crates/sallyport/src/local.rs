@@ -40,11 +40,7 @@ impl Local {
         let layout = Layout::new(global.places().data_dir_of(config.as_ref())?);
         layout.prepare()?;
         let store = Store::open(layout.database(), tokio::runtime::Handle::current()).await?;
-        Ok(Self {
-            store,
-            actor: os_user(),
-            config,
-        })
+        Ok(Self { store, actor: os_user(), config })
     }
 
     /// The tokens of the store.
@@ -65,15 +61,8 @@ impl Local {
         let (Some(config), Some(targets)) = (&self.config, targets) else {
             return Ok(());
         };
-        let known: Vec<&str> = config
-            .targets
-            .iter()
-            .map(|target| target.target.name.as_str())
-            .collect();
-        match targets
-            .iter()
-            .find(|name| *name != gate::gate::OWN_TARGET && !known.contains(&name.as_str()))
-        {
+        let known: Vec<&str> = config.targets.iter().map(|target| target.target.name.as_str()).collect();
+        match targets.iter().find(|name| *name != gate::gate::OWN_TARGET && !known.contains(&name.as_str())) {
             Some(unknown) => {
                 bail!(
                     "there is no target {unknown}; targets are: {}, and {} for the API",
@@ -88,10 +77,7 @@ impl Local {
 
 /// How long tokens live by a configuration.
 pub(crate) fn token_settings(config: &Config) -> TokenSettings {
-    TokenSettings {
-        default_ttl: config.tokens.ttl.get(),
-        max_ttl: config.tokens.max_ttl.get(),
-    }
+    TokenSettings { default_ttl: config.tokens.ttl.get(), max_ttl: config.tokens.max_ttl.get() }
 }
 
 /// Tokens as the console's port.
@@ -113,35 +99,21 @@ impl console::ports::Tokens for TokenDesk {
                 targets: request.targets.clone(),
                 ttl: ttl(request)?,
             };
-            let issued = self
-                .0
-                .issue(&order, actor)
-                .await
-                .map_err(|error| match error {
-                    IssueError::Invalid(text) => TokenRefused::Invalid(text),
-                    IssueError::Store(away) => {
-                        tracing::warn!(error = %away, "a token could not be stored");
-                        TokenRefused::StoreAway
-                    }
-                })?;
-            Ok(IssuedToken {
-                token: issued.token.reveal().to_owned(),
-                id: issued.id,
-                expires: issued.expires,
-            })
+            let issued = self.0.issue(&order, actor).await.map_err(|error| match error {
+                IssueError::Invalid(text) => TokenRefused::Invalid(text),
+                IssueError::Store(away) => {
+                    tracing::warn!(error = %away, "a token could not be stored");
+                    TokenRefused::StoreAway
+                }
+            })?;
+            Ok(IssuedToken { token: issued.token.reveal().to_owned(), id: issued.id, expires: issued.expires })
         })
     }
 
     fn list(&self) -> BoxFuture<'_, Result<Vec<TokenView>, StoreAway>> {
         Box::pin(async move {
             let now = SystemClock.now();
-            Ok(self
-                .0
-                .ls(false, LISTED)
-                .await?
-                .iter()
-                .map(|row| token_view(row, now))
-                .collect())
+            Ok(self.0.ls(false, LISTED).await?.iter().map(|row| token_view(row, now)).collect())
         })
     }
 
@@ -163,14 +135,10 @@ fn ttl(request: &TokenRequest) -> Result<Option<Duration>, TokenRefused> {
     };
     let left = u64::try_from(end.0.saturating_sub(SystemClock.now().0)).unwrap_or(0) / 1_000_000;
     if left == 0 {
-        return Err(TokenRefused::Invalid(
-            "your own proof has expired; log in again".to_owned(),
-        ));
+        return Err(TokenRefused::Invalid("your own proof has expired; log in again".to_owned()));
     }
     let left = Duration::from_secs(left);
-    Ok(Some(
-        asked.unwrap_or(Duration::from_secs(15 * 60)).min(left),
-    ))
+    Ok(Some(asked.unwrap_or(Duration::from_secs(15 * 60)).min(left)))
 }
 
 fn token_view(row: &TokenRow, now: record::Micros) -> TokenView {
@@ -215,9 +183,9 @@ pub(crate) fn rotate(layout: &Layout, to: Option<&Path>) -> Result<usize> {
             "the master key comes from {}: write the new one (base64, 32 bytes) into a file and pass --to FILE",
             secrets::key::KEY_VARIABLE
         ),
-        (false, Some(_)) => bail!(
-            "the master key is in the data directory, where rotation makes the new one; leave --to out"
-        ),
+        (false, Some(_)) => {
+            bail!("the master key is in the data directory, where rotation makes the new one; leave --to out")
+        }
         (true, Some(path)) => MasterKey::from_file(path)?,
         (false, None) => MasterKey::generate()?,
     };
@@ -250,11 +218,8 @@ pub(crate) async fn audited<T>(
 
 /// Roles by target, as leases want them.
 pub(crate) fn roles(config: &Config) -> Roles {
-    let roles: BTreeMap<_, _> = config
-        .targets
-        .iter()
-        .map(|target| (target.target.name.clone(), target.roles.clone()))
-        .collect();
+    let roles: BTreeMap<_, _> =
+        config.targets.iter().map(|target| (target.target.name.clone(), target.roles.clone())).collect();
     Roles(roles)
 }
 
@@ -269,30 +234,19 @@ pub(crate) fn missing_secrets(layout: &Layout, config: &Config) -> Vec<String> {
         Err(error) => return vec![error.to_string()],
     };
     let leases = Leases::new(sealed, roles(config));
-    let each = config
-        .targets
-        .iter()
-        .flat_map(|target| target.roles.keys().map(|role| (&target.target.name, role)));
-    each.filter_map(|(target, role)| {
-        leases
-            .check(target, role)
-            .err()
-            .map(|error| error.to_string())
-    })
-    .collect()
+    let each = config.targets.iter().flat_map(|target| target.roles.keys().map(|role| (&target.target.name, role)));
+    each.filter_map(|(target, role)| leases.check(target, role).err().map(|error| error.to_string())).collect()
 }
 
 /// The user of the operating system who runs this process.
 pub(crate) fn os_user() -> String {
     let id = rustix::process::geteuid().as_raw();
-    let named = std::fs::read_to_string("/etc/passwd")
-        .ok()
-        .and_then(|text| {
-            text.lines().find_map(|line| {
-                let mut fields = line.split(':');
-                let name = fields.next()?;
-                (fields.nth(1)?.parse() == Ok(id)).then(|| name.to_owned())
-            })
-        });
+    let named = std::fs::read_to_string("/etc/passwd").ok().and_then(|text| {
+        text.lines().find_map(|line| {
+            let mut fields = line.split(':');
+            let name = fields.next()?;
+            (fields.nth(1)?.parse() == Ok(id)).then(|| name.to_owned())
+        })
+    });
     named.unwrap_or_else(|| format!("uid-{id}"))
 }

@@ -50,9 +50,7 @@ pub(crate) fn table(heading: &[&str], rows: Vec<Vec<String>>, empty: &str) -> Re
         return Ok(());
     }
     let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Disabled);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(heading.iter().map(|word| word.to_uppercase()));
     for row in rows {
         table.add_row(row.into_iter().map(|cell| plain(&cell)));
@@ -74,10 +72,7 @@ pub(crate) fn fields(fields: &[(&str, String)]) -> Result<()> {
     let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     for (name, value) in fields {
         let mut lines = value.lines();
-        line(&format!(
-            "{name:width$}  {}",
-            plain(lines.next().unwrap_or_default())
-        ))?;
+        line(&format!("{name:width$}  {}", plain(lines.next().unwrap_or_default())))?;
         for more in lines {
             line(&format!("{:width$}  {}", "", plain(more)))?;
         }
@@ -94,15 +89,7 @@ pub(crate) fn color() -> bool {
 
 /// Text without control characters: what an agent wrote must not move the cursor of whoever reads it.
 pub(crate) fn plain(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if c.is_control() && c != '\t' {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                c
-            }
-        })
-        .collect()
+    text.chars().map(|c| if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 /// `15:04:05` of today, or the date and the time, local time; the text itself when it is no time.

@@ -7,9 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use anyhow::{Context as _, Result};
-use gate::ports::{
-    Audit, AuditEntry, BoxFuture, Clock, Proven, RecordFailure, Recorder, Recordings, StoreAway,
-};
+use gate::ports::{Audit, AuditEntry, BoxFuture, Clock, Proven, RecordFailure, Recorder, Recordings, StoreAway};
 use gate::{Gate, OpenRequest, Parts, Settings};
 use identity::Directory;
 use mask::MaskKey;
@@ -77,70 +75,31 @@ pub(crate) async fn reach(
         .await
         .map_err(|refusal| anyhow::anyhow!("{}; {}", refusal.headline(), refusal.hint()))?;
     let options = TargetOptions::from_value(&opened.grant.endpoint().options)?;
-    let startup = StartupParams {
-        database: None,
-        application_name: "sallyport targets check".to_owned(),
-        settings: Vec::new(),
-    };
+    let startup =
+        StartupParams { database: None, application_name: "sallyport targets check".to_owned(), settings: Vec::new() };
     let reached = upstream::connect(&opened.grant, &options, &startup).await?;
-    let version = reached
-        .parameters
-        .iter()
-        .find(|(name, _)| name == "server_version")
-        .map(|(_, value)| value.clone());
-    let link = reached.tls.as_ref().map_or_else(
-        || "no TLS".to_owned(),
-        |tls| format!("{} {}", tls.version, tls.cipher),
-    );
-    Ok(Reached {
-        user: reached.user,
-        version: version.unwrap_or_default(),
-        link,
-    })
+    let version = reached.parameters.iter().find(|(name, _)| name == "server_version").map(|(_, value)| value.clone());
+    let link =
+        reached.tls.as_ref().map_or_else(|| "no TLS".to_owned(), |tls| format!("{} {}", tls.version, tls.cipher));
+    Ok(Reached { user: reached.user, version: version.unwrap_or_default(), link })
 }
 
-async fn gate(
-    local: &Local,
-    sealed: &Arc<secrets::SealedStore>,
-    config: &Config,
-    target: &str,
-) -> Result<Arc<Gate>> {
+async fn gate(local: &Local, sealed: &Arc<secrets::SealedStore>, config: &Config, target: &str) -> Result<Arc<Gate>> {
     let text = serde_json::json!({ "rules": [{
         "name": "targets check", "who": { "users": [local.actor], "issuers": ["local"] }, "on": { "targets": [target] },
         "do": ["connect"], "then": "allow",
     }] });
     let text = text.to_string();
-    let policy = Policy::parse(&[Source {
-        name: "targets check",
-        text: &text,
-    }])
-    .map_err(|errors| {
-        anyhow::anyhow!(
-            "{}",
-            errors
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join("; ")
-        )
+    let policy = Policy::parse(&[Source { name: "targets check", text: &text }]).map_err(|errors| {
+        anyhow::anyhow!("{}", errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
     })?;
     let settings = local::token_settings(config);
-    let directory = Directory::new(
-        local.store.clone(),
-        settings,
-        Vec::new(),
-        Arc::new(SystemClock),
-    )
-    .await?;
+    let directory = Directory::new(local.store.clone(), settings, Vec::new(), Arc::new(SystemClock)).await?;
     let mut key = [0u8; 32];
-    aws_lc_rs::rand::fill(&mut key)
-        .map_err(|_| anyhow::anyhow!("the system gives no random numbers"))?;
+    aws_lc_rs::rand::fill(&mut key).map_err(|_| anyhow::anyhow!("the system gives no random numbers"))?;
     Ok(Gate::new(Parts {
         policy: Arc::new(policy),
-        targets: config
-            .gate_targets()
-            .map_err(anyhow::Error::msg)
-            .context("read the targets")?,
+        targets: config.gate_targets().map_err(anyhow::Error::msg).context("read the targets")?,
         identities: Arc::new(directory),
         secrets: Arc::new(Leases::new(Arc::clone(sealed), local::roles(config))),
         approvals: Arc::new(local.store.clone()),

@@ -26,11 +26,7 @@ pub(crate) struct Protocol {
 pub(crate) const ALL: &[Protocol] = &[Protocol {
     id: postgres::PROTOCOL,
     path_options: PATH_OPTIONS,
-    check_options: |options| {
-        TargetOptions::from_value(options)
-            .map(drop)
-            .map_err(|error| error.to_string())
-    },
+    check_options: |options| TargetOptions::from_value(options).map(drop).map_err(|error| error.to_string()),
 }];
 
 /// The protocol of a target's kind.
@@ -50,10 +46,7 @@ pub(crate) fn check_files(config: &Config) -> Vec<String> {
                 && let Err(error) = std::fs::File::open(path)
             {
                 let why = crate::config::load::unreadable(&error);
-                problems.push(format!(
-                    "target {}: `{option}`: {path}: {why}",
-                    target.target.name
-                ));
+                problems.push(format!("target {}: `{option}`: {path}: {why}", target.target.name));
             }
         }
     }
@@ -72,10 +65,7 @@ pub(crate) fn postgres_listen(config: &Config) -> Result<PostgresListen> {
         }
     };
     Ok(PostgresListen {
-        login: LoginSettings {
-            methods,
-            ..LoginSettings::default()
-        },
+        login: LoginSettings { methods, ..LoginSettings::default() },
         max_message: usize::try_from(config.limits.max_message).context("limits.max_message")?,
     })
 }
@@ -86,9 +76,8 @@ pub(crate) fn postgres_limits(config: &Config) -> Result<net::Limits> {
         .proxy_from
         .iter()
         .map(|text| {
-            text.parse::<IpNet>().with_context(|| {
-                format!("listen.proxy_from: {text} is not a network such as 10.0.0.0/8")
-            })
+            text.parse::<IpNet>()
+                .with_context(|| format!("listen.proxy_from: {text} is not a network such as 10.0.0.0/8"))
         })
         .collect::<Result<Vec<_>>>()?;
     Ok(net::Limits {
@@ -106,9 +95,5 @@ pub(crate) fn postgres_server(
     tls: &Arc<net::ServerTls>,
     config: &Config,
 ) -> Result<Arc<postgres::Server>> {
-    Ok(postgres::Server::new(
-        Arc::clone(gate),
-        Arc::clone(tls),
-        postgres_listen(config)?,
-    ))
+    Ok(postgres::Server::new(Arc::clone(gate), Arc::clone(tls), postgres_listen(config)?))
 }

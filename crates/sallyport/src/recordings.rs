@@ -27,10 +27,7 @@ const PART: usize = 32 * 1024;
 pub(crate) struct Shelf(pub(crate) Arc<Library>);
 
 impl console::ports::Library for Shelf {
-    fn list<'a>(
-        &'a self,
-        filter: &'a SessionFilter,
-    ) -> BoxFuture<'a, Result<Vec<SessionView>, ReadFailure>> {
+    fn list<'a>(&'a self, filter: &'a SessionFilter) -> BoxFuture<'a, Result<Vec<SessionView>, ReadFailure>> {
         let library = Arc::clone(&self.0);
         let filter = Filter {
             subject: filter.subject.clone(),
@@ -39,11 +36,9 @@ impl console::ports::Library for Shelf {
             limit: filter.limit,
             ..Filter::default()
         };
-        Box::pin(async move {
-            blocking(move || library.list(&filter))
-                .await
-                .map(|list| list.iter().map(view).collect())
-        })
+        Box::pin(
+            async move { blocking(move || library.list(&filter)).await.map(|list| list.iter().map(view).collect()) },
+        )
     }
 
     fn read(&self, id: SessionId, reading: Reading) -> BoxFuture<'_, Result<Parts, ReadFailure>> {
@@ -107,20 +102,12 @@ fn export(
     sender: &Sender<Result<Bytes, ReadFailure>>,
 ) -> Result<(), ReadFailure> {
     let source = open(library, id, reading.follow, sender).map_err(failure)?;
-    let mut out = Out {
-        sender,
-        part: Vec::new(),
-        at_once: reading.follow,
-    };
+    let mut out = Out { sender, part: Vec::new(), at_once: reading.follow };
     let done = match reading.format {
         Format::Jsonl => record::json_lines(source, &mut out).map(drop),
         Format::Ocsf => record::ocsf(source, &mut out).map(drop),
         Format::Text => {
-            let options = Options {
-                rows: reading.rows,
-                colour: reading.color,
-                ..Options::default()
-            };
+            let options = Options { rows: reading.rows, colour: reading.color, ..Options::default() };
             record::render(source, &options, &mut out).map(drop)
         }
     };
@@ -147,28 +134,17 @@ fn open(
     let started = std::time::Instant::now();
     let file = loop {
         match library.bytes(id) {
-            Err(LibraryError::Missing(_))
-                if started.elapsed() < APPEARS_WITHIN && is_live(library, id) =>
-            {
+            Err(LibraryError::Missing(_)) if started.elapsed() < APPEARS_WITHIN && is_live(library, id) => {
                 std::thread::sleep(LOOK_AGAIN)
             }
             other => break other?,
         }
     };
-    Ok(Followed {
-        file,
-        library: Arc::clone(library),
-        id,
-        follow,
-        over: false,
-        sender: sender.clone(),
-    })
+    Ok(Followed { file, library: Arc::clone(library), id, follow, over: false, sender: sender.clone() })
 }
 
 fn is_live(library: &Library, id: SessionId) -> bool {
-    library
-        .summary(id)
-        .is_ok_and(|summary| summary.state == SessionState::Live)
+    library.summary(id).is_ok_and(|summary| summary.state == SessionState::Live)
 }
 
 /// A recording as one long read: at the end of a live one it waits for more, when it is followed.
@@ -222,8 +198,6 @@ impl Write for Out<'_> {
             return Ok(());
         }
         let part = Bytes::from(std::mem::take(&mut self.part));
-        self.sender
-            .blocking_send(Ok(part))
-            .map_err(|_| io::ErrorKind::BrokenPipe.into())
+        self.sender.blocking_send(Ok(part)).map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 }

@@ -31,8 +31,7 @@ pub(crate) fn write_whole(path: &Path, content: &[u8]) -> Result<(), Error> {
 pub(crate) fn write_once(path: &Path, content: &[u8]) -> Result<(), Error> {
     let (directory, temporary) = beside(path)?;
     // A hard link does not replace, so of two processes that make the same file one wins and the other hears of it.
-    let written =
-        write_new(&temporary, content).and_then(|()| std::fs::hard_link(&temporary, path));
+    let written = write_new(&temporary, content).and_then(|()| std::fs::hard_link(&temporary, path));
     std::fs::remove_file(&temporary).ok();
     written.and_then(|()| sync_directory(directory))
 }
@@ -60,13 +59,8 @@ pub(crate) fn read_open(file: File, limit: usize) -> Result<Zeroizing<Vec<u8>>, 
     }
     // All room at once: growing would leave copies behind that nothing wipes.
     let mut content = Zeroizing::new(Vec::with_capacity(limit.saturating_add(1)));
-    file.take(most.saturating_add(1))
-        .read_to_end(&mut content)?;
-    if content.len() > limit {
-        Err(ErrorKind::FileTooLarge.into())
-    } else {
-        Ok(content)
-    }
+    file.take(most.saturating_add(1)).read_to_end(&mut content)?;
+    if content.len() > limit { Err(ErrorKind::FileTooLarge.into()) } else { Ok(content) }
 }
 
 /// Marks unfinished files in a directory.
@@ -76,19 +70,11 @@ fn beside(path: &Path) -> Result<(&Path, PathBuf), Error> {
     static COUNTER: AtomicU32 = AtomicU32::new(0);
     let directory = path.parent().ok_or(ErrorKind::InvalidInput)?;
     let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-    Ok((
-        directory,
-        directory.join(format!("{TEMPORARY}{}-{number}", std::process::id())),
-    ))
+    Ok((directory, directory.join(format!("{TEMPORARY}{}-{number}", std::process::id()))))
 }
 
 fn write_new(path: &Path, content: &[u8]) -> Result<(), Error> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)?;
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
     file.write_all(content)?;
     file.sync_all()
 }

@@ -38,14 +38,7 @@ pub struct Caps {
 
 impl Default for Caps {
     fn default() -> Self {
-        Self {
-            bytes: 1 << 20,
-            statements: 256,
-            depth: 200,
-            operators: 20_000,
-            tokens: 200_000,
-            chain: 3_000,
-        }
+        Self { bytes: 1 << 20, statements: 256, depth: 200, operators: 20_000, tokens: 200_000, chain: 3_000 }
     }
 }
 

@@ -19,9 +19,7 @@ pub mod shape;
 pub mod unbounded;
 mod walk;
 
-pub use analysis::{
-    Analysis, Caps, Context, CopyFormat, Deps, Discard, Kind, Outputs, Problem, Statement,
-};
+pub use analysis::{Analysis, Caps, Context, CopyFormat, Deps, Discard, Kind, Outputs, Problem, Statement};
 pub use catalog::Catalog;
 pub use unbounded::bind_unbounded;
 pub use walk::analyze;

@@ -21,10 +21,7 @@ pub(crate) struct Lineage {
 
 impl Lineage {
     pub(crate) fn unknown() -> Self {
-        Self {
-            columns: Vec::new(),
-            unknown: true,
-        }
+        Self { columns: Vec::new(), unknown: true }
     }
 
     pub(crate) fn is_unknown(&self) -> bool {
@@ -75,10 +72,7 @@ pub(crate) struct Columns {
 
 impl Columns {
     pub(crate) fn id(&mut self, relation: &str, column: &str) -> ColumnId {
-        let name = ColumnRef {
-            relation: relation.to_owned(),
-            column: column.to_owned(),
-        };
+        let name = ColumnRef { relation: relation.to_owned(), column: column.to_owned() };
         if let Some(id) = self.numbers.get(&name) {
             return *id;
         }
@@ -105,10 +99,6 @@ impl Columns {
     }
 
     pub(crate) fn list(&self, lineage: &Lineage) -> Vec<ColumnRef> {
-        lineage
-            .columns
-            .iter()
-            .filter_map(|id| self.name(*id).cloned())
-            .collect()
+        lineage.columns.iter().filter_map(|id| self.name(*id).cloned()).collect()
     }
 }

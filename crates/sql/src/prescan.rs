@@ -45,17 +45,11 @@ pub(crate) fn check(text: &str, caps: &Caps) -> Result<Seen, Problem> {
 }
 
 fn problem(message: &str, position: Option<usize>) -> Problem {
-    Problem {
-        message: message.to_owned(),
-        position,
-    }
+    Problem { message: message.to_owned(), position }
 }
 
 fn over(what: &str, limit: usize, position: Option<usize>) -> Problem {
-    problem(
-        &format!("the text has more than {limit} {what}; send it in smaller parts"),
-        position,
-    )
+    problem(&format!("the text has more than {limit} {what}; send it in smaller parts"), position)
 }
 
 /// One open bracket, or the top level.
@@ -153,10 +147,7 @@ impl Meter {
             }
         }
         self.top().chain += 1;
-        let bracket = matches!(
-            kind,
-            Token::Ascii40 | Token::Ascii41 | Token::Ascii91 | Token::Ascii93
-        );
+        let bracket = matches!(kind, Token::Ascii40 | Token::Ascii41 | Token::Ascii91 | Token::Ascii93);
         if !is_name || bracket {
             self.step(kind, at)?;
         }
@@ -229,11 +220,7 @@ impl Meter {
         self.operators += 1;
         // Both the AND or OR and the comparison beside it count, so a chain of n terms has 2n.
         if self.operators > self.caps.operators.saturating_mul(2) {
-            return Err(over(
-                "operators in one statement",
-                self.caps.operators,
-                Some(at),
-            ));
+            return Err(over("operators in one statement", self.caps.operators, Some(at)));
         }
         Ok(())
     }
@@ -242,10 +229,7 @@ impl Meter {
         if self.frames.len() > self.caps.depth {
             return Err(over("brackets open at once", self.caps.depth, Some(at)));
         }
-        self.frames.push(Frame {
-            case,
-            ..Frame::default()
-        });
+        self.frames.push(Frame { case, ..Frame::default() });
         Ok(())
     }
 
@@ -292,10 +276,7 @@ impl Meter {
         if self.depth > self.caps.chain {
             return Err(self.too_deep(0));
         }
-        Ok(Seen {
-            depth: self.depth,
-            tokens: self.tokens,
-        })
+        Ok(Seen { depth: self.depth, tokens: self.tokens })
     }
 
     fn too_deep(&self, at: usize) -> Problem {

@@ -26,31 +26,19 @@ fn with_server(check: impl FnOnce(&Server) + Send + 'static) {
         }
         Err(why) => panic!("{why}"),
     };
-    let body = std::thread::Builder::new()
-        .stack_size(sallyport_sql::STACK)
-        .spawn(move || check(&server));
+    let body = std::thread::Builder::new().stack_size(sallyport_sql::STACK).spawn(move || check(&server));
     if let Err(panic) = body.expect("a thread").join() {
         std::panic::resume_unwind(panic);
     }
 }
 
 fn statements(text: &str) -> Vec<&str> {
-    text.split("\n\n")
-        .map(str::trim)
-        .filter(|one| !one.is_empty() && !one.starts_with("-- "))
-        .collect()
+    text.split("\n\n").map(str::trim).filter(|one| !one.is_empty() && !one.starts_with("-- ")).collect()
 }
 
 fn ask(catalog: &Catalog, text: &str) -> Analysis {
     let path = vec!["public".to_owned()];
-    analyze(
-        text,
-        &Context {
-            catalog,
-            search_path: &path,
-            caps: Caps::default(),
-        },
-    )
+    analyze(text, &Context { catalog, search_path: &path, caps: Caps::default() })
 }
 
 fn pairs(analysis: &Analysis) -> Vec<String> {
@@ -70,9 +58,7 @@ fn world(server: &Server) -> Catalog {
     let schema = "ALTER SCHEMA public OWNER TO app; CREATE EXTENSION hstore; CREATE EXTENSION citext; CREATE EXTENSION dblink;
         CREATE EXTENSION tablefunc; CREATE EXTENSION pg_trgm; CREATE EXTENSION \"uuid-ossp\"; CREATE EXTENSION pgcrypto; CREATE EXTENSION pg_stat_statements;";
     server.psql("app", "postgres", &none, schema).unwrap();
-    server
-        .psql("app", "app", &none, include_str!("data/fixture.sql"))
-        .unwrap();
+    server.psql("app", "app", &none, include_str!("data/fixture.sql")).unwrap();
     server.catalog("app", "app").unwrap()
 }
 
@@ -102,54 +88,31 @@ fn lists_hold_only_what_the_server_calls_calm(server: &Server) {
     };
     let harmless = names(include_str!("../src/functions/harmless.txt"));
     let later = names(include_str!("../src/functions/later.txt"));
-    let listed: Vec<String> = harmless
-        .iter()
-        .chain(&later)
-        .map(|name| format!("('{name}')"))
-        .collect();
+    let listed: Vec<String> = harmless.iter().chain(&later).map(|name| format!("('{name}')")).collect();
     let query = format!(
         "SELECT DISTINCT proname FROM pg_proc JOIN (VALUES {}) AS l(n) ON proname = l.n
          WHERE pronamespace = 'pg_catalog'::regnamespace AND oid < 16384
          AND (provolatile = 'v' OR 'internal'::regtype = ANY (proargtypes) OR prorettype IN ('internal'::regtype, 'trigger'::regtype));",
         listed.join(",")
     );
-    let bad = server
-        .psql("postgres", "postgres", &options, &query)
-        .unwrap();
-    assert_eq!(
-        bad.trim(),
-        "",
-        "listed as harmless, but volatile or internal on this server"
-    );
+    let bad = server.psql("postgres", "postgres", &options, &query).unwrap();
+    assert_eq!(bad.trim(), "", "listed as harmless, but volatile or internal on this server");
 
     // What runs queries given as text or by name takes one of these arguments; none may be on the list.
     let query = "SELECT DISTINCT proname FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace
         AND (proname ~ '_to_xml' OR prosrc IN ('query_to_xml', 'ts_stat1', 'ts_stat2', 'tsquery_rewrite_query')
              OR proargnames && ARRAY['query', 'sqlquery', 'filename', 'pid'] AND provolatile = 'v');";
-    let runs_text = server
-        .psql("postgres", "postgres", &options, query)
-        .unwrap();
+    let runs_text = server.psql("postgres", "postgres", &options, query).unwrap();
     for name in runs_text.lines() {
-        assert!(
-            !harmless.iter().any(|known| known == name),
-            "{name} runs a text or acts on others"
-        );
+        assert!(!harmless.iter().any(|known| known == name), "{name} runs a text or acts on others");
     }
 
     let operators = names(include_str!("../src/functions/operators.txt"));
     let real = server
-        .psql(
-            "postgres",
-            "postgres",
-            &options,
-            "SELECT DISTINCT oprname FROM pg_operator WHERE oid < 16384;",
-        )
+        .psql("postgres", "postgres", &options, "SELECT DISTINCT oprname FROM pg_operator WHERE oid < 16384;")
         .unwrap();
     for name in real.lines() {
-        assert!(
-            operators.iter().any(|known| known == name) || name.starts_with('#'),
-            "operator {name} is missing"
-        );
+        assert!(operators.iter().any(|known| known == name) || name.starts_with('#'), "operator {name} is missing");
     }
     let types = names(include_str!("../src/functions/types.txt"));
     let real = server
@@ -161,10 +124,7 @@ fn lists_hold_only_what_the_server_calls_calm(server: &Server) {
         )
         .unwrap();
     for name in real.lines() {
-        assert!(
-            types.iter().any(|known| known == name),
-            "type {name} is missing"
-        );
+        assert!(types.iter().any(|known| known == name), "type {name} is missing");
     }
 }
 
@@ -174,31 +134,20 @@ fn snapshot_is_complete(server: &Server, catalog: &Catalog) {
     assert!(catalog.server_version() >= 120_000);
     assert!(catalog.extensions().iter().any(|name| name == "dblink"));
     let options = ["-A", "-t"];
-    let oid = server
-        .psql("app", "app", &options, "SELECT 'customers'::regclass::oid;")
-        .unwrap();
+    let oid = server.psql("app", "app", &options, "SELECT 'customers'::regclass::oid;").unwrap();
     let oid: u32 = oid.trim().parse().unwrap();
     assert_eq!(catalog.column(oid, 3), Some(("public.customers", "email")));
-    let oid = server
-        .psql("app", "app", &options, "SELECT 'v_nested'::regclass::oid;")
-        .unwrap();
+    let oid = server.psql("app", "app", &options, "SELECT 'v_nested'::regclass::oid;").unwrap();
     let below = catalog.base_columns_of_view_column(oid.trim().parse().unwrap(), 2);
     let Deps::Columns(columns) = below else {
         panic!("{below:?}");
     };
     assert!(
-        columns
-            .iter()
-            .any(|column| column.relation == "public.customers" && column.column == "email"),
+        columns.iter().any(|column| column.relation == "public.customers" && column.column == "email"),
         "{columns:?}"
     );
-    let oid = server
-        .psql("app", "app", &options, "SELECT 'get_email'::regproc::oid;")
-        .unwrap();
-    assert_eq!(
-        catalog.function_name(oid.trim().parse().unwrap()),
-        Some(("public", "get_email"))
-    );
+    let oid = server.psql("app", "app", &options, "SELECT 'get_email'::regproc::oid;").unwrap();
+    assert_eq!(catalog.function_name(oid.trim().parse().unwrap()), Some(("public", "get_email")));
 }
 
 fn honest() -> Vec<&'static str> {
@@ -213,11 +162,7 @@ fn honest_statements_only_read(catalog: &Catalog) {
     let mut wrong = Vec::new();
     for text in all {
         let analysis = ask(catalog, text);
-        let calm = analysis
-            .intent
-            .actions
-            .iter()
-            .all(|action| matches!(action.effect, Effect::Read | Effect::Session));
+        let calm = analysis.intent.actions.iter().all(|action| matches!(action.effect, Effect::Read | Effect::Session));
         // Objects named by number or missing in this world do not matter; a name that is in no catalogue does.
         if !calm || !analysis.misses.is_empty() || analysis.problem.is_some() {
             wrong.push(format!(
@@ -229,29 +174,15 @@ fn honest_statements_only_read(catalog: &Catalog) {
             ));
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "{} honest statements refused:\n{}",
-        wrong.len(),
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "{} honest statements refused:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 /// The honest statements are real: the server runs them (those without parameters).
 fn honest_statements_run(server: &Server) {
     let mut script = String::from("\\set ON_ERROR_STOP 1\n");
     for text in statements(include_str!("data/honest.sql")) {
-        let skip = [
-            "SAVEPOINT",
-            "RELEASE",
-            "ROLLBACK",
-            "COMMIT",
-            "BEGIN",
-            "START",
-        ];
-        if skip.iter().any(|word| text.starts_with(word))
-            || text.contains("$1") && !text.starts_with("PREPARE")
-        {
+        let skip = ["SAVEPOINT", "RELEASE", "ROLLBACK", "COMMIT", "BEGIN", "START"];
+        if skip.iter().any(|word| text.starts_with(word)) || text.contains("$1") && !text.starts_with("PREPARE") {
             continue;
         }
         // Whatever it sets must not reach the next.
@@ -263,87 +194,33 @@ fn honest_statements_run(server: &Server) {
 
 fn what_is_set_off_is_seen(catalog: &Catalog) {
     for (text, expected) in [
-        (
-            "INSERT INTO inbox(body) VALUES ('x')",
-            "execute function:public.trg_inbox",
-        ),
-        (
-            "UPDATE notes SET body = 'x' WHERE id = 1",
-            "delete public.customers",
-        ),
-        (
-            "DELETE FROM v_contacts WHERE id = 1",
-            "delete public.customers",
-        ),
-        (
-            "UPDATE v_nested SET loud = 'x' WHERE id = 1",
-            "write public.customers",
-        ),
+        ("INSERT INTO inbox(body) VALUES ('x')", "execute function:public.trg_inbox"),
+        ("UPDATE notes SET body = 'x' WHERE id = 1", "delete public.customers"),
+        ("DELETE FROM v_contacts WHERE id = 1", "delete public.customers"),
+        ("UPDATE v_nested SET loud = 'x' WHERE id = 1", "write public.customers"),
         ("DELETE FROM customers WHERE id = 1", "delete public.orders"),
         ("DELETE FROM customers WHERE id = 1", "write public.items"),
-        (
-            "UPDATE customers SET id = 2 WHERE id = 1",
-            "write public.orders",
-        ),
-        (
-            "INSERT INTO defaulted(id) VALUES (1)",
-            "execute function:public.purge_customers",
-        ),
-        (
-            "INSERT INTO checked VALUES (1)",
-            "execute function:public.is_fine",
-        ),
-        (
-            "INSERT INTO indexed VALUES (1)",
-            "execute function:public.is_fine",
-        ),
+        ("UPDATE customers SET id = 2 WHERE id = 1", "write public.orders"),
+        ("INSERT INTO defaulted(id) VALUES (1)", "execute function:public.purge_customers"),
+        ("INSERT INTO checked VALUES (1)", "execute function:public.is_fine"),
+        ("INSERT INTO indexed VALUES (1)", "execute function:public.is_fine"),
         ("SELECT 5::odd", "execute function:public.is_fine"),
         ("SELECT 1 <-!-> 2", "execute function:public.op_purge"),
-        (
-            "SELECT 1 OPERATOR(public.<-!->) 2",
-            "execute function:public.op_purge",
-        ),
-        (
-            "SELECT c.spill FROM customers c",
-            "execute function:public.spill",
-        ),
-        (
-            "SELECT (c).spill FROM customers c",
-            "execute function:public.spill",
-        ),
-        (
-            "SELECT dblink_exec('x', 'y')",
-            "export function:public.dblink_exec",
-        ),
-        (
-            "SELECT * FROM crosstab('select 1') AS t(a int)",
-            "execute function:public.crosstab",
-        ),
+        ("SELECT 1 OPERATOR(public.<-!->) 2", "execute function:public.op_purge"),
+        ("SELECT c.spill FROM customers c", "execute function:public.spill"),
+        ("SELECT (c).spill FROM customers c", "execute function:public.spill"),
+        ("SELECT dblink_exec('x', 'y')", "export function:public.dblink_exec"),
+        ("SELECT * FROM crosstab('select 1') AS t(a int)", "execute function:public.crosstab"),
         ("SELECT * FROM events_2024", "read public.events"),
         ("SELECT * FROM parents", "read public.kids"),
         ("DELETE FROM parents WHERE id = 1", "delete public.kids"),
         ("TRUNCATE customers CASCADE", "destroy public.orders"),
         ("SELECT nextval('seq')", "write sequence:public.seq"),
-        (
-            "SELECT nextval('public.\"seq\"'::regclass)",
-            "write sequence:public.seq",
-        ),
-        (
-            "SELECT pg_stat_statements_reset()",
-            "admin function:public.pg_stat_statements_reset",
-        ),
-        (
-            "SELECT subconninfo FROM pg_subscription",
-            "admin pg_catalog.pg_subscription",
-        ),
-        (
-            "SELECT * FROM pg_subscription",
-            "admin pg_catalog.pg_subscription",
-        ),
-        (
-            "SELECT s FROM pg_subscription s",
-            "admin pg_catalog.pg_subscription",
-        ),
+        ("SELECT nextval('public.\"seq\"'::regclass)", "write sequence:public.seq"),
+        ("SELECT pg_stat_statements_reset()", "admin function:public.pg_stat_statements_reset"),
+        ("SELECT subconninfo FROM pg_subscription", "admin pg_catalog.pg_subscription"),
+        ("SELECT * FROM pg_subscription", "admin pg_catalog.pg_subscription"),
+        ("SELECT s FROM pg_subscription s", "admin pg_catalog.pg_subscription"),
     ] {
         let analysis = ask(catalog, text);
         assert!(
@@ -353,10 +230,7 @@ fn what_is_set_off_is_seen(catalog: &Catalog) {
         );
     }
     for (text, forbidden) in [
-        (
-            "UPDATE customers SET name = 'x' WHERE id = 1",
-            "public.orders",
-        ),
+        ("UPDATE customers SET name = 'x' WHERE id = 1", "public.orders"),
         ("SELECT hstore(c) FROM customers c", "execute"),
         (
             "SELECT 'a'::citext = 'A', 'a' % 'b', similarity('a', 'b'), uuid_generate_v4(), digest('a', 'sha256')",
@@ -366,51 +240,27 @@ fn what_is_set_off_is_seen(catalog: &Catalog) {
         ("SELECT lower('A')", "execute"),
     ] {
         let analysis = ask(catalog, text);
-        assert!(
-            !pairs(&analysis).iter().any(|pair| pair.contains(forbidden)),
-            "{text}: {:?}",
-            pairs(&analysis)
-        );
+        assert!(!pairs(&analysis).iter().any(|pair| pair.contains(forbidden)), "{text}: {:?}", pairs(&analysis));
     }
     // With the schema in the path the other function may be meant.
     let path = vec!["other".to_owned(), "public".to_owned()];
-    let context = Context {
-        catalog,
-        search_path: &path,
-        caps: Caps::default(),
-    };
-    assert!(
-        pairs(&analyze("SELECT lower('A')", &context))
-            .contains(&"execute function:other.lower".to_owned())
-    );
+    let context = Context { catalog, search_path: &path, caps: Caps::default() };
+    assert!(pairs(&analyze("SELECT lower('A')", &context)).contains(&"execute function:other.lower".to_owned()));
     let both = pairs(&analyze("SELECT * FROM orders", &context));
     assert!(
-        both.contains(&"read other.orders".to_owned())
-            && both.contains(&"read public.orders".to_owned()),
+        both.contains(&"read other.orders".to_owned()) && both.contains(&"read public.orders".to_owned()),
         "{both:?}"
     );
 }
 
 fn views_and_kin_are_expanded(catalog: &Catalog) {
     for (text, column, expected) in [
-        (
-            "SELECT contact FROM v_contacts",
-            0,
-            "public.customers.email",
-        ),
+        ("SELECT contact FROM v_contacts", 0, "public.customers.email"),
         ("SELECT loud FROM v_nested", 0, "public.customers.email"),
         ("SELECT * FROM v_recent", 1, "public.customers.name"),
-        (
-            "SELECT payload FROM events_2024",
-            0,
-            "public.events.payload",
-        ),
+        ("SELECT payload FROM events_2024", 0, "public.events.payload"),
         ("SELECT pet FROM parents", 0, "public.kids.pet"),
-        (
-            "SELECT x.contact FROM (SELECT * FROM v_contacts) x",
-            0,
-            "public.customers.email",
-        ),
+        ("SELECT x.contact FROM (SELECT * FROM v_contacts) x", 0, "public.customers.email"),
         ("SELECT v FROM v_contacts v", 0, "public.customers.email"),
         ("SELECT total FROM mv_totals", 0, "public.orders.total"),
     ] {
@@ -421,14 +271,8 @@ fn views_and_kin_are_expanded(catalog: &Catalog) {
         let Deps::Columns(columns) = &columns[column] else {
             panic!("{text}: {columns:?}");
         };
-        let names: Vec<String> = columns
-            .iter()
-            .map(|one| format!("{}.{}", one.relation, one.column))
-            .collect();
-        assert!(
-            names.iter().any(|name| name == expected),
-            "{text}: {names:?}"
-        );
+        let names: Vec<String> = columns.iter().map(|one| format!("{}.{}", one.relation, one.column)).collect();
+        assert!(names.iter().any(|name| name == expected), "{text}: {names:?}");
     }
 }
 
@@ -437,11 +281,7 @@ fn column_counts_are_the_servers(server: &Server, catalog: &Catalog) {
     let mut script = String::new();
     let mut counted = Vec::new();
     for text in honest() {
-        let first = text
-            .split_ascii_whitespace()
-            .next()
-            .unwrap_or_default()
-            .to_ascii_uppercase();
+        let first = text.split_ascii_whitespace().next().unwrap_or_default().to_ascii_uppercase();
         if !matches!(first.as_str(), "SELECT" | "WITH" | "VALUES" | "TABLE")
             || text.contains("$1")
             || text.contains("set_config")
@@ -456,9 +296,7 @@ fn column_counts_are_the_servers(server: &Server, catalog: &Catalog) {
         // A row type of the query tells the number of columns without reading a row.
         script.push_str(&format!("\\echo {}\n{text}\n\\gdesc\n", counted.len()));
     }
-    let out = server
-        .psql("app", "postgres", &["-A", "-t"], &script)
-        .unwrap();
+    let out = server.psql("app", "postgres", &["-A", "-t"], &script).unwrap();
     let mut at = 0;
     let mut seen = vec![0; counted.len() + 1];
     for line in out.lines() {

@@ -24,8 +24,7 @@ const IDLE: usize = 1000;
 
 fn main() -> Result<()> {
     let given = std::env::args().nth(1);
-    let dir =
-        tempfile::tempdir_in(given.unwrap_or_else(|| std::env::temp_dir().display().to_string()))?;
+    let dir = tempfile::tempdir_in(given.unwrap_or_else(|| std::env::temp_dir().display().to_string()))?;
     let recordings = FileRecordings::start(&Settings::new(dir.path(), 2))?;
     idle(&recordings)?;
     commands(&recordings, 1)?;
@@ -37,10 +36,7 @@ fn main() -> Result<()> {
     let began_quiet = process_cpu()?;
     std::thread::sleep(quiet);
     let used = process_cpu()? - began_quiet;
-    println!(
-        "nothing written for {quiet:?}: {used:?} CPU ({:?} while settling)",
-        began_quiet - began
-    );
+    println!("nothing written for {quiet:?}: {used:?} CPU ({:?} while settling)", began_quiet - began);
     recordings.shut_down();
     Ok(())
 }
@@ -52,9 +48,7 @@ fn idle(recordings: &FileRecordings) -> Result<()> {
     std::thread::sleep(Duration::from_secs(2));
     let after = resident()?;
     let each = after.saturating_sub(before) * 1024 / IDLE as u64;
-    println!(
-        "{IDLE} open recordings, idle: {each} bytes resident each ({before} KiB before, {after} KiB after)"
-    );
+    println!("{IDLE} open recordings, idle: {each} bytes resident each ({before} KiB before, {after} KiB after)");
     drop(sessions);
     Ok(())
 }
@@ -62,10 +56,7 @@ fn idle(recordings: &FileRecordings) -> Result<()> {
 /// Small statements, every text different.
 fn commands(recordings: &FileRecordings, count: usize) -> Result<()> {
     let mut sessions = open(recordings, count)?;
-    let actions = [Action::on(
-        Effect::Read,
-        Object::relation("public", "pgbench_accounts"),
-    )];
+    let actions = [Action::on(Effect::Read, Object::relation("public", "pgbench_accounts"))];
     let rules = ["agents read orders".to_owned()];
     let (wall, thread, process) = (Instant::now(), thread_cpu()?, process_cpu()?);
     let mut row = Vec::new();
@@ -73,10 +64,7 @@ fn commands(recordings: &FileRecordings, count: usize) -> Result<()> {
     for number in 0..EVENTS / 4 {
         let index = usize::try_from(number)? % sessions.len();
         let recorder = sessions.get_mut(index).ok_or("no session")?;
-        let text = format!(
-            "SELECT abalance FROM pgbench_accounts WHERE aid = {};",
-            number * 7919 % 100_000
-        );
+        let text = format!("SELECT abalance FROM pgbench_accounts WHERE aid = {};", number * 7919 % 100_000);
         waits += put(
             recorder,
             &Event::Command(CommandEvent {
@@ -93,29 +81,11 @@ fn commands(recordings: &FileRecordings, count: usize) -> Result<()> {
                 policy: "3f2a9c1b".into(),
             }),
         )?;
-        let column = Column {
-            name: "abalance".into(),
-            ty: "int4".into(),
-            binary: false,
-            mask: "".into(),
-        };
-        waits += put(
-            recorder,
-            &Event::Columns {
-                number,
-                columns: vec![column],
-            },
-        )?;
+        let column = Column { name: "abalance".into(), ty: "int4".into(), binary: false, mask: "".into() };
+        waits += put(recorder, &Event::Columns { number, columns: vec![column] })?;
         row.clear();
         rows::put_row(&mut row, &[Some(b"0")]);
-        waits += put(
-            recorder,
-            &Event::Rows {
-                number,
-                count: 1,
-                data: (&row[..]).into(),
-            },
-        )?;
+        waits += put(recorder, &Event::Rows { number, count: 1, data: (&row[..]).into() })?;
         waits += put(
             recorder,
             &Event::Finished(Finished {
@@ -153,14 +123,7 @@ fn wide_rows(recordings: &FileRecordings) -> Result<()> {
     let (wall, thread, process) = (Instant::now(), thread_cpu()?, process_cpu()?);
     let (mut bytes, mut waits) = (0, 0);
     for data in pieces.iter().cycle() {
-        waits += put(
-            recorder,
-            &Event::Rows {
-                number: 1,
-                count: 500,
-                data: data.as_slice().into(),
-            },
-        )?;
+        waits += put(recorder, &Event::Rows { number: 1, count: 500, data: data.as_slice().into() })?;
         bytes += data.len();
         if bytes >= ROW_BYTES {
             break;
@@ -186,26 +149,13 @@ fn piece(seed: u64) -> Vec<u8> {
     let mut data = Vec::new();
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     while data.len() < 64 * 1024 {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let n = state >> 33;
         let fields = [
             format!("{n}"),
             format!("user{}@example.com", n % 100_000),
-            format!(
-                "{:04} {:04} {:04} {:04}",
-                n % 9999,
-                n / 7 % 9999,
-                n / 77 % 9999,
-                n / 777 % 9999
-            ),
-            format!(
-                "2026-{:02}-{:02} 12:{:02}:00+00",
-                n % 12 + 1,
-                n % 28 + 1,
-                n % 60
-            ),
+            format!("{:04} {:04} {:04} {:04}", n % 9999, n / 7 % 9999, n / 77 % 9999, n / 777 % 9999),
+            format!("2026-{:02}-{:02} 12:{:02}:00+00", n % 12 + 1, n % 28 + 1, n % 60),
             ["open", "paid", "shipped", "returned"]
                 .get(usize::try_from(n % 4).unwrap_or(0))
                 .copied()
@@ -213,8 +163,7 @@ fn piece(seed: u64) -> Vec<u8> {
                 .to_owned(),
             format!("{} Main Street, {:05} Springfield", n % 400, n % 90_000),
         ];
-        let values: Vec<Option<&[u8]>> =
-            fields.iter().map(|field| Some(field.as_bytes())).collect();
+        let values: Vec<Option<&[u8]>> = fields.iter().map(|field| Some(field.as_bytes())).collect();
         rows::put_row(&mut data, &values);
     }
     data
@@ -247,15 +196,7 @@ fn open(recordings: &FileRecordings, count: usize) -> Result<Sessions> {
         rules: vec![],
         gateway: "0".into(),
     };
-    (0..count)
-        .map(|_| {
-            Ok(wait(recordings.open(
-                SessionId(Uuid::now_v7()),
-                Micros(now()),
-                &opened,
-            ))?)
-        })
-        .collect()
+    (0..count).map(|_| Ok(wait(recordings.open(SessionId(Uuid::now_v7()), Micros(now()), &opened))?)).collect()
 }
 
 /// Waits until the spool is written.
@@ -270,10 +211,7 @@ fn settle(recordings: &FileRecordings) {
 fn wait<T>(future: impl Future<Output = T>) -> T {
     let mut future = std::pin::pin!(future);
     loop {
-        match future
-            .as_mut()
-            .poll(&mut Context::from_waker(Waker::noop()))
-        {
+        match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(value) => return value,
             Poll::Pending => std::thread::sleep(Duration::from_millis(1)),
         }
@@ -281,9 +219,7 @@ fn wait<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn now() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
@@ -303,19 +239,13 @@ fn process_cpu() -> Result<Duration> {
 
 fn scheduled(path: impl AsRef<std::path::Path>) -> Result<Duration> {
     let text = std::fs::read_to_string(path)?;
-    let nanos = text
-        .split_ascii_whitespace()
-        .next()
-        .ok_or("an empty schedstat")?;
+    let nanos = text.split_ascii_whitespace().next().ok_or("an empty schedstat")?;
     Ok(Duration::from_nanos(nanos.parse()?))
 }
 
 /// Resident memory in KiB.
 fn resident() -> Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .ok_or("no VmRSS")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
     Ok(line.trim().trim_end_matches(" kB").trim().parse()?)
 }

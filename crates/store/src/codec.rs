@@ -34,10 +34,7 @@ pub(crate) fn id_bytes(id: Uuid) -> Vec<u8> {
 }
 
 /// Reads a JSON column.
-pub(crate) fn from_json<T: DeserializeOwned>(
-    row: &SqliteRow,
-    name: &'static str,
-) -> Result<T, Fault> {
+pub(crate) fn from_json<T: DeserializeOwned>(row: &SqliteRow, name: &'static str) -> Result<T, Fault> {
     let text: &str = column(row, name)?;
     serde_json::from_str(text).map_err(|_| Fault::Row(name))
 }

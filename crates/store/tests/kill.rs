@@ -33,10 +33,7 @@ const SESSIONS: usize = 3;
 fn wait<T>(future: impl Future<Output = T>) -> T {
     let mut future = std::pin::pin!(future);
     loop {
-        match future
-            .as_mut()
-            .poll(&mut Context::from_waker(Waker::noop()))
-        {
+        match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(value) => return value,
             Poll::Pending => std::thread::sleep(Duration::from_millis(1)),
         }
@@ -71,16 +68,9 @@ fn child(dir: &Path) {
     for number in 0_u64.. {
         let count = recorders.len();
         let (id, recorder) = &mut recorders[number as usize % count];
-        let tail = if number % 701 == 0 {
-            large.as_str()
-        } else {
-            ""
-        };
+        let tail = if number % 701 == 0 { large.as_str() } else { "" };
         let text = format!("{number} {tail}");
-        let event = Event::Message {
-            kind: "notice".into(),
-            text: text.into(),
-        };
+        let event = Event::Message { kind: "notice".into(), text: text.into() };
         loop {
             match recorder.append(now(), &event) {
                 Ok(()) => break,
@@ -93,19 +83,13 @@ fn child(dir: &Path) {
 }
 
 fn now() -> Micros {
-    let since = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap();
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     Micros(i64::try_from(since.as_micros()).unwrap())
 }
 
 fn start(dir: &Path) -> Child {
     Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "killed_at_any_time_nothing_acknowledged_is_lost",
-            "--nocapture",
-        ])
+        .args(["--exact", "killed_at_any_time_nothing_acknowledged_is_lost", "--nocapture"])
         .env(DIR, dir)
         .stdout(Stdio::piped())
         .spawn()
@@ -157,36 +141,16 @@ fn check(dir: &Path, acknowledged: &BTreeMap<SessionId, u64>) {
         let mut recovered = false;
         while let Some(entry) = reader.next_entry().unwrap() {
             match entry.event {
-                Event::Message { text, .. } => {
-                    numbers.push(text.split(' ').next().unwrap().parse().unwrap())
-                }
+                Event::Message { text, .. } => numbers.push(text.split(' ').next().unwrap().parse().unwrap()),
                 Event::Recovered { .. } => recovered = true,
                 _ => {}
             }
         }
         assert!(recovered);
         // A cut last line may have named a number that begins like a larger one, never one that was not reached.
-        assert!(
-            numbers.last() >= Some(last),
-            "acknowledged {last}, found {:?}",
-            numbers.last()
-        );
-        assert!(
-            numbers
-                .windows(2)
-                .all(|pair| pair[1] == pair[0] + SESSIONS as u64),
-            "entries are missing or repeated"
-        );
+        assert!(numbers.last() >= Some(last), "acknowledged {last}, found {:?}", numbers.last());
+        assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + SESSIONS as u64), "entries are missing or repeated");
     }
-    let all = Filter {
-        limit: usize::MAX,
-        ..Filter::default()
-    };
-    assert!(
-        library
-            .list(&all)
-            .unwrap()
-            .iter()
-            .all(|session| session.state == SessionState::Recovered)
-    );
+    let all = Filter { limit: usize::MAX, ..Filter::default() };
+    assert!(library.list(&all).unwrap().iter().all(|session| session.state == SessionState::Recovered));
 }

@@ -2,9 +2,7 @@
 
 use anyhow::Result;
 use postgres::wire::encode::{self, Column};
-use postgres::wire::{
-    Authentication, Backend, DataRow, Frame, Negotiate, Report, Text, TransactionStatus, limits,
-};
+use postgres::wire::{Authentication, Backend, DataRow, Frame, Negotiate, Report, Text, TransactionStatus, limits};
 
 use super::{check, each_frame};
 use crate::driver::Target;
@@ -12,11 +10,7 @@ use crate::mutate::mutate;
 use crate::random::Random;
 
 /// A server's messages.
-pub const TARGET: Target = Target {
-    name: "backend",
-    make,
-    run,
-};
+pub const TARGET: Target = Target { name: "backend", make, run };
 
 fn make(random: &mut Random) -> Result<Vec<u8>> {
     let mut bytes = messages(random);
@@ -49,9 +43,7 @@ fn greeting(random: &mut Random, out: &mut Vec<u8>) {
         4 => encode::authentication_sasl_final(out, a.as_bytes()),
         5 => encode::negotiate(out, 2, &["_pq_.x", &a]),
         6 => encode::backend_key(out, 77, &random.bytes(40)),
-        7 => encode::message(out, b'R', |out| {
-            out.extend_from_slice(&[0, 0, 0, 5, 1, 2, 3, 4])
-        }),
+        7 => encode::message(out, b'R', |out| out.extend_from_slice(&[0, 0, 0, 5, 1, 2, 3, 4])),
         _ => encode::parameter_status(out, &a, &b),
     }
 }
@@ -61,9 +53,8 @@ fn reply(random: &mut Random, out: &mut Vec<u8>) {
     match random.below(14) {
         0 => encode::row_description(out, &columns(&[&a, &b])),
         1 | 2 => {
-            let cells: Vec<Option<Vec<u8>>> = (0..random.below(6))
-                .map(|_| (!random.one_in(4)).then(|| random.bytes(20)))
-                .collect();
+            let cells: Vec<Option<Vec<u8>>> =
+                (0..random.below(6)).map(|_| (!random.one_in(4)).then(|| random.bytes(20))).collect();
             let cells: Vec<Option<&[u8]>> = cells.iter().map(Option::as_deref).collect();
             encode::data_row(out, &cells);
         }
@@ -74,20 +65,12 @@ fn reply(random: &mut Random, out: &mut Vec<u8>) {
         7 => encode::parameter_description(out, &[23, 25]),
         8 => {
             let tag = random.pick(b"GHW");
-            encode::message(out, tag, |out| {
-                out.extend_from_slice(&[0, 0, 2, 0, 0, 0, 0])
-            });
+            encode::message(out, tag, |out| out.extend_from_slice(&[0, 0, 2, 0, 0, 0, 0]));
         }
         9 => encode::copy_data(out, a.as_bytes()),
-        10 => encode::message(out, b'V', |out| {
-            out.extend_from_slice(&[0, 0, 0, 2, b'o', b'k'])
-        }),
+        10 => encode::message(out, b'V', |out| out.extend_from_slice(&[0, 0, 0, 2, b'o', b'k'])),
         11 => {
-            let status = [
-                TransactionStatus::Idle,
-                TransactionStatus::Open,
-                TransactionStatus::Failed,
-            ];
+            let status = [TransactionStatus::Idle, TransactionStatus::Open, TransactionStatus::Failed];
             encode::ready(out, random.pick(&status));
         }
         12 => {
@@ -99,23 +82,12 @@ fn reply(random: &mut Random, out: &mut Vec<u8>) {
 }
 
 fn columns<'a>(names: &[&'a str]) -> Vec<Column<'a>> {
-    let column = |name: &&'a str| Column {
-        name,
-        type_oid: 25,
-        type_length: -1,
-    };
+    let column = |name: &&'a str| Column { name, type_oid: 25, type_length: -1 };
     names.iter().map(column).collect()
 }
 
 fn report<'a>(message: &'a str, detail: &'a str) -> Report<'a> {
-    Report {
-        severity: "ERROR",
-        sqlstate: "42501",
-        message,
-        detail: Some(detail),
-        hint: None,
-        position: Some(7),
-    }
+    Report { severity: "ERROR", sqlstate: "42501", message, detail: Some(detail), hint: None, position: Some(7) }
 }
 
 fn run(data: &[u8]) {
@@ -192,10 +164,7 @@ fn authentication(out: &mut Vec<u8>, what: &Authentication<'_>) -> Option<()> {
         Authentication::Ok => encode::authentication_ok(out),
         Authentication::Cleartext => encode::authentication_cleartext(out),
         Authentication::Sasl(mechanisms) => {
-            let names: Option<Vec<&str>> = mechanisms
-                .names()
-                .map(|name| std::str::from_utf8(name).ok())
-                .collect();
+            let names: Option<Vec<&str>> = mechanisms.names().map(|name| std::str::from_utf8(name).ok()).collect();
             encode::authentication_sasl(out, &names?);
         }
         Authentication::SaslContinue(data) => encode::authentication_sasl_continue(out, data),

@@ -1,9 +1,7 @@
 //! A client's messages: cut into frames, read, walked, and encoded again.
 
 use anyhow::Result;
-use postgres::wire::{
-    Bind, Format, Frame, Frontend, SaslInitialResponse, Subject, encode, limits, password_message,
-};
+use postgres::wire::{Bind, Format, Frame, Frontend, SaslInitialResponse, Subject, encode, limits, password_message};
 
 use super::{check, each_frame};
 use crate::driver::Target;
@@ -11,11 +9,7 @@ use crate::mutate::mutate;
 use crate::random::Random;
 
 /// A client's messages.
-pub const TARGET: Target = Target {
-    name: "frontend",
-    make,
-    run,
-};
+pub const TARGET: Target = Target { name: "frontend", make, run };
 
 fn make(random: &mut Random) -> Result<Vec<u8>> {
     let mut bytes = messages(random);
@@ -40,9 +34,7 @@ fn message(random: &mut Random, out: &mut Vec<u8>) {
     match random.below(15) {
         0 => encode::query(out, &a),
         1 => {
-            let types: Vec<u32> = (0..random.below(4))
-                .map(|_| random.pick(&[0, 23, 25, 1700]))
-                .collect();
+            let types: Vec<u32> = (0..random.below(4)).map(|_| random.pick(&[0, 23, 25, 1700])).collect();
             encode::parse(out, &a, &b, &types);
         }
         2 | 3 => bind(random, out, &a, &b),
@@ -64,12 +56,9 @@ fn message(random: &mut Random, out: &mut Vec<u8>) {
 }
 
 fn bind(random: &mut Random, out: &mut Vec<u8>, portal: &str, statement: &str) {
-    let formats: Vec<Format> = (0..random.below(4))
-        .map(|_| random.pick(&[Format::Text, Format::Binary]))
-        .collect();
-    let values: Vec<Option<Vec<u8>>> = (0..random.below(4))
-        .map(|_| (!random.one_in(4)).then(|| random.bytes(12)))
-        .collect();
+    let formats: Vec<Format> = (0..random.below(4)).map(|_| random.pick(&[Format::Text, Format::Binary])).collect();
+    let values: Vec<Option<Vec<u8>>> =
+        (0..random.below(4)).map(|_| (!random.one_in(4)).then(|| random.bytes(12))).collect();
     let values: Vec<Option<&[u8]>> = values.iter().map(Option::as_deref).collect();
     encode::bind(out, portal, statement, &formats, &values, &formats);
 }
@@ -160,12 +149,5 @@ fn bound(out: &mut Vec<u8>, bind: &Bind<'_>) {
         };
         assert_eq!(bind.formats.of(index), expected);
     }
-    encode::bind(
-        out,
-        bind.portal,
-        bind.statement,
-        &formats,
-        &values,
-        &results,
-    );
+    encode::bind(out, bind.portal, bind.statement, &formats, &values, &results);
 }

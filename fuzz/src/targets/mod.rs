@@ -23,20 +23,13 @@ fn each_frame<'a>(data: &'a [u8], max: usize, mut each: impl FnMut(Frame<'a>)) -
         match frames.advance() {
             Ok(Next::Frame(frame)) => {
                 let end = seen + frame.whole.len();
-                assert_eq!(
-                    data.get(seen..end),
-                    Some(frame.whole),
-                    "a frame is not where it was read"
-                );
+                assert_eq!(data.get(seen..end), Some(frame.whole), "a frame is not where it was read");
                 assert!(frame.whole.len() <= max + 1, "a frame above the limit");
                 seen = end;
                 each(frame);
             }
             Ok(Next::Partial { have, need }) => {
-                assert!(
-                    have < need && have == data.len() - seen,
-                    "a partial frame of {have} that needs {need}"
-                );
+                assert!(have < need && have == data.len() - seen, "a partial frame of {have} that needs {need}");
                 break;
             }
             Err(error) => {
@@ -47,10 +40,7 @@ fn each_frame<'a>(data: &'a [u8], max: usize, mut each: impl FnMut(Frame<'a>)) -
             }
         }
     }
-    assert_eq!(
-        (frames.consumed(), frames.rest().len()),
-        (seen, data.len() - seen)
-    );
+    assert_eq!((frames.consumed(), frames.rest().len()), (seen, data.len() - seen));
     seen
 }
 
@@ -58,20 +48,14 @@ fn each_frame<'a>(data: &'a [u8], max: usize, mut each: impl FnMut(Frame<'a>)) -
 fn check(error: &WireError) {
     let text = error.to_string();
     assert_eq!(error.sqlstate().len(), 5);
-    assert!(
-        !text.is_empty() && text.len() < 200 && !text.contains('\n'),
-        "{text}"
-    );
+    assert!(!text.is_empty() && text.len() < 200 && !text.contains('\n'), "{text}");
 }
 
 /// Asserts that bytes are messages of a server, whole ones and nothing else.
 fn well_formed(said: &[u8]) {
     let end = each_frame(said, postgres::wire::limits::LARGEST_MESSAGE, |frame| {
         let read = postgres::wire::Backend::parse(frame.tag, frame.body);
-        assert!(
-            read.is_ok(),
-            "the gateway said what nobody can read: {read:?}"
-        );
+        assert!(read.is_ok(), "the gateway said what nobody can read: {read:?}");
     });
     assert_eq!(end, said.len(), "the gateway said half a message");
 }

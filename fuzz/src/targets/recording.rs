@@ -7,24 +7,15 @@ use anyhow::Result;
 use model::{Action, Effect, Flags, Object, ObjectKind, Outcome};
 use record::event::{Column, CommandEvent, Event, Finished, Micros, Opened};
 use record::header::HEADER;
-use record::index::{
-    IndexChain, IndexEntry, IndexReader, SessionClosed, SessionOpened, SessionRemoved,
-};
-use record::{
-    Block, Chain, FileKind, Header, Mark, Packer, Part, Reader, SigningKey, Writer, encode_to,
-    rows, verify,
-};
+use record::index::{IndexChain, IndexEntry, IndexReader, SessionClosed, SessionOpened, SessionRemoved};
+use record::{Block, Chain, FileKind, Header, Mark, Packer, Part, Reader, SigningKey, Writer, encode_to, rows, verify};
 
 use crate::driver::Target;
 use crate::mutate::mutate;
 use crate::random::Random;
 
 /// Recordings and indexes.
-pub const TARGET: Target = Target {
-    name: "recording",
-    make,
-    run,
-};
+pub const TARGET: Target = Target { name: "recording", make, run };
 
 /// Where a frame's head has the CRC of the body.
 const BODY_CRC: usize = 24;
@@ -62,11 +53,7 @@ fn key() -> Result<SigningKey> {
 }
 
 fn header(key: &SigningKey) -> Header {
-    Header {
-        session: [3; 16],
-        key: key.public().id(),
-        opened: Micros(1_700_000_000_000_000),
-    }
+    Header { session: [3; 16], key: key.public().id(), opened: Micros(1_700_000_000_000_000) }
 }
 
 /// A recording as the gateway writes it; at times without its end.
@@ -101,18 +88,9 @@ fn broken_events(random: &mut Random) -> Result<Vec<u8>> {
             }
             bytes.truncate(record::limits::MAX_PART);
             let part = match random.below(8) {
-                0 => Part {
-                    more: true,
-                    first: true,
-                },
-                1 => Part {
-                    more: true,
-                    first: false,
-                },
-                2 => Part {
-                    more: false,
-                    first: false,
-                },
+                0 => Part { more: true, first: true },
+                1 => Part { more: true, first: false },
+                2 => Part { more: false, first: false },
                 _ => Part::WHOLE,
             };
             block.push(moment(random), &bytes, part);
@@ -125,10 +103,7 @@ fn broken_events(random: &mut Random) -> Result<Vec<u8>> {
 
 fn index(random: &mut Random) -> Result<Vec<u8>> {
     let key = key()?;
-    let (mut chain, head) = IndexChain::new(Header {
-        session: [0; 16],
-        ..header(&key)
-    });
+    let (mut chain, head) = IndexChain::new(Header { session: [0; 16], ..header(&key) });
     let mut out = head.to_vec();
     for _ in 0..random.below(8) {
         let text = random.text();
@@ -167,16 +142,8 @@ fn index_entry<'a>(random: &mut Random, text: &'a str) -> IndexEntry<'a> {
             bytes: (1, random.bits()),
             reason: text,
         }),
-        2 => IndexEntry::Removed(SessionRemoved {
-            session,
-            at,
-            reason: text,
-        }),
-        _ => IndexEntry::Lost(SessionRemoved {
-            session,
-            at,
-            reason: text,
-        }),
+        2 => IndexEntry::Removed(SessionRemoved { session, at, reason: text }),
+        _ => IndexEntry::Lost(SessionRemoved { session, at, reason: text }),
     }
 }
 
@@ -205,48 +172,17 @@ fn event<'a>(random: &mut Random, text: &'a str, data: &'a [u8]) -> Event<'a> {
     let (number, text) = (random.bits() % 5, Cow::Borrowed(text));
     match random.below(14) {
         0 => Event::Opened(opened(text)),
-        1 => Event::Leased {
-            user: text.clone(),
-            link: text,
-        },
+        1 => Event::Leased { user: text.clone(), link: text },
         2 | 3 => Event::Command(command(random, number, text)),
-        4 => Event::Held {
-            number,
-            approval: text,
-            expires: moment(random),
-        },
-        5 => Event::Answered {
-            number,
-            approval: text.clone(),
-            answer: text.clone(),
-            by: vec![(text.clone(), text)],
-        },
-        6 => Event::Values {
-            number,
-            values: vec![None, Some(text)],
-        },
+        4 => Event::Held { number, approval: text, expires: moment(random) },
+        5 => Event::Answered { number, approval: text.clone(), answer: text.clone(), by: vec![(text.clone(), text)] },
+        6 => Event::Values { number, values: vec![None, Some(text)] },
         7 => {
-            let column = Column {
-                name: text.clone(),
-                ty: text.clone(),
-                binary: random.one_in(2),
-                mask: text,
-            };
-            Event::Columns {
-                number,
-                columns: vec![column; random.below(4)],
-            }
+            let column = Column { name: text.clone(), ty: text.clone(), binary: random.one_in(2), mask: text };
+            Event::Columns { number, columns: vec![column; random.below(4)] }
         }
-        8 | 9 => Event::Rows {
-            number,
-            count: 3,
-            data: Cow::Borrowed(data),
-        },
-        10 => Event::Bulk {
-            number,
-            to_target: random.one_in(2),
-            data: Cow::Borrowed(data),
-        },
+        8 | 9 => Event::Rows { number, count: 3, data: Cow::Borrowed(data) },
+        10 => Event::Bulk { number, to_target: random.one_in(2), data: Cow::Borrowed(data) },
         11 => Event::Finished(Finished {
             number,
             tag: text.clone(),
@@ -258,15 +194,8 @@ fn event<'a>(random: &mut Random, text: &'a str, data: &'a [u8]) -> Event<'a> {
             target_micros: random.bits(),
             gateway_micros: 5,
         }),
-        12 => Event::Message {
-            kind: text.clone(),
-            text,
-        },
-        _ => Event::Closed {
-            reason: text,
-            commands: number,
-            bytes: (1, random.bits()),
-        },
+        12 => Event::Message { kind: text.clone(), text },
+        _ => Event::Closed { reason: text, commands: number, bytes: (1, random.bits()) },
     }
 }
 
@@ -293,10 +222,7 @@ fn command<'a>(random: &mut Random, number: u64, text: Cow<'a, str>) -> CommandE
         text: text.clone(),
         values: vec![Some(text.clone()), None],
         actions: Cow::Owned(vec![Action::on(Effect::Read, object)]),
-        flags: Flags {
-            unbounded: random.one_in(2),
-            multi: false,
-        },
+        flags: Flags { unbounded: random.one_in(2), multi: false },
         outcome: random.pick(&[Outcome::Allow, Outcome::Hold, Outcome::Deny]),
         rules: Cow::Owned(vec![text.to_string()]),
         reasons: Cow::Owned(vec![text.to_string()]),
@@ -343,14 +269,8 @@ fn run(data: &[u8]) {
     let Ok(key) = key() else { return };
     if let Ok(report) = verify(data, key.public()) {
         let size = usize::try_from(report.size).unwrap_or(usize::MAX);
-        assert!(
-            size <= data.len() && report.signed_entries <= report.entries,
-            "{report:?}"
-        );
-        assert_eq!(
-            report.header.encode(FileKind::Recording).as_slice(),
-            data.get(..HEADER).unwrap_or_default()
-        );
+        assert!(size <= data.len() && report.signed_entries <= report.entries, "{report:?}");
+        assert_eq!(report.header.encode(FileKind::Recording).as_slice(), data.get(..HEADER).unwrap_or_default());
     }
     for keys in [None, Some(vec![*key.public()])] {
         let Ok(mut reader) = IndexReader::new(data, keys) else {

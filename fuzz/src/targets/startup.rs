@@ -16,11 +16,7 @@ use crate::mutate::mutate;
 use crate::random::Random;
 
 /// A client's first packets and its whole login.
-pub const TARGET: Target = Target {
-    name: "startup",
-    make,
-    run,
-};
+pub const TARGET: Target = Target { name: "startup", make, run };
 
 /// Our half of the SCRAM nonce; fixed, so that valid inputs can hold it.
 const NONCE: &str = "gatewaynonce0123456789";
@@ -58,11 +54,7 @@ fn login(random: &mut Random) -> Vec<u8> {
         3 => parameters.push(("options", &a)),
         _ => parameters.push(("application_name", "psql")),
     }
-    encode::startup(
-        &mut out,
-        random.pick(&[0, 0, 2, 1, 9999]),
-        parameters.into_iter(),
-    );
+    encode::startup(&mut out, random.pick(&[0, 0, 2, 1, 9999]), parameters.into_iter());
     proof(random, &mut out);
     out
 }
@@ -75,11 +67,7 @@ fn proof(random: &mut Random, out: &mut Vec<u8>) {
     match random.below(5) {
         0 => encode::password(out, b"sp_token"),
         1 => {
-            encode::sasl_initial(
-                out,
-                "OAUTHBEARER",
-                Some(b"n,,\x01auth=Bearer eyJ.eyJ.sig\x01\x01"),
-            );
+            encode::sasl_initial(out, "OAUTHBEARER", Some(b"n,,\x01auth=Bearer eyJ.eyJ.sig\x01\x01"));
             encode::sasl_response(out, b"\x01");
         }
         2 => {
@@ -92,11 +80,7 @@ fn proof(random: &mut Random, out: &mut Vec<u8>) {
         }
         _ => {
             let flag = "p=tls-server-end-point";
-            encode::sasl_initial(
-                out,
-                SCRAM_PLUS,
-                Some(format!("{flag},,n=,r=abc").as_bytes()),
-            );
+            encode::sasl_initial(out, SCRAM_PLUS, Some(format!("{flag},,n=,r=abc").as_bytes()));
             encode::sasl_response(out, last(flag, BINDING).as_bytes());
         }
     }
@@ -111,25 +95,12 @@ impl Wish {
     }
 
     fn facts(&self) -> Facts {
-        let methods = AuthMethods {
-            password: self.bit(0),
-            scram: self.bit(1),
-            oauthbearer: self.bit(2),
-        };
+        let methods = AuthMethods { password: self.bit(0), scram: self.bit(1), oauthbearer: self.bit(2) };
         Facts {
-            settings: LoginSettings {
-                methods,
-                require_tls: self.bit(3),
-                ..LoginSettings::default()
-            },
-            scram: ScramParameters {
-                salt: b"one salt for all".to_vec(),
-                iterations: 4096,
-            },
+            settings: LoginSettings { methods, require_tls: self.bit(3), ..LoginSettings::default() },
+            scram: ScramParameters { salt: b"one salt for all".to_vec(), iterations: 4096 },
             nonce: NONCE.to_owned(),
-            discovery: self
-                .bit(2)
-                .then(|| ("https://id.example".to_owned(), "openid".to_owned())),
+            discovery: self.bit(2).then(|| ("https://id.example".to_owned(), "openid".to_owned())),
         }
     }
 
@@ -139,11 +110,7 @@ impl Wish {
 
     fn channel(&self) -> Channel {
         let is_tls = self.bit(5);
-        Channel {
-            is_tls,
-            can_tls: !is_tls,
-            binding: self.binding().filter(|_| is_tls),
-        }
+        Channel { is_tls, can_tls: !is_tls, binding: self.binding().filter(|_| is_tls) }
     }
 
     /// Whether tokens and proofs are good.
@@ -169,10 +136,7 @@ fn run(data: &[u8]) {
     }
     if login.is_open() {
         let parts = login.into_parts();
-        assert!(
-            parts.is_some_and(|(wanted, ..)| !wanted.target.is_empty()),
-            "a login without a target"
-        );
+        assert!(parts.is_some_and(|(wanted, ..)| !wanted.target.is_empty()), "a login without a target");
     }
 }
 
@@ -196,9 +160,7 @@ fn turn<'a>(wish: &Wish, login: &mut Login, data: &'a [u8]) -> Option<&'a [u8]> 
     }
     let mut frames = Frames::new(data, limits::LOGIN);
     match frames.advance() {
-        Ok(Next::Frame(frame)) if frame.tag == b'p' => {
-            answer(wish, login, frame.body).then_some(frames.rest())
-        }
+        Ok(Next::Frame(frame)) if frame.tag == b'p' => answer(wish, login, frame.body).then_some(frames.rest()),
         Ok(Next::Frame(_) | Next::Partial { .. }) => None,
         Err(error) => {
             check(&error);

@@ -37,12 +37,8 @@ pub(super) struct Done {
 impl Load {
     /// Connects every client and lets them go.
     pub(super) fn start(dsn: &Dsn, clients: usize, first: u64) -> Result<Self> {
-        let counters = Counters {
-            next: AtomicU64::new(first),
-            answered: AtomicU64::new(0),
-            stop: AtomicBool::new(false),
-            first,
-        };
+        let counters =
+            Counters { next: AtomicU64::new(first), answered: AtomicU64::new(0), stop: AtomicBool::new(false), first };
         let counters = Arc::new(counters);
         let mut threads = Vec::new();
         for _ in 0..clients {
@@ -63,11 +59,7 @@ impl Load {
             }
         }
         let next = self.counters.next.load(Ordering::Relaxed);
-        Ok(Done {
-            sent: next - self.counters.first,
-            answered: self.counters.answered.load(Ordering::Relaxed),
-            next,
-        })
+        Ok(Done { sent: next - self.counters.first, answered: self.counters.answered.load(Ordering::Relaxed), next })
     }
 }
 
@@ -89,16 +81,8 @@ fn batch(mark: u64) -> (Vec<u8>, u64) {
     let value = |n: u64| vec![Some(n.to_string().into_bytes())];
     let insert = |n: u64| format!("INSERT INTO k9(n) VALUES ($1::bigint) /* k9-{n} */");
     match mark / 4 % 4 {
-        0 => (
-            message::query(format!("INSERT INTO k9(n) VALUES ({mark}) /* k9-{mark} */").as_bytes()),
-            1,
-        ),
-        1 => (
-            message::query(
-                format!("SELECT /* k9-{mark} */ count(*) FROM k9 WHERE n = {mark}").as_bytes(),
-            ),
-            1,
-        ),
+        0 => (message::query(format!("INSERT INTO k9(n) VALUES ({mark}) /* k9-{mark} */").as_bytes()), 1),
+        1 => (message::query(format!("SELECT /* k9-{mark} */ count(*) FROM k9 WHERE n = {mark}").as_bytes()), 1),
         2 => {
             let mut bytes = message::parse("", insert(mark).as_bytes(), &[]);
             bytes.extend(message::bind("", "", &value(mark), 0, 0));
@@ -127,10 +111,7 @@ fn answered(wire: &mut Wire, counters: &Counters) -> Result<bool> {
             Next::Message(message) if message.tag == b'Z' => return Ok(true),
             // The way in which a server says goodbye; not a refusal.
             Next::Message(message)
-                if message.tag == b'E'
-                    && message
-                        .field(b'C')
-                        .is_some_and(|state| state.starts_with("57P")) =>
+                if message.tag == b'E' && message.field(b'C').is_some_and(|state| state.starts_with("57P")) =>
             {
                 return Ok(false);
             }
@@ -152,17 +133,8 @@ mod tests {
 
     #[test]
     fn every_answered_statement_is_in_the_servers_log() {
-        let server = Server::start(&Options {
-            log_statements: true,
-            ..Options::default()
-        })
-        .unwrap();
-        server
-            .sql(
-                "postgres",
-                "CREATE TABLE k9(n bigint); GRANT ALL ON k9 TO app",
-            )
-            .unwrap();
+        let server = Server::start(&Options { log_statements: true, ..Options::default() }).unwrap();
+        server.sql("postgres", "CREATE TABLE k9(n bigint); GRANT ALL ON k9 TO app").unwrap();
         let load = Load::start(&server.app("postgres"), 3, 0).unwrap();
         std::thread::sleep(Duration::from_millis(300));
         let done = load.stop().unwrap();

@@ -58,15 +58,9 @@ struct Plan {
 
 fn kill9(plan: &Plan) -> Result<i32> {
     println!("seed {}", plan.seed);
-    let server = Server::start(&Options {
-        log_statements: true,
-        ..Options::default()
-    })?;
+    let server = Server::start(&Options { log_statements: true, ..Options::default() })?;
     server.sql("postgres", "CREATE DATABASE app OWNER app")?;
-    server.sql(
-        "app",
-        "CREATE TABLE k9(n bigint, at timestamptz DEFAULT now()); ALTER TABLE k9 OWNER TO app",
-    )?;
+    server.sql("app", "CREATE TABLE k9(n bigint, at timestamptz DEFAULT now()); ALTER TABLE k9 OWNER TO app")?;
     let mut gateway = Gateway::start(&gateway::Options {
         tls: false,
         ..gateway::Options::new(server.port(), "app", crate::clients::ALLOW_ALL)
@@ -83,10 +77,7 @@ fn kill9(plan: &Plan) -> Result<i32> {
         std::thread::sleep(span);
         gateway.kill9()?;
         let done = load.stop()?;
-        println!(
-            "round {round}: {} statements sent, {} answered in {span:?}, killed",
-            done.sent, done.answered
-        );
+        println!("round {round}: {} statements sent, {} answered in {span:?}, killed", done.sent, done.answered);
         if done.answered == 0 {
             bail!("no statement was answered: the load proves nothing");
         }
@@ -94,11 +85,7 @@ fn kill9(plan: &Plan) -> Result<i32> {
         // What the gateway had sent on may still be running on the server.
         let mut admin = server.admin("postgres")?;
         let busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'app'";
-        wait_for(
-            "the server's last statement",
-            Duration::from_secs(20),
-            || Ok(admin.value(busy)? == "0"),
-        )?;
+        wait_for("the server's last statement", Duration::from_secs(20), || Ok(admin.value(busy)? == "0"))?;
         let start = Instant::now();
         gateway.start_again()?;
         println!("round {round}: up again after {:?}", start.elapsed());
@@ -117,22 +104,13 @@ fn missing(server: &Server, gateway: &Gateway) -> Result<Vec<String>> {
     let mut faults = Vec::new();
     let mut verify = gateway.command(&["sessions", "verify"]);
     if let Err(error) = output(&mut verify, "sessions verify") {
-        faults.push(format!(
-            "the recordings do not verify after the kills: {error:#}"
-        ));
+        faults.push(format!("the recordings do not verify after the kills: {error:#}"));
     }
     let executed = marks(&executed_lines(&server.log()?))?;
     let recorded = marks(&gateway.cli(&["sessions", "export", "--all", "--format", "jsonl"])?)?;
-    println!(
-        "{} marked statements in the server's log, {} in the recordings",
-        executed.len(),
-        recorded.len()
-    );
+    println!("{} marked statements in the server's log, {} in the recordings", executed.len(), recorded.len());
     if executed.is_empty() {
-        bail!(
-            "the server's log has no marked statement:\n{}",
-            tail(&server.log()?, 10)
-        );
+        bail!("the server's log has no marked statement:\n{}", tail(&server.log()?, 10));
     }
     let lost: Vec<u64> = executed.difference(&recorded).copied().collect();
     if !lost.is_empty() {
@@ -148,18 +126,12 @@ fn missing(server: &Server, gateway: &Gateway) -> Result<Vec<String>> {
 
 /// The lines of the server's log that say what it executed.
 fn executed_lines(log: &str) -> String {
-    log.lines()
-        .filter(|line| line.contains("statement: ") || line.contains(" execute "))
-        .collect::<Vec<_>>()
-        .join("\n")
+    log.lines().filter(|line| line.contains("statement: ") || line.contains(" execute ")).collect::<Vec<_>>().join("\n")
 }
 
 fn marks(text: &str) -> Result<BTreeSet<u64>> {
     let mark = Regex::new(r"k9-(\d+) \*/").context("the pattern of marks")?;
-    Ok(mark
-        .captures_iter(text)
-        .filter_map(|found| found[1].parse().ok())
-        .collect())
+    Ok(mark.captures_iter(text).filter_map(|found| found[1].parse().ok()).collect())
 }
 
 #[cfg(test)]
@@ -169,9 +141,6 @@ mod tests {
     #[test]
     fn marks_are_read_from_executed_statements_only() {
         let log = "LOG:  statement: SELECT 1 /* k9-1 */\nERROR:  x\nDETAIL:  SELECT 1 /* k9-2 */\nLOG:  execute <unnamed>: SELECT /* k9-33 */ 1";
-        assert_eq!(
-            marks(&executed_lines(log)).unwrap(),
-            BTreeSet::from([1, 33])
-        );
+        assert_eq!(marks(&executed_lines(log)).unwrap(), BTreeSet::from([1, 33]));
     }
 }

@@ -24,17 +24,10 @@ pub(super) fn check(gateway: &mut Gateway) -> Result<Vec<String>> {
     let Some(victim) = files.last() else {
         bail!("the gateway left no recordings (*.spr)");
     };
-    let name = victim
-        .file_stem()
-        .and_then(|name| name.to_str())
-        .context("a recording without a name")?
-        .to_owned();
+    let name = victim.file_stem().and_then(|name| name.to_str()).context("a recording without a name")?.to_owned();
     let whole = fs::read(victim)?;
     let length = u64::try_from(whole.len())?;
-    println!(
-        "changing {name}, {length} bytes, one of {} recordings",
-        files.len()
-    );
+    println!("changing {name}, {length} bytes, one of {} recordings", files.len());
     for flip in 0..FLIPS {
         let at = usize::try_from(flip * length / FLIPS + length / (FLIPS * 2))?;
         let mut changed = whole.clone();
@@ -42,29 +35,17 @@ pub(super) fn check(gateway: &mut Gateway) -> Result<Vec<String>> {
             *byte ^= 1;
         }
         fs::write(victim, &changed)?;
-        faults.extend(
-            verify(gateway, Some(&name))?.map(|fault| format!("byte {at} flipped: {fault}")),
-        );
+        faults.extend(verify(gateway, Some(&name))?.map(|fault| format!("byte {at} flipped: {fault}")));
     }
     for cut in [1, length / 2] {
-        fs::write(
-            victim,
-            whole
-                .get(..usize::try_from(length - cut)?)
-                .unwrap_or_default(),
-        )?;
-        faults.extend(
-            verify(gateway, Some(&name))?.map(|fault| format!("{cut} bytes cut off: {fault}")),
-        );
+        fs::write(victim, whole.get(..usize::try_from(length - cut)?).unwrap_or_default())?;
+        faults.extend(verify(gateway, Some(&name))?.map(|fault| format!("{cut} bytes cut off: {fault}")));
     }
     fs::remove_file(victim)?;
     faults.extend(verify(gateway, Some(&name))?.map(|fault| format!("deleted: {fault}")));
     if let Some(other) = files.first().filter(|other| *other != victim) {
         fs::copy(other, victim)?;
-        faults.extend(
-            verify(gateway, Some(&name))?
-                .map(|fault| format!("replaced by another session: {fault}")),
-        );
+        faults.extend(verify(gateway, Some(&name))?.map(|fault| format!("replaced by another session: {fault}")));
     }
     fs::write(victim, &whole)?;
     faults.extend(verify(gateway, None)?.map(|fault| format!("after putting it back: {fault}")));
@@ -73,24 +54,15 @@ pub(super) fn check(gateway: &mut Gateway) -> Result<Vec<String>> {
 
 /// Runs `sessions verify`; `bad` is the session that it has to name, or `None` when all is well. Gives what is wrong with that.
 fn verify(gateway: &Gateway, bad: Option<&str>) -> Result<Option<String>> {
-    let out = gateway
-        .command(&["sessions", "verify"])
-        .output()
-        .context("start sessions verify")?;
-    let text = format!(
-        "{}{}",
-        String::from_utf8_lossy(&out.stdout),
-        String::from_utf8_lossy(&out.stderr)
-    );
+    let out = gateway.command(&["sessions", "verify"]).output().context("start sessions verify")?;
+    let text = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
     let said = text.lines().take(6).collect::<Vec<_>>().join(" | ");
     Ok(match (bad, out.status.code()) {
         (None, Some(0)) => None,
         (None, status) => Some(format!("`sessions verify` ended with {status:?}: {said}")),
         (Some(_), Some(0)) => Some("`sessions verify` found nothing".to_owned()),
         (Some(_), None) => Some(format!("`sessions verify` crashed: {said}")),
-        (Some(name), Some(_)) if !text.contains(name) => {
-            Some(format!("`sessions verify` did not name {name}: {said}"))
-        }
+        (Some(name), Some(_)) if !text.contains(name) => Some(format!("`sessions verify` did not name {name}: {said}")),
         (Some(_), Some(_)) => None,
     })
 }

@@ -43,61 +43,17 @@ struct Client {
 }
 
 const CLIENTS: [Client; 11] = [
-    Client {
-        name: "psql",
-        clear: false,
-        command: || python("psql.py"),
-    },
-    Client {
-        name: "pgbench",
-        clear: false,
-        command: || python("pgbench.py"),
-    },
-    Client {
-        name: "dump",
-        clear: false,
-        command: || python("dump.py"),
-    },
-    Client {
-        name: "psycopg",
-        clear: false,
-        command: || python("client_psycopg.py"),
-    },
-    Client {
-        name: "asyncpg",
-        clear: false,
-        command: || python("client_asyncpg.py"),
-    },
-    Client {
-        name: "sqlalchemy",
-        clear: false,
-        command: || python("client_sqlalchemy.py"),
-    },
-    Client {
-        name: "django",
-        clear: false,
-        command: || python("client_django.py"),
-    },
-    Client {
-        name: "node",
-        clear: false,
-        command: node,
-    },
-    Client {
-        name: "jdbc",
-        clear: false,
-        command: java,
-    },
-    Client {
-        name: "tokio-postgres",
-        clear: true,
-        command: || example("client_tokio_postgres"),
-    },
-    Client {
-        name: "sqlx",
-        clear: true,
-        command: || example("client_sqlx"),
-    },
+    Client { name: "psql", clear: false, command: || python("psql.py") },
+    Client { name: "pgbench", clear: false, command: || python("pgbench.py") },
+    Client { name: "dump", clear: false, command: || python("dump.py") },
+    Client { name: "psycopg", clear: false, command: || python("client_psycopg.py") },
+    Client { name: "asyncpg", clear: false, command: || python("client_asyncpg.py") },
+    Client { name: "sqlalchemy", clear: false, command: || python("client_sqlalchemy.py") },
+    Client { name: "django", clear: false, command: || python("client_django.py") },
+    Client { name: "node", clear: false, command: node },
+    Client { name: "jdbc", clear: false, command: java },
+    Client { name: "tokio-postgres", clear: true, command: || example("client_tokio_postgres") },
+    Client { name: "sqlx", clear: true, command: || example("client_sqlx") },
 ];
 
 struct Ran {
@@ -113,9 +69,7 @@ struct Ran {
 /// When server or gateway do not start, or a client's program is missing.
 pub fn main(mut args: Args) -> Result<i32> {
     if args.flag("--list") {
-        CLIENTS
-            .iter()
-            .for_each(|client| println!("{}", client.name));
+        CLIENTS.iter().for_each(|client| println!("{}", client.name));
         return Ok(0);
     }
     let direct = args.flag("--direct");
@@ -130,16 +84,9 @@ pub fn main(mut args: Args) -> Result<i32> {
     }
     args.finish()?;
     let server = Server::start(&Options::default())?;
-    let gateways = if direct {
-        None
-    } else {
-        Some((behind(&server, true)?, behind(&server, false)?))
-    };
+    let gateways = if direct { None } else { Some((behind(&server, true)?, behind(&server, false)?)) };
     let mut all = Vec::new();
-    for client in CLIENTS
-        .iter()
-        .filter(|client| only.is_empty() || only.iter().any(|name| name == client.name))
-    {
+    for client in CLIENTS.iter().filter(|client| only.is_empty() || only.iter().any(|name| name == client.name)) {
         let database = format!("client_{}", client.name.replace('-', "_"));
         for name in [database.clone(), format!("{database}_restored")] {
             server.sql("postgres", &format!("CREATE DATABASE {name} OWNER app"))?;
@@ -152,13 +99,7 @@ pub fn main(mut args: Args) -> Result<i32> {
             }
         };
         let ran = run(client, &dsn, &server.app(&format!("{database}_restored")))?;
-        println!(
-            "{:<16} {:>3} ok  {:>2} not ok  {:>6.1} s",
-            ran.name,
-            ran.ok,
-            ran.failed.len(),
-            ran.seconds
-        );
+        println!("{:<16} {:>3} ok  {:>2} not ok  {:>6.1} s", ran.name, ran.ok, ran.failed.len(), ran.seconds);
         all.push(ran);
     }
     report(&all);
@@ -166,10 +107,7 @@ pub fn main(mut args: Args) -> Result<i32> {
 }
 
 fn behind(server: &Server, tls: bool) -> Result<Gateway> {
-    Gateway::start(&gateway::Options {
-        tls,
-        ..gateway::Options::new(server.port(), "postgres", ALLOW_ALL)
-    })
+    Gateway::start(&gateway::Options { tls, ..gateway::Options::new(server.port(), "postgres", ALLOW_ALL) })
 }
 
 fn direct_dsn(server: &Server, database: &str, clear: bool) -> Dsn {
@@ -177,19 +115,12 @@ fn direct_dsn(server: &Server, database: &str, clear: bool) -> Dsn {
     if clear {
         return dsn;
     }
-    Dsn {
-        host: "localhost".to_owned(),
-        ca: Some(server.ca()),
-        ..dsn
-    }
+    Dsn { host: "localhost".to_owned(), ca: Some(server.ca()), ..dsn }
 }
 
 fn run(client: &Client, dsn: &Dsn, restore: &Dsn) -> Result<Ran> {
     let mut command = (client.command)()?;
-    command
-        .envs(dsn.env())
-        .env("PYTHONUNBUFFERED", "1")
-        .env("PYTHONDONTWRITEBYTECODE", "1");
+    command.envs(dsn.env()).env("PYTHONUNBUFFERED", "1").env("PYTHONDONTWRITEBYTECODE", "1");
     // Where dumps are restored: the bare server, so that what was dumped is judged without the gateway.
     for (name, value) in restore.env() {
         command.env(format!("RESTORE_{name}"), value);
@@ -197,41 +128,21 @@ fn run(client: &Client, dsn: &Dsn, restore: &Dsn) -> Result<Ran> {
     let start = Instant::now();
     let (status, text) = bounded(&mut command, LIMIT, client.name)?;
     let ok = text.lines().filter(|line| line.starts_with("ok ")).count();
-    let mut failed: Vec<String> = text
-        .lines()
-        .filter_map(|line| line.strip_prefix("not ok "))
-        .map(str::to_owned)
-        .collect();
+    let mut failed: Vec<String> =
+        text.lines().filter_map(|line| line.strip_prefix("not ok ")).map(str::to_owned).collect();
     match status {
-        None => failed.push(format!(
-            "(the client): no end within {LIMIT:?}:\n{}",
-            tail(&text, 5)
-        )),
+        None => failed.push(format!("(the client): no end within {LIMIT:?}:\n{}", tail(&text, 5))),
         Some(status) if !status.success() && failed.is_empty() => {
-            failed.push(format!(
-                "(the client): ended with {status}:\n{}",
-                tail(&text, 12)
-            ));
+            failed.push(format!("(the client): ended with {status}:\n{}", tail(&text, 12)));
         }
-        Some(_) if ok == 0 && failed.is_empty() => {
-            failed.push("(the client): no check ran".to_owned())
-        }
+        Some(_) if ok == 0 && failed.is_empty() => failed.push("(the client): no check ran".to_owned()),
         Some(_) => {}
     }
-    Ok(Ran {
-        name: client.name,
-        ok,
-        failed,
-        seconds: start.elapsed().as_secs_f64(),
-    })
+    Ok(Ran { name: client.name, ok, failed, seconds: start.elapsed().as_secs_f64() })
 }
 
 fn report(all: &[Ran]) {
-    let mut rows = vec![
-        ["client", "ok", "not ok", "seconds"]
-            .map(str::to_owned)
-            .to_vec(),
-    ];
+    let mut rows = vec![["client", "ok", "not ok", "seconds"].map(str::to_owned).to_vec()];
     for ran in all {
         rows.push(vec![
             ran.name.to_owned(),
@@ -255,9 +166,7 @@ fn scripts() -> PathBuf {
 
 fn tool(variable: &str, program: &str) -> Result<PathBuf> {
     let given = std::env::var_os(variable).map(PathBuf::from);
-    given
-        .or_else(|| find(program, &[]))
-        .with_context(|| format!("{program} is missing: `cargo xtask ensure clients`"))
+    given.or_else(|| find(program, &[])).with_context(|| format!("{program} is missing: `cargo xtask ensure clients`"))
 }
 
 fn python(script: &str) -> Result<Command> {
@@ -278,24 +187,19 @@ fn java() -> Result<Command> {
         bail!("pgjdbc is missing: `cargo xtask ensure clients` (Debian: libpostgresql-jdbc-java)");
     }
     let mut command = Command::new(tool("JAVA", "java")?);
-    command
-        .arg("-cp")
-        .arg(jar)
-        .arg(scripts().join("ClientJdbc.java"));
+    command.arg("-cp").arg(jar).arg(scripts().join("ClientJdbc.java"));
     Ok(command)
 }
 
 fn example(name: &str) -> Result<Command> {
     let own = std::env::current_exe().context("find the test program")?;
-    let beside = own
-        .parent()
-        .map(|dir| dir.join("examples").join(name))
-        .filter(|path| path.is_file());
-    let given = std::env::var_os("SUITE_EXAMPLES")
-        .map(|dir| PathBuf::from(dir).join(name))
-        .filter(|path| path.is_file());
+    let beside = own.parent().map(|dir| dir.join("examples").join(name)).filter(|path| path.is_file());
+    let given =
+        std::env::var_os("SUITE_EXAMPLES").map(|dir| PathBuf::from(dir).join(name)).filter(|path| path.is_file());
     let program = given.or(beside);
-    Ok(Command::new(program.with_context(|| {
-        format!("{name} is not built: `cargo build --profile fast -p sallyport-tests --examples`")
-    })?))
+    Ok(Command::new(
+        program.with_context(|| {
+            format!("{name} is not built: `cargo build --profile fast -p sallyport-tests --examples`")
+        })?,
+    ))
 }

@@ -101,14 +101,9 @@ pub enum Step {
 /// # Errors
 /// Names the line and field that is not understood.
 pub fn read(path: &Path) -> Result<Vec<Case>> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("read the corpus {}", path.display()))?;
+    let text = std::fs::read_to_string(path).with_context(|| format!("read the corpus {}", path.display()))?;
     let mut cases = Vec::new();
-    for (at, line) in text
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| !line.trim().is_empty())
-    {
+    for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let place = || format!("{}, line {}", path.display(), at + 1);
         let value: Value = serde_json::from_str(line).with_context(place)?;
         if value.get("protocol").and_then(Value::as_str) == Some("postgres") {
@@ -121,12 +116,7 @@ pub fn read(path: &Path) -> Result<Vec<Case>> {
 fn case(value: &Value) -> Result<Case> {
     let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
     let assumed = text("policy_assumed").context("no `policy_assumed`")?;
-    let key = assumed
-        .split(':')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_owned();
+    let key = assumed.split(':').next().unwrap_or_default().trim().to_owned();
     let expect = match text("expect").as_deref() {
         Some("deny") => Expect::Deny,
         Some("approve") => Expect::Approve,
@@ -164,11 +154,7 @@ fn step(item: &Value) -> Result<Step> {
             None => Step::Query(text.clone().into_bytes()),
         }),
         Value::Object(fields) => {
-            let kind = fields
-                .get("msg")
-                .and_then(Value::as_str)
-                .unwrap_or("Query")
-                .to_owned();
+            let kind = fields.get("msg").and_then(Value::as_str).unwrap_or("Query").to_owned();
             Ok(match kind.as_str() {
                 "Query" => Step::Query(text_of(fields)?),
                 _ => Step::Message(kind, fields.clone()),
@@ -183,14 +169,8 @@ fn step(item: &Value) -> Result<Step> {
 /// A text in round brackets is a stage direction, unless it is SQL that begins with a bracket.
 fn direction(text: &str) -> Option<String> {
     let inner = text.strip_prefix('(')?.strip_suffix(')')?.trim();
-    let first = inner
-        .split_whitespace()
-        .next()
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    let sql = [
-        "select", "values", "table", "with", "delete", "insert", "update", "merge",
-    ];
+    let first = inner.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
+    let sql = ["select", "values", "table", "with", "delete", "insert", "update", "merge"];
     (!inner.starts_with('(') && !sql.contains(&first.as_str())).then(|| inner.to_ascii_lowercase())
 }
 
@@ -207,19 +187,13 @@ pub fn text_of(fields: &Map<String, Value>) -> Result<Vec<u8>> {
         return Ok(sql.as_bytes().to_vec());
     }
     if let Some(pad) = text("pad") {
-        let bytes = fields
-            .get("pad_bytes")
-            .and_then(Value::as_u64)
-            .context("`pad` without `pad_bytes`")?;
+        let bytes = fields.get("pad_bytes").and_then(Value::as_u64).context("`pad` without `pad_bytes`")?;
         let mut out = text("sql_prefix").unwrap_or_default().as_bytes().to_vec();
         out.extend(pad.bytes().cycle().take(usize::try_from(bytes)?));
         out.extend_from_slice(text("sql_suffix").unwrap_or_default().as_bytes());
         return Ok(out);
     }
-    bail!(
-        "a message without `sql`, `bytes_hex` or `pad`: {}",
-        names(fields)
-    )
+    bail!("a message without `sql`, `bytes_hex` or `pad`: {}", names(fields))
 }
 
 /// Reads hexadecimal digits.
@@ -227,19 +201,12 @@ pub fn text_of(fields: &Map<String, Value>) -> Result<Vec<u8>> {
 /// # Errors
 /// When a digit is none, or one is missing.
 pub fn unhex(text: &str) -> Result<Vec<u8>> {
-    let digits: Vec<u8> = text
-        .bytes()
-        .filter(|byte| !byte.is_ascii_whitespace())
-        .collect();
+    let digits: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
     let pairs = digits.chunks(2).map(|pair| {
-        let pair = std::str::from_utf8(pair)
-            .ok()
-            .filter(|pair| pair.len() == 2)?;
+        let pair = std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2)?;
         u8::from_str_radix(pair, 16).ok()
     });
-    pairs
-        .collect::<Option<Vec<u8>>>()
-        .context("not hexadecimal")
+    pairs.collect::<Option<Vec<u8>>>().context("not hexadecimal")
 }
 
 fn oracle(value: Option<&Value>) -> Result<Oracle> {
@@ -264,18 +231,12 @@ fn conditions(value: Option<&Value>) -> Result<Conditions> {
     for (name, value) in value.and_then(Value::as_object).into_iter().flatten() {
         let text = value.as_str().map(str::to_owned);
         match name.as_str() {
-            "user" => {
-                conditions.superuser = matches!(text.as_deref(), Some("superuser" | "postgres"))
-            }
+            "user" => conditions.superuser = matches!(text.as_deref(), Some("superuser" | "postgres")),
             "startup_options" => conditions.startup_options = text,
             "copy_in" => conditions.copy_in = text,
             "inside" => {
                 let one = text.into_iter();
-                let many = value
-                    .as_array()
-                    .into_iter()
-                    .flatten()
-                    .filter_map(|item| item.as_str().map(str::to_owned));
+                let many = value.as_array().into_iter().flatten().filter_map(|item| item.as_str().map(str::to_owned));
                 conditions.inside = one.chain(many).collect();
             }
             other => bail!("a condition of unknown kind {other:?}"),
@@ -285,11 +246,7 @@ fn conditions(value: Option<&Value>) -> Result<Conditions> {
 }
 
 fn names(fields: &Map<String, Value>) -> String {
-    fields
-        .keys()
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .join(", ")
+    fields.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -302,14 +259,9 @@ mod tests {
 
     #[test]
     fn brackets_are_directions_only_when_they_are_not_sql() {
-        assert!(
-            matches!(&input(r#"["(repeat)"]"#)[..], [Step::Direction(words)] if words == "repeat")
-        );
+        assert!(matches!(&input(r#"["(repeat)"]"#)[..], [Step::Direction(words)] if words == "repeat"));
         assert!(matches!(&input(r#"["(select 1)"]"#)[..], [Step::Query(_)]));
-        assert!(matches!(
-            &input(r#"["((select 1))"]"#)[..],
-            [Step::Query(_)]
-        ));
+        assert!(matches!(&input(r#"["((select 1))"]"#)[..], [Step::Query(_)]));
         assert!(matches!(&input(r#""(repeat)""#)[..], [Step::Query(_)]));
     }
 

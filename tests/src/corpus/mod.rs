@@ -62,10 +62,7 @@ pub fn main(mut args: Args) -> Result<i32> {
     let options = options(&mut args)?;
     args.finish()?;
     let cases = case::read(&options.file)?;
-    let cases: Vec<Case> = cases
-        .into_iter()
-        .filter(|case| wanted(case, &options))
-        .collect();
+    let cases: Vec<Case> = cases.into_iter().filter(|case| wanted(case, &options)).collect();
     if cases.is_empty() {
         bail!("no case matches");
     }
@@ -78,9 +75,7 @@ pub fn main(mut args: Args) -> Result<i32> {
     } else {
         report::table(&judged);
     }
-    Ok(i32::from(
-        judged.iter().any(|one| is_bad(one, options.direct)),
-    ))
+    Ok(i32::from(judged.iter().any(|one| is_bad(one, options.direct))))
 }
 
 /// Through the gateway, what was let through or blocked; without it, an oracle that does not fire or a case that does not work.
@@ -104,17 +99,12 @@ fn run_all(world: &mut World, cases: &[Case], options: &Options) -> Result<Vec<J
         } else {
             let path = options.policies.join(format!("{key}.yaml"));
             let policy = std::fs::read_to_string(&path).with_context(|| {
-                format!(
-                    "the corpus has cases of key {key:?}; write its policy: {}",
-                    path.display()
-                )
+                format!("the corpus has cases of key {key:?}; write its policy: {}", path.display())
             })?;
             world.behind(&policy)?;
         }
         for case in cases.iter().filter(|case| case.key == key) {
-            let one = world
-                .run(case)
-                .unwrap_or_else(|error| Judged::broken(case, &format!("{error:#}")));
+            let one = world.run(case).unwrap_or_else(|error| Judged::broken(case, &format!("{error:#}")));
             if options.verbose {
                 report::line(&one);
             }
@@ -139,12 +129,8 @@ fn options(args: &mut Args) -> Result<Options> {
         ids.push(id);
     }
     Ok(Options {
-        file: args
-            .option("--file")?
-            .map_or_else(|| root().join("corpus/bypass.jsonl"), PathBuf::from),
-        policies: args
-            .option("--policies")?
-            .map_or_else(|| root().join("corpus/policies"), PathBuf::from),
+        file: args.option("--file")?.map_or_else(|| root().join("corpus/bypass.jsonl"), PathBuf::from),
+        policies: args.option("--policies")?.map_or_else(|| root().join("corpus/policies"), PathBuf::from),
         keys,
         ids,
         direct: args.flag("--direct"),

@@ -168,10 +168,7 @@ impl Player<'_> {
             self.wire = Some(wire);
             return Ok(true);
         }
-        let nothing = Message {
-            tag: b'E',
-            body: b"SFATAL\0C08006\0Mclosed without a word\0\0".to_vec(),
-        };
+        let nothing = Message { tag: b'E', body: b"SFATAL\0C08006\0Mclosed without a word\0\0".to_vec() };
         self.played.refused_at_startup = Some(last.unwrap_or(nothing));
         Ok(false)
     }
@@ -183,9 +180,7 @@ impl Player<'_> {
             let value = match name.as_str() {
                 "user" => self.stage.dsn.user.clone(),
                 "database" => self.stage.dsn.database.clone(),
-                _ => value
-                    .as_str()
-                    .map_or_else(|| value.to_string(), str::to_owned),
+                _ => value.as_str().map_or_else(|| value.to_string(), str::to_owned),
             };
             parameters.push((name.clone(), value));
         }
@@ -204,11 +199,8 @@ impl Player<'_> {
             ("repeat", Some(Step::Query(text))) => {
                 for _ in 0..REPEATS {
                     let going = self.query(text, false)?;
-                    let failed = self
-                        .played
-                        .replies
-                        .last()
-                        .is_some_and(|reply| reply.messages.iter().any(|m| m.tag == b'E'));
+                    let failed =
+                        self.played.replies.last().is_some_and(|reply| reply.messages.iter().any(|m| m.tag == b'E'));
                     if !going || failed {
                         return Ok(going);
                     }
@@ -221,21 +213,13 @@ impl Player<'_> {
     }
 
     fn cancel(&mut self, fields: &Map<String, Value>) -> Result<bool> {
-        let number = |name: &str| {
-            fields
-                .get(name)
-                .and_then(Value::as_i64)
-                .and_then(|n| i32::try_from(n).ok())
-        };
+        let number = |name: &str| fields.get(name).and_then(Value::as_i64).and_then(|n| i32::try_from(n).ok());
         if let (Some(pid), Some(key)) = (number("pid"), number("secret")) {
             send_cancel(&self.stage.dsn, pid, &key.to_be_bytes())?;
             return Ok(true);
         }
         // Another session's real key, as an attacker may have it: the other one is on the server, not behind the gateway.
-        let mut other = self
-            .stage
-            .server
-            .admin(&self.stage.server.app("app").database)?;
+        let mut other = self.stage.server.admin(&self.stage.server.app("app").database)?;
         let (pid, key) = other.key.clone().context("the server gave no key")?;
         other.send(&message::query(b"SELECT pg_sleep(1.5)"))?;
         std::thread::sleep(Duration::from_millis(200));
@@ -254,18 +238,9 @@ impl Player<'_> {
                 message::parse(text("name"), &sql, &oids(fields.get("types")))
             }
             "Bind" => {
-                let format =
-                    u16::from(fields.get("format").and_then(Value::as_str) == Some("binary"));
-                let results = u16::from(
-                    fields.get("result_format").and_then(Value::as_str) == Some("binary"),
-                );
-                message::bind(
-                    text("portal"),
-                    text("statement"),
-                    &values(fields.get("params"))?,
-                    format,
-                    results,
-                )
+                let format = u16::from(fields.get("format").and_then(Value::as_str) == Some("binary"));
+                let results = u16::from(fields.get("result_format").and_then(Value::as_str) == Some("binary"));
+                message::bind(text("portal"), text("statement"), &values(fields.get("params"))?, format, results)
             }
             "Describe" => message::named(b'D', which(fields), text("name")),
             "Close" => message::named(b'C', which(fields), text("name")),
@@ -275,9 +250,7 @@ impl Player<'_> {
             }
             "Flush" => message::framed(b'H', &[]),
             "Sync" => message::sync(),
-            "FunctionCall" => {
-                message::function_call(self.oid(text("function"))?, &values(fields.get("args"))?)
-            }
+            "FunctionCall" => message::function_call(self.oid(text("function"))?, &values(fields.get("args"))?),
             "CopyData" => message::framed(b'd', &data(fields)?),
             "CopyDone" => message::framed(b'c', &[]),
             "CopyFail" => message::framed(b'f', b"given up\0"),
@@ -295,13 +268,8 @@ impl Player<'_> {
 
     fn oid(&self, function: &str) -> Result<u32> {
         let quoted = function.replace('\'', "''");
-        let oid = self
-            .stage
-            .server
-            .admin("app")?
-            .value(&format!("SELECT '{quoted}'::regprocedure::oid"))?;
-        oid.parse()
-            .with_context(|| format!("the OID of {function}"))
+        let oid = self.stage.server.admin("app")?.value(&format!("SELECT '{quoted}'::regprocedure::oid"))?;
+        oid.parse().with_context(|| format!("the OID of {function}"))
     }
 
     /// Reads an answer to its end; `false` when the connection is of no more use.
@@ -316,11 +284,7 @@ impl Player<'_> {
         self.copying = false;
         let end = loop {
             // After an error in a batch, a server skips everything up to `Sync`, simple queries included.
-            let patience = if failed && batched {
-                until.min(Instant::now() + SKIPPING)
-            } else {
-                until
-            };
+            let patience = if failed && batched { until.min(Instant::now() + SKIPPING) } else { until };
             match wire.next(patience)? {
                 Next::Closed => break End::Closed,
                 Next::Silent if failed && batched => break End::Open,
@@ -349,11 +313,7 @@ impl Player<'_> {
             End::Open => self.pending.clone(),
             End::Ready | End::Closed | End::Silent => std::mem::take(&mut self.pending),
         };
-        self.played.replies.push(Reply {
-            texts,
-            messages,
-            end,
-        });
+        self.played.replies.push(Reply { texts, messages, end });
         Ok(matches!(end, End::Ready | End::Open))
     }
 
@@ -367,12 +327,8 @@ impl Player<'_> {
             self.wire()?.send(&message::sync())?;
             self.read(false)?;
         }
-        let last = self
-            .played
-            .replies
-            .iter()
-            .rev()
-            .find_map(|reply| reply.messages.iter().rev().find(|m| m.tag == b'Z'));
+        let last =
+            self.played.replies.iter().rev().find_map(|reply| reply.messages.iter().rev().find(|m| m.tag == b'Z'));
         if last.is_some_and(|ready| ready.body == b"T") {
             // Not one of the case's own steps: its answer is not judged, but what it carries could still leak.
             self.wire()?.query("COMMIT")?;
@@ -382,11 +338,7 @@ impl Player<'_> {
 
     fn keep_received(&mut self) {
         if let Some(wire) = &self.wire {
-            let bytes = wire
-                .received()
-                .get(self.from..)
-                .unwrap_or_default()
-                .to_vec();
+            let bytes = wire.received().get(self.from..).unwrap_or_default().to_vec();
             self.played.received.extend(bytes);
         }
     }
@@ -415,22 +367,13 @@ fn data(fields: &Map<String, Value>) -> Result<Vec<u8>> {
 }
 
 fn which(fields: &Map<String, Value>) -> u8 {
-    let what = ["kind", "what", "type"]
-        .iter()
-        .find_map(|name| fields.get(*name)?.as_str())
-        .unwrap_or("portal");
-    if what.to_ascii_lowercase().starts_with('s') {
-        b'S'
-    } else {
-        b'P'
-    }
+    let what = ["kind", "what", "type"].iter().find_map(|name| fields.get(*name)?.as_str()).unwrap_or("portal");
+    if what.to_ascii_lowercase().starts_with('s') { b'S' } else { b'P' }
 }
 
 fn oids(value: Option<&Value>) -> Vec<u32> {
     let items = value.and_then(Value::as_array).into_iter().flatten();
-    items
-        .filter_map(|item| u32::try_from(item.as_u64()?).ok())
-        .collect()
+    items.filter_map(|item| u32::try_from(item.as_u64()?).ok()).collect()
 }
 
 /// Bind values: text, numbers and booleans as their text, `null`, or `{"bytes_hex": …}`.

@@ -17,28 +17,12 @@ pub fn json(judged: &[Judged]) {
 
 /// One line for one case.
 pub fn line(one: &Judged) {
-    println!(
-        "{:<12} {:<12} {:<32} {}",
-        one.key,
-        one.outcome.as_str(),
-        one.id,
-        one.why
-    );
+    println!("{:<12} {:<12} {:<32} {}", one.key, one.outcome.as_str(), one.id, one.why);
 }
 
 /// The table per key, and every case that is not as it must be.
 pub fn table(judged: &[Judged]) {
-    let head = [
-        "key",
-        "cases",
-        "refused",
-        "masked",
-        "harmless",
-        "worked",
-        "let through",
-        "blocked",
-        "errors",
-    ];
+    let head = ["key", "cases", "refused", "masked", "harmless", "worked", "let through", "blocked", "errors"];
     let outcomes = [
         Outcome::Refused,
         Outcome::Masked,
@@ -50,18 +34,11 @@ pub fn table(judged: &[Judged]) {
     ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for key in keys(judged).into_iter().map(Some).chain([None]) {
-        let of_key: Vec<&Judged> = judged
-            .iter()
-            .filter(|one| key.is_none_or(|key| one.key == key))
-            .collect();
+        let of_key: Vec<&Judged> = judged.iter().filter(|one| key.is_none_or(|key| one.key == key)).collect();
         let mut row = vec![key.unwrap_or("all").to_owned(), of_key.len().to_string()];
-        row.extend(outcomes.iter().map(|outcome| {
-            of_key
-                .iter()
-                .filter(|one| one.outcome == *outcome)
-                .count()
-                .to_string()
-        }));
+        row.extend(
+            outcomes.iter().map(|outcome| of_key.iter().filter(|one| one.outcome == *outcome).count().to_string()),
+        );
         rows.push(row);
     }
     aligned(&rows);
@@ -73,27 +50,11 @@ pub fn table(judged: &[Judged]) {
 
 /// Without a gateway: which oracles fire, and which cases they say nothing about.
 pub fn direct(judged: &[Judged]) {
-    let mut rows = vec![
-        [
-            "key",
-            "cases",
-            "with oracle",
-            "fire",
-            "benign",
-            "work",
-            "errors",
-        ]
-        .map(str::to_owned)
-        .to_vec(),
-    ];
+    let mut rows =
+        vec![["key", "cases", "with oracle", "fire", "benign", "work", "errors"].map(str::to_owned).to_vec()];
     for key in keys(judged).into_iter().map(Some).chain([None]) {
-        let of_key = || {
-            judged
-                .iter()
-                .filter(|one| key.is_none_or(|key| one.key == key))
-        };
-        let count =
-            |keep: fn(&Judged) -> bool| of_key().filter(|one| keep(one)).count().to_string();
+        let of_key = || judged.iter().filter(|one| key.is_none_or(|key| one.key == key));
+        let count = |keep: fn(&Judged) -> bool| of_key().filter(|one| keep(one)).count().to_string();
         rows.push(vec![
             key.unwrap_or("all").to_owned(),
             of_key().count().to_string(),
@@ -106,10 +67,7 @@ pub fn direct(judged: &[Judged]) {
     }
     aligned(&rows);
     println!("\noracles that do not fire without a gateway:");
-    for one in judged
-        .iter()
-        .filter(|one| one.oracle && one.outcome != Outcome::LetThrough)
-    {
+    for one in judged.iter().filter(|one| one.oracle && one.outcome != Outcome::LetThrough) {
         println!("  {:<32} {:<9} {}", one.id, one.outcome.as_str(), one.why);
     }
     list("benign, but not working", judged, Outcome::Blocked);
@@ -137,23 +95,16 @@ fn list(title: &str, judged: &[Judged], outcome: Outcome) {
 /// Prints rows with aligned columns; the first column to the left, the others to the right.
 pub fn aligned(rows: &[Vec<String>]) {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |at: usize| {
-        rows.iter()
-            .filter_map(|row| row.get(at))
-            .map(|cell| cell.chars().count())
-            .max()
-            .unwrap_or(0)
-    };
+    let width =
+        |at: usize| rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();
     for row in rows {
         let cells = row.iter().zip(&widths).enumerate();
-        let cells = cells.map(|(at, (cell, width))| {
-            if at == 0 {
-                format!("{cell:<width$}")
-            } else {
-                format!("{cell:>width$}")
-            }
-        });
+        let cells = cells.map(
+            |(at, (cell, width))| {
+                if at == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+            },
+        );
         println!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());
     }
 }

@@ -31,8 +31,7 @@ const SECRETS: &str = "SELECT DISTINCT form FROM (SELECT unnest(ARRAY[email, ssn
         replace(v, '-', '')]) AS form WHERE v IS NOT NULL";
 
 /// A statement whose text `pg_stat_statements` keeps as it is, value and all.
-const PLANTED: &str =
-    "DO $$ BEGIN PERFORM 1 FROM customers WHERE email = 'alice@example.com'; END $$";
+const PLANTED: &str = "DO $$ BEGIN PERFORM 1 FROM customers WHERE email = 'alice@example.com'; END $$";
 
 /// The world.
 pub struct World {
@@ -55,25 +54,12 @@ impl World {
     /// # Errors
     /// When the server does not start or the fixture does not load.
     pub fn start(fixture: &Path) -> Result<Self> {
-        let fixture = std::fs::read_to_string(fixture)
-            .with_context(|| format!("read {}", fixture.display()))?;
+        let fixture = std::fs::read_to_string(fixture).with_context(|| format!("read {}", fixture.display()))?;
         let server = new_server(&fixture)?;
-        let mut world = Self {
-            server,
-            fixture,
-            cluster: String::new(),
-            secrets: Vec::new(),
-            gateway: None,
-        };
+        let mut world = Self { server, fixture, cluster: String::new(), secrets: Vec::new(), gateway: None };
         world.fresh()?;
         world.cluster = world.server.admin("postgres")?.value(CLUSTER)?;
-        world.secrets = world
-            .server
-            .sql("app", SECRETS)?
-            .into_iter()
-            .flatten()
-            .flatten()
-            .collect();
+        world.secrets = world.server.sql("app", SECRETS)?.into_iter().flatten().flatten().collect();
         Ok(world)
     }
 
@@ -91,11 +77,7 @@ impl World {
         self.fresh()?;
         let gateway = Gateway::start(&gateway::Options::new(self.server.port(), "app", policy))?;
         let token = gateway.token(&Who::agent("agent-7"))?;
-        self.gateway = Some(Behind {
-            gateway,
-            token,
-            policy: policy.to_owned(),
-        });
+        self.gateway = Some(Behind { gateway, token, policy: policy.to_owned() });
         Ok(())
     }
 
@@ -109,10 +91,7 @@ impl World {
             let _ = std::fs::remove_file(path);
         }
         let from = self.server.log_length()?;
-        let stage = Stage {
-            dsn: self.dsn(case.conditions.superuser),
-            server: &self.server,
-        };
+        let stage = Stage { dsn: self.dsn(case.conditions.superuser), server: &self.server };
         let played = play(case, &stage)?;
         let facts = self.facts(case, &played, from)?;
         let judged = judge(case, &played, &facts)?;
@@ -136,78 +115,38 @@ impl World {
         let mut admin = self.server.admin("app")?;
         // A client that went away may have left its statement running.
         let busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'app' AND state = 'active' AND pid <> pg_backend_pid()";
-        let _ = wait_for("the server's quiet", Duration::from_secs(5), || {
-            Ok(admin.value(busy)? == "0")
+        let _ = wait_for("the server's quiet", Duration::from_secs(5), || Ok(admin.value(busy)? == "0"));
+        let query = case.oracle.true_after_bypass.as_ref().map(|sql| match admin.rows(sql) {
+            Ok(rows) => {
+                Ok(rows.into_iter().next().and_then(|row| row.into_iter().next().flatten()).as_deref() == Some("t"))
+            }
+            Err(error) => Err(format!("{error:#}")),
         });
-        let query = case
-            .oracle
-            .true_after_bypass
-            .as_ref()
-            .map(|sql| match admin.rows(sql) {
-                Ok(rows) => Ok(rows
-                    .into_iter()
-                    .next()
-                    .and_then(|row| row.into_iter().next().flatten())
-                    .as_deref()
-                    == Some("t")),
-                Err(error) => Err(format!("{error:#}")),
-            });
         let log = self.server.log()?;
         let log = log.get(usize::try_from(from)?..).unwrap_or(&log);
-        let reached = played
-            .replies
-            .iter()
-            .map(|reply| reply.texts.iter().any(|text| logged(log, text)))
-            .collect();
-        let said: Vec<u8> = played
-            .replies
-            .iter()
-            .flat_map(|reply| reply.texts.concat())
-            .collect();
+        let reached = played.replies.iter().map(|reply| reply.texts.iter().any(|text| logged(log, text))).collect();
+        let said: Vec<u8> = played.replies.iter().flat_map(|reply| reply.texts.concat()).collect();
         let said = String::from_utf8_lossy(&said).to_lowercase();
         // What the client itself wrote may come back to it.
-        let secrets = self
-            .secrets
-            .iter()
-            .filter(|secret| !said.contains(&secret.to_lowercase()))
-            .cloned()
-            .collect();
-        let file = case
-            .oracle
-            .file_written
-            .as_ref()
-            .is_some_and(|path| Path::new(path).exists());
-        Ok(Facts {
-            query,
-            file,
-            reached,
-            secrets,
-        })
+        let secrets = self.secrets.iter().filter(|secret| !said.contains(&secret.to_lowercase())).cloned().collect();
+        let file = case.oracle.file_written.as_ref().is_some_and(|path| Path::new(path).exists());
+        Ok(Facts { query, file, reached, secrets })
     }
 
     /// The database `app`, as the fixture makes it.
     fn fresh(&self) -> Result<()> {
         let mut admin = self.server.admin("postgres")?;
-        admin
-            .rows("DROP DATABASE IF EXISTS app WITH (FORCE)")
-            .context("remove the last case's database")?;
-        admin
-            .rows("CREATE DATABASE app TEMPLATE app_template OWNER app")
-            .context("make the case's database")?;
+        admin.rows("DROP DATABASE IF EXISTS app WITH (FORCE)").context("remove the last case's database")?;
+        admin.rows("CREATE DATABASE app TEMPLATE app_template OWNER app").context("make the case's database")?;
         // Other people's statements, with their values, as any busy server has them.
         Wire::login(&self.server.superuser("app"))?.rows("SELECT pg_stat_statements_reset()")?;
-        Wire::login(&self.server.app("app"))?
-            .rows(PLANTED)
-            .context("plant a statement with a value")?;
+        Wire::login(&self.server.app("app"))?.rows(PLANTED).context("plant a statement with a value")?;
         Ok(())
     }
 
     /// After a case that changed more than its own database, everything is made anew.
     fn repair(&mut self) -> Result<()> {
-        let now = self
-            .server
-            .admin("postgres")
-            .and_then(|mut admin| admin.value(CLUSTER));
+        let now = self.server.admin("postgres").and_then(|mut admin| admin.value(CLUSTER));
         if now.is_ok_and(|now| now == self.cluster) {
             return Ok(());
         }
@@ -222,17 +161,10 @@ impl World {
 }
 
 fn new_server(fixture: &str) -> Result<Server> {
-    let preload = (
-        "shared_preload_libraries".to_owned(),
-        "pg_stat_statements".to_owned(),
-    );
+    let preload = ("shared_preload_libraries".to_owned(), "pg_stat_statements".to_owned());
     // A world of a few rows: what an attack writes must not make the machine slow.
     let limit = ("temp_file_limit".to_owned(), "256MB".to_owned());
-    let server = Server::start(&Options {
-        log_statements: true,
-        durable: false,
-        settings: vec![preload, limit],
-    })?;
+    let server = Server::start(&Options { log_statements: true, durable: false, settings: vec![preload, limit] })?;
     server.load_fixture(fixture)?;
     server.sql("postgres", "ALTER DATABASE app RENAME TO app_template")?;
     Ok(server)
@@ -241,11 +173,7 @@ fn new_server(fixture: &str) -> Result<Server> {
 /// Whether the server's log shows this text as a statement of a client (not, say, inside an EXPLAIN of the gateway's own).
 fn logged(log: &str, text: &[u8]) -> bool {
     let text = String::from_utf8_lossy(text);
-    let line = text
-        .trim_start_matches(['\n', '\r'])
-        .lines()
-        .next()
-        .unwrap_or_default();
+    let line = text.trim_start_matches(['\n', '\r']).lines().next().unwrap_or_default();
     let line: String = line.chars().take(120).collect();
     if line.trim().is_empty() {
         return false;

@@ -10,9 +10,7 @@ pub struct Args {
 impl Args {
     /// Wraps the arguments of one subcommand.
     pub fn new(args: impl IntoIterator<Item = String>) -> Self {
-        Self {
-            left: args.into_iter().collect(),
-        }
+        Self { left: args.into_iter().collect() }
     }
 
     /// Takes `--name` out and says whether it was there.
@@ -28,11 +26,7 @@ impl Args {
     /// When the option stands last, without a value.
     pub fn option(&mut self, name: &str) -> Result<Option<String>> {
         let joined = format!("{name}=");
-        let Some(at) = self
-            .left
-            .iter()
-            .position(|arg| arg == name || arg.starts_with(&joined))
-        else {
+        let Some(at) = self.left.iter().position(|arg| arg == name || arg.starts_with(&joined)) else {
             return Ok(None);
         };
         let arg = self.left.remove(at);
@@ -52,9 +46,7 @@ impl Args {
     pub fn number(&mut self, name: &str, default: u64) -> Result<u64> {
         match self.option(name)? {
             None => Ok(default),
-            Some(text) => text
-                .parse()
-                .map_err(|_| anyhow::anyhow!("{name} needs a whole number, not {text:?}")),
+            Some(text) => text.parse().map_err(|_| anyhow::anyhow!("{name} needs a whole number, not {text:?}")),
         }
     }
 

@@ -27,10 +27,7 @@ impl Dsn {
             Some((target, _)) => format!("{target}/{database}"),
             None => database.to_owned(),
         };
-        Self {
-            database,
-            ..self.clone()
-        }
+        Self { database, ..self.clone() }
     }
 
     /// libpq's environment variables, which psql, pgbench, `pg_dump` and most drivers understand.
@@ -56,10 +53,7 @@ impl Dsn {
     /// The same as a `postgresql://` address. Every reserved character of user, password and database is percent-encoded.
     pub fn url(&self) -> String {
         let ssl = match &self.ca {
-            Some(ca) => format!(
-                "sslmode=verify-full&sslrootcert={}",
-                escape(&ca.display().to_string())
-            ),
+            Some(ca) => format!("sslmode=verify-full&sslrootcert={}", escape(&ca.display().to_string())),
             None => "sslmode=disable".to_owned(),
         };
         format!(
@@ -102,18 +96,12 @@ mod tests {
 
     #[test]
     fn urls_escape_what_would_end_a_part() {
-        assert_eq!(
-            dsn("t/d").url(),
-            "postgresql://a%40b:p%3A%2F%3F@localhost:5/t%2Fd?sslmode=disable"
-        );
+        assert_eq!(dsn("t/d").url(), "postgresql://a%40b:p%3A%2F%3F@localhost:5/t%2Fd?sslmode=disable");
     }
 
     #[test]
     fn the_target_stays_when_the_database_changes() {
-        assert_eq!(
-            dsn("orders-db/app").with_database("x").database,
-            "orders-db/x"
-        );
+        assert_eq!(dsn("orders-db/app").with_database("x").database, "orders-db/x");
         assert_eq!(dsn("app").with_database("x").database, "x");
     }
 }

@@ -63,11 +63,7 @@ pub struct Who {
 impl Who {
     /// An agent of the group `agents`, as in most tests.
     pub fn agent(subject: &str) -> Self {
-        Self {
-            subject: subject.to_owned(),
-            kind: "agent".to_owned(),
-            groups: vec!["agents".to_owned()],
-        }
+        Self { subject: subject.to_owned(), kind: "agent".to_owned(), groups: vec!["agents".to_owned()] }
     }
 }
 
@@ -89,16 +85,11 @@ impl Gateway {
     /// When the binary is not built or the gateway does not come up; the message carries the end of its log.
     pub fn start(options: &Options) -> Result<Self> {
         let binary = binary()?;
-        let home = tempfile::Builder::new()
-            .prefix("sallyport-gw-")
-            .tempdir()
-            .context("make a directory for the gateway")?;
+        let home =
+            tempfile::Builder::new().prefix("sallyport-gw-").tempdir().context("make a directory for the gateway")?;
         fs::create_dir(home.path().join("data"))?;
         fs::write(home.path().join("policy.yaml"), &options.policy)?;
-        fs::write(
-            home.path().join("sallyport.yaml"),
-            config(home.path(), options),
-        )?;
+        fs::write(home.path().join("sallyport.yaml"), config(home.path(), options))?;
         let mut gateway = Self {
             running: None,
             home,
@@ -144,9 +135,7 @@ impl Gateway {
 
     /// The gateway's log so far.
     pub fn log(&self) -> String {
-        fs::read(self.log_path())
-            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-            .unwrap_or_default()
+        fs::read(self.log_path()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
     }
 
     /// A way in as `role`, with a fresh token for `who`, to `database` of the target.
@@ -193,11 +182,7 @@ impl Gateway {
         }
         let text = self.cli(&args)?;
         let value: Value = serde_json::from_str(text.trim()).context("read the token")?;
-        Ok(value
-            .get("token")
-            .and_then(Value::as_str)
-            .context("an answer without `token`")?
-            .to_owned())
+        Ok(value.get("token").and_then(Value::as_str).context("an answer without `token`")?.to_owned())
     }
 
     /// Runs `sallyport --data-dir … ARGS` and gives its standard output.
@@ -205,10 +190,7 @@ impl Gateway {
     /// # Errors
     /// When it fails; the message carries what it said.
     pub fn cli(&self, args: &[&str]) -> Result<String> {
-        output(
-            &mut self.command(args),
-            &format!("sallyport {}", args.first().copied().unwrap_or_default()),
-        )
+        output(&mut self.command(args), &format!("sallyport {}", args.first().copied().unwrap_or_default()))
     }
 
     /// The command line of [`Gateway::cli`], for callers that want its status as well.
@@ -223,10 +205,7 @@ impl Gateway {
     /// # Errors
     /// When it is not running.
     pub fn kill9(&mut self) -> Result<()> {
-        self.running
-            .take()
-            .context("the gateway is not running")?
-            .kill9()
+        self.running.take().context("the gateway is not running")?.kill9()
     }
 
     /// Stops it in an orderly way; its data stays.
@@ -251,14 +230,8 @@ impl Gateway {
         let listen = self.data().join("listen.json");
         let _ = fs::remove_file(&listen);
         let mut command = Command::new(&self.binary);
-        command
-            .arg("serve")
-            .arg("--config")
-            .arg(self.home.path().join("sallyport.yaml"));
-        command
-            .env("APP_PW", APP_PASSWORD)
-            .env("SUPERUSER_PW", SUPERUSER_PASSWORD)
-            .current_dir(self.home.path());
+        command.arg("serve").arg("--config").arg(self.home.path().join("sallyport.yaml"));
+        command.env("APP_PW", APP_PASSWORD).env("SUPERUSER_PW", SUPERUSER_PASSWORD).current_dir(self.home.path());
         let mut running = Running::start(command, &self.log_path(), Signal::TERM, "the gateway")?;
         let mut ports = None;
         let ready = wait_for("the gateway", Duration::from_secs(30), || {
@@ -266,23 +239,14 @@ impl Gateway {
                 bail!("the gateway ended at once with {status}");
             }
             ports = read_listen(&listen);
-            Ok(ports
-                .as_ref()
-                .is_some_and(|(postgres, _)| answers(postgres)))
+            Ok(ports.as_ref().is_some_and(|(postgres, _)| answers(postgres)))
         });
         if let Err(error) = ready {
-            return Err(error.context(format!(
-                "the gateway's log ends with:\n{}",
-                tail(&self.log(), 25)
-            )));
+            return Err(error.context(format!("the gateway's log ends with:\n{}", tail(&self.log(), 25))));
         }
         let ((host, port), api) = ports.context("the gateway did not say where it listens")?;
         // Its certificate names localhost; an address in listen.json would not be in it.
-        self.postgres = if self.tls {
-            ("localhost".to_owned(), port)
-        } else {
-            (host, port)
-        };
+        self.postgres = if self.tls { ("localhost".to_owned(), port) } else { (host, port) };
         self.api = api;
         self.running = Some(running);
         Ok(())
@@ -293,10 +257,7 @@ impl Drop for Gateway {
     fn drop(&mut self) {
         self.running = None;
         if std::thread::panicking() || std::env::var_os("KIT_SHOW_LOGS").is_some() {
-            let text = format!(
-                "--- the gateway's log ends with:\n{}",
-                tail(&self.log(), 60)
-            );
+            let text = format!("--- the gateway's log ends with:\n{}", tail(&self.log(), 60));
             let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
         }
     }
@@ -312,15 +273,8 @@ pub fn binary() -> Result<PathBuf> {
     }
     let own = std::env::current_exe().context("find the test program")?;
     // target/fast/suite, target/fast/deps/suite-…, target/fast/examples/…
-    let found = own
-        .ancestors()
-        .skip(1)
-        .take(3)
-        .map(|dir| dir.join("sallyport"))
-        .find(|path| path.is_file());
-    found.context(
-        "the gateway is not built: `cargo build --profile fast -p sallyport`, or set SALLYPORT_BIN",
-    )
+    let found = own.ancestors().skip(1).take(3).map(|dir| dir.join("sallyport")).find(|path| path.is_file());
+    found.context("the gateway is not built: `cargo build --profile fast -p sallyport`, or set SALLYPORT_BIN")
 }
 
 fn answers(address: &(String, u16)) -> bool {
@@ -355,9 +309,7 @@ fn config(home: &Path, options: &Options) -> String {
     );
     // Under both names: what the corpus calls it, and what upstream suites connect as.
     for role in ["superuser", "postgres"] {
-        text.push_str(&format!(
-            "      {role}: {{ user: postgres, password: {{ env: SUPERUSER_PW }} }}\n"
-        ));
+        text.push_str(&format!("      {role}: {{ user: postgres, password: {{ env: SUPERUSER_PW }} }}\n"));
     }
     text
 }
@@ -369,9 +321,7 @@ mod tests {
     #[test]
     fn the_configuration_names_the_target_and_its_roles() {
         let text = config(Path::new("/x"), &Options::new(5432, "app", "rules: []"));
-        assert!(
-            text.contains("  - name: orders-db\n    kind: postgres\n    address: 127.0.0.1:5432\n")
-        );
+        assert!(text.contains("  - name: orders-db\n    kind: postgres\n    address: 127.0.0.1:5432\n"));
         assert_eq!(text.matches(": { user: ").count(), 3);
     }
 }

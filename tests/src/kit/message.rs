@@ -39,11 +39,7 @@ impl Message {
         let kind = char::from(self.tag);
         match self.tag {
             b'E' | b'N' => {
-                format!(
-                    "{kind} {} {}",
-                    self.field(b'C').unwrap_or_default(),
-                    self.field(b'M').unwrap_or_default()
-                )
+                format!("{kind} {} {}", self.field(b'C').unwrap_or_default(), self.field(b'M').unwrap_or_default())
             }
             _ => format!("{kind} {} bytes", self.body.len()),
         }
@@ -136,13 +132,7 @@ pub fn parse(name: &str, text: &[u8], types: &[u32]) -> Vec<u8> {
 }
 
 /// `Bind` with values in one format for all (`0` text, `1` binary) and one result format for all.
-pub fn bind(
-    portal: &str,
-    statement: &str,
-    values: &[Option<Vec<u8>>],
-    format: u16,
-    results: u16,
-) -> Vec<u8> {
+pub fn bind(portal: &str, statement: &str, values: &[Option<Vec<u8>>], format: u16, results: u16) -> Vec<u8> {
     let mut body = cstr(portal.as_bytes());
     body.extend(cstr(statement.as_bytes()));
     body.extend_from_slice(&1_u16.to_be_bytes());
@@ -228,20 +218,14 @@ mod tests {
 
     #[test]
     fn error_fields_are_found_by_code() {
-        let message = Message {
-            tag: b'E',
-            body: b"SERROR\0C42501\0Mno\0\0".to_vec(),
-        };
+        let message = Message { tag: b'E', body: b"SERROR\0C42501\0Mno\0\0".to_vec() };
         assert_eq!(message.field(b'C').as_deref(), Some("42501"));
         assert_eq!(message.field(b'F'), None);
     }
 
     #[test]
     fn a_null_cell_is_not_an_empty_one() {
-        let row = Message {
-            tag: b'D',
-            body: vec![0, 2, 255, 255, 255, 255, 0, 0, 0, 0],
-        };
+        let row = Message { tag: b'D', body: vec![0, 2, 255, 255, 255, 255, 0, 0, 0, 0] };
         assert_eq!(row.cells(), vec![None, Some(Vec::new())]);
     }
 }

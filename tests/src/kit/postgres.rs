@@ -51,25 +51,15 @@ impl Server {
     pub fn start(options: &Options) -> Result<Self> {
         let bin = binaries()?;
         let account = Account::for_servers()?;
-        let home = tempfile::Builder::new()
-            .prefix("sallyport-pg-")
-            .tempdir()
-            .context("make a directory for the server")?;
+        let home =
+            tempfile::Builder::new().prefix("sallyport-pg-").tempdir().context("make a directory for the server")?;
         // The server's user must be able to walk through it; its contents are a test's.
         fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755))?;
-        let mut server = Self {
-            running: None,
-            home,
-            bin,
-            account,
-            port: free_port()?,
-        };
+        let mut server = Self { running: None, home, bin, account, port: free_port()? };
         server.make_cluster()?;
         server.write_settings(options)?;
         server.launch()?;
-        server.admin("postgres")?.rows(&format!(
-            "CREATE ROLE {APP} LOGIN PASSWORD '{APP_PASSWORD}'"
-        ))?;
+        server.admin("postgres")?.rows(&format!("CREATE ROLE {APP} LOGIN PASSWORD '{APP_PASSWORD}'"))?;
         Ok(server)
     }
 
@@ -141,31 +131,15 @@ impl Server {
     /// # Errors
     /// When a line of the fixture fails.
     pub fn load_fixture(&self, fixture: &str) -> Result<()> {
-        self.sql(
-            "postgres",
-            "CREATE ROLE admin_role NOLOGIN; GRANT admin_role TO app",
-        )?;
+        self.sql("postgres", "CREATE ROLE admin_role NOLOGIN; GRANT admin_role TO app")?;
         self.sql("postgres", "CREATE DATABASE app OWNER app")?;
         let mut admin = self.admin("app")?;
         admin.rows("ALTER SCHEMA public OWNER TO app")?;
-        for extension in [
-            "dblink",
-            "postgres_fdw",
-            "tablefunc",
-            "hstore",
-            "pg_stat_statements",
-            "adminpack",
-        ] {
+        for extension in ["dblink", "postgres_fdw", "tablefunc", "hstore", "pg_stat_statements", "adminpack"] {
             admin.rows(&format!("CREATE EXTENSION IF NOT EXISTS {extension}"))?;
         }
-        let tables: String = fixture
-            .lines()
-            .filter(|line| !is_superuser_line(line))
-            .collect::<Vec<_>>()
-            .join("\n");
-        Wire::login(&self.app("app"))?
-            .rows(&tables)
-            .context("load the fixture")?;
+        let tables: String = fixture.lines().filter(|line| !is_superuser_line(line)).collect::<Vec<_>>().join("\n");
+        Wire::login(&self.app("app"))?.rows(&tables).context("load the fixture")?;
         Ok(())
     }
 
@@ -219,17 +193,9 @@ impl Server {
             "--locale=C.UTF-8",
             "--no-sync",
         ]);
-        command
-            .arg("--pwfile")
-            .arg(&password)
-            .arg("--pgdata")
-            .arg(&data)
-            .current_dir(self.home.path());
+        command.arg("--pwfile").arg(&password).arg("--pgdata").arg(&data).current_dir(self.home.path());
         output(&mut command, "initdb")?;
-        let named = rcgen::generate_simple_self_signed(vec![
-            "localhost".to_owned(),
-            "127.0.0.1".to_owned(),
-        ])?;
+        let named = rcgen::generate_simple_self_signed(vec!["localhost".to_owned(), "127.0.0.1".to_owned()])?;
         fs::write(self.ca(), named.cert.pem())?;
         let key = self.home.path().join("server.key");
         fs::write(&key, named.signing_key.serialize_pem())?;
@@ -239,10 +205,7 @@ impl Server {
         let pass = self.home.path().join("pgpass");
         let port = self.port;
         let lines = [(SUPERUSER, SUPERUSER_PASSWORD), (APP, APP_PASSWORD)];
-        let text: String = lines
-            .iter()
-            .map(|(user, password)| format!("*:{port}:*:{user}:{password}\n"))
-            .collect();
+        let text: String = lines.iter().map(|(user, password)| format!("*:{port}:*:{user}:{password}\n")).collect();
         fs::write(&pass, text)?;
         fs::set_permissions(&pass, fs::Permissions::from_mode(0o600))?;
         Account::give(self.account, &pass)
@@ -273,13 +236,8 @@ impl Server {
 
     fn launch(&mut self) -> Result<()> {
         let mut command = Account::command(self.account, &self.bin.join("postgres"));
-        command
-            .arg("-D")
-            .arg(self.data())
-            .current_dir(self.home.path());
-        command
-            .env("PGPORT", self.port.to_string())
-            .env("PGPASSFILE", self.home.path().join("pgpass"));
+        command.arg("-D").arg(self.data()).current_dir(self.home.path());
+        command.env("PGPORT", self.port.to_string()).env("PGPASSFILE", self.home.path().join("pgpass"));
         let mut running = Running::start(command, &self.log_path(), Signal::INT, "PostgreSQL")?;
         let admin = self.superuser("postgres");
         let ready = wait_for("PostgreSQL", Duration::from_secs(60), || {
@@ -289,10 +247,9 @@ impl Server {
             Ok(Wire::login(&admin).is_ok())
         });
         if let Err(error) = ready {
-            return Err(error.context(format!(
-                "the server's log ends with:\n{}",
-                tail(&self.log().unwrap_or_default(), 15)
-            )));
+            return Err(
+                error.context(format!("the server's log ends with:\n{}", tail(&self.log().unwrap_or_default(), 15)))
+            );
         }
         self.running = Some(running);
         Ok(())
@@ -310,38 +267,23 @@ impl Drop for Server {
 /// # Errors
 /// When `initdb` and `postgres` are nowhere; says what to install.
 pub fn binaries() -> Result<PathBuf> {
-    let mut places: Vec<PathBuf> = std::env::var_os("PG_BIN")
-        .into_iter()
-        .map(PathBuf::from)
-        .collect();
-    let mut versions: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|d| d.path())
-        .collect();
-    versions.sort_by_key(|path| {
-        path.file_name()
-            .and_then(|name| name.to_str()?.parse::<u32>().ok())
-    });
+    let mut places: Vec<PathBuf> = std::env::var_os("PG_BIN").into_iter().map(PathBuf::from).collect();
+    let mut versions: Vec<PathBuf> =
+        fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|d| d.path()).collect();
+    versions.sort_by_key(|path| path.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok()));
     places.extend(versions.into_iter().rev().map(|path| path.join("bin")));
     let Some(initdb) = find("initdb", &places) else {
         bail!(
             "PostgreSQL's initdb is not installed: run `cargo xtask ensure postgres` (Debian: postgresql, postgresql-contrib), or set PG_BIN"
         );
     };
-    let bin = initdb
-        .parent()
-        .map(Path::to_owned)
-        .context("initdb without a directory")?;
+    let bin = initdb.parent().map(Path::to_owned).context("initdb without a directory")?;
     // A link into the real directory (pyenv, alternatives) does not carry the other programs.
     if bin.join("postgres").is_file() {
         return Ok(bin);
     }
     let real = fs::canonicalize(&initdb)?;
-    real.parent()
-        .map(Path::to_owned)
-        .context("initdb without a directory")
+    real.parent().map(Path::to_owned).context("initdb without a directory")
 }
 
 /// Runs `psql` with a way in and gives its output.
@@ -349,13 +291,7 @@ pub fn binaries() -> Result<PathBuf> {
 /// # Errors
 /// When it fails; the message carries what it said.
 pub fn psql(dsn: &Dsn, args: &[&str]) -> Result<String> {
-    output(
-        Command::new("psql")
-            .args(["-X", "-v", "ON_ERROR_STOP=1"])
-            .args(args)
-            .envs(dsn.env()),
-        "psql",
-    )
+    output(Command::new("psql").args(["-X", "-v", "ON_ERROR_STOP=1"]).args(args).envs(dsn.env()), "psql")
 }
 
 fn is_superuser_line(line: &str) -> bool {

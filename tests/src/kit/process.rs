@@ -31,18 +31,9 @@ impl Running {
     pub fn start(mut command: Command, log: &Path, stop: Signal, what: &str) -> Result<Self> {
         let file = File::options().create(true).append(true).open(log);
         let file = file.with_context(|| format!("open the log of {what}: {}", log.display()))?;
-        command
-            .stdin(Stdio::null())
-            .stdout(file.try_clone()?)
-            .stderr(file);
-        let child = command
-            .spawn()
-            .with_context(|| format!("start {what}: {:?}", command.get_program()))?;
-        Ok(Self {
-            child,
-            stop,
-            what: what.to_owned(),
-        })
+        command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+        let child = command.spawn().with_context(|| format!("start {what}: {:?}", command.get_program()))?;
+        Ok(Self { child, stop, what: what.to_owned() })
     }
 
     /// The process id.
@@ -55,9 +46,7 @@ impl Running {
     /// # Errors
     /// When the operating system cannot say.
     pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
-        self.child
-            .try_wait()
-            .with_context(|| format!("ask whether {} runs", self.what))
+        self.child.try_wait().with_context(|| format!("ask whether {} runs", self.what))
     }
 
     /// Sends a signal.
@@ -73,12 +62,8 @@ impl Running {
     /// # Errors
     /// When it is gone already or cannot be waited for.
     pub fn kill9(mut self) -> Result<()> {
-        self.child
-            .kill()
-            .with_context(|| format!("kill {}", self.what))?;
-        self.child
-            .wait()
-            .with_context(|| format!("wait for {}", self.what))?;
+        self.child.kill().with_context(|| format!("kill {}", self.what))?;
+        self.child.wait().with_context(|| format!("wait for {}", self.what))?;
         Ok(())
     }
 }
@@ -116,18 +101,11 @@ pub fn signal_pid(id: u32, signal: Signal) -> Result<()> {
 /// # Errors
 /// When it cannot be started or fails; the message carries the end of its output.
 pub fn output(command: &mut Command, what: &str) -> Result<String> {
-    let out = command
-        .output()
-        .with_context(|| format!("start {what}: {:?}", command.get_program()))?;
+    let out = command.output().with_context(|| format!("start {what}: {:?}", command.get_program()))?;
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
     if !out.status.success() {
         let err = String::from_utf8_lossy(&out.stderr);
-        bail!(
-            "{what} ended with {}:\n{}{}",
-            out.status,
-            tail(&text, 20),
-            tail(&err, 20)
-        );
+        bail!("{what} ended with {}:\n{}{}", out.status, tail(&text, 20), tail(&err, 20));
     }
     Ok(text)
 }
@@ -136,19 +114,10 @@ pub fn output(command: &mut Command, what: &str) -> Result<String> {
 ///
 /// # Errors
 /// When it cannot be started or watched. A command that ran out of time is killed and gives `None` as its status.
-pub fn bounded(
-    command: &mut Command,
-    limit: Duration,
-    what: &str,
-) -> Result<(Option<ExitStatus>, String)> {
+pub fn bounded(command: &mut Command, limit: Duration, what: &str) -> Result<(Option<ExitStatus>, String)> {
     let mut log = tempfile::tempfile().context("make a file for output")?;
-    command
-        .stdin(Stdio::null())
-        .stdout(log.try_clone()?)
-        .stderr(log.try_clone()?);
-    let mut child = command
-        .spawn()
-        .with_context(|| format!("start {what}: {:?}", command.get_program()))?;
+    command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log.try_clone()?);
+    let mut child = command.spawn().with_context(|| format!("start {what}: {:?}", command.get_program()))?;
     let until = Instant::now() + limit;
     let status = loop {
         if let Some(status) = child.try_wait()? {
@@ -171,11 +140,7 @@ pub fn bounded(
 ///
 /// # Errors
 /// When `limit` passes first, or `ready` itself fails.
-pub fn wait_for(
-    what: &str,
-    limit: Duration,
-    mut ready: impl FnMut() -> Result<bool>,
-) -> Result<()> {
+pub fn wait_for(what: &str, limit: Duration, mut ready: impl FnMut() -> Result<bool>) -> Result<()> {
     let until = Instant::now() + limit;
     loop {
         if ready()? {
@@ -193,21 +158,13 @@ pub fn wait_for(
 /// # Errors
 /// When no port can be bound.
 pub fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))
-        .context("bind a free port")?
-        .local_addr()?
-        .port())
+    Ok(TcpListener::bind(("127.0.0.1", 0)).context("bind a free port")?.local_addr()?.port())
 }
 
 /// Finds a program: first in `places`, then in PATH.
 pub fn find(program: &str, places: &[PathBuf]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    places
-        .iter()
-        .cloned()
-        .chain(std::env::split_paths(&path))
-        .map(|dir| dir.join(program))
-        .find(|file| file.is_file())
+    places.iter().cloned().chain(std::env::split_paths(&path)).map(|dir| dir.join(program)).find(|file| file.is_file())
 }
 
 /// The last `lines` lines of a text, for error messages.
@@ -237,12 +194,9 @@ impl Account {
         if !rustix::process::geteuid().is_root() {
             return Ok(None);
         }
-        let passwd =
-            std::fs::read_to_string("/etc/passwd").context("read the users of this machine")?;
+        let passwd = std::fs::read_to_string("/etc/passwd").context("read the users of this machine")?;
         for name in ["postgres", "nobody"] {
-            let line = passwd
-                .lines()
-                .find(|line| line.split(':').next() == Some(name));
+            let line = passwd.lines().find(|line| line.split(':').next() == Some(name));
             let mut fields = line.unwrap_or_default().split(':').skip(2);
             let uid = fields.next().and_then(|text| text.parse().ok());
             let gid = fields.next().and_then(|text| text.parse().ok());
@@ -250,9 +204,7 @@ impl Account {
                 return Ok(Some(Self { uid, gid }));
             }
         }
-        bail!(
-            "PostgreSQL does not run as root, and there is neither a user `postgres` nor `nobody`"
-        )
+        bail!("PostgreSQL does not run as root, and there is neither a user `postgres` nor `nobody`")
     }
 
     /// A command for `program` that runs as `account`, or as this process when there is none.

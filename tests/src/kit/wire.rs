@@ -63,13 +63,7 @@ impl Wire {
         stream.tcp().set_read_timeout(Some(TURN))?;
         stream.tcp().set_write_timeout(Some(TURN))?;
         stream.tcp().set_nodelay(true)?;
-        Ok(Self {
-            stream,
-            received: Vec::new(),
-            parsed: 0,
-            closed: false,
-            key: None,
-        })
+        Ok(Self { stream, received: Vec::new(), parsed: 0, closed: false, key: None })
     }
 
     /// Opens the connection and logs in.
@@ -79,10 +73,8 @@ impl Wire {
     pub fn login(dsn: &Dsn) -> Result<Self> {
         let mut wire = Self::open(dsn)?;
         let parameters = [("user", &dsn.user), ("database", &dsn.database)];
-        let parameters: Vec<_> = parameters
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).clone()))
-            .collect();
+        let parameters: Vec<_> =
+            parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).clone())).collect();
         let answers = wire.start(&parameters, &dsn.user, &dsn.password)?;
         match answers.last() {
             Some(last) if last.tag == b'Z' => Ok(wire),
@@ -96,12 +88,7 @@ impl Wire {
     ///
     /// # Errors
     /// When the socket fails or an authentication request is of an unknown kind.
-    pub fn start(
-        &mut self,
-        parameters: &[(String, String)],
-        user: &str,
-        password: &str,
-    ) -> Result<Vec<Message>> {
+    pub fn start(&mut self, parameters: &[(String, String)], user: &str, password: &str) -> Result<Vec<Message>> {
         self.send(&message::startup(parameters))?;
         let until = Instant::now() + PATIENCE;
         let mut answers = Vec::new();
@@ -135,9 +122,7 @@ impl Wire {
             0 => return Ok(()),
             3 => zero_ended(password.as_bytes()),
             5 => {
-                let salt = rest
-                    .first_chunk::<4>()
-                    .context("an MD5 request without a salt")?;
+                let salt = rest.first_chunk::<4>().context("an MD5 request without a salt")?;
                 zero_ended(md5_hash(user.as_bytes(), password.as_bytes(), *salt).as_bytes())
             }
             10 => {
@@ -211,9 +196,7 @@ impl Wire {
     /// When the socket fails.
     pub fn next(&mut self, until: Instant) -> Result<Next> {
         loop {
-            if let Some((message, used)) =
-                message::split(self.received.get(self.parsed..).unwrap_or_default())
-            {
+            if let Some((message, used)) = message::split(self.received.get(self.parsed..).unwrap_or_default()) {
                 self.parsed += used;
                 return Ok(Next::Message(message));
             }
@@ -300,9 +283,7 @@ impl Wire {
         }
         let text = |cell: Vec<u8>| String::from_utf8_lossy(&cell).into_owned();
         let rows = answers.iter().filter(|answer| answer.tag == b'D');
-        Ok(rows
-            .map(|row| row.cells().into_iter().map(|cell| cell.map(text)).collect())
-            .collect())
+        Ok(rows.map(|row| row.cells().into_iter().map(|cell| cell.map(text)).collect()).collect())
     }
 
     /// Runs a query of one value.
@@ -321,9 +302,7 @@ impl Wire {
         let mut buffer = [0_u8; 16 * 1024];
         match self.stream.read(&mut buffer) {
             Ok(0) => self.closed = true,
-            Ok(count) => self
-                .received
-                .extend_from_slice(buffer.get(..count).unwrap_or_default()),
+            Ok(count) => self.received.extend_from_slice(buffer.get(..count).unwrap_or_default()),
             Err(error) if is_turn(&error) => {}
             Err(error) if is_gone(&error) => self.closed = true,
             Err(error) => return Err(error).context("receive from the server"),
@@ -381,32 +360,22 @@ pub fn send_cancel(dsn: &Dsn, pid: i32, key: &[u8]) -> Result<()> {
 ///
 /// # Errors
 /// When nobody listens.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the test kit is the client outside of the gateway; it holds no grant"
-)]
+#[expect(clippy::disallowed_methods, reason = "the test kit is the client outside of the gateway; it holds no grant")]
 pub fn dial(dsn: &Dsn) -> Result<TcpStream> {
-    TcpStream::connect((dsn.host.as_str(), dsn.port))
-        .with_context(|| format!("connect to {}:{}", dsn.host, dsn.port))
+    TcpStream::connect((dsn.host.as_str(), dsn.port)).with_context(|| format!("connect to {}:{}", dsn.host, dsn.port))
 }
 
 fn tls(dsn: &Dsn, mut tcp: TcpStream) -> Result<Stream> {
     tcp.set_read_timeout(Some(PATIENCE))?;
     tcp.write_all(&message::ssl_request())?;
     let mut answer = [0_u8];
-    tcp.read_exact(&mut answer)
-        .context("read the answer to SSLRequest")?;
+    tcp.read_exact(&mut answer).context("read the answer to SSLRequest")?;
     if answer != *b"S" {
         bail!("the server refuses TLS");
     }
-    let path = dsn
-        .ca
-        .as_deref()
-        .context("TLS without a certificate authority")?;
+    let path = dsn.ca.as_deref().context("TLS without a certificate authority")?;
     let mut roots = RootCertStore::empty();
-    for certificate in
-        CertificateDer::pem_file_iter(path).with_context(|| format!("read {}", path.display()))?
-    {
+    for certificate in CertificateDer::pem_file_iter(path).with_context(|| format!("read {}", path.display()))? {
         roots.add(certificate?)?;
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -435,18 +404,11 @@ fn zero_ended(text: &[u8]) -> Vec<u8> {
 }
 
 fn is_turn(error: &std::io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
-    )
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 }
 
 fn is_gone(error: &std::io::Error) -> bool {
-    let kinds = [
-        ErrorKind::ConnectionReset,
-        ErrorKind::BrokenPipe,
-        ErrorKind::UnexpectedEof,
-        ErrorKind::ConnectionAborted,
-    ];
+    let kinds =
+        [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe, ErrorKind::UnexpectedEof, ErrorKind::ConnectionAborted];
     kinds.contains(&error.kind())
 }

@@ -58,10 +58,8 @@ pub fn main(mut args: Args) -> Result<i32> {
     let keep = args.option("--keep")?.map(PathBuf::from);
     let which = args.word().unwrap_or_default();
     args.finish()?;
-    let work = std::env::var_os("SUITE_WORK").map_or_else(
-        || std::env::temp_dir().join("sallyport-suite-work"),
-        PathBuf::from,
-    );
+    let work =
+        std::env::var_os("SUITE_WORK").map_or_else(|| std::env::temp_dir().join("sallyport-suite-work"), PathBuf::from);
     std::fs::create_dir_all(&work)?;
     let suite: Box<dyn Suite> = match which.as_str() {
         "pg" => Box::new(pg::Pg::fetch(&work)?),
@@ -71,9 +69,7 @@ pub fn main(mut args: Args) -> Result<i32> {
     let direct = run(suite.as_ref(), "direct", keep.clone())?;
     summary("direct", &direct);
     if direct_only {
-        failed(&direct)
-            .iter()
-            .for_each(|name| println!("  fails directly: {name}"));
+        failed(&direct).iter().for_each(|name| println!("  fails directly: {name}"));
         return Ok(0);
     }
     let through = run(suite.as_ref(), "through", keep)?;
@@ -87,12 +83,7 @@ fn run(suite: &dyn Suite, label: &str, keep: Option<PathBuf>) -> Result<Results>
     suite.prepare(&server)?;
     let direct = server.superuser(suite.database());
     if label == "direct" {
-        return suite.run(&Run {
-            label,
-            server: &server,
-            dsn: &direct,
-            keep,
-        });
+        return suite.run(&Run { label, server: &server, dsn: &direct, keep });
     }
     // These suites can only name a database, so the target is named like it.
     let gateway = Gateway::start(&gateway::Options {
@@ -101,33 +92,17 @@ fn run(suite: &dyn Suite, label: &str, keep: Option<PathBuf>) -> Result<Results>
         ..gateway::Options::new(server.port(), suite.database(), crate::clients::ALLOW_ALL)
     })?;
     let token = gateway.token(&Who::agent("regress"))?;
-    let dsn = Dsn {
-        database: suite.database().to_owned(),
-        ..gateway.dsn_with(&token, SUPERUSER, "")
-    };
-    suite.run(&Run {
-        label,
-        server: &server,
-        dsn: &dsn,
-        keep,
-    })
+    let dsn = Dsn { database: suite.database().to_owned(), ..gateway.dsn_with(&token, SUPERUSER, "") };
+    suite.run(&Run { label, server: &server, dsn: &dsn, keep })
 }
 
 fn failed(results: &Results) -> Vec<&str> {
-    results
-        .iter()
-        .filter(|(_, passed)| !**passed)
-        .map(|(name, _)| name.as_str())
-        .collect()
+    results.iter().filter(|(_, passed)| !**passed).map(|(name, _)| name.as_str()).collect()
 }
 
 fn summary(label: &str, results: &Results) {
     let failed = failed(results).len();
-    println!(
-        "{label}: {} of {} pass",
-        results.len() - failed,
-        results.len()
-    );
+    println!("{label}: {} of {} pass", results.len() - failed, results.len());
 }
 
 fn compare(direct: &Results, through: &Results) -> i32 {
@@ -140,10 +115,7 @@ fn compare(direct: &Results, through: &Results) -> i32 {
         }
         worse += 1;
     }
-    for name in failed(direct)
-        .into_iter()
-        .filter(|name| through.get(*name) == Some(&true))
-    {
+    for name in failed(direct).into_iter().filter(|name| through.get(*name) == Some(&true)) {
         println!("  fails only directly: {name}");
     }
     println!("{worse} worse through the gateway");
@@ -155,29 +127,15 @@ mod tests {
     use super::*;
 
     fn results(list: &[(&str, bool)]) -> Results {
-        list.iter()
-            .map(|(name, passed)| ((*name).to_owned(), *passed))
-            .collect()
+        list.iter().map(|(name, passed)| ((*name).to_owned(), *passed)).collect()
     }
 
     #[test]
     fn only_what_got_worse_counts() {
         let direct = results(&[("a", true), ("b", false), ("c", true)]);
-        assert_eq!(
-            compare(&direct, &results(&[("a", true), ("b", false), ("c", true)])),
-            0
-        );
-        assert_eq!(
-            compare(&direct, &results(&[("a", true), ("b", true), ("c", true)])),
-            0
-        );
-        assert_eq!(
-            compare(
-                &direct,
-                &results(&[("a", false), ("b", false), ("c", true)])
-            ),
-            1
-        );
+        assert_eq!(compare(&direct, &results(&[("a", true), ("b", false), ("c", true)])), 0);
+        assert_eq!(compare(&direct, &results(&[("a", true), ("b", true), ("c", true)])), 0);
+        assert_eq!(compare(&direct, &results(&[("a", false), ("b", false), ("c", true)])), 1);
         assert_eq!(compare(&direct, &results(&[("a", true), ("b", false)])), 1);
     }
 }

@@ -31,15 +31,9 @@ impl Pg {
         let lib = bin.parent().context("PostgreSQL's folder")?.join("lib");
         let pg_regress = lib.join("pgxs/src/test/regress/pg_regress");
         if !pg_regress.is_file() {
-            bail!(
-                "pg_regress is missing: `cargo xtask ensure regress` (Debian: postgresql-server-dev-15)"
-            );
+            bail!("pg_regress is missing: `cargo xtask ensure regress` (Debian: postgresql-server-dev-15)");
         }
-        let version = bin
-            .parent()
-            .and_then(Path::file_name)
-            .and_then(|name| name.to_str())
-            .unwrap_or("15");
+        let version = bin.parent().and_then(Path::file_name).and_then(|name| name.to_str()).unwrap_or("15");
         let home = work.join(format!("postgresql-{version}"));
         let tests = home.join("source/src/test/regress");
         if !tests.join("regress.so").is_file() {
@@ -58,10 +52,7 @@ impl Suite for Pg {
 
     /// What `pg_regress` does when it makes the database itself.
     fn prepare(&self, server: &Server) -> Result<()> {
-        server.sql(
-            "postgres",
-            "CREATE DATABASE regression TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'",
-        )?;
+        server.sql("postgres", "CREATE DATABASE regression TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")?;
         let settings = [
             ("lc_messages", "C"),
             ("lc_monetary", "C"),
@@ -69,14 +60,8 @@ impl Suite for Pg {
             ("lc_time", "C"),
             ("bytea_output", "hex"),
         ];
-        for (name, value) in settings
-            .into_iter()
-            .chain([("timezone_abbreviations", "Default")])
-        {
-            server.sql(
-                "postgres",
-                &format!("ALTER DATABASE regression SET {name} TO '{value}'"),
-            )?;
+        for (name, value) in settings.into_iter().chain([("timezone_abbreviations", "Default")]) {
+            server.sql("postgres", &format!("ALTER DATABASE regression SET {name} TO '{value}'"))?;
         }
         Ok(())
     }
@@ -84,17 +69,11 @@ impl Suite for Pg {
     fn run(&self, run: &Run<'_>) -> Result<Results> {
         // The server reads and writes files there as its own user, so it is a copy beside the server's data.
         let place = run.server.home().join("regress");
-        output(
-            Command::new("cp").arg("-r").arg(&self.tests).arg(&place),
-            "copy the suite",
-        )?;
+        output(Command::new("cp").arg("-r").arg(&self.tests).arg(&place), "copy the suite")?;
         for folder in ["results", "testtablespace"] {
             fs::create_dir_all(place.join(folder))?;
         }
-        output(
-            Command::new("chmod").args(["-R", "a+rwX"]).arg(&place),
-            "open the copy",
-        )?;
+        output(Command::new("chmod").args(["-R", "a+rwX"]).arg(&place), "open the copy")?;
         let at = |option: &str, path: &Path| format!("--{option}={}", path.display());
         let mut command = Command::new(&self.pg_regress);
         command.args([
@@ -108,29 +87,15 @@ impl Suite for Pg {
             format!("--port={}", run.dsn.port),
             format!("--user={}", run.dsn.user),
         ]);
-        command.args([
-            "--use-existing",
-            "--dbname=regression",
-            "--max-connections=10",
-            "--schedule=parallel_schedule",
-        ]);
-        command
-            .env("PGPASSWORD", &run.dsn.password)
-            .env("PGSSLMODE", "disable")
-            .current_dir(&place);
+        command.args(["--use-existing", "--dbname=regression", "--max-connections=10", "--schedule=parallel_schedule"]);
+        command.env("PGPASSWORD", &run.dsn.password).env("PGSSLMODE", "disable").current_dir(&place);
         let (status, text) = bounded(&mut command, LIMIT, "pg_regress")?;
         if let Some(keep) = &run.keep {
             let to = keep.join(run.label);
             fs::create_dir_all(&to)?;
             let _ = fs::copy(place.join("regression.diffs"), to.join("regression.diffs"));
             fs::write(to.join("regression.out"), &text)?;
-            output(
-                Command::new("cp")
-                    .arg("-r")
-                    .arg(place.join("results"))
-                    .arg(&to),
-                "keep the results",
-            )?;
+            output(Command::new("cp").arg("-r").arg(place.join("results")).arg(&to), "keep the results")?;
         }
         let results = parse(&text)?;
         if results.is_empty() || status.is_none() {
@@ -142,10 +107,7 @@ impl Suite for Pg {
 
 fn parse(text: &str) -> Result<Results> {
     let line = Regex::new(r"(?m)^(?:test)?\s+(\S+)\s+\.\.\. (ok|FAILED|failed \(ignored\))")?;
-    Ok(line
-        .captures_iter(text)
-        .map(|found| (found[1].to_owned(), &found[2] == "ok"))
-        .collect())
+    Ok(line.captures_iter(text).map(|found| (found[1].to_owned(), &found[2] == "ok")).collect())
 }
 
 /// Downloads and unpacks a Debian source package with lists of its own: the machine's sources stay as they are.
@@ -156,60 +118,32 @@ fn source(home: &Path, package: &str) -> Result<()> {
     let deb822 = fs::read_to_string("/etc/apt/sources.list.d/debian.sources");
     let one_line = fs::read_to_string("/etc/apt/sources.list");
     match (deb822, one_line) {
-        (Ok(text), _) => fs::write(
-            parts.join("source.sources"),
-            text.replace("Types: deb", "Types: deb-src"),
-        )?,
-        (_, Ok(text)) => fs::write(
-            parts.join("source.list"),
-            Regex::new("(?m)^deb ")?
-                .replace_all(&text, "deb-src ")
-                .as_ref(),
-        )?,
+        (Ok(text), _) => fs::write(parts.join("source.sources"), text.replace("Types: deb", "Types: deb-src"))?,
+        (_, Ok(text)) => {
+            fs::write(parts.join("source.list"), Regex::new("(?m)^deb ")?.replace_all(&text, "deb-src ").as_ref())?
+        }
         (Err(_), Err(_)) => {
             bail!("no Debian sources on this machine: the suite's source comes from them")
         }
     }
     let apt = |program: &str, args: &[&str]| {
         let mut command = Command::new(program);
-        command
-            .arg("-qq")
-            .arg("-o")
-            .arg("Dir::Etc::sourcelist=/dev/null");
-        command
-            .arg("-o")
-            .arg(format!("Dir::Etc::sourceparts={}", parts.display()));
-        command
-            .arg("-o")
-            .arg(format!("Dir::State::lists={}", lists.display()));
-        command
-            .args(["-o", "APT::Sandbox::User=root"])
-            .args(args)
-            .current_dir(home);
+        command.arg("-qq").arg("-o").arg("Dir::Etc::sourcelist=/dev/null");
+        command.arg("-o").arg(format!("Dir::Etc::sourceparts={}", parts.display()));
+        command.arg("-o").arg(format!("Dir::State::lists={}", lists.display()));
+        command.args(["-o", "APT::Sandbox::User=root"]).args(args).current_dir(home);
         output(&mut command, program)
     };
     println!("fetching the source of {package}");
     apt("apt-get", &["update"])?;
     // A mirror may list a version of the security suite that it does not have: any of the same major version will do.
     let known = apt("apt-cache", &["showsrc", package])?;
-    let versions = known
-        .lines()
-        .filter_map(|line| line.strip_prefix("Version: "));
-    let fetched = versions.map(|version| {
-        apt(
-            "apt-get",
-            &["source", "--download-only", &format!("{package}={version}")],
-        )
-    });
+    let versions = known.lines().filter_map(|line| line.strip_prefix("Version: "));
+    let fetched =
+        versions.map(|version| apt("apt-get", &["source", "--download-only", &format!("{package}={version}")]));
     let mut last = None;
-    if !fetched
-        .inspect(|tried| last = tried.as_ref().err().map(|error| error.to_string()))
-        .any(|tried| tried.is_ok())
-    {
-        bail!(
-            "no version of {package} can be fetched: {}",
-            last.unwrap_or_default()
-        );
+    if !fetched.inspect(|tried| last = tried.as_ref().err().map(|error| error.to_string())).any(|tried| tried.is_ok()) {
+        bail!("no version of {package} can be fetched: {}", last.unwrap_or_default());
     }
     let described = fs::read_dir(home)?
         .flatten()
@@ -217,13 +151,7 @@ fn source(home: &Path, package: &str) -> Result<()> {
         .find(|path| path.extension().is_some_and(|end| end == "dsc"));
     let described = described.context("apt-get fetched no source description")?;
     let mut unpack = Command::new("dpkg-source");
-    output(
-        unpack
-            .args(["-x", "--no-check"])
-            .arg(&described)
-            .arg(home.join("source")),
-        "dpkg-source",
-    )?;
+    output(unpack.args(["-x", "--no-check"]).arg(&described).arg(home.join("source")), "dpkg-source")?;
     Ok(())
 }
 
@@ -231,16 +159,7 @@ fn compile(bin: &Path, tests: &Path) -> Result<()> {
     let config = find("pg_config", &[bin.to_owned()]).context("pg_config is missing")?;
     let include = output(Command::new(config).arg("--includedir-server"), "pg_config")?;
     let mut cc = Command::new("cc");
-    cc.args([
-        "-shared",
-        "-fPIC",
-        "-O1",
-        "-w",
-        "-o",
-        "regress.so",
-        "regress.c",
-    ])
-    .arg(format!("-I{}", include.trim()));
+    cc.args(["-shared", "-fPIC", "-O1", "-w", "-o", "regress.so", "regress.c"]).arg(format!("-I{}", include.trim()));
     output(cc.current_dir(tests), "compile regress.c")?;
     Ok(())
 }

@@ -29,10 +29,7 @@ impl Psycopg2 {
             .map(PathBuf::from)
             .context("SUITE_PYTHON names no interpreter: use `cargo xtask regress`")?;
         let ask = "from importlib.metadata import version; print(version('psycopg2-binary'))";
-        let version = output(
-            Command::new(&python).args(["-c", ask]),
-            "ask for psycopg2's version",
-        )?;
+        let version = output(Command::new(&python).args(["-c", ask]), "ask for psycopg2's version")?;
         let version = version.trim();
         let home = work.join(format!("psycopg2-{version}"));
         let source = home.join("source");
@@ -52,22 +49,14 @@ impl Psycopg2 {
                 ":all:",
                 "--dest",
             ]);
-            output(
-                pip.arg(&home).arg(format!("psycopg2=={version}")),
-                "pip download",
-            )?;
+            output(pip.arg(&home).arg(format!("psycopg2=={version}")), "pip download")?;
             let archive = fs::read_dir(&home)?
                 .flatten()
                 .map(|entry| entry.path())
                 .find(|path| path.extension().is_some_and(|end| end == "gz"));
             let archive = archive.context("pip fetched no archive")?;
             output(
-                Command::new("tar")
-                    .arg("-xzf")
-                    .arg(archive)
-                    .arg("--strip-components=1")
-                    .arg("-C")
-                    .arg(&source),
+                Command::new("tar").arg("-xzf").arg(archive).arg("--strip-components=1").arg("-C").arg(&source),
                 "unpack psycopg2",
             )?;
         }
@@ -94,15 +83,9 @@ impl Suite for Psycopg2 {
             .current_dir(&self.source)
             .env("PYTHONPATH", &self.source)
             .env("PYTHONDONTWRITEBYTECODE", "1");
-        command
-            .env("PSYCOPG2_TESTDB", &run.dsn.database)
-            .env("PSYCOPG2_TESTDB_HOST", &run.dsn.host);
-        command
-            .env("PSYCOPG2_TESTDB_PORT", run.dsn.port.to_string())
-            .env("PSYCOPG2_TESTDB_USER", &run.dsn.user);
-        command
-            .env("PSYCOPG2_TESTDB_PASSWORD", &run.dsn.password)
-            .env("PGSSLMODE", "disable");
+        command.env("PSYCOPG2_TESTDB", &run.dsn.database).env("PSYCOPG2_TESTDB_HOST", &run.dsn.host);
+        command.env("PSYCOPG2_TESTDB_PORT", run.dsn.port.to_string()).env("PSYCOPG2_TESTDB_USER", &run.dsn.user);
+        command.env("PSYCOPG2_TESTDB_PASSWORD", &run.dsn.password).env("PGSSLMODE", "disable");
         // What the suite starts as programs of its own finds the way in by these.
         command.env("PGPASSWORD", &run.dsn.password);
         let (status, text) = bounded(&mut command, LIMIT, "psycopg2's suite")?;
@@ -112,10 +95,7 @@ impl Suite for Psycopg2 {
         }
         let results = parse(&text);
         if results.is_empty() || status.is_none() {
-            bail!(
-                "psycopg2's suite did not run to its end:\n{}",
-                tail(&text, 25)
-            );
+            bail!("psycopg2's suite did not run to its end:\n{}", tail(&text, 25));
         }
         Ok(results)
     }

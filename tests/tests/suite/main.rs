@@ -4,6 +4,7 @@
 //! - [`corpus`]: the bypass corpus, one test per policy key, and the proof that its oracles fire.
 //! - [`clients`]: stock clients, one test per client.
 //! - [`chaos`]: the gateway killed under load.
+//! - [`demo`]: the demo of the command line, step by step.
 
 #![allow(
     clippy::unwrap_used,
@@ -17,6 +18,7 @@
 mod chaos;
 mod clients;
 mod corpus;
+mod demo;
 mod kit;
 
 /// Runs one of the suites as its command line does, and fails unless it says that all is well.

@@ -23,18 +23,9 @@ cargo xtask tidy
   - no path of a particular machine";
 
 /// What is looked at; build results and other people's code are not in it.
-const PLACES: [&str; 8] = [
-    "crates", "tests", "bench", "xtask", "fuzz", "docs", "deploy", ".ci",
-];
+const PLACES: [&str; 8] = ["crates", "tests", "bench", "xtask", "fuzz", "docs", "deploy", ".ci"];
 /// Folders that hold build results, or text that is data (attacks name paths on purpose).
-const SKIP: [&str; 6] = [
-    "target",
-    "node_modules",
-    "__pycache__",
-    "corpus",
-    "artifacts",
-    ".git",
-];
+const SKIP: [&str; 6] = ["target", "node_modules", "__pycache__", "corpus", "artifacts", ".git"];
 
 /// One fault or note.
 pub(crate) struct Fault {
@@ -55,12 +46,7 @@ pub(crate) fn main(args: &[String]) -> Result<()> {
     for place in PLACES {
         walk(&root().join(place), &mut files)?;
     }
-    files.extend(
-        fs::read_dir(root())?
-            .flatten()
-            .map(|entry| entry.path())
-            .filter(|path| path.is_file()),
-    );
+    files.extend(fs::read_dir(root())?.flatten().map(|entry| entry.path()).filter(|path| path.is_file()));
     let mut faults = Vec::new();
     for file in &files {
         let Ok(content) = fs::read_to_string(file) else {
@@ -78,12 +64,7 @@ pub(crate) fn main(args: &[String]) -> Result<()> {
 
 fn report(faults: &[Fault], files: usize) -> Result<()> {
     for fault in faults {
-        println!(
-            "{}{}: {}",
-            if fault.hard { "" } else { "note: " },
-            fault.place,
-            fault.what
-        );
+        println!("{}{}: {}", if fault.hard { "" } else { "note: " }, fault.place, fault.what);
     }
     let hard = faults.iter().filter(|fault| fault.hard).count();
     if hard > 0 {
@@ -98,13 +79,8 @@ fn walk(dir: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
         return Ok(());
     };
     for entry in entries {
-        let path = entry
-            .with_context(|| format!("read {}", dir.display()))?
-            .path();
-        let skipped = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .is_some_and(|name| SKIP.contains(&name));
+        let path = entry.with_context(|| format!("read {}", dir.display()))?.path();
+        let skipped = path.file_name().and_then(|name| name.to_str()).is_some_and(|name| SKIP.contains(&name));
         if path.is_dir() && !skipped {
             walk(&path, files)?;
         } else if path.is_file() {
@@ -126,10 +102,6 @@ fn beside(file: &Path, name: &Path, faults: &mut Vec<Fault>) {
     let folder = file.with_extension("");
     if folder.is_dir() && has_modules(&folder) {
         let what = format!("move it to {}/mod.rs", name.with_extension("").display());
-        faults.push(Fault {
-            place: name.display().to_string(),
-            what,
-            hard: true,
-        });
+        faults.push(Fault { place: name.display().to_string(), what, hard: true });
     }
 }

@@ -5,21 +5,10 @@ use std::path::Path;
 use super::Fault;
 
 /// Paths that exist on somebody's machine only. Two parts each, joined when searched.
-const PATHS: [(&str, &str); 5] = [
-    ("/wo", "rk/"),
-    ("/ro", "ot/"),
-    ("/fa", "rm/"),
-    ("/tmp/br", "ief"),
-    ("/ho", "me/"),
-];
+const PATHS: [(&str, &str); 5] = [("/wo", "rk/"), ("/ro", "ot/"), ("/fa", "rm/"), ("/tmp/br", "ief"), ("/ho", "me/")];
 /// What must not be left in code.
-const LEFT: [(&str, &str); 5] = [
-    ("to", "do!("),
-    ("unimple", "mented!("),
-    ("FIX", "ME"),
-    ("XX", "X:"),
-    ("#[ign", "ore"),
-];
+const LEFT: [(&str, &str); 5] =
+    [("to", "do!("), ("unimple", "mented!("), ("FIX", "ME"), ("XX", "X:"), ("#[ign", "ore")];
 
 pub(crate) fn check(name: &Path, content: &str, faults: &mut Vec<Fault>) {
     let rust = name.extension().is_some_and(|extension| extension == "rs");
@@ -34,10 +23,7 @@ pub(crate) fn check(name: &Path, content: &str, faults: &mut Vec<Fault>) {
                 hard: true,
             });
         }
-        for word in left
-            .iter()
-            .filter(|word| rust && line.contains(word.as_str()))
-        {
+        for word in left.iter().filter(|word| rust && line.contains(word.as_str())) {
             faults.push(Fault {
                 place: place(),
                 what: format!("{word} is left over: finish it or take it out"),

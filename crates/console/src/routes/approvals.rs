@@ -39,16 +39,9 @@ pub async fn list(
     caller: Caller,
     query: Result<Query<ListQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<Vec<ApprovalView>>, ApiError> {
-    let Query(query) =
-        query.map_err(|_| ApiError::Invalid("the query may have: all=true".to_owned()))?;
+    let Query(query) = query.map_err(|_| ApiError::Invalid("the query may have: all=true".to_owned()))?;
     let stored = api.approvals.list(!query.all, MAX_LISTED).await?;
-    Ok(Json(
-        stored
-            .iter()
-            .filter(|stored| caller.sees(&stored.request.terms))
-            .map(ApprovalView::from)
-            .collect(),
-    ))
+    Ok(Json(stored.iter().filter(|stored| caller.sees(&stored.request.terms)).map(ApprovalView::from).collect()))
 }
 
 /// Shows one held command with its answers.
@@ -105,25 +98,13 @@ async fn answer(
     reason: &Reason,
 ) -> Result<Json<ApprovalView>, ApiError> {
     let stored = visible(&api, caller, &id).await?;
-    let stored = api
-        .gateway
-        .answer(
-            stored.request.id,
-            &caller.identity,
-            approve,
-            reason.reason.trim(),
-        )
-        .await?;
+    let stored = api.gateway.answer(stored.request.id, &caller.identity, approve, reason.reason.trim()).await?;
     Ok(Json((&stored).into()))
 }
 
 /// A request that the caller may know of; for others it does not exist.
 async fn visible(api: &Api, caller: &Caller, id: &str) -> Result<StoredApproval, ApiError> {
-    let id: ApprovalId = id
-        .parse()
-        .map_err(|error: model::ids::BadId| ApiError::Invalid(error.to_string()))?;
+    let id: ApprovalId = id.parse().map_err(|error: model::ids::BadId| ApiError::Invalid(error.to_string()))?;
     let stored = api.approvals.get(id).await?;
-    stored
-        .filter(|stored| caller.sees(&stored.request.terms))
-        .ok_or(ApiError::NotFound("approval request"))
+    stored.filter(|stored| caller.sees(&stored.request.terms)).ok_or(ApiError::NotFound("approval request"))
 }

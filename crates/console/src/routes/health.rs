@@ -25,11 +25,7 @@ pub async fn healthz() -> &'static str {
 pub async fn readyz(State(api): State<Arc<Api>>) -> Response {
     let checks = api.runtime.checks().await;
     let ready = checks.iter().all(|check| check.ok);
-    let status = if ready {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let mut response = (status, Json(Readiness { ready, checks })).into_response();
     response.extensions_mut().insert(Worded);
     response

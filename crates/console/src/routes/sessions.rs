@@ -81,10 +81,7 @@ pub async fn list(
     };
     let live = api.gateway.live();
     if query.live {
-        let mut live: Vec<_> = live
-            .into_iter()
-            .filter(|session| wanted(session, &filter))
-            .collect();
+        let mut live: Vec<_> = live.into_iter().filter(|session| wanted(session, &filter)).collect();
         live.reverse();
         live.truncate(filter.limit);
         return Ok(Json(live));
@@ -105,29 +102,13 @@ pub async fn list(
 /// When there is none.
 #[utoipa::path(get, path = "/api/v1/sessions/{id}", tag = "sessions", params(("id" = String, Path, description = "`ses_…`")),
     responses((status = 200, body = SessionView), (status = 404, body = ErrorBody)))]
-pub async fn show(
-    State(api): State<Arc<Api>>,
-    Path(id): Path<String>,
-) -> Result<Json<SessionView>, ApiError> {
+pub async fn show(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Result<Json<SessionView>, ApiError> {
     let id = session_id(&id)?.to_string();
-    if let Some(live) = api
-        .gateway
-        .live()
-        .into_iter()
-        .find(|session| session.id == id)
-    {
+    if let Some(live) = api.gateway.live().into_iter().find(|session| session.id == id) {
         return Ok(Json(live));
     }
-    let filter = SessionFilter {
-        limit: usize::MAX,
-        ..SessionFilter::default()
-    };
-    let found = api
-        .library
-        .list(&filter)
-        .await?
-        .into_iter()
-        .find(|session| session.id == id);
+    let filter = SessionFilter { limit: usize::MAX, ..SessionFilter::default() };
+    let found = api.library.list(&filter).await?.into_iter().find(|session| session.id == id);
     found.map(Json).ok_or(ApiError::NotFound("session"))
 }
 
@@ -144,22 +125,11 @@ pub async fn events(
     Path(id): Path<String>,
     query: Result<Query<EventsQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Response, ApiError> {
-    let Query(query) =
-        query.map_err(|_| bad_query("format=jsonl|text|ocsf, follow, rows, color"))?;
+    let Query(query) = query.map_err(|_| bad_query("format=jsonl|text|ocsf, follow, rows, color"))?;
     let id = session_id(&id)?;
-    let reading = Reading {
-        format: query.format,
-        follow: query.follow,
-        rows: query.rows.unwrap_or(20),
-        color: query.color,
-    };
-    api.audit(
-        &caller,
-        "session.read",
-        &id.to_string(),
-        if query.follow { "follow" } else { "" },
-    )
-    .await?;
+    let reading =
+        Reading { format: query.format, follow: query.follow, rows: query.rows.unwrap_or(20), color: query.color };
+    api.audit(&caller, "session.read", &id.to_string(), if query.follow { "follow" } else { "" }).await?;
     let parts = api.library.read(id, reading).await?;
     let kind = match query.format {
         Format::Text => "text/plain; charset=utf-8",
@@ -184,18 +154,13 @@ pub async fn kill(
 ) -> Result<Json<Done>, ApiError> {
     let id = session_id(&id)?;
     let reason = reason.reason.trim();
-    api.audit(&caller, "session.kill", &id.to_string(), reason)
-        .await?;
+    api.audit(&caller, "session.kill", &id.to_string(), reason).await?;
     let told = if reason.is_empty() {
         format!("ended by {}", caller.actor())
     } else {
         format!("ended by {}: {reason}", caller.actor())
     };
-    if api.gateway.kill(id, &told) {
-        Ok(Json(Done { sessions: 1 }))
-    } else {
-        Err(ApiError::NotFound("live session"))
-    }
+    if api.gateway.kill(id, &told) { Ok(Json(Done { sessions: 1 })) } else { Err(ApiError::NotFound("live session")) }
 }
 
 /// The parts of a recording while the caller stays proven. A recording that cannot be read further ends the answer
@@ -206,47 +171,37 @@ fn follow(
     parts: Parts,
 ) -> impl futures_util::Stream<Item = Result<Bytes, std::io::Error>> {
     let next = tokio::time::Instant::now() + PROVE_AGAIN;
-    futures_util::stream::unfold(
-        (api, caller, parts, next),
-        |(api, caller, mut parts, mut next)| async move {
-            loop {
-                tokio::select! {
-                    part = parts.recv() => {
-                        let part = part?.map_err(|failure| std::io::Error::other(failure.to_string()));
-                        return Some((part, (api, caller, parts, next)));
+    futures_util::stream::unfold((api, caller, parts, next), |(api, caller, mut parts, mut next)| async move {
+        loop {
+            tokio::select! {
+                part = parts.recv() => {
+                    let part = part?.map_err(|failure| std::io::Error::other(failure.to_string()));
+                    return Some((part, (api, caller, parts, next)));
+                }
+                () = tokio::time::sleep_until(next), if !caller.operator => {
+                    if prove(&api, &caller.bearer).await.is_err() {
+                        return None;
                     }
-                    () = tokio::time::sleep_until(next), if !caller.operator => {
-                        if prove(&api, &caller.bearer).await.is_err() {
-                            return None;
-                        }
-                        next = tokio::time::Instant::now() + PROVE_AGAIN;
-                    }
+                    next = tokio::time::Instant::now() + PROVE_AGAIN;
                 }
             }
-        },
-    )
+        }
+    })
 }
 
 fn wanted(session: &SessionView, filter: &SessionFilter) -> bool {
-    filter
-        .subject
-        .as_ref()
-        .is_none_or(|subject| *subject == session.subject)
-        && filter
-            .target
-            .as_ref()
-            .is_none_or(|target| *target == session.target)
+    filter.subject.as_ref().is_none_or(|subject| *subject == session.subject)
+        && filter.target.as_ref().is_none_or(|target| *target == session.target)
 }
 
 fn session_id(text: &str) -> Result<SessionId, ApiError> {
-    text.parse()
-        .map_err(|error: model::ids::BadId| ApiError::Invalid(error.to_string()))
+    text.parse().map_err(|error: model::ids::BadId| ApiError::Invalid(error.to_string()))
 }
 
 fn time(text: &str) -> Result<Micros, ApiError> {
-    let time: jiff::Timestamp = text.parse().map_err(|_| {
-        ApiError::Invalid("`since` must be a time such as 2026-11-21T08:00:00Z".to_owned())
-    })?;
+    let time: jiff::Timestamp = text
+        .parse()
+        .map_err(|_| ApiError::Invalid("`since` must be a time such as 2026-11-21T08:00:00Z".to_owned()))?;
     Ok(Micros(time.as_microsecond()))
 }
 

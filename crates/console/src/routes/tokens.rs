@@ -65,15 +65,11 @@ pub async fn revoke(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<Done>, ApiError> {
-    let id: TokenId = id
-        .parse()
-        .map_err(|error: model::ids::BadId| ApiError::Invalid(error.to_string()))?;
+    let id: TokenId = id.parse().map_err(|error: model::ids::BadId| ApiError::Invalid(error.to_string()))?;
     if !api.tokens.revoke(id, &caller.actor()).await? {
         return Err(ApiError::NotFound("token"));
     }
-    Ok(Json(Done {
-        sessions: api.gateway.kill_token(id),
-    }))
+    Ok(Json(Done { sessions: api.gateway.kill_token(id) }))
 }
 
 fn read(order: TokenOrder) -> Result<TokenRequest, ApiError> {
@@ -93,8 +89,7 @@ fn known_targets(api: &Api, targets: Option<&[String]>) -> Result<(), ApiError> 
     let Some(wanted) = targets else { return Ok(()) };
     if wanted.is_empty() {
         return Err(ApiError::Invalid(
-            "`targets` must not be empty; leave it out for every target that policy permits"
-                .to_owned(),
+            "`targets` must not be empty; leave it out for every target that policy permits".to_owned(),
         ));
     }
     let known = api.runtime.targets();
@@ -115,20 +110,11 @@ fn known_targets(api: &Api, targets: Option<&[String]>) -> Result<(), ApiError> 
 fn narrow(request: &mut TokenRequest, caller: &Caller) -> Result<(), ApiError> {
     let own = &caller.identity;
     let proven = caller.proven.as_ref().ok_or(ApiError::Failed)?;
-    if let Some(group) = request
-        .groups
-        .iter()
-        .find(|group| !own.groups.contains(group))
-    {
-        return Err(ApiError::Denied(format!(
-            "a token can only have groups that you have; you are not in {group}"
-        )));
+    if let Some(group) = request.groups.iter().find(|group| !own.groups.contains(group)) {
+        return Err(ApiError::Denied(format!("a token can only have groups that you have; you are not in {group}")));
     }
     if let Some(have) = &proven.targets {
-        let within = request
-            .targets
-            .as_ref()
-            .is_some_and(|wanted| wanted.iter().all(|name| have.contains(name)));
+        let within = request.targets.as_ref().is_some_and(|wanted| wanted.iter().all(|name| have.contains(name)));
         if !within {
             return Err(ApiError::Denied(format!(
                 "your own token is good for {} only; name targets among these",
@@ -145,9 +131,7 @@ fn narrow(request: &mut TokenRequest, caller: &Caller) -> Result<(), ApiError> {
     if itself {
         request.on_behalf_of.clone_from(&own.on_behalf_of);
     } else {
-        let chain = std::iter::once(&own.subject)
-            .chain(&own.on_behalf_of)
-            .cloned();
+        let chain = std::iter::once(&own.subject).chain(&own.on_behalf_of).cloned();
         request.on_behalf_of = chain.collect();
     }
     request.not_after = Some(proven.expires);
@@ -175,12 +159,7 @@ mod tests {
             task: None,
             claims: BTreeMap::new(),
         };
-        let proven = Proven {
-            identity: identity.clone(),
-            expires: Micros(9),
-            token: None,
-            targets,
-        };
+        let proven = Proven { identity: identity.clone(), expires: Micros(9), token: None, targets };
         Caller {
             identity: Arc::new(identity),
             operator: false,
@@ -190,12 +169,7 @@ mod tests {
         }
     }
 
-    fn request(
-        subject: &str,
-        kind: IdentityKind,
-        groups: &[&str],
-        targets: Option<&[&str]>,
-    ) -> TokenRequest {
+    fn request(subject: &str, kind: IdentityKind, groups: &[&str], targets: Option<&[&str]>) -> TokenRequest {
         TokenRequest {
             subject: subject.into(),
             kind,
@@ -216,33 +190,14 @@ mod tests {
         assert_eq!(agent.on_behalf_of, vec!["alice"]);
         assert_eq!(agent.not_after, Some(Micros(9)));
 
-        let denied = |request: &mut TokenRequest, caller: &Caller| {
-            matches!(narrow(request, caller), Err(ApiError::Denied(_)))
-        };
-        assert!(denied(
-            &mut request("agent-1", IdentityKind::Agent, &["root"], None),
-            &all
-        ));
-        assert!(denied(
-            &mut request("bob", IdentityKind::Human, &["dba"], None),
-            &all
-        ));
+        let denied =
+            |request: &mut TokenRequest, caller: &Caller| matches!(narrow(request, caller), Err(ApiError::Denied(_)));
+        assert!(denied(&mut request("agent-1", IdentityKind::Agent, &["root"], None), &all));
+        assert!(denied(&mut request("bob", IdentityKind::Human, &["dba"], None), &all));
         let narrow_caller = caller(Some(vec!["a".into()]));
-        assert!(denied(
-            &mut request("x", IdentityKind::Agent, &[], None),
-            &narrow_caller
-        ));
-        assert!(denied(
-            &mut request("x", IdentityKind::Agent, &[], Some(&["a", "b"])),
-            &narrow_caller
-        ));
-        assert_eq!(
-            narrow(
-                &mut request("x", IdentityKind::Agent, &[], Some(&["a"])),
-                &narrow_caller
-            ),
-            Ok(())
-        );
+        assert!(denied(&mut request("x", IdentityKind::Agent, &[], None), &narrow_caller));
+        assert!(denied(&mut request("x", IdentityKind::Agent, &[], Some(&["a", "b"])), &narrow_caller));
+        assert_eq!(narrow(&mut request("x", IdentityKind::Agent, &[], Some(&["a"])), &narrow_caller), Ok(()));
 
         let mut own = request("alice", IdentityKind::Human, &["dba"], None);
         assert_eq!(narrow(&mut own, &all), Ok(()));

@@ -11,70 +11,26 @@ const SESSION: &str = "/api/v1/sessions/ses_00000000000000000000000000000001";
 #[tokio::test]
 async fn an_approver_sees_and_answers_what_names_it_and_nothing_else() {
     let world = World::new().await;
-    world.double.state.lock().unwrap().approvals =
-        vec![approval(1, &["dba"]), approval(2, &["security"])];
+    world.double.state.lock().unwrap().approvals = vec![approval(1, &["dba"]), approval(2, &["security"])];
     // No rule of the policy covers the calls; the terms of the first request name alice's group.
-    let listed = world
-        .call("GET", "/api/v1/approvals", "alice", None)
-        .await
-        .json();
+    let listed = world.call("GET", "/api/v1/approvals", "alice", None).await.json();
     assert_eq!(listed.as_array().map(Vec::len), Some(1));
     assert_eq!(listed[0]["command"], "DELETE FROM orders WHERE id = $1");
     assert_eq!(listed[0]["values"], serde_json::json!(["7", null]));
-    assert_eq!(
-        world
-            .call("GET", "/api/v1/approvals", "bob", None)
-            .await
-            .json(),
-        serde_json::json!([])
-    );
+    assert_eq!(world.call("GET", "/api/v1/approvals", "bob", None).await.json(), serde_json::json!([]));
     assert_eq!(world.call("GET", APPROVAL, "bob", None).await.status, 404);
-    assert_eq!(
-        world.call("GET", APPROVAL, "agent", None).await.status,
-        404,
-        "an agent in the group is no approver"
-    );
+    assert_eq!(world.call("GET", APPROVAL, "agent", None).await.status, 404, "an agent in the group is no approver");
     let other = APPROVAL.replace("0001", "0002");
-    assert_eq!(
-        world
-            .call(
-                "POST",
-                &format!("{other}/approve"),
-                "alice",
-                Some("{\"reason\":\"x\"}")
-            )
-            .await
-            .status,
-        404
-    );
+    assert_eq!(world.call("POST", &format!("{other}/approve"), "alice", Some("{\"reason\":\"x\"}")).await.status, 404);
 
-    let answer = world
-        .call("POST", &format!("{APPROVAL}/approve"), "alice", Some("{}"))
-        .await;
-    assert_eq!(
-        (answer.status, answer.code().as_str()),
-        (400, "invalid"),
-        "a reason is required"
-    );
-    let answer = world
-        .call(
-            "POST",
-            &format!("{APPROVAL}/approve"),
-            "alice",
-            Some("{\"reason\":\"ticket 4711\"}"),
-        )
-        .await;
+    let answer = world.call("POST", &format!("{APPROVAL}/approve"), "alice", Some("{}")).await;
+    assert_eq!((answer.status, answer.code().as_str()), (400, "invalid"), "a reason is required");
+    let answer =
+        world.call("POST", &format!("{APPROVAL}/approve"), "alice", Some("{\"reason\":\"ticket 4711\"}")).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!(answer.json()["state"], "approved");
     assert_eq!(answer.json()["answers"][0]["by"], "alice");
-    let again = world
-        .call(
-            "POST",
-            &format!("{APPROVAL}/deny"),
-            "alice",
-            Some("{\"reason\":\"no\"}"),
-        )
-        .await;
+    let again = world.call("POST", &format!("{APPROVAL}/deny"), "alice", Some("{\"reason\":\"no\"}")).await;
     assert_eq!((again.status, again.code().as_str()), (409, "conflict"));
 }
 
@@ -92,110 +48,35 @@ async fn a_deny_rule_keeps_even_a_named_approver_out() {
 async fn a_kill_is_audited_first_or_does_not_happen() {
     let world = World::new().await;
     world.double.audit_away.store(true, Ordering::SeqCst);
-    let answer = world
-        .call("POST", &format!("{SESSION}/kill"), OPERATOR, Some("{}"))
-        .await;
-    assert_eq!(
-        (answer.status, answer.code().as_str()),
-        (503, "unavailable")
-    );
-    assert!(
-        !answer.body.contains("disk"),
-        "the store's own words stay in the log"
-    );
+    let answer = world.call("POST", &format!("{SESSION}/kill"), OPERATOR, Some("{}")).await;
+    assert_eq!((answer.status, answer.code().as_str()), (503, "unavailable"));
+    assert!(!answer.body.contains("disk"), "the store's own words stay in the log");
     assert!(world.double.state.lock().unwrap().killed.is_empty());
     world.double.audit_away.store(false, Ordering::SeqCst);
-    let answer = world
-        .call(
-            "POST",
-            &format!("{SESSION}/kill"),
-            OPERATOR,
-            Some("{\"reason\":\"wrong host\"}"),
-        )
-        .await;
+    let answer = world.call("POST", &format!("{SESSION}/kill"), OPERATOR, Some("{\"reason\":\"wrong host\"}")).await;
     assert_eq!(answer.json()["sessions"], 1);
     let state = world.double.state.lock().unwrap();
     assert_eq!(state.killed, ["ended by root: wrong host"]);
-    assert_eq!(
-        (state.audit[0].action, state.audit[0].actor.as_str()),
-        ("session.kill", "root")
-    );
+    assert_eq!((state.audit[0].action, state.audit[0].actor.as_str()), ("session.kill", "root"));
 }
 
 #[tokio::test]
 async fn sessions_are_listed_shown_and_read() {
     let world = World::new().await;
-    let listed = world
-        .call("GET", "/api/v1/sessions?limit=2", OPERATOR, None)
-        .await
-        .json();
+    let listed = world.call("GET", "/api/v1/sessions?limit=2", OPERATOR, None).await.json();
     assert_eq!(listed.as_array().map(Vec::len), Some(2));
-    let live = world
-        .call("GET", "/api/v1/sessions?live=true", OPERATOR, None)
-        .await
-        .json();
+    let live = world.call("GET", "/api/v1/sessions?live=true", OPERATOR, None).await.json();
     assert_eq!(live[0]["state"], "live");
-    assert_eq!(
-        world.call("GET", SESSION, OPERATOR, None).await.json()["state"],
-        "live"
-    );
-    assert_eq!(
-        world
-            .call("GET", &SESSION.replace("01", "02"), OPERATOR, None)
-            .await
-            .json()["state"],
-        "closed"
-    );
-    assert_eq!(
-        world
-            .call("GET", &SESSION.replace("01", "77"), OPERATOR, None)
-            .await
-            .status,
-        404
-    );
-    assert_eq!(
-        world
-            .call("GET", "/api/v1/sessions/tok_1", OPERATOR, None)
-            .await
-            .status,
-        400
-    );
-    assert_eq!(
-        world
-            .call("GET", "/api/v1/sessions?sinse=1", OPERATOR, None)
-            .await
-            .status,
-        400
-    );
-    let events = world
-        .call("GET", &format!("{SESSION}/events"), OPERATOR, None)
-        .await;
-    assert!(
-        events.whole && events.body.lines().count() == 3,
-        "{events:?}"
-    );
-    assert!(
-        world
-            .double
-            .state
-            .lock()
-            .unwrap()
-            .audit
-            .iter()
-            .any(|entry| entry.action == "session.read")
-    );
-    let damaged = world
-        .call(
-            "GET",
-            &format!("{}/events", SESSION.replace("01", "03")),
-            OPERATOR,
-            None,
-        )
-        .await;
-    assert!(
-        !damaged.whole,
-        "a reader must see that the answer is not whole: {damaged:?}"
-    );
+    assert_eq!(world.call("GET", SESSION, OPERATOR, None).await.json()["state"], "live");
+    assert_eq!(world.call("GET", &SESSION.replace("01", "02"), OPERATOR, None).await.json()["state"], "closed");
+    assert_eq!(world.call("GET", &SESSION.replace("01", "77"), OPERATOR, None).await.status, 404);
+    assert_eq!(world.call("GET", "/api/v1/sessions/tok_1", OPERATOR, None).await.status, 400);
+    assert_eq!(world.call("GET", "/api/v1/sessions?sinse=1", OPERATOR, None).await.status, 400);
+    let events = world.call("GET", &format!("{SESSION}/events"), OPERATOR, None).await;
+    assert!(events.whole && events.body.lines().count() == 3, "{events:?}");
+    assert!(world.double.state.lock().unwrap().audit.iter().any(|entry| entry.action == "session.read"));
+    let damaged = world.call("GET", &format!("{}/events", SESSION.replace("01", "03")), OPERATOR, None).await;
+    assert!(!damaged.whole, "a reader must see that the answer is not whole: {damaged:?}");
 }
 
 #[tokio::test]
@@ -210,9 +91,7 @@ async fn a_followed_session_ends_when_its_reader_is_revoked() {
         double.revoked.store(true, Ordering::SeqCst);
         address
     });
-    let answer = world
-        .call("GET", &format!("{path}?follow=true"), "alice", None)
-        .await;
+    let answer = world.call("GET", &format!("{path}?follow=true"), "alice", None).await;
     revoke.await.unwrap();
     assert_eq!(answer.body.lines().count(), 3);
     assert!(started.elapsed() < std::time::Duration::from_secs(15));
@@ -221,26 +100,16 @@ async fn a_followed_session_ends_when_its_reader_is_revoked() {
 #[tokio::test]
 async fn tokens_are_issued_within_what_the_caller_has() {
     let world = World::new().await;
-    let order =
-        r#"{"subject":"agent-7","groups":["dba"],"targets":["orders-db"],"ttl_seconds":60}"#;
-    let given = world
-        .call("POST", "/api/v1/tokens", OPERATOR, Some(order))
-        .await;
+    let order = r#"{"subject":"agent-7","groups":["dba"],"targets":["orders-db"],"ttl_seconds":60}"#;
+    let given = world.call("POST", "/api/v1/tokens", OPERATOR, Some(order)).await;
     assert_eq!(given.status, 201, "{given:?}");
     assert_eq!(given.json()["token"], "sp_secret");
     assert_eq!(given.json()["expires"], "1970-01-01T00:01:00Z");
     world.allow(Effect::Create, "/api/v1/tokens");
-    let given = world
-        .call("POST", "/api/v1/tokens", "alice", Some(order))
-        .await;
+    let given = world.call("POST", "/api/v1/tokens", "alice", Some(order)).await;
     assert_eq!(given.status, 201, "{given:?}");
-    assert_eq!(
-        world.double.state.lock().unwrap().issued[1].on_behalf_of,
-        ["alice"]
-    );
-    let answer = world
-        .call("POST", "/api/v1/tokens", "bob", Some(order))
-        .await;
+    assert_eq!(world.double.state.lock().unwrap().issued[1].on_behalf_of, ["alice"]);
+    let answer = world.call("POST", "/api/v1/tokens", "bob", Some(order)).await;
     assert_eq!(answer.status, 403, "bob is not in dba");
     for (order, word) in [
         (r#"{"subject":"a","targets":["other"]}"#, "orders-db"),
@@ -250,46 +119,15 @@ async fn tokens_are_issued_within_what_the_caller_has() {
         (r#"{"subject":"a","tll":1}"#, "line 1"),
         (r#"{"subject""#, "not JSON"),
     ] {
-        let answer = world
-            .call("POST", "/api/v1/tokens", OPERATOR, Some(order))
-            .await;
-        assert_eq!(
-            (answer.status, answer.code().as_str()),
-            (400, "invalid"),
-            "{order}"
-        );
-        assert!(
-            answer.message().contains(word),
-            "{order}: {}",
-            answer.message()
-        );
+        let answer = world.call("POST", "/api/v1/tokens", OPERATOR, Some(order)).await;
+        assert_eq!((answer.status, answer.code().as_str()), (400, "invalid"), "{order}");
+        assert!(answer.message().contains(word), "{order}: {}", answer.message());
     }
-    let gone = world
-        .call(
-            "DELETE",
-            "/api/v1/tokens/tok_00000000000000000000000000000009",
-            OPERATOR,
-            None,
-        )
-        .await;
+    let gone = world.call("DELETE", "/api/v1/tokens/tok_00000000000000000000000000000009", OPERATOR, None).await;
     assert_eq!(gone.json()["sessions"], 2);
     assert_eq!(
-        world
-            .call(
-                "DELETE",
-                "/api/v1/tokens/tok_00000000000000000000000000000008",
-                OPERATOR,
-                None
-            )
-            .await
-            .status,
+        world.call("DELETE", "/api/v1/tokens/tok_00000000000000000000000000000008", OPERATOR, None).await.status,
         404
     );
-    assert_eq!(
-        world
-            .call("GET", "/api/v1/tokens", OPERATOR, None)
-            .await
-            .status,
-        503
-    );
+    assert_eq!(world.call("GET", "/api/v1/tokens", OPERATOR, None).await.status, 503);
 }

@@ -116,29 +116,15 @@ impl Gateway for Double {
     fn kill_token(&self, _: TokenId) -> usize {
         2
     }
-    fn authorize(
-        &self,
-        _: &Identity,
-        effect: Effect,
-        path: &str,
-        _: Option<IpAddr>,
-    ) -> Result<(), Refused> {
+    fn authorize(&self, _: &Identity, effect: Effect, path: &str, _: Option<IpAddr>) -> Result<(), Refused> {
         let state = self.state.lock().unwrap();
         if state.denied.contains(&path) {
-            return Err(Refused {
-                rules: vec!["never".into()],
-                reasons: vec![],
-            });
+            return Err(Refused { rules: vec!["never".into()], reasons: vec![] });
         }
         if state.allowed.contains(&(effect, path)) {
             return Ok(());
         }
-        Err(Refused {
-            rules: vec![],
-            reasons: vec![format!(
-                "{effect} on path:{path} is not covered by any rule"
-            )],
-        })
+        Err(Refused { rules: vec![], reasons: vec![format!("{effect} on path:{path} is not covered by any rule")] })
     }
     fn answer<'a>(
         &'a self,
@@ -152,25 +138,13 @@ impl Gateway for Double {
                 return Err(AnswerRefused::ReasonRequired);
             }
             let mut state = self.state.lock().unwrap();
-            let stored = state
-                .approvals
-                .iter_mut()
-                .find(|stored| stored.request.id == id)
-                .ok_or(AnswerRefused::NotFound)?;
+            let stored =
+                state.approvals.iter_mut().find(|stored| stored.request.id == id).ok_or(AnswerRefused::NotFound)?;
             if stored.state != ApprovalState::Pending {
                 return Err(AnswerRefused::Over(stored.state.as_str()));
             }
-            stored.state = if approve {
-                ApprovalState::Approved
-            } else {
-                ApprovalState::Denied
-            };
-            stored.answers.push(Answer {
-                by: approver.subject.clone(),
-                approve,
-                reason: reason.into(),
-                at: Micros(1),
-            });
+            stored.state = if approve { ApprovalState::Approved } else { ApprovalState::Denied };
+            stored.answers.push(Answer { by: approver.subject.clone(), approve, reason: reason.into(), at: Micros(1) });
             Ok(stored.clone())
         })
     }
@@ -180,11 +154,7 @@ impl Gateway for Double {
 }
 
 impl Identities for Double {
-    fn verify<'a>(
-        &'a self,
-        secret: &'a str,
-        target: &'a str,
-    ) -> BoxFuture<'a, Result<Proven, AuthFailure>> {
+    fn verify<'a>(&'a self, secret: &'a str, target: &'a str) -> BoxFuture<'a, Result<Proven, AuthFailure>> {
         Box::pin(async move {
             assert_eq!(target, "sallyport");
             self.state.lock().unwrap().verified += 1;
@@ -197,19 +167,11 @@ impl Identities for Double {
                 "agent" => identity("agent-7", IdentityKind::Agent, &["dba"]),
                 _ => return Err(AuthFailure::Unknown),
             };
-            Ok(Proven {
-                identity,
-                expires: Micros(i64::MAX),
-                token: None,
-                targets: None,
-            })
+            Ok(Proven { identity, expires: Micros(i64::MAX), token: None, targets: None })
         })
     }
     fn scram_parameters(&self) -> ScramParameters {
-        ScramParameters {
-            salt: vec![],
-            iterations: 1,
-        }
+        ScramParameters { salt: vec![], iterations: 1 }
     }
     fn verify_scram<'a>(
         &'a self,
@@ -229,14 +191,7 @@ impl Approvals for Double {
     }
     fn get(&self, id: ApprovalId) -> BoxFuture<'_, Result<Option<StoredApproval>, StoreAway>> {
         Box::pin(async move {
-            Ok(self
-                .state
-                .lock()
-                .unwrap()
-                .approvals
-                .iter()
-                .find(|stored| stored.request.id == id)
-                .cloned())
+            Ok(self.state.lock().unwrap().approvals.iter().find(|stored| stored.request.id == id).cloned())
         })
     }
     fn list(&self, pending: bool, _: u32) -> BoxFuture<'_, Result<Vec<StoredApproval>, StoreAway>> {
@@ -250,18 +205,10 @@ impl Approvals for Double {
                 .collect())
         })
     }
-    fn answer<'a>(
-        &'a self,
-        _: ApprovalId,
-        _: &'a Answer,
-    ) -> BoxFuture<'a, Result<Option<StoredApproval>, StoreAway>> {
+    fn answer<'a>(&'a self, _: ApprovalId, _: &'a Answer) -> BoxFuture<'a, Result<Option<StoredApproval>, StoreAway>> {
         Box::pin(async { Ok(None) })
     }
-    fn granted(
-        &self,
-        _: [u8; 32],
-        _: Micros,
-    ) -> BoxFuture<'_, Result<Option<StoredApproval>, StoreAway>> {
+    fn granted(&self, _: [u8; 32], _: Micros) -> BoxFuture<'_, Result<Option<StoredApproval>, StoreAway>> {
         Box::pin(async { Ok(None) })
     }
     fn consume(&self, _: ApprovalId, _: Micros) -> BoxFuture<'_, Result<bool, StoreAway>> {
@@ -291,11 +238,7 @@ impl Clock for Double {
 }
 
 impl Tokens for Double {
-    fn issue<'a>(
-        &'a self,
-        request: &'a TokenRequest,
-        _: &'a str,
-    ) -> BoxFuture<'a, Result<IssuedToken, TokenRefused>> {
+    fn issue<'a>(&'a self, request: &'a TokenRequest, _: &'a str) -> BoxFuture<'a, Result<IssuedToken, TokenRefused>> {
         Box::pin(async move {
             self.state.lock().unwrap().issued.push(request.clone());
             Ok(IssuedToken {
@@ -314,14 +257,9 @@ impl Tokens for Double {
 }
 
 impl Library for Double {
-    fn list<'a>(
-        &'a self,
-        filter: &'a SessionFilter,
-    ) -> BoxFuture<'a, Result<Vec<SessionView>, ReadFailure>> {
+    fn list<'a>(&'a self, filter: &'a SessionFilter) -> BoxFuture<'a, Result<Vec<SessionView>, ReadFailure>> {
         Box::pin(async move {
-            let all = (1..=3)
-                .rev()
-                .map(|n| session(SessionId(uuid::Uuid::from_u128(n))));
+            let all = (1..=3).rev().map(|n| session(SessionId(uuid::Uuid::from_u128(n))));
             Ok(all.take(filter.limit).collect())
         })
     }
@@ -333,18 +271,12 @@ impl Library for Double {
             let (sender, parts) = tokio::sync::mpsc::channel(4);
             tokio::spawn(async move {
                 for n in 0..3 {
-                    if sender
-                        .send(Ok(Bytes::from(format!("{{\"n\":{n}}}\n"))))
-                        .await
-                        .is_err()
-                    {
+                    if sender.send(Ok(Bytes::from(format!("{{\"n\":{n}}}\n")))).await.is_err() {
                         return;
                     }
                 }
                 if id.0.as_u128() == 3 {
-                    let _ = sender
-                        .send(Err(ReadFailure::Damaged("byte 77".into())))
-                        .await;
+                    let _ = sender.send(Err(ReadFailure::Damaged("byte 77".into()))).await;
                 } else if reading.follow {
                     sender.closed().await;
                 }
@@ -357,13 +289,7 @@ impl Library for Double {
 impl Runtime for Double {
     fn checks(&self) -> BoxFuture<'_, Vec<Check>> {
         let ok = self.ready.load(Ordering::SeqCst);
-        Box::pin(async move {
-            vec![Check {
-                name: "store".into(),
-                ok,
-                detail: "a word".into(),
-            }]
-        })
+        Box::pin(async move { vec![Check { name: "store".into(), ok, detail: "a word".into() }] })
     }
     fn targets(&self) -> Vec<TargetView> {
         vec![TargetView {
@@ -375,12 +301,7 @@ impl Runtime for Double {
         }]
     }
     fn policy(&self) -> PolicyView {
-        PolicyView {
-            version: "0123456789abcdef".into(),
-            rules: 3,
-            since: rfc3339(Micros(0)),
-            problem: None,
-        }
+        PolicyView { version: "0123456789abcdef".into(), rules: 3, since: rfc3339(Micros(0)), problem: None }
     }
 }
 
@@ -408,49 +329,26 @@ impl World {
             operator: Operator::new(OPERATOR, "root"),
             open_metrics: false,
         });
-        let server = Server::bind("127.0.0.1:0".parse().unwrap(), None)
-            .await
-            .unwrap();
+        let server = Server::bind("127.0.0.1:0".parse().unwrap(), None).await.unwrap();
         let address = server.address();
         let (stop, watch) = watch::channel(false);
         let server = tokio::spawn(server.run(sallyport_console::router(api), watch));
-        Self {
-            double,
-            address,
-            stop,
-            server,
-        }
+        Self { double, address, stop, server }
     }
 
     pub(crate) fn allow(&self, effect: Effect, path: &'static str) {
-        self.double
-            .state
-            .lock()
-            .unwrap()
-            .allowed
-            .push((effect, path));
+        self.double.state.lock().unwrap().allowed.push((effect, path));
     }
 
-    pub(crate) async fn call(
-        &self,
-        method: &str,
-        path: &str,
-        bearer: &str,
-        body: Option<&str>,
-    ) -> Reply {
-        let mut head =
-            format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
+    pub(crate) async fn call(&self, method: &str, path: &str, bearer: &str, body: Option<&str>) -> Reply {
+        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
         if !bearer.is_empty() {
             head.push_str(&format!("Authorization: Bearer {bearer}\r\n"));
         }
         if let Some(body) = body {
-            head.push_str(&format!(
-                "Content-Type: application/json\r\nContent-Length: {}\r\n",
-                body.len()
-            ));
+            head.push_str(&format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len()));
         }
-        self.raw(format!("{head}\r\n{}", body.unwrap_or_default()).into_bytes())
-            .await
+        self.raw(format!("{head}\r\n{}", body.unwrap_or_default()).into_bytes()).await
     }
 
     pub(crate) async fn raw(&self, request: Vec<u8>) -> Reply {
@@ -482,24 +380,11 @@ impl Reply {
     fn parse(bytes: &[u8], whole: bool) -> Self {
         let text = String::from_utf8_lossy(bytes).into_owned();
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
-        let status = head
-            .split(' ')
-            .nth(1)
-            .and_then(|code| code.parse().ok())
-            .unwrap_or(0);
+        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
         let chunked = head.to_lowercase().contains("transfer-encoding: chunked");
         let ended = !chunked || body.ends_with("0\r\n\r\n");
-        let body = if chunked {
-            unchunk(body)
-        } else {
-            body.to_owned()
-        };
-        Self {
-            status,
-            head: head.to_lowercase(),
-            body,
-            whole: whole && ended,
-        }
+        let body = if chunked { unchunk(body) } else { body.to_owned() };
+        Self { status, head: head.to_lowercase(), body, whole: whole && ended }
     }
 
     pub(crate) fn json(&self) -> serde_json::Value {
@@ -511,10 +396,7 @@ impl Reply {
     }
 
     pub(crate) fn message(&self) -> String {
-        self.json()["message"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned()
+        self.json()["message"].as_str().unwrap_or_default().to_owned()
     }
 }
 

@@ -175,9 +175,7 @@ impl Algorithm {
     /// Reads the registered name, as it stands in a token's header.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|algorithm| algorithm.as_str() == name)
+        Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == name)
     }
 }
 
@@ -214,10 +212,7 @@ impl From<Kind> for IdentityKind {
 
 /// What sort of caller an issuer's tokens stand for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(
-    untagged,
-    expecting = "human, agent, ci, service, or { claim: NAME, map: { VALUE: KIND } }"
-)]
+#[serde(untagged, expecting = "human, agent, ci, service, or { claim: NAME, map: { VALUE: KIND } }")]
 pub enum KindConfig {
     /// Always this.
     Always(Kind),

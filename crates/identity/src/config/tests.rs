@@ -8,8 +8,7 @@ use super::*;
 #[test]
 fn the_smallest_configuration_has_every_default() {
     let read: IssuerConfig =
-        serde_json::from_value(json!({"url": "https://idp.example", "audience": "sallyport"}))
-            .unwrap();
+        serde_json::from_value(json!({"url": "https://idp.example", "audience": "sallyport"})).unwrap();
     assert_eq!(read, IssuerConfig::new("https://idp.example", "sallyport"));
     assert_eq!(
         (read.subject.as_str(), read.skew, read.max_age),
@@ -30,34 +29,21 @@ fn every_key_is_read_and_written_back() {
     let read: IssuerConfig = serde_json::from_value(full.clone()).unwrap();
     assert_eq!(serde_json::to_value(&read).unwrap(), full);
     let placed = read.relative_to(std::path::Path::new("/etc/sallyport"));
-    assert_eq!(
-        placed.ca.as_deref(),
-        Some(std::path::Path::new("/etc/sallyport/ca.pem"))
-    );
+    assert_eq!(placed.ca.as_deref(), Some(std::path::Path::new("/etc/sallyport/ca.pem")));
 }
 
 #[test]
 fn what_cannot_be_is_refused() {
     let refused = |more: serde_json::Value| {
         let mut config = json!({"url": "https://idp.example", "audience": "sallyport"});
-        config
-            .as_object_mut()
-            .unwrap()
-            .extend(more.as_object().unwrap().clone());
-        serde_json::from_value::<IssuerConfig>(config)
-            .unwrap_err()
-            .to_string()
+        config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        serde_json::from_value::<IssuerConfig>(config).unwrap_err().to_string()
     };
     for algorithm in ["none", "HS256", "HS512", "rs256"] {
-        assert!(
-            refused(json!({"algorithms": [algorithm]})).contains("unknown variant"),
-            "{algorithm}"
-        );
+        assert!(refused(json!({"algorithms": [algorithm]})).contains("unknown variant"), "{algorithm}");
     }
     assert!(refused(json!({"audiense": "x"})).contains("unknown field `audiense`"));
-    assert!(
-        refused(json!({"kind": "robot"})).contains("human, agent, ci, service, or { claim: NAME")
-    );
+    assert!(refused(json!({"kind": "robot"})).contains("human, agent, ci, service, or { claim: NAME"));
     assert!(refused(json!({"kind": {"claim": "a", "map": {}, "x": 1}})).contains("human, agent"));
     assert!(refused(json!({"skew": "60"})).contains("60s, 15m, 24h, 7d"));
     assert!(refused(json!({"skew": 60})).contains("invalid type"));
@@ -67,14 +53,7 @@ fn what_cannot_be_is_refused() {
 #[test]
 fn has_a_schema() {
     let schema = serde_json::to_string(&schemars::schema_for!(IssuerConfig)).unwrap();
-    for key in [
-        "url",
-        "audience",
-        "on_behalf_of",
-        "delegated_groups",
-        "RS256",
-        "max_age",
-    ] {
+    for key in ["url", "audience", "on_behalf_of", "delegated_groups", "RS256", "max_age"] {
         assert!(schema.contains(&format!("\"{key}\"")), "{key}");
     }
     assert!(!schema.contains("HS256"));

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use gate::ports::{
-    AuthFailure, BoxFuture, Clock, Identities, Proven, ScramAttempt, ScramParameters, StoreAway,
-};
+use gate::ports::{AuthFailure, BoxFuture, Clock, Identities, Proven, ScramAttempt, ScramParameters, StoreAway};
 use store::Store;
 
 use crate::config::IssuerConfig;
@@ -53,9 +51,7 @@ pub struct IssuerStatus {
 
 impl std::fmt::Debug for Directory {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Directory")
-            .field("issuers", &self.issuers.load().len())
-            .finish_non_exhaustive()
+        f.debug_struct("Directory").field("issuers", &self.issuers.load().len()).finish_non_exhaustive()
     }
 }
 
@@ -71,12 +67,7 @@ impl Directory {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SetupError> {
         let tokens = Tokens::open(store.clone(), settings, Arc::clone(&clock)).await?;
-        let directory = Self {
-            tokens,
-            issuers: ArcSwap::default(),
-            store,
-            clock,
-        };
+        let directory = Self { tokens, issuers: ArcSwap::default(), store, clock };
         directory.replace_issuers(issuers)?;
         Ok(directory)
     }
@@ -127,8 +118,7 @@ impl Directory {
 
     fn prepare(&self, config: IssuerConfig) -> Result<Issuer, SetupError> {
         let url = config.url.clone();
-        Issuer::new(config, self.store.control().clone())
-            .map_err(|problem| SetupError::Issuer { url, problem })
+        Issuer::new(config, self.store.control().clone()).map_err(|problem| SetupError::Issuer { url, problem })
     }
 
     async fn verify_any(&self, secret: &str, target: &str) -> Result<Proven, AuthFailure> {
@@ -138,25 +128,14 @@ impl Directory {
         let token = Jwt::parse(secret)?;
         let named = token.unverified_issuer().ok_or(AuthFailure::Unknown)?;
         let issuers = self.issuers.load_full();
-        let issuer = issuers
-            .iter()
-            .find(|issuer| issuer.config().url == named)
-            .ok_or(AuthFailure::Unknown)?;
+        let issuer = issuers.iter().find(|issuer| issuer.config().url == named).ok_or(AuthFailure::Unknown)?;
         let proven = issuer.verify(&token, || self.clock.now()).await?;
-        if covers(proven.targets.as_ref(), target) {
-            Ok(proven)
-        } else {
-            Err(AuthFailure::WrongTarget)
-        }
+        if covers(proven.targets.as_ref(), target) { Ok(proven) } else { Err(AuthFailure::WrongTarget) }
     }
 }
 
 impl Identities for Directory {
-    fn verify<'a>(
-        &'a self,
-        secret: &'a str,
-        target: &'a str,
-    ) -> BoxFuture<'a, Result<Proven, AuthFailure>> {
+    fn verify<'a>(&'a self, secret: &'a str, target: &'a str) -> BoxFuture<'a, Result<Proven, AuthFailure>> {
         Box::pin(self.verify_any(secret, target))
     }
 
@@ -174,9 +153,7 @@ impl Identities for Directory {
 
     fn bearer_discovery(&self) -> Option<(String, String)> {
         let issuers = self.issuers.load();
-        issuers
-            .first()
-            .map(|issuer| (issuer.config().url.clone(), issuer.config().scope.clone()))
+        issuers.first().map(|issuer| (issuer.config().url.clone(), issuer.config().scope.clone()))
     }
 }
 
@@ -184,41 +161,26 @@ impl Identities for Directory {
 ///
 /// # Errors
 /// [`SetupError::Issuer`] for the first that cannot be.
-pub fn check_issuers(
-    configs: &[IssuerConfig],
-    control: &tokio::runtime::Handle,
-) -> Result<(), SetupError> {
+pub fn check_issuers(configs: &[IssuerConfig], control: &tokio::runtime::Handle) -> Result<(), SetupError> {
     check_set(configs)?;
     for config in configs {
-        Issuer::new(config.clone(), control.clone()).map_err(|problem| SetupError::Issuer {
-            url: config.url.clone(),
-            problem,
-        })?;
+        Issuer::new(config.clone(), control.clone())
+            .map_err(|problem| SetupError::Issuer { url: config.url.clone(), problem })?;
     }
     Ok(())
 }
 
 fn check_set(configs: &[IssuerConfig]) -> Result<(), SetupError> {
     let problem = |config: &IssuerConfig, problem: &str| {
-        Err(SetupError::Issuer {
-            url: config.url.clone(),
-            problem: problem.to_owned(),
-        })
+        Err(SetupError::Issuer { url: config.url.clone(), problem: problem.to_owned() })
     };
     for (place, config) in configs.iter().enumerate() {
         if place >= ISSUERS_LIMIT {
             return problem(config, "more than 64 issuers");
         }
         // Which of two would decide is nothing to leave to their order.
-        if configs
-            .iter()
-            .take(place)
-            .any(|earlier| earlier.url == config.url)
-        {
-            return problem(
-                config,
-                "configured twice; name all its audiences in one `audience` list",
-            );
+        if configs.iter().take(place).any(|earlier| earlier.url == config.url) {
+            return problem(config, "configured twice; name all its audiences in one `audience` list");
         }
     }
     Ok(())

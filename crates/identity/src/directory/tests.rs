@@ -9,62 +9,34 @@ use crate::testing::{Fixture, fixture};
 use crate::tokens::IssueRequest;
 
 async fn directory(fixture: &Fixture, issuers: Vec<IssuerConfig>) -> Result<Directory, SetupError> {
-    Directory::new(
-        fixture.store.clone(),
-        TokenSettings::default(),
-        issuers,
-        fixture.clock.clone(),
-    )
-    .await
+    Directory::new(fixture.store.clone(), TokenSettings::default(), issuers, fixture.clock.clone()).await
 }
 
 fn token(signer: &Signer, issuer: &str, changes: serde_json::Value) -> String {
-    signer.sign(
-        &json!({"alg": "EdDSA", "kid": "1"}),
-        &claims(issuer, changes),
-    )
+    signer.sign(&json!({"alg": "EdDSA", "kid": "1"}), &claims(issuer, changes))
 }
 
 async fn provider() -> (Provider, Signer) {
     let signer = Signer::ed25519();
-    (
-        Provider::start(vec![signer.public(json!({"kid": "1"}))]).await,
-        signer,
-    )
+    (Provider::start(vec![signer.public(json!({"kid": "1"}))]).await, signer)
 }
 
 #[tokio::test]
 async fn each_token_goes_to_its_own_issuer() {
     let fixture = fixture().await;
-    let ((one, by_one), (two, by_two), (other, by_other)) =
-        (provider().await, provider().await, provider().await);
-    let configs = vec![
-        IssuerConfig::new(&one.url, AUDIENCE),
-        IssuerConfig::new(&two.url, AUDIENCE),
-    ];
+    let ((one, by_one), (two, by_two), (other, by_other)) = (provider().await, provider().await, provider().await);
+    let configs = vec![IssuerConfig::new(&one.url, AUDIENCE), IssuerConfig::new(&two.url, AUDIENCE)];
     let directory = directory(&fixture, configs).await.unwrap();
     for (provider, signer) in [(&one, &by_one), (&two, &by_two)] {
-        let proven = directory
-            .verify(&token(signer, &provider.url, json!({})), "orders-db")
-            .await
-            .unwrap();
+        let proven = directory.verify(&token(signer, &provider.url, json!({})), "orders-db").await.unwrap();
         assert_eq!(proven.identity.issuer, provider.url);
     }
     // The key of one does not sign for the other, and who is not configured is not even asked.
-    let crossed = directory
-        .verify(&token(&by_one, &two.url, json!({})), "orders-db")
-        .await;
-    assert!(matches!(
-        crossed,
-        Err(AuthFailure::Refused("its signature does not hold"))
-    ));
-    let unknown = directory
-        .verify(&token(&by_other, &other.url, json!({})), "orders-db")
-        .await;
+    let crossed = directory.verify(&token(&by_one, &two.url, json!({})), "orders-db").await;
+    assert!(matches!(crossed, Err(AuthFailure::Refused("its signature does not hold"))));
+    let unknown = directory.verify(&token(&by_other, &other.url, json!({})), "orders-db").await;
     assert_eq!(unknown.unwrap_err(), AuthFailure::Unknown);
-    let nobody = directory
-        .verify(&token(&by_one, &one.url, json!({"iss": null})), "orders-db")
-        .await;
+    let nobody = directory.verify(&token(&by_one, &one.url, json!({"iss": null})), "orders-db").await;
     assert_eq!(nobody.unwrap_err(), AuthFailure::Unknown);
     assert_eq!(other.requests(), 0);
 }
@@ -84,25 +56,10 @@ async fn a_sallyport_token_works_beside_issuers_and_without() {
         ttl: None,
     };
     let issued = directory.tokens().issue(&request, "dana").await.unwrap();
-    let proven = directory
-        .verify(issued.token.reveal(), "orders-db")
-        .await
-        .unwrap();
+    let proven = directory.verify(issued.token.reveal(), "orders-db").await.unwrap();
     assert_eq!(proven.identity.kind, IdentityKind::Ci);
-    for wrong in [
-        "",
-        "hunter2",
-        "sp_",
-        "ey",
-        "Bearer x",
-        "eyJ.eyJ",
-        &"x".repeat(100_000),
-    ] {
-        assert_eq!(
-            directory.verify(wrong, "orders-db").await.unwrap_err(),
-            AuthFailure::Unknown,
-            "{wrong:.20}"
-        );
+    for wrong in ["", "hunter2", "sp_", "ey", "Bearer x", "eyJ.eyJ", &"x".repeat(100_000)] {
+        assert_eq!(directory.verify(wrong, "orders-db").await.unwrap_err(), AuthFailure::Unknown, "{wrong:.20}");
     }
     assert_eq!(directory.scram_parameters().iterations, 4096);
 }
@@ -115,25 +72,13 @@ async fn an_issuer_may_be_bound_to_targets() {
     config.targets = Some(vec!["orders-db".to_owned()]);
     config.scope = "openid db".to_owned();
     let directory = directory(&fixture, vec![config]).await.unwrap();
-    assert_eq!(
-        directory.bearer_discovery(),
-        Some((provider.url.clone(), "openid db".to_owned()))
-    );
+    assert_eq!(directory.bearer_discovery(), Some((provider.url.clone(), "openid db".to_owned())));
     let token = token(&signer, &provider.url, json!({}));
     let proven = directory.verify(&token, "orders-db").await.unwrap();
-    assert_eq!(
-        proven.targets.as_deref(),
-        Some(["orders-db".to_owned()].as_slice())
-    );
-    assert_eq!(
-        directory.verify(&token, "billing").await.unwrap_err(),
-        AuthFailure::WrongTarget
-    );
+    assert_eq!(proven.targets.as_deref(), Some(["orders-db".to_owned()].as_slice()));
+    assert_eq!(directory.verify(&token, "billing").await.unwrap_err(), AuthFailure::WrongTarget);
     fixture.clock.pass(700);
-    assert_eq!(
-        directory.verify(&token, "orders-db").await.unwrap_err(),
-        AuthFailure::Expired
-    );
+    assert_eq!(directory.verify(&token, "orders-db").await.unwrap_err(), AuthFailure::Expired);
 }
 
 #[tokio::test]
@@ -143,22 +88,12 @@ async fn issuers_are_exchanged_whole() {
     let config = IssuerConfig::new(&one.url, AUDIENCE);
     let directory = directory(&fixture, vec![config.clone()]).await.unwrap();
     let status = directory.warm().await;
-    assert_eq!(
-        status,
-        [IssuerStatus {
-            url: one.url.clone(),
-            usable: true,
-            problem: None
-        }]
-    );
+    assert_eq!(status, [IssuerStatus { url: one.url.clone(), usable: true, problem: None }]);
     assert_eq!(one.requests(), 2);
     let more = vec![config.clone(), IssuerConfig::new(&two.url, AUDIENCE)];
     directory.replace_issuers(more).unwrap();
     for (provider, signer) in [(&one, &by_one), (&two, &by_two)] {
-        directory
-            .verify(&token(signer, &provider.url, json!({})), "orders-db")
-            .await
-            .unwrap();
+        directory.verify(&token(signer, &provider.url, json!({})), "orders-db").await.unwrap();
     }
     assert_eq!(one.requests(), 2, "its keys were kept");
     for bad in [
@@ -170,12 +105,8 @@ async fn issuers_are_exchanged_whole() {
         assert!(check_issuers(&bad, &tokio::runtime::Handle::current()).is_err());
     }
     assert_eq!(directory.status().len(), 2, "a bad change changes nothing");
-    directory
-        .replace_issuers(vec![IssuerConfig::new(&two.url, AUDIENCE)])
-        .unwrap();
-    let gone = directory
-        .verify(&token(&by_one, &one.url, json!({})), "orders-db")
-        .await;
+    directory.replace_issuers(vec![IssuerConfig::new(&two.url, AUDIENCE)]).unwrap();
+    let gone = directory.verify(&token(&by_one, &one.url, json!({})), "orders-db").await;
     assert_eq!(gone.unwrap_err(), AuthFailure::Unknown);
 }
 
@@ -184,23 +115,12 @@ async fn an_issuer_that_is_away_stops_nobody_else() {
     let fixture = fixture().await;
     let ((one, by_one), (two, by_two)) = (provider().await, provider().await);
     one.change(|answer| answer.down = true);
-    let configs = vec![
-        IssuerConfig::new(&one.url, AUDIENCE),
-        IssuerConfig::new(&two.url, AUDIENCE),
-    ];
+    let configs = vec![IssuerConfig::new(&one.url, AUDIENCE), IssuerConfig::new(&two.url, AUDIENCE)];
     let directory = directory(&fixture, configs).await.unwrap();
     let status = directory.warm().await;
-    assert_eq!(
-        status.iter().map(|one| one.usable).collect::<Vec<_>>(),
-        [false, true]
-    );
-    directory
-        .verify(&token(&by_two, &two.url, json!({})), "orders-db")
-        .await
-        .unwrap();
-    let away = directory
-        .verify(&token(&by_one, &one.url, json!({})), "orders-db")
-        .await;
+    assert_eq!(status.iter().map(|one| one.usable).collect::<Vec<_>>(), [false, true]);
+    directory.verify(&token(&by_two, &two.url, json!({})), "orders-db").await.unwrap();
+    let away = directory.verify(&token(&by_one, &one.url, json!({})), "orders-db").await;
     assert_eq!(away.unwrap_err(), AuthFailure::Unavailable);
 }
 
@@ -208,9 +128,7 @@ async fn an_issuer_that_is_away_stops_nobody_else() {
 async fn failures_repeat_nothing_of_the_token() {
     let fixture = fixture().await;
     let (provider, signer) = provider().await;
-    let directory = directory(&fixture, vec![IssuerConfig::new(&provider.url, AUDIENCE)])
-        .await
-        .unwrap();
+    let directory = directory(&fixture, vec![IssuerConfig::new(&provider.url, AUDIENCE)]).await.unwrap();
     for changes in [
         json!({"aud": "hunter2"}),
         json!({"sub": "hunter2\n"}),
@@ -219,10 +137,7 @@ async fn failures_repeat_nothing_of_the_token() {
         json!({"iss": "hunter2"}),
         json!({"act": "hunter2"}),
     ] {
-        let failure = directory
-            .verify(&token(&signer, &provider.url, changes), "orders-db")
-            .await
-            .unwrap_err();
+        let failure = directory.verify(&token(&signer, &provider.url, changes), "orders-db").await.unwrap_err();
         let shown = format!("{failure} {failure:?}");
         assert!(!shown.contains("hunter2"), "{shown}");
     }

@@ -65,29 +65,14 @@ impl<'a> Jwt<'a> {
             // RFC 7515, 4.1.11: whoever does not understand an extension named there must refuse.
             return Err(refused("it needs an extension that is not supported"));
         }
-        if header
-            .typ
-            .as_deref()
-            .is_some_and(|kind| !is_access_type(kind))
-        {
+        if header.typ.as_deref().is_some_and(|kind| !is_access_type(kind)) {
             return Err(refused("it is a token for another purpose (`typ`)"));
         }
-        if header
-            .kid
-            .as_ref()
-            .is_some_and(|id| id.len() > KEY_ID_LIMIT)
-        {
+        if header.kid.as_ref().is_some_and(|id| id.len() > KEY_ID_LIMIT) {
             return Err(SHAPE);
         }
-        let algorithm = Algorithm::parse(&header.alg)
-            .ok_or(refused("its signature algorithm is not accepted"))?;
-        Ok(Self {
-            signed,
-            algorithm,
-            key_id: header.kid,
-            payload,
-            signature,
-        })
+        let algorithm = Algorithm::parse(&header.alg).ok_or(refused("its signature algorithm is not accepted"))?;
+        Ok(Self { signed, algorithm, key_id: header.kid, payload, signature })
     }
 
     /// Who it says issued it: good for choosing among the configured issuers and for nothing else.
@@ -101,16 +86,12 @@ impl<'a> Jwt<'a> {
 
     /// The claims. To be called once the signature holds.
     pub(super) fn claims(&self) -> Result<Map<String, Value>, AuthFailure> {
-        serde_json::from_slice(&self.payload)
-            .map_err(|_| refused("its claims are not a JSON object"))
+        serde_json::from_slice(&self.payload).map_err(|_| refused("its claims are not a JSON object"))
     }
 }
 
 /// Types that stand for an identity: not logout tokens, DPoP proofs, security events and the like (RFC 8725, 3.11).
 fn is_access_type(kind: &str) -> bool {
     let kind = kind.to_ascii_lowercase();
-    matches!(
-        kind.strip_prefix("application/").unwrap_or(&kind),
-        "jwt" | "at+jwt" | "jose"
-    )
+    matches!(kind.strip_prefix("application/").unwrap_or(&kind), "jwt" | "at+jwt" | "jose")
 }

@@ -69,11 +69,7 @@ impl Issuer {
     ///
     /// # Errors
     /// [`AuthFailure`].
-    pub(crate) async fn verify(
-        &self,
-        token: &Jwt<'_>,
-        now: impl Fn() -> Micros,
-    ) -> Result<Proven, AuthFailure> {
+    pub(crate) async fn verify(&self, token: &Jwt<'_>, now: impl Fn() -> Micros) -> Result<Proven, AuthFailure> {
         if !self.config.algorithms.contains(&token.algorithm) {
             return Err(refused("its signature algorithm is not accepted"));
         }
@@ -87,9 +83,7 @@ impl Issuer {
         match check {
             Check::Good => claims::prove(&self.config, token.claims()?, now()),
             Check::Bad => Err(refused("its signature does not hold")),
-            Check::UnknownKey => Err(refused(
-                "it was signed with a key that the issuer does not publish",
-            )),
+            Check::UnknownKey => Err(refused("it was signed with a key that the issuer does not publish")),
             Check::WrongAlgorithm => Err(refused("its key is not for its signature algorithm")),
         }
     }

@@ -37,12 +37,6 @@ pub(crate) async fn fixture() -> Fixture {
     let directory = TempDir::new().unwrap();
     let clock = Arc::new(TestClock(AtomicI64::new(NOW * 1_000_000)));
     let path = directory.path().join("sallyport.db");
-    let store = Store::open_with_clock(path, Handle::current(), clock.clone())
-        .await
-        .unwrap();
-    Fixture {
-        store,
-        clock,
-        _directory: directory,
-    }
+    let store = Store::open_with_clock(path, Handle::current(), clock.clone()).await.unwrap();
+    Fixture { store, clock, _directory: directory }
 }

@@ -19,9 +19,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use aws_lc_rs::rand;
 use gate::Micros;
-use gate::ports::{
-    AuditEntry, AuthFailure, Clock, Proven, ScramAttempt, ScramParameters, StoreAway,
-};
+use gate::ports::{AuditEntry, AuthFailure, Clock, Proven, ScramAttempt, ScramParameters, StoreAway};
 use model::{Identity, TokenId};
 use store::{Candidate, Revoked, Store, TokenRow};
 use uuid::Uuid;
@@ -64,9 +62,7 @@ struct Index {
 
 impl std::fmt::Debug for Tokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tokens")
-            .field("settings", &self.inner.settings)
-            .finish_non_exhaustive()
+        f.debug_struct("Tokens").field("settings", &self.inner.settings).finish_non_exhaustive()
     }
 }
 
@@ -75,30 +71,13 @@ impl Tokens {
     ///
     /// # Errors
     /// When the store cannot give or keep the gateway's salt.
-    pub async fn open(
-        store: Store,
-        settings: TokenSettings,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self, StoreAway> {
+    pub async fn open(store: Store, settings: TokenSettings, clock: Arc<dyn Clock>) -> Result<Self, StoreAway> {
         let mut fresh = vec![0; 16];
-        rand::fill(&mut fresh)
-            .map_err(|_| StoreAway("the system gives no random numbers".to_owned()))?;
+        rand::fill(&mut fresh).map_err(|_| StoreAway("the system gives no random numbers".to_owned()))?;
         let salt = store.value_once("scram_salt", fresh).await?;
-        let index = ArcSwap::from_pointee(Index {
-            generation: None,
-            candidates: Arc::new([]),
-        });
+        let index = ArcSwap::from_pointee(Index { generation: None, candidates: Arc::new([]) });
         let loading = tokio::sync::Mutex::new(());
-        Ok(Self {
-            inner: Arc::new(Inner {
-                store,
-                settings,
-                clock,
-                salt,
-                index,
-                loading,
-            }),
-        })
+        Ok(Self { inner: Arc::new(Inner { store, settings, clock, salt, index, loading }) })
     }
 
     /// Issues a token; `actor` is who asked for it, for the audit log. Whether they may was decided before.
@@ -111,8 +90,7 @@ impl Tokens {
         let created = self.inner.clock.now();
         let lifetime = request::lifetime(request.ttl, &self.inner.settings)?;
         let expires = Micros(created.0.saturating_add(lifetime));
-        self.create(identity, targets, created, expires, ("token.issue", actor))
-            .await
+        self.create(identity, targets, created, expires, ("token.issue", actor)).await
     }
 
     /// Exchanges an issuer's proof for a token (RFC 8693): the same identity, never longer than the proof and never for more targets.
@@ -140,14 +118,7 @@ impl Tokens {
             return Err(request::invalid("the proof has expired"));
         }
         let actor = proven.identity.subject.clone();
-        self.create(
-            proven.identity.clone(),
-            targets,
-            created,
-            expires,
-            ("token.exchange", &actor),
-        )
-        .await
+        self.create(proven.identity.clone(), targets, created, expires, ("token.exchange", &actor)).await
     }
 
     /// Revokes a token, with an audit entry. From when this returns nobody gets in with it; whoever closes the sessions that it
@@ -172,10 +143,7 @@ impl Tokens {
     /// # Errors
     /// When the store cannot be read.
     pub async fn ls(&self, live: bool, limit: u32) -> Result<Vec<TokenRow>, StoreAway> {
-        self.inner
-            .store
-            .list_tokens(live, self.inner.clock.now(), limit)
-            .await
+        self.inner.store.list_tokens(live, self.inner.clock.now(), limit).await
     }
 
     /// Forgets tokens that ended a week ago. For a timer.
@@ -183,10 +151,7 @@ impl Tokens {
     /// # Errors
     /// When the store cannot be written.
     pub async fn purge(&self) -> Result<u64, StoreAway> {
-        self.inner
-            .store
-            .purge_tokens(earlier(self.inner.clock.now(), KEEP))
-            .await
+        self.inner.store.purge_tokens(earlier(self.inner.clock.now(), KEEP)).await
     }
 
     /// The identity that a token proves for a target.
@@ -197,39 +162,23 @@ impl Tokens {
         if !text::is_well_formed(token) {
             return Err(AuthFailure::Unknown);
         }
-        let found = self
-            .inner
-            .store
-            .find_token_by_hash(scram::sha256(token.as_bytes()))
-            .await;
-        let row = found
-            .map_err(|_| AuthFailure::Unavailable)?
-            .ok_or(AuthFailure::Unknown)?;
+        let found = self.inner.store.find_token_by_hash(scram::sha256(token.as_bytes())).await;
+        let row = found.map_err(|_| AuthFailure::Unavailable)?.ok_or(AuthFailure::Unknown)?;
         prove(row, target, self.inner.clock.now())
     }
 
     /// The parameters for every SCRAM login.
     #[must_use]
     pub fn scram_parameters(&self) -> ScramParameters {
-        ScramParameters {
-            salt: self.inner.salt.clone(),
-            iterations: ITERATIONS,
-        }
+        ScramParameters { salt: self.inner.salt.clone(), iterations: ITERATIONS }
     }
 
     /// The identity that a SCRAM proof proves for a target, and the gateway's proof for the client.
     ///
     /// # Errors
     /// [`AuthFailure`].
-    pub async fn verify_scram(
-        &self,
-        attempt: &ScramAttempt,
-        target: &str,
-    ) -> Result<(Proven, [u8; 32]), AuthFailure> {
-        let candidates = self
-            .candidates()
-            .await
-            .map_err(|_| AuthFailure::Unavailable)?;
+    pub async fn verify_scram(&self, attempt: &ScramAttempt, target: &str) -> Result<(Proven, [u8; 32]), AuthFailure> {
+        let candidates = self.candidates().await.map_err(|_| AuthFailure::Unavailable)?;
         let now = self.inner.clock.now();
         let found = if candidates.len() <= INLINE_CANDIDATES {
             find(&candidates, attempt, target, now)
@@ -241,12 +190,7 @@ impl Tokens {
         };
         let candidate = found.ok_or(AuthFailure::Unknown)?;
         // The row again, not the memory of it: a revocation counts from the moment it is stored.
-        let row = self
-            .inner
-            .store
-            .find_token(candidate.id)
-            .await
-            .map_err(|_| AuthFailure::Unavailable)?;
+        let row = self.inner.store.find_token(candidate.id).await.map_err(|_| AuthFailure::Unavailable)?;
         let proven = prove(row.ok_or(AuthFailure::Unknown)?, target, now)?;
         Ok((proven, scram::server_signature(&candidate, attempt)))
     }
@@ -262,20 +206,14 @@ impl Tokens {
         let token = TokenText::generate()?;
         let keys = scram::keys(token.reveal(), &self.inner.salt);
         let id = TokenId(Uuid::now_v7());
-        let scope = targets
-            .as_ref()
-            .map_or_else(|| "every target".to_owned(), |targets| targets.join(", "));
+        let scope = targets.as_ref().map_or_else(|| "every target".to_owned(), |targets| targets.join(", "));
         let seconds = expires.0.saturating_sub(created.0) / 1_000_000;
         let entry = AuditEntry {
             at: created,
             actor: actor.to_owned(),
             action,
             object: id.to_string(),
-            detail: format!(
-                "{} {} for {scope}, {seconds} s",
-                identity.kind,
-                identity.display()
-            ),
+            detail: format!("{} {} for {scope}, {seconds} s", identity.kind, identity.display()),
         };
         let row = TokenRow {
             id,
@@ -304,22 +242,14 @@ impl Tokens {
             return Ok(candidates);
         }
         let after = earlier(self.inner.clock.now(), REMEMBER);
-        let candidates: Arc<[Candidate]> = self
-            .inner
-            .store
-            .scram_candidates(after, LIVE_LIMIT)
-            .await?
-            .into();
+        let candidates: Arc<[Candidate]> = self.inner.store.scram_candidates(after, LIVE_LIMIT).await?.into();
         if u32::try_from(candidates.len()).unwrap_or(u32::MAX) >= LIVE_LIMIT {
             tracing::warn!(
                 limit = LIVE_LIMIT,
                 "more live tokens than SCRAM logins try; the oldest work as a password only"
             );
         }
-        let index = Index {
-            generation: Some(generation),
-            candidates: Arc::clone(&candidates),
-        };
+        let index = Index { generation: Some(generation), candidates: Arc::clone(&candidates) };
         self.inner.index.store(Arc::new(index));
         Ok(candidates)
     }
@@ -332,25 +262,12 @@ impl Tokens {
 
 /// The token that an attempt was made with: among those that are good for the target, else among the others, so that their
 /// holder can be told what is wrong.
-fn find(
-    candidates: &[Candidate],
-    attempt: &ScramAttempt,
-    target: &str,
-    now: Micros,
-) -> Option<Candidate> {
+fn find(candidates: &[Candidate], attempt: &ScramAttempt, target: &str, now: Micros) -> Option<Candidate> {
     let good = |candidate: &&Candidate| {
         !candidate.revoked && candidate.expires > now && covers(candidate.targets.as_ref(), target)
     };
-    let others = candidates
-        .iter()
-        .filter(|candidate| !good(candidate))
-        .take(EXPLAIN_LIMIT);
-    candidates
-        .iter()
-        .filter(good)
-        .chain(others)
-        .find(|candidate| scram::proves(candidate, attempt))
-        .cloned()
+    let others = candidates.iter().filter(|candidate| !good(candidate)).take(EXPLAIN_LIMIT);
+    candidates.iter().filter(good).chain(others).find(|candidate| scram::proves(candidate, attempt)).cloned()
 }
 
 fn prove(row: TokenRow, target: &str, now: Micros) -> Result<Proven, AuthFailure> {
@@ -363,12 +280,7 @@ fn prove(row: TokenRow, target: &str, now: Micros) -> Result<Proven, AuthFailure
     if !covers(row.targets.as_ref(), target) {
         return Err(AuthFailure::WrongTarget);
     }
-    Ok(Proven {
-        identity: row.identity,
-        expires: row.expires,
-        token: Some(row.id),
-        targets: row.targets,
-    })
+    Ok(Proven { identity: row.identity, expires: row.expires, token: Some(row.id), targets: row.targets })
 }
 
 /// Whether a list of targets, or its absence, covers one.
@@ -377,10 +289,7 @@ pub(crate) fn covers(targets: Option<&Vec<String>>, target: &str) -> bool {
 }
 
 /// The targets asked for, if the proof covers them all; those of the proof when none were asked for.
-fn narrower(
-    asked: Option<Vec<String>>,
-    proven: Option<&Vec<String>>,
-) -> Result<Option<Vec<String>>, IssueError> {
+fn narrower(asked: Option<Vec<String>>, proven: Option<&Vec<String>>) -> Result<Option<Vec<String>>, IssueError> {
     match (asked, proven) {
         (None, proven) => Ok(proven.cloned()),
         (Some(asked), None) => Ok(Some(asked)),
@@ -389,19 +298,14 @@ fn narrower(
             if asked.iter().all(|target| proven.contains(target)) {
                 Ok(Some(asked))
             } else {
-                Err(request::invalid(
-                    "the proof is not good for all of these targets",
-                ))
+                Err(request::invalid("the proof is not good for all of these targets"))
             }
         }
     }
 }
 
 fn earlier(now: Micros, by: Duration) -> Micros {
-    Micros(
-        now.0
-            .saturating_sub(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)),
-    )
+    Micros(now.0.saturating_sub(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
 }
 
 #[cfg(test)]

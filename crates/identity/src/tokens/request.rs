@@ -29,10 +29,7 @@ pub struct TokenSettings {
 
 impl Default for TokenSettings {
     fn default() -> Self {
-        Self {
-            default_ttl: Duration::from_secs(15 * 60),
-            max_ttl: Duration::from_secs(24 * 60 * 60),
-        }
+        Self { default_ttl: Duration::from_secs(15 * 60), max_ttl: Duration::from_secs(24 * 60 * 60) }
     }
 }
 
@@ -87,14 +84,10 @@ impl IssueRequest {
         if let Some(task) = &self.task
             && (task.len() > TASK_LIMIT || task.chars().any(char::is_control))
         {
-            return Err(invalid(format!(
-                "the task must have at most {TASK_LIMIT} bytes and no control characters"
-            )));
+            return Err(invalid(format!("the task must have at most {TASK_LIMIT} bytes and no control characters")));
         }
         if self.kind == IdentityKind::Human && !on_behalf_of.is_empty() {
-            return Err(invalid(
-                "a human acts in person; who acts on behalf of somebody is an agent, ci or a service",
-            ));
+            return Err(invalid("a human acts in person; who acts on behalf of somebody is an agent, ci or a service"));
         }
         Ok(Identity {
             subject: self.subject.clone(),
@@ -114,9 +107,7 @@ pub(super) fn targets(targets: Option<&Vec<String>>) -> Result<Option<Vec<String
         return Ok(None);
     };
     if targets.is_empty() {
-        return Err(invalid(
-            "the token would be good for no target; name at least one",
-        ));
+        return Err(invalid("the token would be good for no target; name at least one"));
     }
     let mut targets = names("target", targets)?;
     targets.sort();
@@ -147,8 +138,7 @@ fn names(what: &str, list: &[String]) -> Result<Vec<String>, IssueError> {
     if list.len() > LIST_LIMIT {
         return Err(invalid(format!("more than {LIST_LIMIT} {what} names")));
     }
-    list.iter()
-        .try_for_each(|entry| name(&format!("each {what} name"), entry))?;
+    list.iter().try_for_each(|entry| name(&format!("each {what} name"), entry))?;
     Ok(list.to_vec())
 }
 
@@ -164,9 +154,7 @@ fn name(what: &str, text: &str) -> Result<(), IssueError> {
 
 /// What may name a person, a program, a group or a target: it goes into logs and terminals as it is.
 pub(crate) fn is_name(text: &str) -> bool {
-    (1..=NAME_LIMIT).contains(&text.len())
-        && text.trim() == text
-        && !text.chars().any(is_unprintable)
+    (1..=NAME_LIMIT).contains(&text.len()) && text.trim() == text && !text.chars().any(is_unprintable)
 }
 
 /// Control characters, and those that reorder or hide what stands beside them in a log or a terminal.

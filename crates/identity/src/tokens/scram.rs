@@ -14,13 +14,7 @@ pub const ITERATIONS: u32 = 4096;
 pub(super) fn keys(token: &str, salt: &[u8]) -> TokenKeys {
     let mut salted = Zeroizing::new([0; 32]);
     let rounds = std::num::NonZeroU32::new(ITERATIONS).unwrap_or(std::num::NonZeroU32::MIN);
-    pbkdf2::derive(
-        pbkdf2::PBKDF2_HMAC_SHA256,
-        rounds,
-        salt,
-        token.as_bytes(),
-        salted.as_mut_slice(),
-    );
+    pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, rounds, salt, token.as_bytes(), salted.as_mut_slice());
     let client_key = Zeroizing::new(mac(salted.as_slice(), b"Client Key"));
     TokenKeys {
         hash: sha256(token.as_bytes()),
@@ -33,10 +27,7 @@ pub(super) fn keys(token: &str, salt: &[u8]) -> TokenKeys {
 pub(super) fn proves(candidate: &Candidate, attempt: &ScramAttempt) -> bool {
     let signature = mac(&candidate.stored_key, &attempt.auth_message);
     let mut client_key = attempt.proof;
-    client_key
-        .iter_mut()
-        .zip(signature)
-        .for_each(|(byte, mask)| *byte ^= mask);
+    client_key.iter_mut().zip(signature).for_each(|(byte, mask)| *byte ^= mask);
     sha256(&client_key).ct_eq(&candidate.stored_key).into()
 }
 

@@ -30,13 +30,7 @@ async fn opened() -> (Fixture, Tokens) {
 }
 
 async fn reopened(fixture: &Fixture) -> Tokens {
-    Tokens::open(
-        fixture.store.clone(),
-        TokenSettings::default(),
-        fixture.clock.clone(),
-    )
-    .await
-    .unwrap()
+    Tokens::open(fixture.store.clone(), TokenSettings::default(), fixture.clock.clone()).await.unwrap()
 }
 
 /// A SCRAM login as libpq and its kin make it; whether the client accepted the gateway's signature is part of the proof.
@@ -58,159 +52,68 @@ async fn scram(tokens: &Tokens, password: &str, target: &str) -> Result<Proven, 
         proof: STANDARD.decode(proof).unwrap().try_into().unwrap(),
     };
     let (proven, signature) = tokens.verify_scram(&attempt, target).await?;
-    client
-        .finish(format!("v={}", STANDARD.encode(signature)).as_bytes())
-        .expect("the client trusts the gateway");
+    client.finish(format!("v={}", STANDARD.encode(signature)).as_bytes()).expect("the client trusts the gateway");
     Ok(proven)
 }
 
 #[tokio::test]
 async fn a_token_proves_what_it_was_issued_for() {
     let (fixture, tokens) = opened().await;
-    let issued = tokens
-        .issue(&request(Some(&["orders-db", "billing"])), "dana")
-        .await
-        .unwrap();
-    let proven = tokens
-        .verify(issued.token.reveal(), "orders-db")
-        .await
-        .unwrap();
+    let issued = tokens.issue(&request(Some(&["orders-db", "billing"])), "dana").await.unwrap();
+    let proven = tokens.verify(issued.token.reveal(), "orders-db").await.unwrap();
     assert_eq!(proven.identity.display(), "agent-7 for alice");
     assert_eq!(proven.identity.groups, ["a", "b"]);
-    assert_eq!(
-        (proven.identity.issuer.as_str(), proven.identity.kind),
-        ("sallyport", IdentityKind::Agent)
-    );
-    assert_eq!(
-        (proven.token, proven.expires),
-        (Some(issued.id), issued.expires)
-    );
-    assert_eq!(
-        proven.targets.as_deref(),
-        Some(["billing".to_owned(), "orders-db".to_owned()].as_slice())
-    );
-    assert_eq!(
-        issued.expires.0 - fixture.clock.now().0,
-        15 * 60 * 1_000_000
-    );
-    let by_scram = scram(&tokens, issued.token.reveal(), "billing")
-        .await
-        .unwrap();
-    assert_eq!(
-        (by_scram.identity, by_scram.token),
-        (proven.identity, proven.token)
-    );
+    assert_eq!((proven.identity.issuer.as_str(), proven.identity.kind), ("sallyport", IdentityKind::Agent));
+    assert_eq!((proven.token, proven.expires), (Some(issued.id), issued.expires));
+    assert_eq!(proven.targets.as_deref(), Some(["billing".to_owned(), "orders-db".to_owned()].as_slice()));
+    assert_eq!(issued.expires.0 - fixture.clock.now().0, 15 * 60 * 1_000_000);
+    let by_scram = scram(&tokens, issued.token.reveal(), "billing").await.unwrap();
+    assert_eq!((by_scram.identity, by_scram.token), (proven.identity, proven.token));
     let everywhere = tokens.issue(&request(None), "dana").await.unwrap();
-    assert_eq!(
-        tokens
-            .verify(everywhere.token.reveal(), "anything")
-            .await
-            .unwrap()
-            .targets,
-        None
-    );
-    scram(&tokens, everywhere.token.reveal(), "anything")
-        .await
-        .unwrap();
+    assert_eq!(tokens.verify(everywhere.token.reveal(), "anything").await.unwrap().targets, None);
+    scram(&tokens, everywhere.token.reveal(), "anything").await.unwrap();
 }
 
 #[tokio::test]
 async fn says_what_is_wrong_with_a_token_either_way() {
     let (fixture, tokens) = opened().await;
-    let issued = tokens
-        .issue(&request(Some(&["orders-db"])), "dana")
-        .await
-        .unwrap();
-    let revoked = tokens
-        .issue(&request(Some(&["orders-db"])), "dana")
-        .await
-        .unwrap();
-    assert_eq!(
-        tokens.revoke(revoked.id, "dana").await.unwrap(),
-        Revoked::Now
-    );
+    let issued = tokens.issue(&request(Some(&["orders-db"])), "dana").await.unwrap();
+    let revoked = tokens.issue(&request(Some(&["orders-db"])), "dana").await.unwrap();
+    assert_eq!(tokens.revoke(revoked.id, "dana").await.unwrap(), Revoked::Now);
     let stranger = TokenText::generate().unwrap();
     for (token, target, expected) in [
         (&issued.token, "billing", AuthFailure::WrongTarget),
         (&revoked.token, "orders-db", AuthFailure::Revoked),
         (&stranger, "orders-db", AuthFailure::Unknown),
     ] {
-        assert_eq!(
-            tokens.verify(token.reveal(), target).await.unwrap_err(),
-            expected
-        );
-        assert_eq!(
-            scram(&tokens, token.reveal(), target).await.unwrap_err(),
-            expected
-        );
+        assert_eq!(tokens.verify(token.reveal(), target).await.unwrap_err(), expected);
+        assert_eq!(scram(&tokens, token.reveal(), target).await.unwrap_err(), expected);
     }
     fixture.clock.pass(15 * 60 - 1);
-    tokens
-        .verify(issued.token.reveal(), "orders-db")
-        .await
-        .unwrap();
+    tokens.verify(issued.token.reveal(), "orders-db").await.unwrap();
     fixture.clock.pass(1);
-    assert_eq!(
-        tokens
-            .verify(issued.token.reveal(), "orders-db")
-            .await
-            .unwrap_err(),
-        AuthFailure::Expired
-    );
-    assert_eq!(
-        scram(&tokens, issued.token.reveal(), "orders-db")
-            .await
-            .unwrap_err(),
-        AuthFailure::Expired
-    );
+    assert_eq!(tokens.verify(issued.token.reveal(), "orders-db").await.unwrap_err(), AuthFailure::Expired);
+    assert_eq!(scram(&tokens, issued.token.reveal(), "orders-db").await.unwrap_err(), AuthFailure::Expired);
     fixture.clock.pass(8 * 24 * 3600);
     assert_eq!(tokens.purge().await.unwrap(), 2);
-    assert_eq!(
-        tokens
-            .verify(issued.token.reveal(), "orders-db")
-            .await
-            .unwrap_err(),
-        AuthFailure::Unknown
-    );
+    assert_eq!(tokens.verify(issued.token.reveal(), "orders-db").await.unwrap_err(), AuthFailure::Unknown);
 }
 
 #[tokio::test]
 async fn other_processes_count_at_once() {
     let (fixture, gateway) = opened().await;
     let issued = gateway.issue(&request(None), "dana").await.unwrap();
-    scram(&gateway, issued.token.reveal(), "orders-db")
-        .await
-        .unwrap();
+    scram(&gateway, issued.token.reveal(), "orders-db").await.unwrap();
     // The command line has its own connections and its own memory.
     let path = fixture.store.path().to_path_buf();
-    let store = Store::open(path, tokio::runtime::Handle::current())
-        .await
-        .unwrap();
-    let other = Tokens::open(store, TokenSettings::default(), fixture.clock.clone())
-        .await
-        .unwrap();
-    assert_eq!(
-        other.scram_parameters().salt,
-        gateway.scram_parameters().salt
-    );
+    let store = Store::open(path, tokio::runtime::Handle::current()).await.unwrap();
+    let other = Tokens::open(store, TokenSettings::default(), fixture.clock.clone()).await.unwrap();
+    assert_eq!(other.scram_parameters().salt, gateway.scram_parameters().salt);
     let theirs = other.issue(&request(None), "eli").await.unwrap();
-    scram(&gateway, theirs.token.reveal(), "orders-db")
-        .await
-        .unwrap();
+    scram(&gateway, theirs.token.reveal(), "orders-db").await.unwrap();
     other.revoke(issued.id, "eli").await.unwrap();
-    assert_eq!(
-        scram(&gateway, issued.token.reveal(), "orders-db")
-            .await
-            .unwrap_err(),
-        AuthFailure::Revoked
-    );
-    assert_eq!(
-        gateway
-            .verify(issued.token.reveal(), "orders-db")
-            .await
-            .unwrap_err(),
-        AuthFailure::Revoked
-    );
+    assert_eq!(scram(&gateway, issued.token.reveal(), "orders-db").await.unwrap_err(), AuthFailure::Revoked);
+    assert_eq!(gateway.verify(issued.token.reveal(), "orders-db").await.unwrap_err(), AuthFailure::Revoked);
 }
 
 #[tokio::test]
@@ -218,32 +121,17 @@ async fn finds_one_token_among_many_and_refuses_made_up_proofs() {
     let (_fixture, tokens) = opened().await;
     let mut all = Vec::new();
     for number in 0..INLINE_CANDIDATES + 20 {
-        let mut request = request(if number % 2 == 0 {
-            None
-        } else {
-            Some(&["orders-db"])
-        });
+        let mut request = request(if number % 2 == 0 { None } else { Some(&["orders-db"]) });
         request.subject = format!("agent-{number}");
         all.push(tokens.issue(&request, "dana").await.unwrap());
     }
     for number in [0, 1, all.len() / 2, all.len() - 1] {
-        let proven = scram(&tokens, all[number].token.reveal(), "orders-db")
-            .await
-            .unwrap();
+        let proven = scram(&tokens, all[number].token.reveal(), "orders-db").await.unwrap();
         assert_eq!(proven.identity.subject, format!("agent-{number}"));
     }
     for proof in [[0; 32], [0xff; 32]] {
-        let attempt = ScramAttempt {
-            auth_message: Vec::new(),
-            proof,
-        };
-        assert_eq!(
-            tokens
-                .verify_scram(&attempt, "orders-db")
-                .await
-                .unwrap_err(),
-            AuthFailure::Unknown
-        );
+        let attempt = ScramAttempt { auth_message: Vec::new(), proof };
+        assert_eq!(tokens.verify_scram(&attempt, "orders-db").await.unwrap_err(), AuthFailure::Unknown);
     }
 }
 
@@ -252,23 +140,9 @@ async fn a_store_that_is_away_is_not_a_wrong_token() {
     let (fixture, tokens) = opened().await;
     let issued = tokens.issue(&request(None), "dana").await.unwrap();
     fixture.store.close().await;
-    assert_eq!(
-        tokens
-            .verify(issued.token.reveal(), "orders-db")
-            .await
-            .unwrap_err(),
-        AuthFailure::Unavailable
-    );
-    assert_eq!(
-        scram(&tokens, issued.token.reveal(), "orders-db")
-            .await
-            .unwrap_err(),
-        AuthFailure::Unavailable
-    );
-    assert!(matches!(
-        tokens.issue(&request(None), "dana").await,
-        Err(IssueError::Store(_))
-    ));
+    assert_eq!(tokens.verify(issued.token.reveal(), "orders-db").await.unwrap_err(), AuthFailure::Unavailable);
+    assert_eq!(scram(&tokens, issued.token.reveal(), "orders-db").await.unwrap_err(), AuthFailure::Unavailable);
+    assert!(matches!(tokens.issue(&request(None), "dana").await, Err(IssueError::Store(_))));
 }
 
 #[tokio::test]
@@ -280,42 +154,15 @@ async fn requests_that_cannot_be_are_refused() {
         (|request| request.subject = "a\nb".to_owned(), "the subject"),
         (|request| request.subject = " a".to_owned(), "the subject"),
         (|request| request.subject = "x".repeat(257), "the subject"),
-        (
-            |request| request.groups = vec![String::new()],
-            "each group name",
-        ),
-        (
-            |request| request.groups = vec!["g".to_owned(); 300],
-            "more than 256 group names",
-        ),
-        (
-            |request| request.on_behalf_of = vec!["\u{7}".to_owned()],
-            "each on-behalf-of name",
-        ),
-        (
-            |request| request.kind = IdentityKind::Human,
-            "a human acts in person",
-        ),
-        (
-            |request| request.task = Some("a\u{1b}[31m".to_owned()),
-            "the task",
-        ),
-        (
-            |request| request.targets = Some(Vec::new()),
-            "good for no target",
-        ),
-        (
-            |request| request.targets = Some(vec![" ".to_owned()]),
-            "each target name",
-        ),
-        (
-            |request| request.ttl = Some(Duration::from_millis(999)),
-            "at least a second",
-        ),
-        (
-            |request| request.ttl = Some(Duration::from_secs(86_401)),
-            "at most 86400 seconds",
-        ),
+        (|request| request.groups = vec![String::new()], "each group name"),
+        (|request| request.groups = vec!["g".to_owned(); 300], "more than 256 group names"),
+        (|request| request.on_behalf_of = vec!["\u{7}".to_owned()], "each on-behalf-of name"),
+        (|request| request.kind = IdentityKind::Human, "a human acts in person"),
+        (|request| request.task = Some("a\u{1b}[31m".to_owned()), "the task"),
+        (|request| request.targets = Some(Vec::new()), "good for no target"),
+        (|request| request.targets = Some(vec![" ".to_owned()]), "each target name"),
+        (|request| request.ttl = Some(Duration::from_millis(999)), "at least a second"),
+        (|request| request.ttl = Some(Duration::from_secs(86_401)), "at most 86400 seconds"),
     ];
     for (change, expected) in cases {
         let mut request = request(None);
@@ -335,37 +182,16 @@ async fn requests_that_cannot_be_are_refused() {
 #[tokio::test]
 async fn everything_is_audited_and_nothing_secret_is_kept() {
     let (fixture, tokens) = opened().await;
-    let issued = tokens
-        .issue(&request(Some(&["orders-db"])), "dana")
-        .await
-        .unwrap();
+    let issued = tokens.issue(&request(Some(&["orders-db"])), "dana").await.unwrap();
     tokens.revoke(issued.id, "eli").await.unwrap();
     let rows = fixture.store.audit_list(None, 10).await.unwrap();
-    let said: Vec<_> = rows
-        .iter()
-        .map(|row| (row.actor.as_str(), row.action.as_str(), row.object.clone()))
-        .collect();
-    assert_eq!(
-        said,
-        [
-            ("eli", "token.revoke", issued.id.to_string()),
-            ("dana", "token.issue", issued.id.to_string())
-        ]
-    );
-    assert_eq!(
-        rows[1].detail,
-        "agent agent-7 for alice for orders-db, 900 s"
-    );
+    let said: Vec<_> = rows.iter().map(|row| (row.actor.as_str(), row.action.as_str(), row.object.clone())).collect();
+    assert_eq!(said, [("eli", "token.revoke", issued.id.to_string()), ("dana", "token.issue", issued.id.to_string())]);
+    assert_eq!(rows[1].detail, "agent agent-7 for alice for orders-db, 900 s");
     let listed = tokens.ls(true, 10).await.unwrap();
     assert!(listed.is_empty());
     let listed = tokens.ls(false, 10).await.unwrap();
-    assert_eq!(
-        (
-            listed[0].revoked_by.as_deref(),
-            listed[0].issued_by.as_str()
-        ),
-        (Some("eli"), "dana")
-    );
+    assert_eq!((listed[0].revoked_by.as_deref(), listed[0].issued_by.as_str()), (Some("eli"), "dana"));
     fixture.store.close().await;
     let token = issued.token.reveal().as_bytes();
     for file in std::fs::read_dir(fixture.store.path().parent().unwrap()).unwrap() {
@@ -379,10 +205,7 @@ async fn everything_is_audited_and_nothing_secret_is_kept() {
 async fn an_exchange_never_widens() {
     let (fixture, tokens) = opened().await;
     let first = tokens.issue(&request(None), "dana").await.unwrap();
-    let mut proven = tokens
-        .verify(first.token.reveal(), "orders-db")
-        .await
-        .unwrap();
+    let mut proven = tokens.verify(first.token.reveal(), "orders-db").await.unwrap();
     let refused = tokens.exchange(&proven, None, None).await.err().unwrap();
     assert!(refused.to_string().contains("cannot be exchanged"));
     proven.token = None;
@@ -390,45 +213,15 @@ async fn an_exchange_never_widens() {
     proven.identity.issuer = "https://idp.example".to_owned();
     proven.identity.claims = [("team".to_owned(), json!("billing"))].into();
     proven.expires = Micros(fixture.clock.now().0 + 60 * 1_000_000);
-    let named = |names: &[&str]| {
-        Some(
-            names
-                .iter()
-                .map(|name| (*name).to_owned())
-                .collect::<Vec<_>>(),
-        )
-    };
-    let second = tokens
-        .exchange(&proven, named(&["billing"]), Some(Duration::from_secs(900)))
-        .await
-        .unwrap();
+    let named = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+    let second = tokens.exchange(&proven, named(&["billing"]), Some(Duration::from_secs(900))).await.unwrap();
     assert_eq!(second.expires, proven.expires);
-    let shown = tokens
-        .verify(second.token.reveal(), "billing")
-        .await
-        .unwrap();
+    let shown = tokens.verify(second.token.reveal(), "billing").await.unwrap();
     assert_eq!(shown.identity, proven.identity);
-    assert_eq!(
-        tokens
-            .verify(second.token.reveal(), "orders-db")
-            .await
-            .unwrap_err(),
-        AuthFailure::WrongTarget
-    );
+    assert_eq!(tokens.verify(second.token.reveal(), "orders-db").await.unwrap_err(), AuthFailure::WrongTarget);
     let same = tokens.exchange(&proven, None, None).await.unwrap();
-    assert_eq!(
-        tokens
-            .verify(same.token.reveal(), "other")
-            .await
-            .unwrap_err(),
-        AuthFailure::WrongTarget
-    );
-    assert!(
-        tokens
-            .exchange(&proven, named(&["billing", "other"]), None)
-            .await
-            .is_err()
-    );
+    assert_eq!(tokens.verify(same.token.reveal(), "other").await.unwrap_err(), AuthFailure::WrongTarget);
+    assert!(tokens.exchange(&proven, named(&["billing", "other"]), None).await.is_err());
     fixture.clock.pass(60);
     assert!(tokens.exchange(&proven, None, None).await.is_err());
 }
@@ -440,14 +233,8 @@ fn tokens_have_their_form() {
         let token = TokenText::generate().unwrap();
         let text = token.reveal();
         assert_eq!(text.len(), text::LENGTH);
-        assert!(
-            text.starts_with(text::PREFIX) && text::is_well_formed(text),
-            "{text}"
-        );
-        assert!(
-            text.chars()
-                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-        );
+        assert!(text.starts_with(text::PREFIX) && text::is_well_formed(text), "{text}");
+        assert!(text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'));
         assert!(seen.insert(text.to_owned()));
     }
 }
@@ -459,25 +246,13 @@ fn a_typo_is_noticed() {
     let mut missed = 0;
     for place in 3..text.len() {
         for c in "0123456789abcdefghjkmnpqrstvwxyz".chars() {
-            let typo: String = text
-                .chars()
-                .enumerate()
-                .map(|(at, old)| if at == place { c } else { old })
-                .collect();
+            let typo: String = text.chars().enumerate().map(|(at, old)| if at == place { c } else { old }).collect();
             missed += u32::from(typo != text && text::is_well_formed(&typo));
         }
     }
     // Of 868 typos a checksum of 10 bits lets one through on average.
     assert!(missed <= 10, "{missed}");
-    for bad in [
-        "",
-        "sp_",
-        &text[..30],
-        &format!("{text}0"),
-        &text.to_uppercase(),
-        &text.replace("sp_", "xx_"),
-        " ",
-    ] {
+    for bad in ["", "sp_", &text[..30], &format!("{text}0"), &text.to_uppercase(), &text.replace("sp_", "xx_"), " "] {
         assert!(!text::is_well_formed(bad), "{bad}");
     }
 }

@@ -21,8 +21,7 @@ pub struct TokenText(Zeroizing<String>);
 impl TokenText {
     pub(super) fn generate() -> Result<Self, StoreAway> {
         let mut random = Zeroizing::new([0; RANDOM]);
-        rand::fill(random.as_mut_slice())
-            .map_err(|_| StoreAway("the system gives no random numbers".to_owned()))?;
+        rand::fill(random.as_mut_slice()).map_err(|_| StoreAway("the system gives no random numbers".to_owned()))?;
         // Room for all of it at once: growing would leave copies behind that nothing wipes.
         let mut text = Zeroizing::new(String::with_capacity(LENGTH));
         text.push_str(PREFIX);
@@ -42,10 +41,7 @@ impl TokenText {
 
 /// Whether the text can be a token at all.
 pub(super) fn is_well_formed(text: &str) -> bool {
-    let Some((random, check)) = text
-        .strip_prefix(PREFIX)
-        .and_then(|rest| rest.split_at_checked(RANDOM))
-    else {
+    let Some((random, check)) = text.strip_prefix(PREFIX).and_then(|rest| rest.split_at_checked(RANDOM)) else {
         return false;
     };
     random.bytes().all(|byte| ALPHABET.contains(&byte)) && check.chars().eq(checksum(random))
@@ -62,10 +58,5 @@ fn checksum(random: &str) -> [char; CHECK] {
 
 fn character(byte: u8) -> char {
     // The index is below 32.
-    char::from(
-        ALPHABET
-            .get(usize::from(byte & 31))
-            .copied()
-            .unwrap_or(b'0'),
-    )
+    char::from(ALPHABET.get(usize::from(byte & 31)).copied().unwrap_or(b'0'))
 }

@@ -14,13 +14,10 @@ pub(super) const INET6: u8 = 3;
 
 /// The bytes that are digested for a value. A value that is not of its type, or of a form not read here, stands for itself.
 pub(super) fn bytes(ty: ValueType, format: Format, value: &[u8]) -> Cow<'_, [u8]> {
-    let number =
-        |number: Option<i64>| number.map(|number| Cow::Owned(number.to_string().into_bytes()));
+    let number = |number: Option<i64>| number.map(|number| Cow::Owned(number.to_string().into_bytes()));
     let read = match ty {
         ValueType::Int2 | ValueType::Int4 | ValueType::Int8 => number(integer(format, value)),
-        ValueType::Date | ValueType::Time | ValueType::Timestamp | ValueType::Timestamptz => {
-            moment(ty, format, value)
-        }
+        ValueType::Date | ValueType::Time | ValueType::Timestamp | ValueType::Timestamptz => moment(ty, format, value),
         ValueType::Float4 | ValueType::Float8 => {
             float(format, value).map(|float| Cow::Owned(float.to_string().into_bytes()))
         }
@@ -29,11 +26,7 @@ pub(super) fn bytes(ty: ValueType, format: Format, value: &[u8]) -> Cow<'_, [u8]
         ValueType::Inet => inet(format, value).map(|text| Cow::Owned(text.into_bytes())),
         ValueType::Bytea => Some(bytea(format, value)),
         ValueType::Jsonb => Some(Cow::Borrowed(jsonb_text(format, value))),
-        ValueType::Text
-        | ValueType::Json
-        | ValueType::Bool
-        | ValueType::Array(_)
-        | ValueType::Other => None,
+        ValueType::Text | ValueType::Json | ValueType::Bool | ValueType::Array(_) | ValueType::Other => None,
     };
     read.unwrap_or(Cow::Borrowed(value))
 }
@@ -43,14 +36,8 @@ pub(super) fn integer(format: Format, value: &[u8]) -> Option<i64> {
     match format {
         Format::Text => str::from_utf8(value).ok()?.parse().ok(),
         Format::Binary => match value.len() {
-            2 => value
-                .try_into()
-                .ok()
-                .map(|bytes| i64::from(i16::from_be_bytes(bytes))),
-            4 => value
-                .try_into()
-                .ok()
-                .map(|bytes| i64::from(i32::from_be_bytes(bytes))),
+            2 => value.try_into().ok().map(|bytes| i64::from(i16::from_be_bytes(bytes))),
+            4 => value.try_into().ok().map(|bytes| i64::from(i32::from_be_bytes(bytes))),
             8 => value.try_into().ok().map(i64::from_be_bytes),
             _ => None,
         },
@@ -70,11 +57,8 @@ fn moment(ty: ValueType, format: Format, value: &[u8]) -> Option<Cow<'static, [u
         }
         Format::Binary => integer(format, value)?,
     };
-    let (least, most) = if ty == ValueType::Date {
-        (i64::from(i32::MIN), i64::from(i32::MAX))
-    } else {
-        (i64::MIN, i64::MAX)
-    };
+    let (least, most) =
+        if ty == ValueType::Date { (i64::from(i32::MIN), i64::from(i32::MAX)) } else { (i64::MIN, i64::MAX) };
     if format == Format::Binary && number == most {
         return Some(Cow::Borrowed(b"infinity"));
     }
@@ -90,13 +74,7 @@ pub(super) fn float(format: Format, value: &[u8]) -> Option<f64> {
         Format::Text => str::from_utf8(value).ok()?.parse().ok()?,
         Format::Binary => match value.len() {
             // By way of its shortest text, which is what the text format sends.
-            4 => value
-                .try_into()
-                .ok()
-                .map(f32::from_be_bytes)?
-                .to_string()
-                .parse()
-                .ok()?,
+            4 => value.try_into().ok().map(f32::from_be_bytes)?.to_string().parse().ok()?,
             8 => value.try_into().ok().map(f64::from_be_bytes)?,
             _ => return None,
         },
@@ -124,9 +102,7 @@ fn uuid(format: Format, value: &[u8]) -> Option<[u8; 16]> {
 fn inet(format: Format, value: &[u8]) -> Option<String> {
     if format == Format::Text {
         let text = str::from_utf8(value).ok()?;
-        let (address, bits) = text
-            .split_once('/')
-            .map_or((text, None), |(address, bits)| (address, Some(bits)));
+        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
         let address: IpAddr = address.parse().ok()?;
         let bits = match bits {
             Some(bits) => bits.parse::<u8>().ok()?,
@@ -165,10 +141,7 @@ fn unhex(digits: &[u8]) -> Option<Vec<u8>> {
     let (pairs, []) = digits.as_chunks::<2>() else {
         return None;
     };
-    pairs
-        .iter()
-        .map(|[high, low]| Some(nibble(*high)? << 4 | nibble(*low)?))
-        .collect()
+    pairs.iter().map(|[high, low]| Some(nibble(*high)? << 4 | nibble(*low)?)).collect()
 }
 
 fn nibble(digit: u8) -> Option<u8> {

@@ -60,25 +60,19 @@ impl Masker {
         out: &mut Vec<u8>,
     ) -> Content {
         let whole = |found: Option<Detector>, out: &mut Vec<u8>| match found {
-            Some(kind) => self
-                .typed(style, content_domain(kind), ty, format, value, out)
-                .into(),
+            Some(kind) => self.typed(style, content_domain(kind), ty, format, value, out).into(),
             None => Content::Clean,
         };
         match ty {
             ValueType::Text => self.in_text(style, set, value, hits, out),
-            ValueType::Json | ValueType::Jsonb => {
-                self.in_json(style, set, ty, format, value, hits, out)
-            }
+            ValueType::Json | ValueType::Jsonb => self.in_json(style, set, ty, format, value, hits, out),
             ValueType::Int8 | ValueType::Numeric | ValueType::Float8 => {
                 let text = number_text(ty, format, value);
                 whole(text.and_then(|text| first(text.as_ref(), set, hits)), out)
             }
             ValueType::Bytea => whole(first(&canonical::bytea(format, value), set, hits), out),
             ValueType::Inet => whole(set.contains(Detector::Ip).then_some(Detector::Ip), out),
-            ValueType::Array(element) => {
-                self.in_array(style, set, element, format, value, hits, out)
-            }
+            ValueType::Array(element) => self.in_array(style, set, element, format, value, hits, out),
             ValueType::Other => match format {
                 Format::Text => self.in_text(style, set, value, hits, out),
                 Format::Binary => whole(first(value, set, hits), out),
@@ -96,14 +90,7 @@ impl Masker {
         }
     }
 
-    fn in_text(
-        &self,
-        style: Style,
-        set: DetectorSet,
-        value: &[u8],
-        hits: &mut Vec<Hit>,
-        out: &mut Vec<u8>,
-    ) -> Content {
+    fn in_text(&self, style: Style, set: DetectorSet, value: &[u8], hits: &mut Vec<Hit>, out: &mut Vec<u8>) -> Content {
         scan(value, set, hits);
         match hits.as_slice() {
             [] => Content::Clean,
@@ -126,11 +113,7 @@ impl Masker {
         hits: &mut Vec<Hit>,
         out: &mut Vec<u8>,
     ) -> Content {
-        let text = if ty == ValueType::Jsonb {
-            canonical::jsonb_text(format, value)
-        } else {
-            value
-        };
+        let text = if ty == ValueType::Jsonb { canonical::jsonb_text(format, value) } else { value };
         scan(text, set, hits);
         if hits.is_empty() {
             return Content::Clean;
@@ -153,11 +136,7 @@ impl Masker {
     ) -> Content {
         let ty = ValueType::Array(element);
         // An element cannot vanish from the text of an array.
-        let inside = if style == Style::Null {
-            Style::Redact
-        } else {
-            style
-        };
+        let inside = if style == Style::Null { Style::Redact } else { style };
         let found = match (element, format) {
             (Element::Text, Format::Text) => return self.in_text(inside, set, value, hits, out),
             (Element::Text, Format::Binary) => {
@@ -173,14 +152,10 @@ impl Masker {
                 first(value, set, hits)
             }
             (Element::Number | Element::Other, Format::Text) => first(value, set, hits),
-            (Element::Number | Element::Other, Format::Binary) => {
-                first_in_elements(set, value, hits)
-            }
+            (Element::Number | Element::Other, Format::Binary) => first_in_elements(set, value, hits),
         };
         match found {
-            Some(kind) => self
-                .typed(style, content_domain(kind), ty, format, value, out)
-                .into(),
+            Some(kind) => self.typed(style, content_domain(kind), ty, format, value, out).into(),
             None => Content::Clean,
         }
     }
@@ -209,8 +184,7 @@ impl Masker {
             out.extend_from_slice(&[0; 4]);
             self.detected(style, hits, element, out);
             let length = i32::try_from(out.len() - length_at - 4).ok()?.to_be_bytes();
-            out.get_mut(length_at..length_at + 4)?
-                .copy_from_slice(&length);
+            out.get_mut(length_at..length_at + 4)?.copy_from_slice(&length);
         }
         Some(finds)
     }
@@ -264,9 +238,7 @@ fn split_array(value: &[u8]) -> Option<(&[u8], &[u8])> {
     /// PostgreSQL's limit (MAXDIM).
     const MAX_DIMENSIONS: usize = 6;
     let dimensions = i32::from_be_bytes(*value.first_chunk()?);
-    let dimensions = usize::try_from(dimensions)
-        .ok()
-        .filter(|dimensions| *dimensions <= MAX_DIMENSIONS)?;
+    let dimensions = usize::try_from(dimensions).ok().filter(|dimensions| *dimensions <= MAX_DIMENSIONS)?;
     value.split_at_checked(12 + dimensions * 8)
 }
 

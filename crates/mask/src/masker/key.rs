@@ -83,8 +83,5 @@ impl Digester {
 
 /// The first eight bytes of a digest as a number.
 pub(super) fn first_u64(digest: &[u8; 32]) -> u64 {
-    digest
-        .iter()
-        .take(8)
-        .fold(0, |all, byte| all << 8 | u64::from(*byte))
+    digest.iter().take(8).fold(0, |all, byte| all << 8 | u64::from(*byte))
 }

@@ -57,22 +57,14 @@ impl Masker {
     /// in every session and after every restart.
     #[must_use]
     pub fn new(key: &MaskKey) -> Self {
-        Self {
-            digester: Arc::new(Digester::new(key)),
-        }
+        Self { digester: Arc::new(Digester::new(key)) }
     }
 
     /// Masks a whole text value, whatever it contains, and appends the result to `out`.
     ///
     /// `domain` separates tokens: equal values have equal tokens within a domain only. Use the column's name where tokens need not
     /// match across columns, and one shared name where they must.
-    pub fn whole_text(
-        &self,
-        style: Style,
-        domain: &str,
-        value: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Masked {
+    pub fn whole_text(&self, style: Style, domain: &str, value: &[u8], out: &mut Vec<u8>) -> Masked {
         match style {
             Style::Null => return Masked::Null,
             Style::Redact => out.extend_from_slice(REDACTED),
@@ -100,12 +92,7 @@ impl Masker {
         let mut done = 0;
         for hit in hits {
             out.extend_from_slice(value.get(done..hit.range.start).unwrap_or_default());
-            self.replace(
-                style,
-                hit.detector,
-                value.get(hit.range.clone()).unwrap_or_default(),
-                out,
-            );
+            self.replace(style, hit.detector, value.get(hit.range.clone()).unwrap_or_default(), out);
             done = hit.range.end;
         }
         out.extend_from_slice(value.get(done..).unwrap_or_default());
@@ -121,12 +108,7 @@ impl Masker {
             in_string = ends_in_string(in_string, between);
             out.extend_from_slice(between);
             if in_string {
-                self.replace(
-                    style,
-                    hit.detector,
-                    value.get(hit.range.clone()).unwrap_or_default(),
-                    out,
-                );
+                self.replace(style, hit.detector, value.get(hit.range.clone()).unwrap_or_default(), out);
             } else {
                 out.push(b'0');
             }
@@ -181,11 +163,7 @@ impl fmt::Debug for Masker {
 fn push_hex<'a>(bytes: impl IntoIterator<Item = &'a u8>, out: &mut Vec<u8>) {
     for byte in bytes {
         for nibble in [byte >> 4, byte & 15] {
-            out.push(if nibble < 10 {
-                b'0' + nibble
-            } else {
-                b'a' + nibble - 10
-            });
+            out.push(if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 });
         }
     }
 }

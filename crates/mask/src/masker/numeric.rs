@@ -17,10 +17,7 @@ pub(super) fn encode(value: u64, out: &mut Vec<u8>) {
     }
     let digits = digits.get(first..).unwrap_or_default();
     let count = u16::try_from(digits.len()).unwrap_or(0);
-    let trimmed = digits
-        .iter()
-        .rposition(|digit| *digit != 0)
-        .map_or(0, |last| last + 1);
+    let trimmed = digits.iter().rposition(|digit| *digit != 0).map_or(0, |last| last + 1);
     // Trailing zero digits are implied by the weight.
     out.extend_from_slice(&u16::try_from(trimmed).unwrap_or(0).to_be_bytes());
     out.extend_from_slice(&count.saturating_sub(1).to_be_bytes());
@@ -43,15 +40,12 @@ pub(super) fn decode(value: &[u8]) -> Option<String> {
         _ => return None,
     };
     let (digits, rest) = digits.as_chunks::<2>();
-    if digits.len() != count || !rest.is_empty() || count > MAX_DIGITS || weight.unsigned_abs() > 64
-    {
+    if digits.len() != count || !rest.is_empty() || count > MAX_DIGITS || weight.unsigned_abs() > 64 {
         return None;
     }
     let digit = |power: i32| {
         let index = usize::try_from(weight - power).ok();
-        index
-            .and_then(|index| digits.get(index))
-            .map_or(0, |digit| u16::from_be_bytes(*digit))
+        index.and_then(|index| digits.get(index)).map_or(0, |digit| u16::from_be_bytes(*digit))
     };
     let mut text = String::from(if negative { "-" } else { "" });
     for power in (0..=weight.max(0)).rev() {
@@ -67,15 +61,9 @@ pub(super) fn decode(value: &[u8]) -> Option<String> {
 
 /// Decimal text without the zeros, sign and dot that say nothing. Text that is no plain decimal comes back as it is.
 pub(super) fn shortest(text: &str) -> String {
-    let (sign, digits) = text
-        .strip_prefix('-')
-        .map_or(("", text), |digits| ("-", digits));
+    let (sign, digits) = text.strip_prefix('-').map_or(("", text), |digits| ("-", digits));
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    if !whole
-        .bytes()
-        .chain(fraction.bytes())
-        .all(|byte| byte.is_ascii_digit())
-    {
+    if !whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit()) {
         return text.to_owned();
     }
     let whole = whole.trim_start_matches('0');
@@ -94,15 +82,7 @@ mod tests {
 
     #[test]
     fn integers_there_and_back() {
-        for value in [
-            0,
-            1,
-            9_999,
-            10_000,
-            40_000_000,
-            123_456_789_012_345,
-            u64::MAX,
-        ] {
+        for value in [0, 1, 9_999, 10_000, 40_000_000, 123_456_789_012_345, u64::MAX] {
             let mut binary = Vec::new();
             encode(value, &mut binary);
             assert_eq!(decode(&binary), Some(value.to_string()));
@@ -115,15 +95,9 @@ mod tests {
         let binary = [0, 2, 0, 0, 0x40, 0, 0, 2, 0, 12, 0x13, 0x88];
         assert_eq!(decode(&binary).as_deref(), Some("-12.5"));
         // 0.0001 has weight -1.
-        assert_eq!(
-            decode(&[0, 1, 0xFF, 0xFF, 0, 0, 0, 4, 0, 1]).as_deref(),
-            Some("0.0001")
-        );
+        assert_eq!(decode(&[0, 1, 0xFF, 0xFF, 0, 0, 0, 4, 0, 1]).as_deref(), Some("0.0001"));
         // 0.00000001 has weight -2.
-        assert_eq!(
-            decode(&[0, 1, 0xFF, 0xFE, 0, 0, 0, 8, 0, 1]).as_deref(),
-            Some("0.00000001")
-        );
+        assert_eq!(decode(&[0, 1, 0xFF, 0xFE, 0, 0, 0, 8, 0, 1]).as_deref(), Some("0.00000001"));
         assert_eq!(decode(&[0, 0, 0, 0, 0xC0, 0, 0, 0]), None);
         assert_eq!(decode(&[0, 9, 0, 0, 0, 0, 0, 0]), None);
         assert_eq!(shortest("-000.500"), "-0.5");

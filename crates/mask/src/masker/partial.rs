@@ -17,12 +17,7 @@ pub(super) fn show(kind: Option<Detector>, value: &[u8], out: &mut Vec<u8>) {
         Some(Detector::Phone) => phone(value, out),
         Some(Detector::Ssn) => ssn(value, out),
         Some(
-            Detector::Ip
-            | Detector::Jwt
-            | Detector::AwsKey
-            | Detector::GithubToken
-            | Detector::Pem
-            | Detector::ApiKey,
+            Detector::Ip | Detector::Jwt | Detector::AwsKey | Detector::GithubToken | Detector::Pem | Detector::ApiKey,
         )
         | None => None,
     };
@@ -45,12 +40,7 @@ fn unknown(value: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Appends the value with a `*` for each byte that `hides` says, by its index among those that count.
-fn starred(
-    value: &[u8],
-    counts: fn(&u8) -> bool,
-    hides: impl Fn(usize) -> bool,
-    out: &mut Vec<u8>,
-) {
+fn starred(value: &[u8], counts: fn(&u8) -> bool, hides: impl Fn(usize) -> bool, out: &mut Vec<u8>) {
     let mut index = 0;
     out.extend(value.iter().map(|byte| {
         if !counts(byte) {
@@ -63,9 +53,7 @@ fn starred(
 
 /// How many digits there are, if there is nothing else but the separators.
 fn digits(value: &[u8], separators: &[u8]) -> Option<usize> {
-    let all = value
-        .iter()
-        .all(|byte| byte.is_ascii_digit() || separators.contains(byte));
+    let all = value.iter().all(|byte| byte.is_ascii_digit() || separators.contains(byte));
     all.then(|| value.iter().filter(|byte| byte.is_ascii_digit()).count())
 }
 
@@ -73,32 +61,16 @@ fn digits(value: &[u8], separators: &[u8]) -> Option<usize> {
 fn card(value: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let count = digits(value, b" -").filter(|count| (13..=19).contains(count))?;
     let first = if count >= 15 { 6 } else { 0 };
-    starred(
-        value,
-        u8::is_ascii_digit,
-        |index| index >= first && index < count - 4,
-        out,
-    );
+    starred(value, u8::is_ascii_digit, |index| index >= first && index < count - 4, out);
     Some(())
 }
 
 /// The country and the last four.
 fn iban(value: &[u8], out: &mut Vec<u8>) -> Option<()> {
-    let count = value
-        .iter()
-        .filter(|byte| byte.is_ascii_alphanumeric())
-        .count();
-    let plain = value
-        .iter()
-        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'-'));
-    (plain && (15..=34).contains(&count)).then(|| {
-        starred(
-            value,
-            u8::is_ascii_alphanumeric,
-            |index| index >= 2 && index < count - 4,
-            out,
-        )
-    })
+    let count = value.iter().filter(|byte| byte.is_ascii_alphanumeric()).count();
+    let plain = value.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'-'));
+    (plain && (15..=34).contains(&count))
+        .then(|| starred(value, u8::is_ascii_alphanumeric, |index| index >= 2 && index < count - 4, out))
 }
 
 /// The first letter of a local part of three or more, and the domain unless it holds digits enough to hide a number.
@@ -107,15 +79,10 @@ fn email(value: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let (local, domain, None) = (parts.next()?, parts.next()?, parts.next()) else {
         return None;
     };
-    if domain.iter().filter(|byte| byte.is_ascii_digit()).count() > 6
-        || !domain.iter().all(is_domain)
-    {
+    if domain.iter().filter(|byte| byte.is_ascii_digit()).count() > 6 || !domain.iter().all(is_domain) {
         return None;
     }
-    if let (Some(first), 3..) = (
-        local.first().filter(|first| first.is_ascii_alphanumeric()),
-        local.len(),
-    ) {
+    if let (Some(first), 3..) = (local.first().filter(|first| first.is_ascii_alphanumeric()), local.len()) {
         out.push(*first);
     }
     out.extend_from_slice(HIDDEN);

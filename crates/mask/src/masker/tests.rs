@@ -29,15 +29,7 @@ fn typed(style: Style, ty: ValueType, format: Format, value: &[u8]) -> Option<Ve
 
 fn content(style: Style, ty: ValueType, format: Format, value: &[u8]) -> (Content, Vec<u8>) {
     let mut out = Vec::new();
-    let content = masker().content(
-        style,
-        DetectorSet::ALL,
-        ty,
-        format,
-        value,
-        &mut Vec::new(),
-        &mut out,
-    );
+    let content = masker().content(style, DetectorSet::ALL, ty, format, value, &mut Vec::new(), &mut out);
     (content, out)
 }
 
@@ -58,12 +50,7 @@ fn whole_texts() {
 fn tokens_depend_on_key_and_domain() {
     let token = |key: u8, domain: &str| {
         let mut out = Vec::new();
-        let _ = Masker::new(&MaskKey::new([key; 32])).whole_text(
-            Style::Token,
-            domain,
-            b"alice",
-            &mut out,
-        );
+        let _ = Masker::new(&MaskKey::new([key; 32])).whole_text(Style::Token, domain, b"alice", &mut out);
         out
     };
     assert_eq!(token(1, "a"), token(1, "a"));
@@ -106,10 +93,7 @@ fn only_the_finds_change() {
     scan(value.as_bytes(), DetectorSet::ALL, &mut hits);
     let mut out = Vec::new();
     masker().detected(Style::Partial, &hits, value.as_bytes(), &mut out);
-    assert_eq!(
-        String::from_utf8(out).unwrap(),
-        "mail a***@example.com or 411111******1111."
-    );
+    assert_eq!(String::from_utf8(out).unwrap(), "mail a***@example.com or 411111******1111.");
 }
 
 #[test]
@@ -122,30 +106,16 @@ fn json_stays_json() {
             let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
             assert_eq!((&json["card"], &json["list"][1]), (&0.into(), &0.into()));
             let text = json.to_string();
-            assert!(
-                !text.contains("bob") && !text.contains("4111") && !text.contains("10.1"),
-                "{text}"
-            );
+            assert!(!text.contains("bob") && !text.contains("4111") && !text.contains("10.1"), "{text}");
         }
     }
 }
 
 #[test]
 fn jsonb_keeps_its_version() {
-    assert_eq!(
-        typed(Style::Redact, ValueType::Jsonb, Format::Binary, b"\x01{}").unwrap(),
-        b"\x01\"[redacted]\""
-    );
-    let (made, out) = content(
-        Style::Redact,
-        ValueType::Jsonb,
-        Format::Binary,
-        b"\x01[\"a@b.com\"]",
-    );
-    assert_eq!(
-        (made, out.as_slice()),
-        (Content::Bytes, b"\x01[\"[redacted]\"]".as_slice())
-    );
+    assert_eq!(typed(Style::Redact, ValueType::Jsonb, Format::Binary, b"\x01{}").unwrap(), b"\x01\"[redacted]\"");
+    let (made, out) = content(Style::Redact, ValueType::Jsonb, Format::Binary, b"\x01[\"a@b.com\"]");
+    assert_eq!((made, out.as_slice()), (Content::Bytes, b"\x01[\"[redacted]\"]".as_slice()));
 }
 
 const TYPES: [ValueType; 19] = [
@@ -176,12 +146,7 @@ fn decode(ty: ValueType, format: Format, value: &[u8]) -> String {
     let binary = format == Format::Binary;
     match ty {
         ValueType::Text | ValueType::Other => text(),
-        ValueType::Bool if binary => (if value == [0] {
-            "f"
-        } else {
-            panic!("not a bool")
-        })
-        .to_owned(),
+        ValueType::Bool if binary => (if value == [0] { "f" } else { panic!("not a bool") }).to_owned(),
         ValueType::Bool => text(),
         ValueType::Int2 if binary => i16::from_be_bytes(value.try_into().unwrap()).to_string(),
         ValueType::Int2 => text().parse::<i16>().unwrap().to_string(),
@@ -201,12 +166,8 @@ fn decode(ty: ValueType, format: Format, value: &[u8]) -> String {
             i64::from_be_bytes(value.try_into().unwrap()).to_string()
         }
         ValueType::Time => calendar::parse_time(&text()).unwrap().to_string(),
-        ValueType::Timestamp => calendar::parse_timestamp(&text(), false)
-            .unwrap()
-            .to_string(),
-        ValueType::Timestamptz => calendar::parse_timestamp(&text(), true)
-            .unwrap()
-            .to_string(),
+        ValueType::Timestamp => calendar::parse_timestamp(&text(), false).unwrap().to_string(),
+        ValueType::Timestamptz => calendar::parse_timestamp(&text(), true).unwrap().to_string(),
         ValueType::Uuid if binary => {
             format!("{:032x}", u128::from_be_bytes(value.try_into().unwrap()))
         }
@@ -227,17 +188,10 @@ fn decode(ty: ValueType, format: Format, value: &[u8]) -> String {
         }
         ValueType::Bytea => text(),
         ValueType::Inet if binary => {
-            assert_eq!(
-                (usize::from(value[3]), usize::from(value[1])),
-                (value.len() - 4, (value.len() - 4) * 8)
-            );
+            assert_eq!((usize::from(value[3]), usize::from(value[1])), (value.len() - 4, (value.len() - 4) * 8));
             match value[0] {
-                2 => {
-                    std::net::Ipv4Addr::from(<[u8; 4]>::try_from(&value[4..]).unwrap()).to_string()
-                }
-                3 => {
-                    std::net::Ipv6Addr::from(<[u8; 16]>::try_from(&value[4..]).unwrap()).to_string()
-                }
+                2 => std::net::Ipv4Addr::from(<[u8; 4]>::try_from(&value[4..]).unwrap()).to_string(),
+                3 => std::net::Ipv6Addr::from(<[u8; 16]>::try_from(&value[4..]).unwrap()).to_string(),
                 family => panic!("no family {family}"),
             }
         }
@@ -262,8 +216,7 @@ fn samples() -> Vec<(ValueType, Vec<u8>, Vec<u8>)> {
         &8_i32.to_be_bytes(),
         &5_i64.to_be_bytes(),
     ];
-    let row =
-        |ty: ValueType, text: &str, binary: &[u8]| (ty, text.as_bytes().to_vec(), binary.to_vec());
+    let row = |ty: ValueType, text: &str, binary: &[u8]| (ty, text.as_bytes().to_vec(), binary.to_vec());
     vec![
         row(ValueType::Text, "alice", b"alice"),
         row(ValueType::Bool, "t", &[1]),
@@ -271,32 +224,12 @@ fn samples() -> Vec<(ValueType, Vec<u8>, Vec<u8>)> {
         row(ValueType::Int4, "42", &42_i32.to_be_bytes()),
         row(ValueType::Int8, "-42", &(-42_i64).to_be_bytes()),
         row(ValueType::Float4, "0.1", &0.1_f32.to_be_bytes()),
-        row(
-            ValueType::Float8,
-            "-1.5e+300",
-            &(-1.5e300_f64).to_be_bytes(),
-        ),
-        row(
-            ValueType::Numeric,
-            "-12.50",
-            &[0, 2, 0, 0, 0x40, 0, 0, 2, 0, 12, 0x13, 0x88],
-        ),
+        row(ValueType::Float8, "-1.5e+300", &(-1.5e300_f64).to_be_bytes()),
+        row(ValueType::Numeric, "-12.50", &[0, 2, 0, 0, 0x40, 0, 0, 2, 0, 12, 0x13, 0x88]),
         row(ValueType::Date, "2024-03-27", &8_852_i32.to_be_bytes()),
-        row(
-            ValueType::Time,
-            "01:02:03.5",
-            &3_723_500_000_i64.to_be_bytes(),
-        ),
-        row(
-            ValueType::Timestamp,
-            "2024-03-27 01:02:03.5",
-            &timestamp.to_be_bytes(),
-        ),
-        row(
-            ValueType::Timestamptz,
-            "2024-03-27 03:02:03.5+02",
-            &timestamp.to_be_bytes(),
-        ),
+        row(ValueType::Time, "01:02:03.5", &3_723_500_000_i64.to_be_bytes()),
+        row(ValueType::Timestamp, "2024-03-27 01:02:03.5", &timestamp.to_be_bytes()),
+        row(ValueType::Timestamptz, "2024-03-27 03:02:03.5+02", &timestamp.to_be_bytes()),
         row(
             ValueType::Uuid,
             "00010203-0405-0607-0809-0a0b0c0d0e0f",
@@ -315,27 +248,15 @@ fn samples() -> Vec<(ValueType, Vec<u8>, Vec<u8>)> {
 fn every_style_of_every_type_decodes_and_is_the_same_in_both_formats() {
     for (ty, text, binary) in samples() {
         for style in Style::ALL {
-            let (from_text, from_binary) = (
-                typed(style, ty, Format::Text, &text),
-                typed(style, ty, Format::Binary, &binary),
-            );
-            assert_eq!(
-                from_text.is_none(),
-                style == Style::Null || ty == ValueType::Other
-            );
+            let (from_text, from_binary) =
+                (typed(style, ty, Format::Text, &text), typed(style, ty, Format::Binary, &binary));
+            assert_eq!(from_text.is_none(), style == Style::Null || ty == ValueType::Other);
             let (Some(from_text), Some(from_binary)) = (&from_text, &from_binary) else {
                 assert_eq!(from_text, from_binary);
                 continue;
             };
-            assert_eq!(
-                decode(ty, Format::Text, from_text),
-                decode(ty, Format::Binary, from_binary),
-                "{ty:?} {style}"
-            );
-            assert_eq!(
-                typed(style, ty, Format::Binary, &binary).as_ref(),
-                Some(from_binary)
-            );
+            assert_eq!(decode(ty, Format::Text, from_text), decode(ty, Format::Binary, from_binary), "{ty:?} {style}");
+            assert_eq!(typed(style, ty, Format::Binary, &binary).as_ref(), Some(from_binary));
             assert_ne!(from_text, &text, "{ty:?} {style}");
         }
     }
@@ -358,11 +279,7 @@ fn nothing_is_left_of_a_redacted_number_or_date() {
         (ValueType::Array(Element::Text), "{}"),
     ] {
         for style in [Style::Redact, Style::Fixed, Style::Partial] {
-            assert_eq!(
-                typed(style, ty, Format::Text, b"7").as_deref(),
-                Some(zero.as_bytes()),
-                "{ty:?} {style}"
-            );
+            assert_eq!(typed(style, ty, Format::Text, b"7").as_deref(), Some(zero.as_bytes()), "{ty:?} {style}");
         }
     }
     assert_eq!(
@@ -374,14 +291,7 @@ fn nothing_is_left_of_a_redacted_number_or_date() {
 #[test]
 fn integer_tokens_are_distinct() {
     let tokens: std::collections::BTreeSet<_> = (i16::MIN..=i16::MAX)
-        .map(|number| {
-            typed(
-                Style::Token,
-                ValueType::Int2,
-                Format::Binary,
-                &number.to_be_bytes(),
-            )
-        })
+        .map(|number| typed(Style::Token, ValueType::Int2, Format::Binary, &number.to_be_bytes()))
         .collect();
     assert_eq!(tokens.len(), 1 << 16);
 }
@@ -391,87 +301,34 @@ fn a_card_is_found_in_a_number_of_either_format() {
     let card = 4_111_111_111_111_111_i64;
     let mut numeric = Vec::new();
     numeric::encode(card.cast_unsigned(), &mut numeric);
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "a test value that a float holds exactly"
-    )]
+    #[expect(clippy::cast_precision_loss, reason = "a test value that a float holds exactly")]
     let float = card as f64;
     for (ty, text, binary) in [
-        (
-            ValueType::Int8,
-            "4111111111111111",
-            card.to_be_bytes().to_vec(),
-        ),
+        (ValueType::Int8, "4111111111111111", card.to_be_bytes().to_vec()),
         (ValueType::Numeric, "4111111111111111.00", numeric),
-        (
-            ValueType::Float8,
-            "4.111111111111111e+15",
-            float.to_be_bytes().to_vec(),
-        ),
+        (ValueType::Float8, "4.111111111111111e+15", float.to_be_bytes().to_vec()),
     ] {
         let (made, out) = content(Style::Partial, ty, Format::Text, text.as_bytes());
         assert_eq!((made, out.as_slice()), (Content::Bytes, b"0".as_slice()));
         let (made, out) = content(Style::Partial, ty, Format::Binary, &binary);
-        assert_eq!(
-            (made, decode(ty, Format::Binary, &out).as_str()),
-            (Content::Bytes, "0")
-        );
+        assert_eq!((made, decode(ty, Format::Binary, &out).as_str()), (Content::Bytes, "0"));
     }
     assert_eq!(
-        content(
-            Style::Redact,
-            ValueType::Int8,
-            Format::Binary,
-            &123_456_789_i64.to_be_bytes()
-        )
-        .0,
+        content(Style::Redact, ValueType::Int8, Format::Binary, &123_456_789_i64.to_be_bytes()).0,
         Content::Clean
     );
 }
 
 #[test]
 fn finds_inside_bytes_addresses_and_arrays() {
-    let (made, out) = content(
-        Style::Redact,
-        ValueType::Bytea,
-        Format::Text,
-        b"\\x614062e38080612e636f6d2061406263642e636f6d",
-    );
+    let (made, out) =
+        content(Style::Redact, ValueType::Bytea, Format::Text, b"\\x614062e38080612e636f6d2061406263642e636f6d");
     assert_eq!((made, out.as_slice()), (Content::Bytes, b"\\x".as_slice()));
-    assert_eq!(
-        content(
-            Style::Redact,
-            ValueType::Inet,
-            Format::Binary,
-            &[2, 32, 0, 4, 10, 1, 2, 3]
-        )
-        .0,
-        Content::Bytes
-    );
-    let (made, out) = content(
-        Style::Null,
-        ValueType::Array(Element::Text),
-        Format::Text,
-        b"{a@b.com,plain}",
-    );
-    assert_eq!(
-        (made, out.as_slice()),
-        (Content::Bytes, b"{[redacted],plain}".as_slice())
-    );
-    assert_eq!(
-        content(Style::Null, ValueType::Text, Format::Text, b"a@b.com").0,
-        Content::Null
-    );
-    assert_eq!(
-        content(
-            Style::Redact,
-            ValueType::Other,
-            Format::Binary,
-            b"..a@b.com"
-        )
-        .0,
-        Content::Null
-    );
+    assert_eq!(content(Style::Redact, ValueType::Inet, Format::Binary, &[2, 32, 0, 4, 10, 1, 2, 3]).0, Content::Bytes);
+    let (made, out) = content(Style::Null, ValueType::Array(Element::Text), Format::Text, b"{a@b.com,plain}");
+    assert_eq!((made, out.as_slice()), (Content::Bytes, b"{[redacted],plain}".as_slice()));
+    assert_eq!(content(Style::Null, ValueType::Text, Format::Text, b"a@b.com").0, Content::Null);
+    assert_eq!(content(Style::Redact, ValueType::Other, Format::Binary, b"..a@b.com").0, Content::Null);
 }
 
 /// A binary array of one dimension.
@@ -494,67 +351,25 @@ fn array(oid: i32, elements: &[Option<&[u8]>]) -> Vec<u8> {
 
 #[test]
 fn binary_arrays_are_rebuilt_with_new_lengths() {
-    let value = array(
-        25,
-        &[Some(b"alice@example.com"), None, Some(b"plain"), Some(b"")],
-    );
-    let (made, out) = content(
-        Style::Partial,
-        ValueType::Array(Element::Text),
-        Format::Binary,
-        &value,
-    );
+    let value = array(25, &[Some(b"alice@example.com"), None, Some(b"plain"), Some(b"")]);
+    let (made, out) = content(Style::Partial, ValueType::Array(Element::Text), Format::Binary, &value);
     assert_eq!(made, Content::Bytes);
-    assert_eq!(
-        out,
-        array(
-            25,
-            &[Some(b"a***@example.com"), None, Some(b"plain"), Some(b"")]
-        )
-    );
+    assert_eq!(out, array(25, &[Some(b"a***@example.com"), None, Some(b"plain"), Some(b"")]));
     let value = array(25, &[Some(b"plain")]);
     assert_eq!(
-        content(
-            Style::Partial,
-            ValueType::Array(Element::Text),
-            Format::Binary,
-            &value
-        ),
+        content(Style::Partial, ValueType::Array(Element::Text), Format::Binary, &value),
         (Content::Clean, Vec::new())
     );
     let card = array(20, &[Some(&4_111_111_111_111_111_i64.to_be_bytes())]);
-    let (made, out) = content(
-        Style::Partial,
-        ValueType::Array(Element::Number),
-        Format::Binary,
-        &card,
-    );
-    assert_eq!(
-        (made, out),
-        (
-            Content::Bytes,
-            [&[0; 8][..], &20_i32.to_be_bytes()].concat()
-        )
-    );
+    let (made, out) = content(Style::Partial, ValueType::Array(Element::Number), Format::Binary, &card);
+    assert_eq!((made, out), (Content::Bytes, [&[0; 8][..], &20_i32.to_be_bytes()].concat()));
     let broken = [&array(25, &[Some(b"alice@example.com")])[..], &[0, 0]].concat();
-    assert_eq!(
-        content(
-            Style::Redact,
-            ValueType::Array(Element::Text),
-            Format::Binary,
-            &broken
-        )
-        .0,
-        Content::Bytes
-    );
+    assert_eq!(content(Style::Redact, ValueType::Array(Element::Text), Format::Binary, &broken).0, Content::Bytes);
 }
 
 #[test]
 fn keys_are_not_printed() {
-    assert_eq!(
-        format!("{:?} {:?}", MaskKey::new([9; 32]), masker()),
-        "MaskKey(..) Masker(..)"
-    );
+    assert_eq!(format!("{:?} {:?}", MaskKey::new([9; 32]), masker()), "MaskKey(..) Masker(..)");
 }
 
 proptest! {

@@ -43,74 +43,36 @@ impl Masker {
         match ty {
             ValueType::Text => return self.whole_text(style, domain, value, out),
             ValueType::Bool => out.push(if format == Format::Text { b'f' } else { 0 }),
-            ValueType::Int2 => put_integer(
-                self.integer(style, domain, ty, format, value, 16),
-                2,
-                format,
-                out,
-            ),
-            ValueType::Int4 => put_integer(
-                self.integer(style, domain, ty, format, value, 32),
-                4,
-                format,
-                out,
-            ),
-            ValueType::Int8 => put_integer(
-                self.integer(style, domain, ty, format, value, 64),
-                8,
-                format,
-                out,
-            ),
+            ValueType::Int2 => put_integer(self.integer(style, domain, ty, format, value, 16), 2, format, out),
+            ValueType::Int4 => put_integer(self.integer(style, domain, ty, format, value, 32), 4, format, out),
+            ValueType::Int8 => put_integer(self.integer(style, domain, ty, format, value, 64), 8, format, out),
             // The largest integers that floats of these sizes keep exact and print without an exponent.
-            ValueType::Float4 => put_float4(
-                self.stand_in(style, domain, ty, format, value) % (1 << 24),
-                format,
-                out,
-            ),
-            ValueType::Float8 => put_float8(
-                self.stand_in(style, domain, ty, format, value) % 1_000_000_000_000_000,
-                format,
-                out,
-            ),
+            ValueType::Float4 => put_float4(self.stand_in(style, domain, ty, format, value) % (1 << 24), format, out),
+            ValueType::Float8 => {
+                put_float8(self.stand_in(style, domain, ty, format, value) % 1_000_000_000_000_000, format, out)
+            }
             ValueType::Numeric => {
-                let number =
-                    self.stand_in(style, domain, ty, format, value) % 1_000_000_000_000_000;
+                let number = self.stand_in(style, domain, ty, format, value) % 1_000_000_000_000_000;
                 match format {
                     Format::Text => out.extend_from_slice(number.to_string().as_bytes()),
                     Format::Binary => numeric::encode(number, out),
                 }
             }
             ValueType::Date | ValueType::Time | ValueType::Timestamp | ValueType::Timestamptz => {
-                put_moment(
-                    self.stand_in(style, domain, ty, format, value),
-                    ty,
-                    format,
-                    out,
-                );
+                put_moment(self.stand_in(style, domain, ty, format, value), ty, format, out);
             }
             ValueType::Uuid => put_uuid(self.uuid(style, domain, format, value), format, out),
-            ValueType::Json | ValueType::Jsonb => {
-                self.put_json(style, domain, ty, format, value, out)
-            }
+            ValueType::Json | ValueType::Jsonb => self.put_json(style, domain, ty, format, value, out),
             ValueType::Bytea => {
                 if format == Format::Text {
                     out.extend_from_slice(b"\\x");
                 }
                 if let Some(digest) = self.digest_of(style, domain, ty, format, value) {
                     let bytes = digest.get(..16).unwrap_or_default();
-                    if format == Format::Text {
-                        push_hex(bytes, out)
-                    } else {
-                        out.extend_from_slice(bytes)
-                    }
+                    if format == Format::Text { push_hex(bytes, out) } else { out.extend_from_slice(bytes) }
                 }
             }
-            ValueType::Inet => put_inet(
-                self.digest_of(style, domain, ty, format, value),
-                format,
-                value,
-                out,
-            ),
+            ValueType::Inet => put_inet(self.digest_of(style, domain, ty, format, value), format, value, out),
             ValueType::Array(_) => return empty_array(format, value, out),
             ValueType::Other => return Masked::Null,
         }
@@ -118,52 +80,24 @@ impl Masker {
     }
 
     /// The digest for styles that have one.
-    fn digest_of(
-        &self,
-        style: Style,
-        domain: &str,
-        ty: ValueType,
-        format: Format,
-        value: &[u8],
-    ) -> Option<[u8; 32]> {
+    fn digest_of(&self, style: Style, domain: &str, ty: ValueType, format: Format, value: &[u8]) -> Option<[u8; 32]> {
         let purpose = match style {
             Style::Token => Purpose::Token,
             Style::Hash => Purpose::Hash,
             Style::Partial | Style::Redact | Style::Fixed | Style::Null => return None,
         };
-        Some(
-            self.digester
-                .digest(purpose, domain, &canonical::bytes(ty, format, value)),
-        )
+        Some(self.digester.digest(purpose, domain, &canonical::bytes(ty, format, value)))
     }
 
     /// A number that stands for the value; 0 for styles that reveal nothing.
-    fn stand_in(
-        &self,
-        style: Style,
-        domain: &str,
-        ty: ValueType,
-        format: Format,
-        value: &[u8],
-    ) -> u64 {
-        self.digest_of(style, domain, ty, format, value)
-            .map_or(0, |digest| first_u64(&digest))
+    fn stand_in(&self, style: Style, domain: &str, ty: ValueType, format: Format, value: &[u8]) -> u64 {
+        self.digest_of(style, domain, ty, format, value).map_or(0, |digest| first_u64(&digest))
     }
 
     /// The low `bits` bits of an integer that stands for the value: a permutation for tokens, a non-negative digest for hashes.
-    fn integer(
-        &self,
-        style: Style,
-        domain: &str,
-        ty: ValueType,
-        format: Format,
-        value: &[u8],
-        bits: u32,
-    ) -> u64 {
+    fn integer(&self, style: Style, domain: &str, ty: ValueType, format: Format, value: &[u8], bits: u32) -> u64 {
         match (style, canonical::integer(format, value)) {
-            (Style::Token, Some(number)) => {
-                self.digester.permute(domain, number.cast_unsigned(), bits)
-            }
+            (Style::Token, Some(number)) => self.digester.permute(domain, number.cast_unsigned(), bits),
             _ => self.stand_in(style, domain, ty, format, value) >> (64 - bits) >> 1,
         }
     }
@@ -181,23 +115,11 @@ impl Masker {
         uuid
     }
 
-    fn put_json(
-        &self,
-        style: Style,
-        domain: &str,
-        ty: ValueType,
-        format: Format,
-        value: &[u8],
-        out: &mut Vec<u8>,
-    ) {
+    fn put_json(&self, style: Style, domain: &str, ty: ValueType, format: Format, value: &[u8], out: &mut Vec<u8>) {
         if ty == ValueType::Jsonb && format == Format::Binary {
             out.push(1);
         }
-        let text = if ty == ValueType::Jsonb {
-            canonical::jsonb_text(format, value)
-        } else {
-            value
-        };
+        let text = if ty == ValueType::Jsonb { canonical::jsonb_text(format, value) } else { value };
         out.push(b'"');
         match style {
             Style::Token => self.token(domain, text, out),
@@ -216,12 +138,8 @@ fn put_integer(bits: u64, size: usize, format: Format, out: &mut Vec<u8>) {
         (Format::Binary, 2) => out.extend_from_slice(&[g, h]),
         (Format::Binary, 4) => out.extend_from_slice(&[e, f, g, h]),
         (Format::Binary, _) => out.extend_from_slice(&[a, b, c, d, e, f, g, h]),
-        (Format::Text, 2) => {
-            out.extend_from_slice(i16::from_be_bytes([g, h]).to_string().as_bytes())
-        }
-        (Format::Text, 4) => {
-            out.extend_from_slice(i32::from_be_bytes([e, f, g, h]).to_string().as_bytes())
-        }
+        (Format::Text, 2) => out.extend_from_slice(i16::from_be_bytes([g, h]).to_string().as_bytes()),
+        (Format::Text, 4) => out.extend_from_slice(i32::from_be_bytes([e, f, g, h]).to_string().as_bytes()),
         (Format::Text, _) => out.extend_from_slice(bits.cast_signed().to_string().as_bytes()),
     }
 }
@@ -249,9 +167,7 @@ fn put_moment(number: u64, ty: ValueType, format: Format, out: &mut Vec<u8>) {
     let of_day = seconds % 86_400;
     if format == Format::Binary {
         match ty {
-            ValueType::Date => {
-                out.extend_from_slice(&i32::try_from(days).unwrap_or(0).to_be_bytes())
-            }
+            ValueType::Date => out.extend_from_slice(&i32::try_from(days).unwrap_or(0).to_be_bytes()),
             ValueType::Time => out.extend_from_slice(&(of_day * 1_000_000).to_be_bytes()),
             _ => out.extend_from_slice(&(days * DAY + of_day * 1_000_000).to_be_bytes()),
         }
@@ -259,12 +175,7 @@ fn put_moment(number: u64, ty: ValueType, format: Format, out: &mut Vec<u8>) {
     }
     let (year, month, day) = date(days);
     let date = format!("{year:04}-{month:02}-{day:02}");
-    let time = format!(
-        "{:02}:{:02}:{:02}",
-        of_day / 3_600,
-        of_day / 60 % 60,
-        of_day % 60
-    );
+    let time = format!("{:02}:{:02}:{:02}", of_day / 3_600, of_day / 60 % 60, of_day % 60);
     let text = match ty {
         ValueType::Date => date,
         ValueType::Time => time,
@@ -298,10 +209,7 @@ fn put_inet(digest: Option<[u8; 32]>, format: Format, value: &[u8], out: &mut Ve
         address
     });
     if format == Format::Text {
-        let text = local.map_or_else(
-            || "0.0.0.0".to_owned(),
-            |address| std::net::Ipv6Addr::from(address).to_string(),
-        );
+        let text = local.map_or_else(|| "0.0.0.0".to_owned(), |address| std::net::Ipv6Addr::from(address).to_string());
         out.extend_from_slice(text.as_bytes());
         return;
     }

@@ -65,9 +65,7 @@ const fn parts() -> [u8; 256] {
 /// Whether a byte may be part of `what`: [`LOCAL`], [`LABEL`] or [`ADDRESS`].
 #[inline]
 pub(super) fn may_be(byte: u8, what: u8) -> bool {
-    PARTS
-        .get(usize::from(byte))
-        .is_some_and(|parts| parts & what != 0)
+    PARTS.get(usize::from(byte)).is_some_and(|parts| parts & what != 0)
 }
 
 /// Called with every number of bytes looked at, so that tests can bound the work without a clock. Nothing outside tests.
@@ -126,10 +124,7 @@ pub(super) fn escape_tail(bytes: &[u8], start: usize) -> usize {
     let first = byte(bytes, start);
     if before(bytes, start, 1) != b'\\' || !is_escaped(bytes, start) {
         0
-    } else if first == b'u'
-        && bytes
-            .get(start + 1..start + 5)
-            .is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit))
+    } else if first == b'u' && bytes.get(start + 1..start + 5).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit))
     {
         5
     } else {
@@ -144,11 +139,7 @@ const fn is_escape_letter(byte: u8) -> bool {
 /// Whether an odd number of backslashes stands before `at`.
 fn is_escaped(bytes: &[u8], at: usize) -> bool {
     let before = bytes.get(..at).unwrap_or_default();
-    let backslashes = before
-        .iter()
-        .rev()
-        .take_while(|byte| **byte == b'\\')
-        .count();
+    let backslashes = before.iter().rev().take_while(|byte| **byte == b'\\').count();
     looked_at(backslashes);
     backslashes % 2 == 1
 }

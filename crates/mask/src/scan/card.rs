@@ -51,8 +51,7 @@ fn is_fraction(bytes: &[u8], start: usize) -> bool {
 
 /// Whether the digits in `range` (separators aside) end where a value may end and are a card number.
 fn is_card(bytes: &[u8], range: Range<usize>) -> bool {
-    if !right_free(bytes, range.end)
-        || (byte(bytes, range.end) == b'.' && byte(bytes, range.end + 1).is_ascii_digit())
+    if !right_free(bytes, range.end) || (byte(bytes, range.end) == b'.' && byte(bytes, range.end + 1).is_ascii_digit())
     {
         return false;
     }
@@ -60,13 +59,7 @@ fn is_card(bytes: &[u8], range: Range<usize>) -> bool {
     // From the last digit backwards, every second digit is doubled and its digits are added (ISO/IEC 7812-1, annex B).
     let mut sum = 0_u32;
     let mut count = 0_u32;
-    for byte in bytes
-        .get(range)
-        .unwrap_or_default()
-        .iter()
-        .rev()
-        .filter(|byte| byte.is_ascii_digit())
-    {
+    for byte in bytes.get(range).unwrap_or_default().iter().rev().filter(|byte| byte.is_ascii_digit()) {
         let digit = u32::from(byte - b'0');
         sum += if count.is_multiple_of(2) {
             digit
@@ -81,11 +74,7 @@ fn is_card(bytes: &[u8], range: Range<usize>) -> bool {
 }
 
 const fn length_bit(digits: u32) -> u8 {
-    if digits >= 13 && digits <= 19 {
-        1 << (digits - 13)
-    } else {
-        0
-    }
+    if digits >= 13 && digits <= 19 { 1 << (digits - 13) } else { 0 }
 }
 
 /// The lengths that cards with these first four digits have, as [`length_bit`]s.

@@ -27,8 +27,7 @@ fn local_start(bytes: &[u8], at: usize) -> Option<usize> {
     start += escape_tail(bytes, start);
     // Quotes, dashes and dots before an address are not its beginning; nor is the tail of a cut character.
     while start < at
-        && (matches!(byte(bytes, start), b'.' | b'%' | b'+' | b'-' | b'\'')
-            || byte(bytes, start) & 0xC0 == 0x80)
+        && (matches!(byte(bytes, start), b'.' | b'%' | b'+' | b'-' | b'\'') || byte(bytes, start) & 0xC0 == 0x80)
     {
         start += 1;
     }
@@ -45,9 +44,7 @@ fn domain_end(bytes: &[u8], start: usize) -> Option<usize> {
             at += 1;
         }
         if label > start {
-            best = top_level_end(bytes, label, at)
-                .filter(|end| end - start <= DOMAIN)
-                .or(best);
+            best = top_level_end(bytes, label, at).filter(|end| end - start <= DOMAIN).or(best);
         }
         if at == label || at - label > LABEL || at - start > DOMAIN || byte(bytes, at) != b'.' {
             return best;
@@ -62,20 +59,12 @@ fn top_level_end(bytes: &[u8], start: usize, end: usize) -> Option<usize> {
     let label = bytes.get(start..end)?;
     let first = *label.first()?;
     let run = if first.is_ascii_alphabetic() {
-        label
-            .iter()
-            .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'-')
-            .count()
+        label.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'-').count()
     } else if first.is_ascii() {
         0
     } else {
         label.iter().take_while(|byte| !byte.is_ascii()).count()
     };
-    let dashes = label
-        .get(..run)?
-        .iter()
-        .rev()
-        .take_while(|byte| **byte == b'-')
-        .count();
+    let dashes = label.get(..run)?.iter().rev().take_while(|byte| **byte == b'-').count();
     (run <= LABEL && run - dashes >= 2).then_some(start + run - dashes)
 }

@@ -9,10 +9,9 @@ pub(super) fn at_check_digits(bytes: &[u8], digits: usize, found: &mut Found<'_>
     let Some(start) = digits.checked_sub(2) else {
         return;
     };
-    let (Some(length), true) = (
-        length_in([before(bytes, digits, 2), before(bytes, digits, 1)]),
-        left_free(bytes, start),
-    ) else {
+    let (Some(length), true) =
+        (length_in([before(bytes, digits, 2), before(bytes, digits, 1)]), left_free(bytes, start))
+    else {
         return;
     };
     if let Some(end) = end_of(bytes, start, length)
@@ -30,9 +29,7 @@ fn end_of(bytes: &[u8], start: usize, length: usize) -> Option<usize> {
         if count > 0 && count % 4 == 0 && matches!(byte(bytes, at), b' ' | b'-') {
             at += 1;
         }
-        if !byte(bytes, at).is_ascii_alphanumeric()
-            || (matches!(count, 2 | 3) && !byte(bytes, at).is_ascii_digit())
-        {
+        if !byte(bytes, at).is_ascii_alphanumeric() || (matches!(count, 2 | 3) && !byte(bytes, at).is_ascii_digit()) {
             return None;
         }
         at += 1;
@@ -43,17 +40,13 @@ fn end_of(bytes: &[u8], start: usize, length: usize) -> Option<usize> {
 /// ISO 7064 mod 97-10 over the IBAN with its first four characters moved to the end; letters count 10 to 35.
 fn checks(iban: &[u8]) -> bool {
     let (head, rest) = iban.split_at_checked(4).unwrap_or_default();
-    let remainder = rest
-        .iter()
-        .chain(head)
-        .filter(|byte| byte.is_ascii_alphanumeric())
-        .fold(0_u32, |all, byte| {
-            if byte.is_ascii_digit() {
-                (all * 10 + u32::from(byte - b'0')) % 97
-            } else {
-                (all * 100 + u32::from(byte.to_ascii_uppercase() - b'A') + 10) % 97
-            }
-        });
+    let remainder = rest.iter().chain(head).filter(|byte| byte.is_ascii_alphanumeric()).fold(0_u32, |all, byte| {
+        if byte.is_ascii_digit() {
+            (all * 10 + u32::from(byte - b'0')) % 97
+        } else {
+            (all * 100 + u32::from(byte.to_ascii_uppercase() - b'A') + 10) % 97
+        }
+    });
     remainder == 1
 }
 
@@ -61,9 +54,7 @@ fn checks(iban: &[u8]) -> bool {
 fn length_in(country: [u8; 2]) -> Option<usize> {
     let [first, second] = country.map(|letter| letter.to_ascii_uppercase().wrapping_sub(b'A'));
     let row = LENGTHS.get(usize::from(first))?;
-    row.get(usize::from(second))
-        .map(|length| usize::from(*length))
-        .filter(|length| *length > 0)
+    row.get(usize::from(second)).map(|length| usize::from(*length)).filter(|length| *length > 0)
 }
 
 /// Lengths by the two letters of the country; 0 where there is no IBAN.

@@ -34,9 +34,7 @@ pub(super) fn at_colon(bytes: &[u8], at: usize, found: &mut Found<'_>) -> usize 
         found.add(Detector::Ip, range);
     }
     // The digits of the run are still ahead for the other detectors; the colons right here would find the same.
-    bytes.get(at..).map_or(bytes.len(), |rest| {
-        at + rest.iter().take_while(|byte| **byte == b':').count()
-    })
+    bytes.get(at..).map_or(bytes.len(), |rest| at + rest.iter().take_while(|byte| **byte == b':').count())
 }
 
 /// Whether five more groups follow the one after this colon, which with the group before make at least seven: the eighth may be
@@ -44,9 +42,7 @@ pub(super) fn at_colon(bytes: &[u8], at: usize, found: &mut Found<'_>) -> usize 
 fn has_eight_groups(bytes: &[u8], colon: usize) -> bool {
     let mut at = colon;
     for _ in 0..5 {
-        let digits = (1..=5)
-            .take_while(|ahead| byte(bytes, at + ahead).is_ascii_hexdigit())
-            .count();
+        let digits = (1..=5).take_while(|ahead| byte(bytes, at + ahead).is_ascii_hexdigit()).count();
         if !(1..=4).contains(&digits) || byte(bytes, at + digits + 1) != b':' {
             return false;
         }
@@ -59,23 +55,10 @@ fn has_eight_groups(bytes: &[u8], colon: usize) -> bool {
 fn find(bytes: &[u8], run: Range<usize>) -> Option<Range<usize>> {
     let run = trimmed(bytes, run);
     let text = bytes.get(run.clone())?;
-    let first = text
-        .iter()
-        .position(|byte| *byte == b':')
-        .map(|colon| run.start + colon + 1);
-    let last = text
-        .iter()
-        .rposition(|byte| *byte == b':')
-        .map(|colon| run.start + colon);
+    let first = text.iter().position(|byte| *byte == b':').map(|colon| run.start + colon + 1);
+    let last = text.iter().rposition(|byte| *byte == b':').map(|colon| run.start + colon);
     let (first, last) = (first?, last?);
-    [
-        run.start..run.end,
-        run.start..last,
-        first..run.end,
-        first..last,
-    ]
-    .into_iter()
-    .find(|range| is_ipv6(bytes, range))
+    [run.start..run.end, run.start..last, first..run.end, first..last].into_iter().find(|range| is_ipv6(bytes, range))
 }
 
 /// The run without punctuation at its ends: dots, and a single colon.
@@ -96,7 +79,6 @@ fn is_ipv6(bytes: &[u8], range: &Range<usize>) -> bool {
     let Some(text) = bytes.get(range.clone()) else {
         return false;
     };
-    let telling = text.iter().any(u8::is_ascii_digit)
-        || text.iter().filter(|byte| **byte == b':').count() >= 3;
+    let telling = text.iter().any(u8::is_ascii_digit) || text.iter().filter(|byte| **byte == b':').count() >= 3;
     telling && str::from_utf8(text).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok())
 }

@@ -58,22 +58,11 @@ pub(crate) struct Open {
 /// [`scan`], for bytes that are not the last.
 pub(crate) fn scan_open(bytes: &[u8], set: DetectorSet, hits: &mut Vec<Hit>) -> Open {
     hits.clear();
-    let mut found = Found {
-        hits,
-        token_end: 0,
-        jwt_end: 0,
-        jwt_run: 0,
-        pem_end: 0,
-        pem_tail: PemTail::default(),
-    };
+    let mut found = Found { hits, token_end: 0, jwt_end: 0, jwt_run: 0, pem_end: 0, pem_tail: PemTail::default() };
     let mask = anchors_of(set);
     let mut at = 0;
     while let Some(next) = next_anchor(bytes, at, mask) {
-        at = match ANCHOR
-            .get(usize::from(bytes::byte(bytes, next)))
-            .copied()
-            .unwrap_or(0)
-        {
+        at = match ANCHOR.get(usize::from(bytes::byte(bytes, next))).copied().unwrap_or(0) {
             DIGIT => number::at_digit(bytes, next, set, &mut found),
             AT => email::at_sign(bytes, next, &mut found),
             COLON => ipv6::at_colon(bytes, next, &mut found),
@@ -162,15 +151,8 @@ impl Found<'_> {
 
 fn joined(a: Hit, b: Hit) -> Hit {
     let range = a.range.start.min(b.range.start)..a.range.end.max(b.range.end);
-    let first = if (a.range.start, a.detector) <= (b.range.start, b.detector) {
-        a
-    } else {
-        b
-    };
-    Hit {
-        detector: first.detector,
-        range,
-    }
+    let first = if (a.range.start, a.detector) <= (b.range.start, b.detector) { a } else { b };
+    Hit { detector: first.detector, range }
 }
 
 #[cfg(test)]

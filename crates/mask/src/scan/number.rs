@@ -23,11 +23,7 @@ impl Groups {
     /// Reads the chain whose first group starts at `start`.
     #[inline]
     pub(super) fn read(bytes: &[u8], start: usize) -> Self {
-        let mut groups = Self {
-            starts: [(0, 0); WINDOW],
-            count: 0,
-            more: false,
-        };
+        let mut groups = Self { starts: [(0, 0); WINDOW], count: 0, more: false };
         let mut start = start;
         loop {
             let end = digits_end(bytes, start);
@@ -65,11 +61,7 @@ impl Groups {
             *slot = *length;
         }
         let (last, length) = groups.last()?;
-        Some(Layout {
-            lengths,
-            separator,
-            range: groups.first()?.0..last + length,
-        })
+        Some(Layout { lengths, separator, range: groups.first()?.0..last + length })
     }
 }
 
@@ -87,12 +79,7 @@ pub(super) struct Layout<const N: usize> {
 }
 
 /// Looks at the chain of digit groups that starts at `start`; returns where to go on.
-pub(super) fn at_digit(
-    bytes: &[u8],
-    start: usize,
-    set: DetectorSet,
-    found: &mut Found<'_>,
-) -> usize {
+pub(super) fn at_digit(bytes: &[u8], start: usize, set: DetectorSet, found: &mut Found<'_>) -> usize {
     if set.contains(Detector::Iban) && before(bytes, start, 1).is_ascii_alphabetic() {
         iban::at_check_digits(bytes, start, found);
     }
@@ -102,20 +89,14 @@ pub(super) fn at_digit(
     }
     let groups = Groups::read(bytes, start);
     // Only when the chain goes on are its last groups left to the next window, which sees what follows them.
-    let looked_at = if groups.more {
-        WINDOW - AHEAD
-    } else {
-        groups.count
-    };
+    let looked_at = if groups.more { WINDOW - AHEAD } else { groups.count };
     for index in 0..looked_at {
         look(bytes, &groups, index, set, found);
     }
     let last = if groups.more {
         groups.get(looked_at)
     } else {
-        groups
-            .get(groups.count - 1)
-            .map(|(start, length)| (start + length, 0))
+        groups.get(groups.count - 1).map(|(start, length)| (start + length, 0))
     };
     last.map_or(bytes.len(), |(at, _)| at)
 }
@@ -174,11 +155,7 @@ fn ipv4(bytes: &[u8], groups: &Groups, index: usize) -> Option<Range<usize>> {
     }
     let octets = bytes.get(range.clone())?.split(|byte| *byte == b'.');
     let fits = octets
-        .map(|octet| {
-            octet
-                .iter()
-                .fold(0_u32, |all, digit| all * 10 + u32::from(digit & 15))
-        })
+        .map(|octet| octet.iter().fold(0_u32, |all, digit| all * 10 + u32::from(digit & 15)))
         .all(|octet| octet <= 255);
     (fits
         && !hangs_on(bytes, &range, |byte| byte == b'.')
@@ -195,7 +172,6 @@ pub(super) fn stands_alone(bytes: &[u8], range: &Range<usize>) -> bool {
 
 /// Whether a joining byte and a digit come directly before or after.
 pub(super) fn hangs_on(bytes: &[u8], range: &Range<usize>, joins: fn(u8) -> bool) -> bool {
-    let on_left =
-        joins(before(bytes, range.start, 1)) && before(bytes, range.start, 2).is_ascii_digit();
+    let on_left = joins(before(bytes, range.start, 1)) && before(bytes, range.start, 2).is_ascii_digit();
     on_left || (joins(byte(bytes, range.end)) && byte(bytes, range.end + 1).is_ascii_digit())
 }

@@ -29,9 +29,7 @@ pub(super) fn header_end(bytes: &[u8], start: usize) -> Option<usize> {
     let label = rest.iter().take(LABEL).position(|byte| *byte == b'-')?;
     let (label, dashes) = rest.split_at_checked(label)?;
     let private = label.ends_with(b"PRIVATE KEY") || label.ends_with(b"PRIVATE KEY BLOCK");
-    let known = label
-        .iter()
-        .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b' ');
+    let known = label.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b' ');
     (private && known && dashes.starts_with(b"-----"))
         .then_some(start + BEGIN.len() + label.len() + usize::from(DASHES))
 }
@@ -62,10 +60,7 @@ enum State {
 impl Default for State {
     fn default() -> Self {
         // The dashes of the header: a footer may use them, so that a block inside a block ends where the outer one does.
-        Self::Body {
-            dashes: DASHES,
-            letters: 0,
-        }
+        Self::Body { dashes: DASHES, letters: 0 }
     }
 }
 
@@ -76,14 +71,10 @@ impl Tail {
             State::Body { dashes, letters } => body(byte, dashes, letters),
             State::Label { length } => match byte {
                 b'-' => Some(State::Close { dashes: 1 }),
-                b'A'..=b'Z' | b'0'..=b'9' | b' ' if length < LABEL => {
-                    Some(State::Label { length: length + 1 })
-                }
+                b'A'..=b'Z' | b'0'..=b'9' | b' ' if length < LABEL => Some(State::Label { length: length + 1 }),
                 _ => None,
             },
-            State::Close { dashes } => {
-                (byte == b'-' && dashes < DASHES).then_some(State::Close { dashes: dashes + 1 })
-            }
+            State::Close { dashes } => (byte == b'-' && dashes < DASHES).then_some(State::Close { dashes: dashes + 1 }),
         };
         match next {
             Some(state) => {
@@ -97,35 +88,22 @@ impl Tail {
 
 fn body(byte: u8, dashes: u8, letters: usize) -> Option<State> {
     if byte == b'-' {
-        let dashes = if letters == 0 {
-            (dashes + 1).min(DASHES)
-        } else {
-            1
-        };
+        let dashes = if letters == 0 { (dashes + 1).min(DASHES) } else { 1 };
         return Some(State::Body { dashes, letters: 0 });
     }
     if dashes == DASHES && END.get(letters) == Some(&byte) {
         return Some(if letters + 1 == END.len() {
             State::Label { length: 0 }
         } else {
-            State::Body {
-                dashes,
-                letters: letters + 1,
-            }
+            State::Body { dashes, letters: letters + 1 }
         });
     }
-    is_body(byte).then_some(State::Body {
-        dashes: 0,
-        letters: 0,
-    })
+    is_body(byte).then_some(State::Body { dashes: 0, letters: 0 })
 }
 
 /// Base64, line ends (escaped ones too) and the headers of old encrypted keys and PGP. No quote, tab or brace: there a JSON
 /// string or a COPY field ends.
 const fn is_body(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'+' | b'/' | b'=' | b' ' | b'\r' | b'\n' | b'\\' | b':' | b',' | b'.' | b'(' | b')'
-        )
+        || matches!(byte, b'+' | b'/' | b'=' | b' ' | b'\r' | b'\n' | b'\\' | b':' | b',' | b'.' | b'(' | b')')
 }

@@ -12,11 +12,7 @@ const INTERNATIONAL: std::ops::RangeInclusive<usize> = 8..=15;
 
 /// Looks at a `+` or `(`; returns where to go on.
 pub(super) fn at_dial(bytes: &[u8], at: usize, found: &mut Found<'_>) -> usize {
-    let range = if byte(bytes, at) == b'+' {
-        international(bytes, at)
-    } else {
-        parenthesised(bytes, at)
-    };
+    let range = if byte(bytes, at) == b'+' { international(bytes, at) } else { parenthesised(bytes, at) };
     if let Some(range) = range {
         found.add(Detector::Phone, range);
     }
@@ -25,8 +21,7 @@ pub(super) fn at_dial(bytes: &[u8], at: usize, found: &mut Found<'_>) -> usize {
 
 /// Whether an extension follows: `x12`, `ext. 12`.
 fn is_extension(bytes: &[u8], at: usize) -> bool {
-    matches!(byte(bytes, at), b'x' | b'X')
-        || bytes.get(at..).is_some_and(|rest| rest.starts_with(b"ext"))
+    matches!(byte(bytes, at), b'x' | b'X') || bytes.get(at..).is_some_and(|rest| rest.starts_with(b"ext"))
 }
 
 fn ends(bytes: &[u8], at: usize) -> bool {
@@ -54,10 +49,8 @@ fn international(bytes: &[u8], plus: usize) -> Option<Range<usize>> {
         end = group_end;
     }
     // One dot is a decimal point, and so is what follows dots that group thousands.
-    let decimal = dots == 1
-        || (dots > 1
-            && matches!(byte(bytes, end), b'.' | b',')
-            && byte(bytes, end + 1).is_ascii_digit());
+    let decimal =
+        dots == 1 || (dots > 1 && matches!(byte(bytes, end), b'.' | b',') && byte(bytes, end + 1).is_ascii_digit());
     (INTERNATIONAL.contains(&total) && !decimal && ends(bytes, end)).then_some(plus..end)
 }
 
@@ -70,10 +63,7 @@ fn next_group(bytes: &[u8], end: usize) -> Option<(usize, usize)> {
         if byte(bytes, close) != b')' || !(1..=5).contains(&inner) {
             return None;
         }
-        (
-            close + 1 + usize::from(matches!(byte(bytes, close + 1), b' ' | b'-')),
-            inner,
-        )
+        (close + 1 + usize::from(matches!(byte(bytes, close + 1), b' ' | b'-')), inner)
     } else if matches!(byte(bytes, end), b' ' | b'-' | b'.' | b'/') {
         (end + 1, 0)
     } else {
@@ -96,8 +86,7 @@ fn parenthesised(bytes: &[u8], open: usize) -> Option<Range<usize>> {
     (0..3).rev().find_map(|last| {
         let end = groups.get(last).map(|(start, length)| start + length)?;
         let local = start..end;
-        let joined_by_dash =
-            matches!(byte(bytes, end), b'-' | b'.') && byte(bytes, end + 1).is_ascii_digit();
+        let joined_by_dash = matches!(byte(bytes, end), b'-' | b'.') && byte(bytes, end + 1).is_ascii_digit();
         let fits = !joined_by_dash
             && ends(bytes, end)
             && (is_american_local(bytes, area, &local) || is_trunk_local(bytes, area, &local));
@@ -109,9 +98,7 @@ fn parenthesised(bytes: &[u8], open: usize) -> Option<Range<usize>> {
 fn is_american_local(bytes: &[u8], area: &[u8], local: &Range<usize>) -> bool {
     let digit = |at: usize| byte(bytes, local.start + at).is_ascii_digit();
     let plain = local.len() == 7 && (0..7).all(digit);
-    let split = local.len() == 8
-        && (0..8).all(|at| digit(at) == (at != 3))
-        && byte(bytes, local.start + 3) != b'/';
+    let split = local.len() == 8 && (0..8).all(|at| digit(at) == (at != 3)) && byte(bytes, local.start + 3) != b'/';
     area.len() == 3 && matches!(area.first(), Some(b'2'..=b'9')) && (plain || split)
 }
 
@@ -120,9 +107,7 @@ fn is_trunk_local(bytes: &[u8], area: &[u8], local: &Range<usize>) -> bool {
     let Some(text) = bytes.get(local.clone()) else {
         return false;
     };
-    let spaced = text
-        .iter()
-        .all(|byte| byte.is_ascii_digit() || matches!(byte, b' ' | b'-'));
+    let spaced = text.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b' ' | b'-'));
     let mut groups = text.split(|byte| !byte.is_ascii_digit()).map(<[u8]>::len);
     let total = area.len() + text.iter().filter(|byte| byte.is_ascii_digit()).count();
     let [b'0', b'1'..=b'9', rest @ ..] = area else {
@@ -150,13 +135,11 @@ pub(super) fn find(bytes: &[u8], groups: &Groups, first: usize) -> Option<Range<
         ((b'1', _), 1) => {
             let layout = groups.layout::<4>(bytes, first)?;
             let area = matches!(byte(bytes, start + 2), b'2'..=b'9');
-            (layout.lengths == [1, 3, 3, 4] && area && is_american(bytes, &layout, 6))
-                .then_some(layout.range)?
+            (layout.lengths == [1, 3, 3, 4] && area && is_american(bytes, &layout, 6)).then_some(layout.range)?
         }
         ((b'1', b'3'..=b'9'), 3) => {
             let layout = groups.layout::<3>(bytes, first)?;
-            (layout.lengths == [3, 4, 4] && matches!(layout.separator, b'-' | b' '))
-                .then_some(layout.range)?
+            (layout.lengths == [3, 4, 4] && matches!(layout.separator, b'-' | b' ')).then_some(layout.range)?
         }
         _ => return None,
     };
@@ -195,8 +178,7 @@ fn trunk(bytes: &[u8], groups: &Groups, first: usize) -> Option<Range<usize>> {
     }
     let two = groups.layout::<2>(bytes, first)?;
     let total: usize = two.lengths.iter().sum();
-    let mobile = byte(bytes, two.range.start + 1) == b'1'
-        && matches!(byte(bytes, two.range.start + 2), b'5'..=b'7');
+    let mobile = byte(bytes, two.range.start + 1) == b'1' && matches!(byte(bytes, two.range.start + 2), b'5'..=b'7');
     let fits = match (two.separator, two.lengths) {
         (b' ' | b'/', [3..=5, 6..=8]) => true,
         (b'-', [4..=5, 6..=8]) => mobile,

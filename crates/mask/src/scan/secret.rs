@@ -18,12 +18,7 @@ const fn prefix(text: &'static [u8], least: usize, detector: Detector) -> Prefix
     while anchor < text.len() && text[anchor] != b'_' && text[anchor] != b'-' {
         anchor += 1;
     }
-    Prefix {
-        text,
-        anchor,
-        least,
-        detector,
-    }
+    Prefix { text, anchor, least, detector }
 }
 
 /// The minimum is what a truncated token still has, not the issued length: a gateway would rather hide a stump.
@@ -127,10 +122,7 @@ fn token(bytes: &[u8], anchor: usize, set: DetectorSet, found: &mut Found<'_>) {
             continue;
         };
         let body = start + prefix.text.len();
-        if start < found.token_end
-            || bytes.get(start..body) != Some(prefix.text)
-            || !left_free(bytes, start)
-        {
+        if start < found.token_end || bytes.get(start..body) != Some(prefix.text) || !left_free(bytes, start) {
             continue;
         }
         let end = run_end(bytes, body, is_token_byte);
@@ -143,9 +135,7 @@ fn token(bytes: &[u8], anchor: usize, set: DetectorSet, found: &mut Found<'_>) {
 
 /// End of the run of bytes that `belongs` accepts.
 fn run_end(bytes: &[u8], start: usize, belongs: fn(u8) -> bool) -> usize {
-    let run = bytes.get(start..).map_or(0, |rest| {
-        rest.iter().take_while(|byte| belongs(**byte)).count()
-    });
+    let run = bytes.get(start..).map_or(0, |rest| rest.iter().take_while(|byte| belongs(**byte)).count());
     looked_at(run);
     start + run
 }
@@ -160,17 +150,14 @@ fn at_capital_a(bytes: &[u8], at: usize, set: DetectorSet, found: &mut Found<'_>
     };
     let body = bytes.get(at + 4..).unwrap_or_default();
     if matches!(prefix, b"AKIA" | b"ASIA" | b"ABIA" | b"ACCA") && set.contains(Detector::AwsKey) {
-        let fits = body.get(..AWS).is_some_and(|body| {
-            body.iter()
-                .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
-        });
+        let fits = body
+            .get(..AWS)
+            .is_some_and(|body| body.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()));
         if fits && left_free(bytes, at) && right_free(bytes, at + 4 + AWS) {
             found.add(Detector::AwsKey, at..at + 4 + AWS);
         }
     } else if prefix == b"AIza" && set.contains(Detector::ApiKey) {
-        let fits = body
-            .get(..GOOGLE)
-            .is_some_and(|body| body.iter().all(|byte| is_token_byte(*byte)));
+        let fits = body.get(..GOOGLE).is_some_and(|body| body.iter().all(|byte| is_token_byte(*byte)));
         if fits && left_free(bytes, at) && right_free(bytes, at + 4 + GOOGLE) {
             found.add(Detector::ApiKey, at..at + 4 + GOOGLE);
         }
@@ -192,9 +179,7 @@ fn jwt(bytes: &[u8], third: usize, found: &mut Found<'_>) {
         return;
     }
     let limit = bytes.len().min(start + JWT_HEADER + 1);
-    let dot = bytes
-        .get(..limit)
-        .map_or(start, |bytes| run_end(bytes, start, is_token_byte));
+    let dot = bytes.get(..limit).map_or(start, |bytes| run_end(bytes, start, is_token_byte));
     if byte(bytes, dot) != b'.' || !(JWT_LEAST_HEADER..=JWT_HEADER).contains(&(dot - start)) {
         return;
     }
@@ -202,13 +187,7 @@ fn jwt(bytes: &[u8], third: usize, found: &mut Found<'_>) {
         return;
     }
     let run = run_end(bytes, dot + 1, is_jwt_byte);
-    let dots = bytes
-        .get(dot + 1..run)
-        .unwrap_or_default()
-        .iter()
-        .rev()
-        .take_while(|byte| **byte == b'.')
-        .count();
+    let dots = bytes.get(dot + 1..run).unwrap_or_default().iter().rev().take_while(|byte| **byte == b'.').count();
     let end = run - dots;
     if end - dot > JWT_LEAST_REST {
         (found.jwt_end, found.jwt_run) = (end, run);
@@ -233,11 +212,7 @@ fn is_json_object(text: &[u8]) -> bool {
                 return false;
             }
             first = false;
-            last = if byte.is_ascii_whitespace() {
-                last
-            } else {
-                byte
-            };
+            last = if byte.is_ascii_whitespace() { last } else { byte };
         }
     }
     last == b'}' && text.len() % 4 != 1

@@ -5,9 +5,7 @@ use super::*;
 fn found(text: &str) -> Vec<(Detector, &str)> {
     let mut hits = Vec::new();
     scan(text.as_bytes(), DetectorSet::ALL, &mut hits);
-    hits.into_iter()
-        .map(|hit| (hit.detector, &text[hit.range]))
-        .collect()
+    hits.into_iter().map(|hit| (hit.detector, &text[hit.range])).collect()
 }
 
 #[track_caller]
@@ -27,8 +25,9 @@ fn finds(detector: Detector, value: &str) {
         // Letters outside ASCII are part of an address, so there the hit may be wider.
         let expected = found(&text);
         assert!(
-            expected.iter().any(|(kind, hit)| *kind == detector
-                && (*hit == value || (left == "é" && hit.contains(value)))),
+            expected
+                .iter()
+                .any(|(kind, hit)| *kind == detector && (*hit == value || (left == "é" && hit.contains(value)))),
             "{detector} in {text:?}: {expected:?}"
         );
     }
@@ -36,11 +35,7 @@ fn finds(detector: Detector, value: &str) {
 
 #[track_caller]
 fn clean(text: &str) {
-    for text in [
-        text.to_owned(),
-        format!("x {text} y"),
-        format!("\"{text}\","),
-    ] {
+    for text in [text.to_owned(), format!("x {text} y"), format!("\"{text}\",")] {
         assert_eq!(found(&text), [], "{text:?}");
     }
 }
@@ -65,14 +60,8 @@ fn cards() {
     ] {
         finds(Detector::Card, card);
     }
-    assert_eq!(
-        found("4111 1111 1111 1111 123"),
-        [(Detector::Card, "4111 1111 1111 1111")]
-    );
-    assert_eq!(
-        found("12 4111 1111 1111 1111"),
-        [(Detector::Card, "4111 1111 1111 1111")]
-    );
+    assert_eq!(found("4111 1111 1111 1111 123"), [(Detector::Card, "4111 1111 1111 1111")]);
+    assert_eq!(found("12 4111 1111 1111 1111"), [(Detector::Card, "4111 1111 1111 1111")]);
 }
 
 #[test]
@@ -118,23 +107,11 @@ fn emails() {
     }
     assert_eq!(found("mailto:a@b.com."), [(Detector::Email, "a@b.com")]);
     assert_eq!(found("x='a@b.com'"), [(Detector::Email, "a@b.com")]);
-    assert_eq!(
-        found("{a@b.com,c@d.org}"),
-        [(Detector::Email, "a@b.com"), (Detector::Email, "c@d.org")]
-    );
+    assert_eq!(found("{a@b.com,c@d.org}"), [(Detector::Email, "a@b.com"), (Detector::Email, "c@d.org")]);
     assert_eq!(found("a@b.com，c"), [(Detector::Email, "a@b.com")]);
-    assert_eq!(
-        found(r"x\nbob@example.com"),
-        [(Detector::Email, "bob@example.com")]
-    );
-    assert_eq!(
-        found(r"x\\nbob@example.com"),
-        [(Detector::Email, "nbob@example.com")]
-    );
-    assert_eq!(
-        found(r"\u00e9bob@example.com"),
-        [(Detector::Email, "bob@example.com")]
-    );
+    assert_eq!(found(r"x\nbob@example.com"), [(Detector::Email, "bob@example.com")]);
+    assert_eq!(found(r"x\\nbob@example.com"), [(Detector::Email, "nbob@example.com")]);
+    assert_eq!(found(r"\u00e9bob@example.com"), [(Detector::Email, "bob@example.com")]);
     clean("user@host");
     clean("@decorator.name");
     clean("lodash@4.17.21");
@@ -176,22 +153,10 @@ fn phones() {
     ] {
         finds(Detector::Phone, phone);
     }
-    assert_eq!(
-        found("415-555-0132 x12"),
-        [(Detector::Phone, "415-555-0132")]
-    );
-    assert_eq!(
-        found("415-555-0132x12"),
-        [(Detector::Phone, "415-555-0132")]
-    );
-    assert_eq!(
-        found("+14155550132 42"),
-        [(Detector::Phone, "+14155550132")]
-    );
-    assert_eq!(
-        found("+14155550132,42"),
-        [(Detector::Phone, "+14155550132")]
-    );
+    assert_eq!(found("415-555-0132 x12"), [(Detector::Phone, "415-555-0132")]);
+    assert_eq!(found("415-555-0132x12"), [(Detector::Phone, "415-555-0132")]);
+    assert_eq!(found("+14155550132 42"), [(Detector::Phone, "+14155550132")]);
+    assert_eq!(found("+14155550132,42"), [(Detector::Phone, "+14155550132")]);
 }
 
 #[test]
@@ -251,14 +216,8 @@ fn addresses() {
 #[test]
 fn secrets() {
     finds(Detector::AwsKey, "AKIAIOSFODNN7EXAMPLE");
-    finds(
-        Detector::GithubToken,
-        "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
-    );
-    finds(
-        Detector::GithubToken,
-        "github_pat_11ABCDEFG0abcdefghijkl_mnopqrstuvwxyz",
-    );
+    finds(Detector::GithubToken, "ghp_16C7e42F292c6912E7710c838347Ae178B4a");
+    finds(Detector::GithubToken, "github_pat_11ABCDEFG0abcdefghijkl_mnopqrstuvwxyz");
     finds(Detector::ApiKey, "sk_live_4eC39HqLyjWDarjtT1zdp7dc");
     finds(Detector::ApiKey, "xoxb-123456789012-abcdefghijkl");
     finds(Detector::ApiKey, "glpat-abcdefghij0123456789");
@@ -272,12 +231,10 @@ fn secrets() {
 
 #[test]
 fn json_web_tokens() {
-    let token = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U";
+    let token =
+        "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U";
     finds(Detector::Jwt, token);
-    finds(
-        Detector::Jwt,
-        "eyJhbGciOiJkaXIifQ..aaaaaaaa.bbbbbbbb.cccccccc",
-    );
+    finds(Detector::Jwt, "eyJhbGciOiJkaXIifQ..aaaaaaaa.bbbbbbbb.cccccccc");
     clean("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9");
     clean("eyJaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.aaaaaaaaaaaaaaaaaa.aaaaaaaaaaaa");
 }
@@ -290,10 +247,7 @@ fn private_keys() {
         ("OPENSSH PRIVATE KEY", "\r\n"),
         ("PGP PRIVATE KEY BLOCK", "\n"),
     ] {
-        finds(
-            Detector::Pem,
-            &format!("-----BEGIN {label}-----{end}MIIEowIBAAKCAQEA+/=={end}-----END {label}-----"),
-        );
+        finds(Detector::Pem, &format!("-----BEGIN {label}-----{end}MIIEowIBAAKCAQEA+/=={end}-----END {label}-----"));
     }
     assert_eq!(
         found("\"-----BEGIN PRIVATE KEY-----\\nMIIE\" 1"),
@@ -358,14 +312,8 @@ fn honest_data_is_left_alone() {
 
 #[test]
 fn overlaps_are_one_hit() {
-    assert_eq!(
-        found("4111111111111111@example.com"),
-        [(Detector::Card, "4111111111111111@example.com")]
-    );
-    assert_eq!(
-        found("a@4111111111111111.com"),
-        [(Detector::Email, "a@4111111111111111.com")]
-    );
+    assert_eq!(found("4111111111111111@example.com"), [(Detector::Card, "4111111111111111@example.com")]);
+    assert_eq!(found("a@4111111111111111.com"), [(Detector::Email, "a@4111111111111111.com")]);
 }
 
 #[test]
@@ -374,10 +322,7 @@ fn only_what_is_asked_for() {
     let mut hits = Vec::new();
     for detector in [Detector::Email, Detector::Card, Detector::Ip] {
         scan(text, detector.into(), &mut hits);
-        assert_eq!(
-            hits.iter().map(|hit| hit.detector).collect::<Vec<_>>(),
-            [detector]
-        );
+        assert_eq!(hits.iter().map(|hit| hit.detector).collect::<Vec<_>>(), [detector]);
     }
     scan(text, DetectorSet::EMPTY, &mut hits);
     assert_eq!(hits, []);
@@ -449,14 +394,7 @@ fn hostile_input_takes_linear_work() {
         "\u{0}",
     ] {
         let (once, twice) = (work(pattern, 1 << 15), work(pattern, 1 << 16));
-        assert!(
-            once <= (1 << 15) * 200,
-            "{pattern:?}: {} looks a byte",
-            once >> 15
-        );
-        assert!(
-            twice <= once * 2 + once / 8 + 1_000,
-            "{pattern:?}: {once} looks, then {twice} for twice the bytes"
-        );
+        assert!(once <= (1 << 15) * 200, "{pattern:?}: {} looks a byte", once >> 15);
+        assert!(twice <= once * 2 + once / 8 + 1_000, "{pattern:?}: {once} looks, then {twice} for twice the bytes");
     }
 }

@@ -1,10 +1,7 @@
 //! The detectors as slow, plain rules: at every position, every end, one regular expression and one validator. Written from the
 //! documented rules, not from the code it judges.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "test code: a broken rule must stop the test"
-)]
+#![expect(clippy::unwrap_used, reason = "test code: a broken rule must stop the test")]
 
 use std::net::Ipv6Addr;
 use std::ops::Range;
@@ -44,43 +41,26 @@ pub(crate) fn scan(text: &[u8], set: DetectorSet) -> Vec<Hit> {
             Detector::Pem => starts(text, pem),
             Detector::ApiKey => starts(text, api_key),
         };
-        all.extend(
-            ranges
-                .into_iter()
-                .map(|range| (range.start, detector, range.end)),
-        );
+        all.extend(ranges.into_iter().map(|range| (range.start, detector, range.end)));
     }
     all.sort_unstable();
     let mut hits: Vec<Hit> = Vec::new();
     for (start, detector, end) in all {
         match hits.last_mut() {
             Some(last) if start < last.range.end => last.range.end = last.range.end.max(end),
-            _ => hits.push(Hit {
-                detector,
-                range: start..end,
-            }),
+            _ => hits.push(Hit { detector, range: start..end }),
         }
     }
     hits
 }
 
 fn starts(text: &[u8], end_from: fn(&[u8], usize) -> Option<usize>) -> Vec<Range<usize>> {
-    (0..text.len())
-        .filter_map(|start| Some(start..end_from(text, start)?))
-        .collect()
+    (0..text.len()).filter_map(|start| Some(start..end_from(text, start)?)).collect()
 }
 
 /// The longest end up to `most` bytes on that `rule` and `valid` accept.
-fn longest(
-    text: &[u8],
-    start: usize,
-    most: usize,
-    rule: &Regex,
-    valid: impl Fn(usize) -> bool,
-) -> Option<usize> {
-    (start + 1..=text.len().min(start + most))
-        .rev()
-        .find(|end| rule.is_match(&text[start..*end]) && valid(*end))
+fn longest(text: &[u8], start: usize, most: usize, rule: &Regex, valid: impl Fn(usize) -> bool) -> Option<usize> {
+    (start + 1..=text.len().min(start + most)).rev().find(|end| rule.is_match(&text[start..*end]) && valid(*end))
 }
 
 fn free_before(text: &[u8], at: usize) -> bool {
@@ -96,10 +76,7 @@ fn digit_at(text: &[u8], at: usize) -> bool {
 }
 
 fn digits(text: &[u8]) -> Vec<u32> {
-    text.iter()
-        .filter(|byte| byte.is_ascii_digit())
-        .map(|byte| u32::from(byte - b'0'))
-        .collect()
+    text.iter().filter(|byte| byte.is_ascii_digit()).map(|byte| u32::from(byte - b'0')).collect()
 }
 
 /// Prefixes of issuers, first and last, and the lengths of their cards.
@@ -140,8 +117,7 @@ const ISSUERS: &[(&str, &str, &[usize])] = &[
 ];
 
 fn card(text: &[u8], start: usize) -> Option<usize> {
-    let layout =
-        rule!(r"^(?:[0-9]{13,19}|(?:[0-9]{4}|[0-9]{6})(?:[ -][0-9]{4,6}){1,3}[ -][0-9]{1,7})$");
+    let layout = rule!(r"^(?:[0-9]{13,19}|(?:[0-9]{4}|[0-9]{6})(?:[ -][0-9]{4,6}){1,3}[ -][0-9]{1,7})$");
     let fraction = rule!(r"[0-9]\.$").is_match(&text[..start]);
     if !free_before(text, start) || fraction {
         return None;
@@ -157,18 +133,9 @@ fn card(text: &[u8], start: usize) -> Option<usize> {
             .iter()
             .rev()
             .enumerate()
-            .map(|(index, digit)| {
-                if index % 2 == 1 {
-                    (digit * 2) / 10 + (digit * 2) % 10
-                } else {
-                    *digit
-                }
-            })
+            .map(|(index, digit)| if index % 2 == 1 { (digit * 2) / 10 + (digit * 2) % 10 } else { *digit })
             .sum();
-        issued
-            && luhn.is_multiple_of(10)
-            && free_after(text, end)
-            && !rule!(r"^\.[0-9]").is_match(&text[end..])
+        issued && luhn.is_multiple_of(10) && free_after(text, end) && !rule!(r"^\.[0-9]").is_match(&text[end..])
     })
 }
 
@@ -185,40 +152,27 @@ fn iban(text: &[u8], start: usize) -> Option<usize> {
             .map(|row| {
                 let (country, length) = row.split_at(2);
                 let length: usize = length.parse().unwrap();
-                let tail = if !length.is_multiple_of(4) {
-                    format!("[ -]?[a-z0-9]{{{}}}", length % 4)
-                } else {
-                    String::new()
-                };
-                format!(
-                    "{country}[0-9]{{2}}(?:[ -]?[a-z0-9]{{4}}){{{}}}{tail}",
-                    length / 4 - 1
-                )
+                let tail =
+                    if !length.is_multiple_of(4) { format!("[ -]?[a-z0-9]{{{}}}", length % 4) } else { String::new() };
+                format!("{country}[0-9]{{2}}(?:[ -]?[a-z0-9]{{4}}){{{}}}{tail}", length / 4 - 1)
             })
             .collect();
         regex(&format!("(?i)^(?:{})$", countries.join("|")))
     });
     if !free_before(text, start)
-        || !text
-            .get(start..start + 4)
-            .is_some_and(|head| rule!("^[A-Za-z]{2}[0-9]{2}$").is_match(head))
+        || !text.get(start..start + 4).is_some_and(|head| rule!("^[A-Za-z]{2}[0-9]{2}$").is_match(head))
     {
         return None;
     }
     longest(text, start, 42, &LAYOUT, |end| {
-        let plain: Vec<u8> = text[start..end]
-            .iter()
-            .filter(|byte| byte.is_ascii_alphanumeric())
-            .map(u8::to_ascii_uppercase)
-            .collect();
+        let plain: Vec<u8> =
+            text[start..end].iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_uppercase).collect();
         let numbers: String = plain[4..]
             .iter()
             .chain(&plain[..4])
             .map(|byte| char::from(*byte).to_digit(36).unwrap().to_string())
             .collect();
-        let remainder = numbers
-            .bytes()
-            .fold(0, |all, digit| (all * 10 + u32::from(digit - b'0')) % 97);
+        let remainder = numbers.bytes().fold(0, |all, digit| (all * 10 + u32::from(digit - b'0')) % 97);
         remainder == 1 && free_after(text, end)
     })
 }
@@ -231,13 +185,9 @@ fn emails(text: &[u8]) -> Vec<Range<usize>> {
         };
         let mut start = local.start();
         if rule!(r"(?:^|[^\\])(?:\\\\)*\\$").is_match(&text[..start]) {
-            start += rule!(r"^(?:u[0-9A-Fa-f]{4}|[bfnrtv])")
-                .find(&text[start..at])
-                .map_or(0, |escape| escape.len());
+            start += rule!(r"^(?:u[0-9A-Fa-f]{4}|[bfnrtv])").find(&text[start..at]).map_or(0, |escape| escape.len());
         }
-        start += rule!(r"^[.%+'\x80-\xbf-]*")
-            .find(&text[start..at])
-            .map_or(0, |marks| marks.len());
+        start += rule!(r"^[.%+'\x80-\xbf-]*").find(&text[start..at]).map_or(0, |marks| marks.len());
         if let Some(length) = domain(&text[at + 1..])
             && start < at
         {
@@ -254,9 +204,7 @@ fn domain(text: &[u8]) -> Option<usize> {
         if let Some(top) = rule!(r"^(?:[A-Za-z][A-Za-z0-9-]*|[\x80-\xff]+)").find(&text[end..])
             && top.len() <= 63
         {
-            let length = rule!("-*$")
-                .find(top.as_bytes())
-                .map_or(top.len(), |dashes| dashes.start());
+            let length = rule!("-*$").find(top.as_bytes()).map_or(top.len(), |dashes| dashes.start());
             if length >= 2 && end + length <= 255 {
                 return Some(end + length);
             }
@@ -270,22 +218,15 @@ fn ends_phone(text: &[u8], end: usize) -> bool {
 }
 
 fn phone(text: &[u8], start: usize) -> Option<usize> {
-    if text[start] == b'+' {
-        international(text, start)
-    } else {
-        national(text, start)
-    }
+    if text[start] == b'+' { international(text, start) } else { national(text, start) }
 }
 
 fn international(text: &[u8], start: usize) -> Option<usize> {
     if !free_before(text, start) {
         return None;
     }
-    let layout =
-        rule!(r"^\+[1-9](?:[0-9]{7,}|[0-9]{0,6}(?:(?:[ ./-]| ?\([0-9]{1,5}\)[ -]?)[0-9]+)*)$");
-    let end = longest(text, start, 60, layout, |end| {
-        digits(&text[start..end]).len() <= 15 && !digit_at(text, end)
-    })?;
+    let layout = rule!(r"^\+[1-9](?:[0-9]{7,}|[0-9]{0,6}(?:(?:[ ./-]| ?\([0-9]{1,5}\)[ -]?)[0-9]+)*)$");
+    let end = longest(text, start, 60, layout, |end| digits(&text[start..end]).len() <= 15 && !digit_at(text, end))?;
     let number = &text[start..end];
     let dots = number.iter().filter(|byte| **byte == b'.').count();
     let decimal = dots == 1 || dots > 1 && rule!("^[.,][0-9]").is_match(&text[end..]);
@@ -323,30 +264,17 @@ fn national(text: &[u8], start: usize) -> Option<usize> {
     longest(text, start, 24, always, alone)
         .or_else(|| {
             longest(text, start, 24, french, |end| {
-                alone(end)
-                    && !rule!("[0-9] $").is_match(&text[..start])
-                    && !rule!("^ [0-9]").is_match(&text[end..])
+                alone(end) && !rule!("[0-9] $").is_match(&text[..start]) && !rule!("^ [0-9]").is_match(&text[end..])
             })
         })
-        .or_else(|| {
-            longest(text, start, 24, long, |end| {
-                alone(end) && (10..=12).contains(&total(end))
-            })
-        })
-        .or_else(|| {
-            longest(text, start, 24, three, |end| {
-                alone(end) && (10..=11).contains(&total(end))
-            })
-        })
+        .or_else(|| longest(text, start, 24, long, |end| alone(end) && (10..=12).contains(&total(end))))
+        .or_else(|| longest(text, start, 24, three, |end| alone(end) && (10..=11).contains(&total(end))))
 }
 
 fn ssn(text: &[u8], start: usize) -> Option<usize> {
     let layout = rule!(r"^(?:[0-9]{3}-[0-9]{2}-[0-9]{4}|[0-9]{3} [0-9]{2} [0-9]{4})$");
     longest(text, start, 11, layout, |end| {
-        let number: String = digits(&text[start..end])
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let number: String = digits(&text[start..end]).iter().map(ToString::to_string).collect();
         let (area, group, serial) = (&number[..3], &number[3..5], &number[5..]);
         area != "000"
             && area != "666"
@@ -361,36 +289,27 @@ fn ssn(text: &[u8], start: usize) -> Option<usize> {
 }
 
 fn ipv4(text: &[u8], start: usize) -> Option<usize> {
-    longest(
-        text,
-        start,
-        15,
-        rule!(r"^[0-9]{1,3}(?:\.[0-9]{1,3}){3}$"),
-        |end| {
-            text[start..end]
-                .split(|byte| *byte == b'.')
-                .all(|octet| str::from_utf8(octet).unwrap().parse::<u8>().is_ok())
-                && free_before(text, start)
-                && free_after(text, end)
-                && !rule!(r"[0-9]\.$").is_match(&text[..start])
-                && !rule!(r"^\.[0-9]").is_match(&text[end..])
-        },
-    )
+    longest(text, start, 15, rule!(r"^[0-9]{1,3}(?:\.[0-9]{1,3}){3}$"), |end| {
+        text[start..end].split(|byte| *byte == b'.').all(|octet| str::from_utf8(octet).unwrap().parse::<u8>().is_ok())
+            && free_before(text, start)
+            && free_after(text, end)
+            && !rule!(r"[0-9]\.$").is_match(&text[..start])
+            && !rule!(r"^\.[0-9]").is_match(&text[end..])
+    })
 }
 
 fn ipv6(text: &[u8]) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     for run in rule!("[0-9A-Fa-f:.]+").find_iter(text) {
-        let escaped = rule!(r"(?:^|[^\\])(?:\\\\)*\\$").is_match(&text[..run.start()])
-            && rule!("^[bf]").is_match(run.as_bytes());
+        let escaped =
+            rule!(r"(?:^|[^\\])(?:\\\\)*\\$").is_match(&text[..run.start()]) && rule!("^[bf]").is_match(run.as_bytes());
         let run = run.start() + usize::from(escaped)..run.end();
         if run.len() > 64 {
             continue;
         }
         let mut range = run;
         while range.start < range.end
-            && (text[range.start] == b'.'
-                || text[range.start] == b':' && text.get(range.start + 1) != Some(&b':'))
+            && (text[range.start] == b'.' || text[range.start] == b':' && text.get(range.start + 1) != Some(&b':'))
         {
             range.start += 1;
         }
@@ -411,14 +330,8 @@ fn ipv6(text: &[u8]) -> Vec<Range<usize>> {
                     && text.parse::<Ipv6Addr>().is_ok()
             }
         };
-        let address = [
-            range.clone(),
-            range.start..*last,
-            first + 1..range.end,
-            first + 1..*last,
-        ]
-        .into_iter()
-        .find(is_address);
+        let address =
+            [range.clone(), range.start..*last, first + 1..range.end, first + 1..*last].into_iter().find(is_address);
         if let Some(address) = address
             && free_before(text, address.start)
             && free_after(text, address.end)
@@ -441,23 +354,14 @@ fn jwt(text: &[u8], start: usize) -> Option<usize> {
     );
     let json = engine.decode(header).ok()?;
     let object = json.first() == Some(&b'{') && json.trim_ascii_end().ends_with(b"}");
-    let printable = json
-        .iter()
-        .all(|byte| *byte >= b' ' || byte.is_ascii_whitespace());
+    let printable = json.iter().all(|byte| *byte >= b' ' || byte.is_ascii_whitespace());
     let end = start + rule!(r"\.*$").find(found.get(0)?.as_bytes())?.start();
-    (free
-        && (12..=4096).contains(&header.len())
-        && object
-        && printable
-        && end >= start + header.len() + 1 + 8)
+    (free && (12..=4096).contains(&header.len()) && object && printable && end >= start + header.len() + 1 + 8)
         .then_some(end)
 }
 
 fn aws(text: &[u8], start: usize) -> Option<usize> {
-    let end = start
-        + rule!("^(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}")
-            .find(&text[start..])?
-            .end();
+    let end = start + rule!("^(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}").find(&text[start..])?.end();
     (free_before(text, start) && free_after(text, end)).then_some(end)
 }
 
@@ -480,15 +384,13 @@ fn api_key(text: &[u8], start: usize) -> Option<usize> {
 }
 
 fn pem(text: &[u8], start: usize) -> Option<usize> {
-    let header =
-        rule!("^-----BEGIN ([A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?)-----").captures(&text[start..])?;
+    let header = rule!("^-----BEGIN ([A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?)-----").captures(&text[start..])?;
     if header.get(1)?.len() >= 64 {
         return None;
     }
     // The footer may use the dashes of the header.
     let body = start + header.get(0)?.end() - 5;
-    let closed =
-        rule!(r"^[A-Za-z0-9+/= \r\n\\:,.()-]*?-----END[A-Z0-9 ]{0,64}-{0,5}").find(&text[body..]);
+    let closed = rule!(r"^[A-Za-z0-9+/= \r\n\\:,.()-]*?-----END[A-Z0-9 ]{0,64}-{0,5}").find(&text[body..]);
     let open = rule!(r"^[A-Za-z0-9+/= \r\n\\:,.()-]*").find(&text[body..]);
     Some(body + closed.or(open)?.end())
 }

@@ -31,11 +31,7 @@ pub(super) struct Door {
 
 impl Door {
     pub(super) fn new(max_all: usize, max_per_source: usize) -> Arc<Self> {
-        Arc::new(Self {
-            max_all,
-            max_per_source,
-            counts: Mutex::default(),
-        })
+        Arc::new(Self { max_all, max_per_source, counts: Mutex::default() })
     }
 
     /// A panic while the lock is held cannot leave the counts half-changed.
@@ -50,10 +46,7 @@ impl Door {
             return Err(Turned::Full);
         }
         counts.all = counts.all.saturating_add(1);
-        Ok(Arc::new(Place {
-            door: Arc::clone(self),
-            source: Mutex::new(None),
-        }))
+        Ok(Arc::new(Place { door: Arc::clone(self), source: Mutex::new(None) }))
     }
 }
 
@@ -80,11 +73,7 @@ impl Place {
     }
 
     fn authenticated(&self) {
-        let source = self
-            .source
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let source = self.source.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(source) = source else { return };
         let mut counts = self.door.counts();
         if let Some(count) = counts.logging_in.get_mut(&source) {
@@ -119,9 +108,7 @@ impl Admission {
 fn bucket(source: IpAddr) -> IpAddr {
     match source.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(
-            address.to_bits() & !u128::from(u64::MAX),
-        )),
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
     }
 }
 
@@ -133,13 +120,9 @@ mod tests {
     fn places_are_limited_and_freed() {
         let door = Door::new(3, 1);
         let one = door.enter().unwrap();
-        one.count_source("::ffff:10.0.0.1".parse().unwrap())
-            .unwrap();
+        one.count_source("::ffff:10.0.0.1".parse().unwrap()).unwrap();
         let two = door.enter().unwrap();
-        assert_eq!(
-            two.count_source("10.0.0.1".parse().unwrap()),
-            Err(Turned::Source)
-        );
+        assert_eq!(two.count_source("10.0.0.1".parse().unwrap()), Err(Turned::Source));
         let mut handle = Admission(Arc::clone(&one));
         handle.authenticated();
         handle.authenticated();
@@ -153,13 +136,7 @@ mod tests {
 
     #[test]
     fn a_network_of_ipv6_is_one_source() {
-        assert_eq!(
-            bucket("2001:db8::1".parse().unwrap()),
-            bucket("2001:db8::ffff".parse().unwrap())
-        );
-        assert_ne!(
-            bucket("2001:db8:0:1::1".parse().unwrap()),
-            bucket("2001:db8::1".parse().unwrap())
-        );
+        assert_eq!(bucket("2001:db8::1".parse().unwrap()), bucket("2001:db8::ffff".parse().unwrap()));
+        assert_ne!(bucket("2001:db8:0:1::1".parse().unwrap()), bucket("2001:db8::1".parse().unwrap()));
     }
 }

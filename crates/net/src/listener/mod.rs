@@ -64,9 +64,7 @@ impl Default for Limits {
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// Someone else does.
-    #[error(
-        "cannot listen on {address}: it is in use; stop what listens there, or set `{setting}` to another address"
-    )]
+    #[error("cannot listen on {address}: it is in use; stop what listens there, or set `{setting}` to another address")]
     InUse {
         /// The address.
         address: String,
@@ -134,26 +132,14 @@ impl Listener {
             match source.kind() {
                 io::ErrorKind::AddrInUse => BindError::InUse { address, setting },
                 io::ErrorKind::PermissionDenied => BindError::NotPermitted { address, setting },
-                _ => BindError::Address {
-                    address,
-                    setting,
-                    source,
-                },
+                _ => BindError::Address { address, setting, source },
             }
         };
         let missing = || io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        let resolved = address
-            .to_socket_addrs()
-            .map_err(failed)?
-            .next()
-            .ok_or_else(missing)
-            .map_err(failed)?;
+        let resolved = address.to_socket_addrs().map_err(failed)?.next().ok_or_else(missing).map_err(failed)?;
         let socket = bind(resolved).map_err(failed)?;
         let bound = socket.local_addr().map_err(failed)?;
-        Ok(Self {
-            socket,
-            address: bound,
-        })
+        Ok(Self { socket, address: bound })
     }
 
     /// Where it listens; with the real port when 0 was asked for.
@@ -179,10 +165,7 @@ impl Listener {
         F: Future<Output = ()> + 'static,
     {
         let socket = tokio::net::TcpListener::from_std(self.socket)?;
-        let door = admission::Door::new(
-            limits.max_connections,
-            limits.max_unauthenticated_per_source,
-        );
+        let door = admission::Door::new(limits.max_connections, limits.max_unauthenticated_per_source);
         let limits = Arc::new(limits);
         let mut pause = FIRST_PAUSE;
         let handed = drain.clone();
@@ -195,11 +178,7 @@ impl Listener {
             match accepted {
                 Ok((stream, peer)) => {
                     pause = FIRST_PAUSE;
-                    let greeter = Greeter {
-                        peer,
-                        limits: Arc::clone(&limits),
-                        drain: handed.clone(),
-                    };
+                    let greeter = Greeter { peer, limits: Arc::clone(&limits), drain: handed.clone() };
                     greeter.admit(stream, &door, &workers, serve.clone());
                 }
                 Err(error) if of_one_connection(&error) => {}
@@ -214,11 +193,7 @@ impl Listener {
 }
 
 fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // A restart must not wait for connections of the last run to time out.
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
@@ -246,21 +221,12 @@ struct Greeter {
 }
 
 impl Greeter {
-    fn admit<S, F>(
-        self,
-        stream: TcpStream,
-        door: &Arc<admission::Door>,
-        workers: &Workers,
-        serve: S,
-    ) where
+    fn admit<S, F>(self, stream: TcpStream, door: &Arc<admission::Door>, workers: &Workers, serve: S)
+    where
         S: Fn(Accepted) -> F + Send + 'static,
         F: Future<Output = ()> + 'static,
     {
-        let trusted = self
-            .limits
-            .proxies
-            .iter()
-            .any(|network| network.contains(&self.peer.ip().to_canonical()));
+        let trusted = self.limits.proxies.iter().any(|network| network.contains(&self.peer.ip().to_canonical()));
         let place = door.enter().and_then(|place| {
             if !trusted {
                 place.count_source(self.peer.ip())?;
@@ -287,12 +253,7 @@ impl Greeter {
         }
     }
 
-    async fn greet(
-        self,
-        mut stream: TcpStream,
-        place: Arc<admission::Place>,
-        trusted: bool,
-    ) -> Option<Accepted> {
+    async fn greet(self, mut stream: TcpStream, place: Arc<admission::Place>, trusted: bool) -> Option<Accepted> {
         let deadline = Instant::now().checked_add(self.limits.handshake)?;
         if let Err(error) = prepare(&stream) {
             tracing::debug!(%error, "a connection was gone before it was served");
@@ -320,15 +281,7 @@ impl Greeter {
             }
         }
         let (peer, via) = accepted_peer;
-        Some(Accepted {
-            stream,
-            peer,
-            via,
-            local,
-            admission: Admission(place),
-            deadline,
-            drain: self.drain,
-        })
+        Some(Accepted { stream, peer, via, local, admission: Admission(place), deadline, drain: self.drain })
     }
 }
 
@@ -343,9 +296,7 @@ fn turn_away(stream: &TcpStream, limits: &Limits, peer: SocketAddr, turned: Turn
 /// Settings for every connection, accepted or dialled: no delay of small packets, and a dead peer is noticed after two minutes.
 pub(crate) fn prepare(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let keepalive = TcpKeepalive::new()
-        .with_time(Duration::from_secs(60))
-        .with_interval(Duration::from_secs(15))
-        .with_retries(4);
+    let keepalive =
+        TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15)).with_retries(4);
     SockRef::from(stream).set_tcp_keepalive(&keepalive)
 }

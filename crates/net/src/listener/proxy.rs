@@ -35,9 +35,7 @@ pub(super) async fn read<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<Opt
         return version2(version, family, &block);
     }
     if !start.starts_with(b"PROXY ") {
-        return Err(bad(
-            "no PROXY header from an address that is listed as a proxy",
-        ));
+        return Err(bad("no PROXY header from an address that is listed as a proxy"));
     }
     let mut line = start.to_vec();
     while !line.ends_with(b"\r\n") {
@@ -65,10 +63,7 @@ fn version1(line: &[u8]) -> io::Result<Option<SocketAddr>> {
             if address.is_ipv4() != (family == "TCP4") {
                 return Err(malformed());
             }
-            Ok(Some(SocketAddr::new(
-                address,
-                port.parse().map_err(|_| malformed())?,
-            )))
+            Ok(Some(SocketAddr::new(address, port.parse().map_err(|_| malformed())?)))
         }
         _ => Err(malformed()),
     }
@@ -85,19 +80,13 @@ fn version2(version: u8, family: u8, block: &[u8]) -> io::Result<Option<SocketAd
         0x11 => {
             let (block, _) = block.split_first_chunk::<12>().ok_or_else(cut)?;
             let [a, b, c, d, _, _, _, _, high, low, _, _] = *block;
-            Ok(Some(SocketAddr::new(
-                Ipv4Addr::new(a, b, c, d).into(),
-                u16::from_be_bytes([high, low]),
-            )))
+            Ok(Some(SocketAddr::new(Ipv4Addr::new(a, b, c, d).into(), u16::from_be_bytes([high, low]))))
         }
         0x21 => {
             let (source, rest) = block.split_first_chunk::<16>().ok_or_else(cut)?;
             let (_, rest) = rest.split_first_chunk::<16>().ok_or_else(cut)?;
             let (port, _) = rest.split_first_chunk::<2>().ok_or_else(cut)?;
-            Ok(Some(SocketAddr::new(
-                Ipv6Addr::from(*source).into(),
-                u16::from_be_bytes(*port),
-            )))
+            Ok(Some(SocketAddr::new(Ipv6Addr::from(*source).into(), u16::from_be_bytes(*port))))
         }
         _ => Err(bad("PROXY header is not for TCP over IPv4 or IPv6")),
     }
@@ -110,9 +99,7 @@ mod tests {
     use super::*;
 
     fn run(mut bytes: &[u8]) -> (io::Result<Option<SocketAddr>>, usize) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let result = runtime.block_on(read(&mut bytes));
         (result, bytes.len())
     }
@@ -120,28 +107,17 @@ mod tests {
     #[test]
     fn both_versions_name_the_client_and_leave_its_bytes() {
         let (address, left) = run(b"PROXY TCP4 192.0.2.7 10.0.0.1 5555 5432\r\nREST");
-        assert_eq!(
-            (address.unwrap(), left),
-            (Some("192.0.2.7:5555".parse().unwrap()), 4)
-        );
+        assert_eq!((address.unwrap(), left), (Some("192.0.2.7:5555".parse().unwrap()), 4));
         let (address, left) = run(b"PROXY TCP6 2001:db8::7 ::1 5555 5432\r\n");
-        assert_eq!(
-            (address.unwrap(), left),
-            (Some("[2001:db8::7]:5555".parse().unwrap()), 0)
-        );
+        assert_eq!((address.unwrap(), left), (Some("[2001:db8::7]:5555".parse().unwrap()), 0));
         let (address, left) = run(b"PROXY UNKNOWN\r\nREST");
         assert_eq!((address.unwrap(), left), (None, 4));
 
         let mut v2 = SIGNATURE.to_vec();
-        v2.extend_from_slice(&[
-            0x21, 0x11, 0, 15, 192, 0, 2, 7, 10, 0, 0, 1, 0x15, 0xb3, 0x15, 0x38, 4, 0, 0,
-        ]);
+        v2.extend_from_slice(&[0x21, 0x11, 0, 15, 192, 0, 2, 7, 10, 0, 0, 1, 0x15, 0xb3, 0x15, 0x38, 4, 0, 0]);
         v2.extend_from_slice(b"REST");
         let (address, left) = run(&v2);
-        assert_eq!(
-            (address.unwrap(), left),
-            (Some("192.0.2.7:5555".parse().unwrap()), 4)
-        );
+        assert_eq!((address.unwrap(), left), (Some("192.0.2.7:5555".parse().unwrap()), 4));
         let mut local = SIGNATURE.to_vec();
         local.extend_from_slice(&[0x20, 0, 0, 0]);
         assert_eq!(run(&local).0.unwrap(), None);

@@ -16,45 +16,32 @@ struct Running {
 }
 
 fn serve(limits: Limits) -> Running {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let listener = Listener::bind("127.0.0.1:0", "listen.postgres").unwrap();
     let address = listener.address();
     let drain = Drain::default();
     let workers = Arc::new(Workers::start(1).unwrap());
     let (sender, peers) = mpsc::channel();
     let watch = drain.watch();
-    runtime.spawn(
-        listener.run(limits, workers, watch, move |mut accepted: Accepted| {
-            let sender = sender.clone();
-            async move {
-                sender.send((accepted.peer, accepted.via)).unwrap();
-                let mut drain = accepted.drain.clone();
-                tokio::select! {
-                    _ = accepted.stream.read_u8() => {}
-                    () = drain.draining() => {}
-                }
+    runtime.spawn(listener.run(limits, workers, watch, move |mut accepted: Accepted| {
+        let sender = sender.clone();
+        async move {
+            sender.send((accepted.peer, accepted.via)).unwrap();
+            let mut drain = accepted.drain.clone();
+            tokio::select! {
+                _ = accepted.stream.read_u8() => {}
+                () = drain.draining() => {}
             }
-        }),
-    );
-    Running {
-        address,
-        drain: Some(drain),
-        runtime,
-        peers,
-    }
+        }
+    }));
+    Running { address, drain: Some(drain), runtime, peers }
 }
 
 impl Running {
     fn connect(&self) -> std::net::TcpStream {
         #[expect(clippy::disallowed_methods, reason = "the client of a test")]
         let stream = std::net::TcpStream::connect(self.address).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(5)))
-            .unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
         stream
     }
 
@@ -66,31 +53,20 @@ impl Running {
 #[test]
 fn an_address_in_use_is_named_with_its_setting() {
     let first = Listener::bind("127.0.0.1:0", "listen.postgres").unwrap();
-    let error = Listener::bind(&first.address().to_string(), "listen.postgres")
-        .unwrap_err()
-        .to_string();
+    let error = Listener::bind(&first.address().to_string(), "listen.postgres").unwrap_err().to_string();
     assert!(
-        error.contains(&first.address().to_string())
-            && error.contains("in use")
-            && error.contains("`listen.postgres`"),
+        error.contains(&first.address().to_string()) && error.contains("in use") && error.contains("`listen.postgres`"),
         "{error}"
     );
     for wrong in ["nonsense", "127.0.0.1:99999", "203.0.113.1:0"] {
         let error = Listener::bind(wrong, "listen.api").unwrap_err().to_string();
-        assert!(
-            error.contains(wrong) && error.contains("`listen.api`"),
-            "{error}"
-        );
+        assert!(error.contains(wrong) && error.contains("`listen.api`"), "{error}");
     }
 }
 
 #[test]
 fn too_many_are_told_and_closed() {
-    let limits = Limits {
-        max_connections: 1,
-        turned_away: b"full".to_vec(),
-        ..Limits::default()
-    };
+    let limits = Limits { max_connections: 1, turned_away: b"full".to_vec(), ..Limits::default() };
     let running = serve(limits);
     let first = running.connect();
     running.served();
@@ -102,9 +78,7 @@ fn too_many_are_told_and_closed() {
     // The place is free once the worker has seen the end.
     for _ in 0..50 {
         let mut third = running.connect();
-        third
-            .set_read_timeout(Some(Duration::from_millis(200)))
-            .unwrap();
+        third.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
         if third.read(&mut [0; 4]).is_err() {
             return;
         }
@@ -114,10 +88,7 @@ fn too_many_are_told_and_closed() {
 
 #[test]
 fn one_source_cannot_take_every_place() {
-    let running = serve(Limits {
-        max_unauthenticated_per_source: 2,
-        ..Limits::default()
-    });
+    let running = serve(Limits { max_unauthenticated_per_source: 2, ..Limits::default() });
     let held: Vec<_> = (0..2).map(|_| running.connect()).collect();
     let mut third = running.connect();
     assert_eq!(third.read(&mut [0; 4]).unwrap(), 0);
@@ -127,15 +98,9 @@ fn one_source_cannot_take_every_place() {
 #[test]
 fn a_trusted_proxy_is_believed_and_nobody_else() {
     let loopback = vec!["127.0.0.0/8".parse().unwrap()];
-    let running = serve(Limits {
-        proxies: loopback,
-        handshake: Duration::from_millis(300),
-        ..Limits::default()
-    });
+    let running = serve(Limits { proxies: loopback, handshake: Duration::from_millis(300), ..Limits::default() });
     let mut proxied = running.connect();
-    proxied
-        .write_all(b"PROXY TCP4 192.0.2.7 127.0.0.1 5555 5432\r\n")
-        .unwrap();
+    proxied.write_all(b"PROXY TCP4 192.0.2.7 127.0.0.1 5555 5432\r\n").unwrap();
     let (peer, via) = running.served();
     assert_eq!(peer, "192.0.2.7:5555".parse().unwrap());
     assert_eq!(via, Some(proxied.local_addr().unwrap()));
@@ -145,8 +110,7 @@ fn a_trusted_proxy_is_believed_and_nobody_else() {
     let running = serve(Limits::default());
     let mut liar = running.connect();
     let mine = liar.local_addr().unwrap();
-    liar.write_all(b"PROXY TCP4 192.0.2.7 127.0.0.1 5555 5432\r\n")
-        .unwrap();
+    liar.write_all(b"PROXY TCP4 192.0.2.7 127.0.0.1 5555 5432\r\n").unwrap();
     assert_eq!(running.served(), (mine, None));
 }
 
@@ -156,12 +120,7 @@ fn draining_stops_accepting_and_tells_sessions() {
     let mut client = running.connect();
     running.served();
     let drain = running.drain.take().unwrap();
-    assert_eq!(
-        running
-            .runtime
-            .block_on(drain.finish(Duration::from_secs(5))),
-        0
-    );
+    assert_eq!(running.runtime.block_on(drain.finish(Duration::from_secs(5))), 0);
     assert_eq!(client.read(&mut [0; 4]).unwrap(), 0);
     #[expect(clippy::disallowed_methods, reason = "the client of a test")]
     let refused = std::net::TcpStream::connect(running.address);

@@ -11,9 +11,7 @@ use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_t
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
-};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::{ALPN, TlsError, provider, read};
@@ -38,14 +36,8 @@ pub enum TlsMode {
 
 impl TlsMode {
     /// Every mode, weakest first.
-    pub const ALL: [Self; 6] = [
-        Self::Disable,
-        Self::Allow,
-        Self::Prefer,
-        Self::Require,
-        Self::VerifyCa,
-        Self::VerifyFull,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Disable, Self::Allow, Self::Prefer, Self::Require, Self::VerifyCa, Self::VerifyFull];
 
     /// The word in configuration.
     #[must_use]
@@ -85,10 +77,7 @@ impl FromStr for TlsMode {
     type Err = NotAMode;
 
     fn from_str(word: &str) -> Result<Self, NotAMode> {
-        Self::ALL
-            .into_iter()
-            .find(|mode| mode.as_str() == word)
-            .ok_or(NotAMode)
+        Self::ALL.into_iter().find(|mode| mode.as_str() == word).ok_or(NotAMode)
     }
 }
 
@@ -103,9 +92,7 @@ pub struct Trust<'a> {
 
 impl fmt::Debug for Trust<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Trust")
-            .field("authorities", &self.authorities)
-            .finish_non_exhaustive()
+        f.debug_struct("Trust").field("authorities", &self.authorities).finish_non_exhaustive()
     }
 }
 
@@ -135,8 +122,7 @@ impl ClientTls {
                 let chain: Vec<_> = CertificateDer::pem_slice_iter(chain)
                     .collect::<Result<_, _>>()
                     .map_err(|_| wrong("its certificate is not PEM"))?;
-                let key =
-                    PrivateKeyDer::from_pem_slice(key).map_err(|_| wrong("its key is not PEM"))?;
+                let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| wrong("its key is not PEM"))?;
                 builder
                     .with_client_auth_cert(chain, key)
                     .map_err(|_| wrong("certificate and key do not belong together"))?
@@ -144,10 +130,7 @@ impl ClientTls {
         };
         config.alpn_protocols = vec![ALPN.to_vec()];
         config.resumption = Resumption::disabled();
-        Ok(Self {
-            config: Arc::new(config),
-            checks_name: mode == TlsMode::VerifyFull,
-        })
+        Ok(Self { config: Arc::new(config), checks_name: mode == TlsMode::VerifyFull })
     }
 }
 
@@ -166,22 +149,13 @@ struct Checker {
 impl Checker {
     fn new(mode: TlsMode, trust: &Trust<'_>) -> Result<Self, TlsError> {
         let algorithms = provider().signature_verification_algorithms;
-        let mut this = Self {
-            chain: None,
-            pinned: Vec::new(),
-            check_name: mode == TlsMode::VerifyFull,
-            algorithms,
-        };
+        let mut this = Self { chain: None, pinned: Vec::new(), check_name: mode == TlsMode::VerifyFull, algorithms };
         match (mode, &trust.authorities) {
-            (TlsMode::Disable | TlsMode::Allow | TlsMode::Prefer, _) | (TlsMode::Require, None) => {
-            }
+            (TlsMode::Disable | TlsMode::Allow | TlsMode::Prefer, _) | (TlsMode::Require, None) => {}
             (TlsMode::VerifyCa, None) => return Err(TlsError::NeedsAuthority),
             (TlsMode::VerifyFull, None) => this.chain = Some(system()?),
             (TlsMode::Require | TlsMode::VerifyCa | TlsMode::VerifyFull, Some(path)) => {
-                let empty = || TlsError::Empty {
-                    path: path.clone(),
-                    what: "certificate",
-                };
+                let empty = || TlsError::Empty { path: path.clone(), what: "certificate" };
                 let mut roots = RootCertStore::empty();
                 for certificate in CertificateDer::pem_slice_iter(&read(path)?) {
                     let certificate = certificate.map_err(|_| empty())?;
@@ -211,8 +185,7 @@ fn system() -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
     if let Some(known) = SYSTEM.get() {
         return Ok(Arc::clone(known) as Arc<dyn ServerCertVerifier>);
     }
-    let read = rustls_platform_verifier::Verifier::new(provider())
-        .map_err(|why| TlsError::System(why.to_string()))?;
+    let read = rustls_platform_verifier::Verifier::new(provider()).map_err(|why| TlsError::System(why.to_string()))?;
     Ok(Arc::clone(SYSTEM.get_or_init(|| Arc::new(read))) as Arc<dyn ServerCertVerifier>)
 }
 
@@ -308,8 +281,7 @@ impl ServerCertVerifier for Checker {
 }
 
 fn in_time(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> {
-    let (_, parsed) = X509Certificate::from_der(certificate)
-        .map_err(|_| Error::from(CertificateError::BadEncoding))?;
+    let (_, parsed) = X509Certificate::from_der(certificate).map_err(|_| Error::from(CertificateError::BadEncoding))?;
     let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
     let validity = parsed.validity();
     if now < validity.not_before.timestamp() {

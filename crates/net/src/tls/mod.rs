@@ -84,11 +84,7 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    std::fs::read(path).map_err(|source| TlsError::File {
-        action: "read",
-        path: path.to_owned(),
-        source,
-    })
+    std::fs::read(path).map_err(|source| TlsError::File { action: "read", path: path.to_owned(), source })
 }
 
 /// Why a handshake with a peer failed, in words that may be shown: nothing that the peer sent is in them.
@@ -130,9 +126,7 @@ impl HandshakeError {
     /// Reads what the library reports.
     #[must_use]
     pub fn of(error: &io::Error) -> Self {
-        let inner = error
-            .get_ref()
-            .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
         match inner {
             Some(error) => Self::of_library(error),
             None => match error.kind() {
@@ -152,13 +146,10 @@ impl HandshakeError {
                 // Authorities are found by their name first: one of the same name that did not sign it is not the one.
                 Cert::UnknownIssuer | Cert::BadSignature => Self::UnknownIssuer,
                 // A certificate that signs itself, of an authority that we do not have.
-                Cert::Other(other) if other.to_string() == "CaUsedAsEndEntity" => {
-                    Self::UnknownIssuer
+                Cert::Other(other) if other.to_string() == "CaUsedAsEndEntity" => Self::UnknownIssuer,
+                Cert::Expired | Cert::ExpiredContext { .. } | Cert::NotValidYet | Cert::NotValidYetContext { .. } => {
+                    Self::Expired
                 }
-                Cert::Expired
-                | Cert::ExpiredContext { .. }
-                | Cert::NotValidYet
-                | Cert::NotValidYetContext { .. } => Self::Expired,
                 Cert::NotValidForName | Cert::NotValidForNameContext { .. } => Self::WrongName,
                 Cert::Revoked => Self::Revoked,
                 _ => Self::BadCertificate,

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, date_time_ymd,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, date_time_ymd,
 };
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -53,15 +53,8 @@ impl Files {
 /// was made.
 pub(super) fn ensure(directory: &Path, names: &[String]) -> Result<(Files, bool), TlsError> {
     let files = Files::within(directory);
-    let made = DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory);
-    made.map_err(|source| TlsError::File {
-        action: "make",
-        path: directory.to_owned(),
-        source,
-    })?;
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
+    made.map_err(|source| TlsError::File { action: "make", path: directory.to_owned(), source })?;
     let names = all_names(names);
     let mut changed = false;
     if !usable(&files.authority, &files.authority_key, &[])? {
@@ -77,16 +70,10 @@ pub(super) fn ensure(directory: &Path, names: &[String]) -> Result<(Files, bool)
 
 /// The configured names and those by which a machine always knows itself, each once.
 fn all_names(configured: &[String]) -> Vec<String> {
-    let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"]
-        .map(str::to_owned)
-        .to_vec();
+    let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
     // A machine whose name cannot be read, or is no DNS name, is reached by another one.
-    let host = ["/proc/sys/kernel/hostname", "/etc/hostname"]
-        .iter()
-        .find_map(|path| fs::read_to_string(path).ok());
-    let host = host
-        .map(|name| name.trim().to_ascii_lowercase())
-        .filter(|name| is_dns_name(name));
+    let host = ["/proc/sys/kernel/hostname", "/etc/hostname"].iter().find_map(|path| fs::read_to_string(path).ok());
+    let host = host.map(|name| name.trim().to_ascii_lowercase()).filter(|name| is_dns_name(name));
     for name in host.into_iter().chain(configured.iter().cloned()) {
         if !names.contains(&name) {
             names.push(name);
@@ -98,9 +85,7 @@ fn all_names(configured: &[String]) -> Vec<String> {
 fn is_dns_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 253
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
 }
 
 /// Whether both files are there, and the certificate lives long enough and names all of `names`. A file that is there and cannot
@@ -124,16 +109,12 @@ fn has_name(certificate: &X509Certificate<'_>, name: &str) -> bool {
     let Ok(Some(names)) = certificate.subject_alternative_name() else {
         return false;
     };
-    names
-        .value
-        .general_names
-        .iter()
-        .any(|found| match (found, name.parse::<IpAddr>()) {
-            (GeneralName::DNSName(found), Err(_)) => found.eq_ignore_ascii_case(name),
-            (GeneralName::IPAddress(found), Ok(IpAddr::V4(address))) => *found == address.octets(),
-            (GeneralName::IPAddress(found), Ok(IpAddr::V6(address))) => *found == address.octets(),
-            _ => false,
-        })
+    names.value.general_names.iter().any(|found| match (found, name.parse::<IpAddr>()) {
+        (GeneralName::DNSName(found), Err(_)) => found.eq_ignore_ascii_case(name),
+        (GeneralName::IPAddress(found), Ok(IpAddr::V4(address))) => *found == address.octets(),
+        (GeneralName::IPAddress(found), Ok(IpAddr::V6(address))) => *found == address.octets(),
+        _ => false,
+    })
 }
 
 /// Whether the certificate is the present authority's.
@@ -144,39 +125,29 @@ fn signed_by(files: &Files) -> Result<bool, TlsError> {
     ) else {
         return Ok(false);
     };
-    let (Ok((_, authority)), Ok((_, certificate))) = (
-        X509Certificate::from_der(&authority),
-        X509Certificate::from_der(&certificate),
-    ) else {
+    let (Ok((_, authority)), Ok((_, certificate))) =
+        (X509Certificate::from_der(&authority), X509Certificate::from_der(&certificate))
+    else {
         return Ok(false);
     };
     let key_id = |certificate: &X509Certificate<'_>| {
-        certificate
-            .iter_extensions()
-            .find_map(|extension| match extension.parsed_extension() {
-                x509_parser::extensions::ParsedExtension::AuthorityKeyIdentifier(id) => {
-                    id.key_identifier.as_ref().map(|id| id.0.to_vec())
-                }
-                _ => None,
-            })
+        certificate.iter_extensions().find_map(|extension| match extension.parsed_extension() {
+            x509_parser::extensions::ParsedExtension::AuthorityKeyIdentifier(id) => {
+                id.key_identifier.as_ref().map(|id| id.0.to_vec())
+            }
+            _ => None,
+        })
     };
-    let own_id =
-        authority
-            .iter_extensions()
-            .find_map(|extension| match extension.parsed_extension() {
-                x509_parser::extensions::ParsedExtension::SubjectKeyIdentifier(id) => {
-                    Some(id.0.to_vec())
-                }
-                _ => None,
-            });
+    let own_id = authority.iter_extensions().find_map(|extension| match extension.parsed_extension() {
+        x509_parser::extensions::ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0.to_vec()),
+        _ => None,
+    });
     Ok(own_id.is_some() && key_id(&certificate) == own_id)
 }
 
 fn since_epoch() -> Duration {
     // A clock before 1970 makes every certificate look fresh and every handshake fail; nothing to decide here.
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 fn make(error: rcgen::Error) -> TlsError {
@@ -214,14 +185,10 @@ fn make_certificate(files: &Files, names: &[String]) -> Result<(), TlsError> {
         why: why.to_string(),
     };
     let authority_key = KeyPair::from_pem(&authority_key).map_err(mismatch)?;
-    let issuer =
-        Issuer::from_ca_cert_pem(&read_text(&files.authority)?, authority_key).map_err(mismatch)?;
+    let issuer = Issuer::from_ca_cert_pem(&read_text(&files.authority)?, authority_key).map_err(mismatch)?;
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(make)?;
     let mut params = params("Sallyport gateway", CERTIFICATE_DAYS);
-    params.subject_alt_names = names
-        .iter()
-        .map(|name| san(name))
-        .collect::<Result<_, _>>()?;
+    params.subject_alt_names = names.iter().map(|name| san(name)).collect::<Result<_, _>>()?;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;
@@ -235,39 +202,24 @@ fn san(name: &str) -> Result<rcgen::SanType, TlsError> {
     match name.parse::<IpAddr>() {
         Ok(address) => Ok(rcgen::SanType::IpAddress(address)),
         // A leading `*.` is the only wildcard that certificates know.
-        Err(_) if is_dns_name(name.strip_prefix("*.").unwrap_or(name)) => name
-            .try_into()
-            .map(rcgen::SanType::DnsName)
-            .map_err(|_| wrong()),
+        Err(_) if is_dns_name(name.strip_prefix("*.").unwrap_or(name)) => {
+            name.try_into().map(rcgen::SanType::DnsName).map_err(|_| wrong())
+        }
         Err(_) => Err(wrong()),
     }
 }
 
 fn read_text(path: &Path) -> Result<String, TlsError> {
-    let broken = || TlsError::Empty {
-        path: path.to_owned(),
-        what: "certificate or key",
-    };
+    let broken = || TlsError::Empty { path: path.to_owned(), what: "certificate or key" };
     String::from_utf8(read(path)?).map_err(|_| broken())
 }
 
 /// Writes a file whole or not at all, readable by its owner only.
 fn write(path: &Path, content: &[u8]) -> Result<(), TlsError> {
-    let failed = |source| TlsError::File {
-        action: "write",
-        path: path.to_owned(),
-        source,
-    };
+    let failed = |source| TlsError::File { action: "write", path: path.to_owned(), source };
     let temporary = path.with_extension(format!("new-{}", std::process::id()));
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&temporary)
-        .map_err(failed)?;
-    file.write_all(content)
-        .and_then(|()| file.sync_all())
-        .map_err(failed)?;
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary).map_err(failed)?;
+    file.write_all(content).and_then(|()| file.sync_all()).map_err(failed)?;
     fs::rename(&temporary, path).map_err(failed)
 }

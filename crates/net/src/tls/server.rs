@@ -60,10 +60,7 @@ impl ServerTls {
     /// [`TlsError`], naming the file and what is wrong with it.
     pub fn new(source: Source) -> Result<Self, TlsError> {
         let current = load(&source)?;
-        Ok(Self {
-            source,
-            current: RwLock::new(Arc::new(current)),
-        })
+        Ok(Self { source, current: RwLock::new(Arc::new(current)) })
     }
 
     /// The certificate for a new handshake.
@@ -121,35 +118,20 @@ fn warn_if_readable(key: &Path) {
 }
 
 fn build(cert: &Path, key: &Path) -> Result<Current, TlsError> {
-    let empty = |path: &Path, what| TlsError::Empty {
-        path: path.to_owned(),
-        what,
-    };
+    let empty = |path: &Path, what| TlsError::Empty { path: path.to_owned(), what };
     let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&read(cert)?)
         .collect::<Result<_, _>>()
         .map_err(|_| empty(cert, "certificate"))?;
-    let leaf = chain
-        .first()
-        .ok_or_else(|| empty(cert, "certificate"))?
-        .to_vec();
-    let secret =
-        PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|_| empty(key, "private key"))?;
+    let leaf = chain.first().ok_or_else(|| empty(cert, "certificate"))?.to_vec();
+    let secret = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|_| empty(key, "private key"))?;
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(chain, secret)
-        .map_err(|why| TlsError::Mismatch {
-            cert: cert.to_owned(),
-            key: key.to_owned(),
-            why: why.to_string(),
-        })?;
+        .map_err(|why| TlsError::Mismatch { cert: cert.to_owned(), key: key.to_owned(), why: why.to_string() })?;
     config.alpn_protocols = vec![ALPN.to_vec()];
     // Database connections are long: tickets would cost bytes and work in each handshake and are hardly ever used.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
-    Ok(Current {
-        end_point: binding::end_point(&leaf),
-        config: Arc::new(config),
-        leaf,
-    })
+    Ok(Current { end_point: binding::end_point(&leaf), config: Arc::new(config), leaf })
 }

@@ -54,10 +54,7 @@ pub struct Transport {
 enum Stream {
     Plain(TcpStream),
     // Boxed: a plain connection must not pay for what TLS keeps.
-    Server(
-        Box<tokio_rustls::server::TlsStream<TcpStream>>,
-        Arc<Current>,
-    ),
+    Server(Box<tokio_rustls::server::TlsStream<TcpStream>>, Arc<Current>),
     Client(Box<tokio_rustls::client::TlsStream<TcpStream>>),
 }
 
@@ -65,10 +62,7 @@ impl Transport {
     /// A connection without TLS. `peer` is whom to name in records: with a trusted proxy in between it is not the socket's.
     #[must_use]
     pub const fn plain(stream: TcpStream, peer: SocketAddr) -> Self {
-        Self {
-            stream: Stream::Plain(stream),
-            peer,
-        }
+        Self { stream: Stream::Plain(stream), peer }
     }
 
     /// A connection that was dialled.
@@ -92,15 +86,9 @@ impl Transport {
             return Err(HandshakeError::Other);
         };
         let acceptor = tokio_rustls::TlsAcceptor::from(Arc::clone(&current.config));
-        let mut stream = acceptor
-            .accept(stream)
-            .await
-            .map_err(|error| HandshakeError::of(&error))?;
+        let mut stream = acceptor.accept(stream).await.map_err(|error| HandshakeError::of(&error))?;
         stream.get_mut().1.set_buffer_limit(Some(TLS_UNSENT));
-        Ok(Self {
-            stream: Stream::Server(Box::new(stream), current),
-            peer,
-        })
+        Ok(Self { stream: Stream::Server(Box::new(stream), current), peer })
     }
 
     /// Becomes the client side of TLS towards `host`, a DNS name or an IP address. Not cancel safe; bound its time from outside.
@@ -119,15 +107,9 @@ impl Transport {
             Err(_) => return Err(HandshakeError::WrongName),
         };
         let connector = tokio_rustls::TlsConnector::from(Arc::clone(&tls.config));
-        let mut stream = connector
-            .connect(name, stream)
-            .await
-            .map_err(|error| HandshakeError::of(&error))?;
+        let mut stream = connector.connect(name, stream).await.map_err(|error| HandshakeError::of(&error))?;
         stream.get_mut().1.set_buffer_limit(Some(TLS_UNSENT));
-        Ok(Self {
-            stream: Stream::Client(Box::new(stream)),
-            peer,
-        })
+        Ok(Self { stream: Stream::Client(Box::new(stream)), peer })
     }
 
     /// Whom we speak with.
@@ -154,12 +136,7 @@ impl Transport {
             rustls::ProtocolVersion::TLSv1_2 => "TLSv1.2",
             _ => "other",
         };
-        let cipher = state
-            .negotiated_cipher_suite()?
-            .suite()
-            .as_str()
-            .unwrap_or("other")
-            .to_owned();
+        let cipher = state.negotiated_cipher_suite()?.suite().as_str().unwrap_or("other").to_owned();
         Some(TlsInfo { version, cipher })
     }
 
@@ -208,12 +185,8 @@ impl Transport {
         let unsent = self.has_unsent();
         let done = match &mut self.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_read(cx, &mut target),
-            Stream::Server(stream, _) => {
-                read_pushing(Pin::new(&mut **stream), cx, unsent, &mut target)
-            }
-            Stream::Client(stream) => {
-                read_pushing(Pin::new(&mut **stream), cx, unsent, &mut target)
-            }
+            Stream::Server(stream, _) => read_pushing(Pin::new(&mut **stream), cx, unsent, &mut target),
+            Stream::Client(stream) => read_pushing(Pin::new(&mut **stream), cx, unsent, &mut target),
         };
         match ready!(done) {
             Ok(()) => Poll::Ready(Ok(target.filled().len())),
@@ -233,11 +206,7 @@ impl Transport {
     ///
     /// # Errors
     /// What the system or TLS reports.
-    pub fn poll_flush<D>(
-        &mut self,
-        cx: &mut Context<'_>,
-        outbox: &mut Outbox<D>,
-    ) -> Poll<io::Result<()>> {
+    pub fn poll_flush<D>(&mut self, cx: &mut Context<'_>, outbox: &mut Outbox<D>) -> Poll<io::Result<()>> {
         match &mut self.stream {
             Stream::Plain(stream) => poll_flush(Pin::new(stream), cx, outbox),
             Stream::Server(stream, _) => poll_flush(Pin::new(&mut **stream), cx, outbox),

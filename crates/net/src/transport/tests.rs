@@ -11,14 +11,9 @@ use crate::tls::{ServerTls, Source, TlsMode, Trust};
 async fn plain() -> (Transport, Transport) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     #[expect(clippy::disallowed_methods, reason = "the client of a test")]
-    let dialled = TcpStream::connect(listener.local_addr().unwrap())
-        .await
-        .unwrap();
+    let dialled = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (accepted, peer) = listener.accept().await.unwrap();
-    (
-        Transport::plain(accepted, peer),
-        Transport::dialled(dialled).unwrap(),
-    )
+    (Transport::plain(accepted, peer), Transport::dialled(dialled).unwrap())
 }
 
 struct Tls {
@@ -30,28 +25,16 @@ struct Tls {
 impl Tls {
     fn new() -> Self {
         let dir = TempDir::new().unwrap();
-        let source = Source::Own {
-            directory: dir.path().to_owned(),
-            names: Vec::new(),
-        };
+        let source = Source::Own { directory: dir.path().to_owned(), names: Vec::new() };
         let server = ServerTls::new(source).unwrap();
-        let trust = Trust {
-            authorities: server.authority(),
-            certificate: None,
-        };
-        Self {
-            client: ClientTls::new(TlsMode::VerifyFull, &trust).unwrap(),
-            server,
-            _dir: dir,
-        }
+        let trust = Trust { authorities: server.authority(), certificate: None };
+        Self { client: ClientTls::new(TlsMode::VerifyFull, &trust).unwrap(), server, _dir: dir }
     }
 
     async fn pair(&self) -> (Transport, Transport) {
         let (inner, outer) = plain().await;
-        let (inner, outer) = tokio::join!(
-            inner.accept_tls(self.server.current()),
-            outer.connect_tls(&self.client, "localhost")
-        );
+        let (inner, outer) =
+            tokio::join!(inner.accept_tls(self.server.current()), outer.connect_tls(&self.client, "localhost"));
         (inner.unwrap(), outer.unwrap())
     }
 }
@@ -102,19 +85,11 @@ async fn bytes_arrive_whole_both_ways() {
 async fn a_peer_that_does_not_read_makes_writing_wait() {
     for secure in [false, true] {
         let tls = Tls::new();
-        let (mut inner, outer) = if secure {
-            tls.pair().await
-        } else {
-            plain().await
-        };
+        let (mut inner, outer) = if secure { tls.pair().await } else { plain().await };
         let mut pending = outbox(&vec![7; 64 * 1024 * 1024]);
-        let late =
-            tokio::time::timeout(Duration::from_millis(300), inner.flush(&mut pending)).await;
+        let late = tokio::time::timeout(Duration::from_millis(300), inner.flush(&mut pending)).await;
         assert!(late.is_err());
-        assert!(
-            !pending.is_empty() && pending.len() < 64 * 1024 * 1024,
-            "some of it was written"
-        );
+        assert!(!pending.is_empty() && pending.len() < 64 * 1024 * 1024, "some of it was written");
         drop(outer);
     }
 }
@@ -129,8 +104,7 @@ async fn what_tls_holds_back_is_sent_while_reading() {
     loop {
         let mut pending = outbox(&[7; 16 * 1024]);
         all += pending.len();
-        let blocked =
-            poll_fn(|cx| Poll::Ready(inner.poll_flush(cx, &mut pending).is_pending())).await;
+        let blocked = poll_fn(|cx| Poll::Ready(inner.poll_flush(cx, &mut pending).is_pending())).await;
         if blocked {
             assert!(pending.is_empty(), "TLS takes more than the network");
             break;
@@ -147,9 +121,7 @@ async fn what_tls_holds_back_is_sent_while_reading() {
         outer.flush(&mut outbox(b"thanks")).await.unwrap();
     };
     let both = async { tokio::join!(session, peer) };
-    let (read, ()) = tokio::time::timeout(Duration::from_secs(30), both)
-        .await
-        .unwrap();
+    let (read, ()) = tokio::time::timeout(Duration::from_secs(30), both).await.unwrap();
     assert_eq!(read.unwrap(), 6);
     assert!(!inner.has_unsent());
 }
@@ -157,32 +129,20 @@ async fn what_tls_holds_back_is_sent_while_reading() {
 #[tokio::test]
 async fn a_closed_peer_is_noticed_without_reading() {
     let (mut inner, mut outer) = plain().await;
-    assert!(
-        tokio::time::timeout(Duration::from_millis(50), inner.closed())
-            .await
-            .is_err()
-    );
+    assert!(tokio::time::timeout(Duration::from_millis(50), inner.closed()).await.is_err());
     drop(outer);
-    tokio::time::timeout(Duration::from_secs(2), inner.closed())
-        .await
-        .unwrap();
+    tokio::time::timeout(Duration::from_secs(2), inner.closed()).await.unwrap();
     assert_eq!(inner.read(&mut [0; 8]).await.unwrap(), 0);
 
     // With bytes that nobody has read.
     (inner, outer) = plain().await;
     outer.flush(&mut outbox(b"pipelined")).await.unwrap();
     let began = Instant::now();
-    assert!(
-        tokio::time::timeout(Duration::from_millis(600), inner.closed())
-            .await
-            .is_err()
-    );
+    assert!(tokio::time::timeout(Duration::from_millis(600), inner.closed()).await.is_err());
     assert!(began.elapsed() >= Duration::from_millis(600));
     assert!(poll_fn(|cx| Poll::Ready(inner.poll_closed(cx).is_pending())).await);
     drop(outer);
-    tokio::time::timeout(Duration::from_secs(2), inner.closed())
-        .await
-        .unwrap();
+    tokio::time::timeout(Duration::from_secs(2), inner.closed()).await.unwrap();
     poll_fn(|cx| inner.poll_closed(cx)).await;
     let mut text = [0; 16];
     assert_eq!(inner.read(&mut text).await.unwrap(), 9, "nothing was taken");
@@ -206,20 +166,11 @@ async fn last_words_arrive_although_the_peer_has_said_more() {
 async fn garbage_is_not_tls_and_silence_ends() {
     let tls = Tls::new();
     let (inner, mut outer) = plain().await;
-    outer
-        .flush(&mut outbox(b"GET / HTTP/1.1\r\nHost: gateway\r\n\r\n"))
-        .await
-        .unwrap();
-    assert_eq!(
-        inner.accept_tls(tls.server.current()).await.unwrap_err(),
-        HandshakeError::NotTls
-    );
+    outer.flush(&mut outbox(b"GET / HTTP/1.1\r\nHost: gateway\r\n\r\n")).await.unwrap();
+    assert_eq!(inner.accept_tls(tls.server.current()).await.unwrap_err(), HandshakeError::NotTls);
     let (inner, outer) = plain().await;
     drop(outer);
-    assert_eq!(
-        inner.accept_tls(tls.server.current()).await.unwrap_err(),
-        HandshakeError::Ended
-    );
+    assert_eq!(inner.accept_tls(tls.server.current()).await.unwrap_err(), HandshakeError::Ended);
 }
 
 #[tokio::test]
@@ -234,10 +185,7 @@ async fn peeking_takes_nothing() {
 
 fn resident_kib() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmRSS"))
-        .unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
@@ -260,18 +208,11 @@ async fn idle_tls_connections_are_small() {
         while got < 40_000 {
             got += outer.read(&mut crate::pool::take()).await.unwrap();
         }
-        let waited = tokio::time::timeout(
-            Duration::from_millis(1),
-            outer.read(&mut crate::pool::take()),
-        )
-        .await;
+        let waited = tokio::time::timeout(Duration::from_millis(1), outer.read(&mut crate::pool::take())).await;
         assert!(waited.is_err());
         pairs.push((inner, outer));
     }
     let each = resident_kib().saturating_sub(before) / PAIRS;
     println!("one idle TLS connection, both of its sides: {each} KiB");
-    assert!(
-        each <= 32,
-        "{each} KiB for both sides of one idle connection"
-    );
+    assert!(each <= 32, "{each} KiB for both sides of one idle connection");
 }

@@ -21,9 +21,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use jiff::Timestamp;
-use model::{
-    Action, ColumnRef, Effect, Flags, Identity, IdentityKind, Object, ObjectKind, Outcome,
-};
+use model::{Action, ColumnRef, Effect, Flags, Identity, IdentityKind, Object, ObjectKind, Outcome};
 use serde::Deserialize;
 
 pub use run::{CaseResult, run};
@@ -97,10 +95,7 @@ pub fn parse(sources: &[Source<'_>]) -> Result<Vec<Case>, Vec<PolicyError>> {
                 let place = Place { file, ..raw.place };
                 match case(source.name, place, raw.value) {
                     Ok(case) if cases.iter().any(|other| other.name == case.name) => {
-                        errors.add(
-                            place,
-                            format!("there are two cases named \"{}\": rename one", case.name),
-                        );
+                        errors.add(place, format!("there are two cases named \"{}\": rename one", case.name));
                     }
                     Ok(case) => cases.push(case),
                     Err((at, message)) => errors.add(Place { file, ..at }, message),
@@ -108,11 +103,7 @@ pub fn parse(sources: &[Source<'_>]) -> Result<Vec<Case>, Vec<PolicyError>> {
             }
         }
     }
-    if errors.is_empty() {
-        Ok(cases)
-    } else {
-        Err(errors.finish())
-    }
+    if errors.is_empty() { Ok(cases) } else { Err(errors.finish()) }
 }
 
 #[derive(Deserialize)]
@@ -188,20 +179,15 @@ struct RawAction {
 fn case(file: &str, place: Place, raw: RawCase) -> Result<Case, (Place, String)> {
     let at = match &raw.at {
         Some(at) => at.value.parse().map_err(|_| {
-            let message =
-                "`at` is not a time: write it as 2026-01-15T12:00:00Z or with an offset".to_owned();
+            let message = "`at` is not a time: write it as 2026-01-15T12:00:00Z or with an offset".to_owned();
             (at.place, message)
         })?,
         None => DEFAULT_AT.parse().unwrap_or(Timestamp::UNIX_EPOCH),
     };
     let from = match &raw.from {
         Some(from) => {
-            let address = from.value.parse().map_err(|_| {
-                (
-                    from.place,
-                    "`from` is not an address such as 10.1.2.3".to_owned(),
-                )
-            })?;
+            let address =
+                from.value.parse().map_err(|_| (from.place, "`from` is not an address such as 10.1.2.3".to_owned()))?;
             Some(address)
         }
         None => None,
@@ -215,10 +201,7 @@ fn case(file: &str, place: Place, raw: RawCase) -> Result<Case, (Place, String)>
         line: place.line,
         identity: Identity {
             subject: raw.identity.subject,
-            issuer: raw
-                .identity
-                .issuer
-                .unwrap_or_else(|| "sallyport".to_owned()),
+            issuer: raw.identity.issuer.unwrap_or_else(|| "sallyport".to_owned()),
             groups,
             kind: raw.identity.kind,
             on_behalf_of: raw.identity.on_behalf_of,
@@ -240,10 +223,10 @@ fn command(raw: At<RawCommand>) -> Result<CaseCommand, (Place, String)> {
     let At { value: raw, place } = raw;
     match (raw.sql, raw.actions) {
         (Some(sql), None) => {
-            let said =
-                raw.unbounded.is_some() || raw.multi.is_some() || raw.reads_unknown.is_some();
+            let said = raw.unbounded.is_some() || raw.multi.is_some() || raw.reads_unknown.is_some();
             if said || raw.predicates.is_some() {
-                let message = "unbounded, multi, predicates and reads_unknown follow from the SQL: remove them".to_owned();
+                let message =
+                    "unbounded, multi, predicates and reads_unknown follow from the SQL: remove them".to_owned();
                 return Err((place, message));
             }
             Ok(CaseCommand::Sql(sql))
@@ -251,15 +234,9 @@ fn command(raw: At<RawCommand>) -> Result<CaseCommand, (Place, String)> {
         (None, Some(actions)) => Ok(CaseCommand::Actions {
             actions: actions
                 .into_iter()
-                .map(|action| Action {
-                    effect: action.effect,
-                    object: action.object.map(|text| object(&text)),
-                })
+                .map(|action| Action { effect: action.effect, object: action.object.map(|text| object(&text)) })
                 .collect(),
-            flags: Flags {
-                unbounded: raw.unbounded.unwrap_or_default(),
-                multi: raw.multi.unwrap_or_default(),
-            },
+            flags: Flags { unbounded: raw.unbounded.unwrap_or_default(), multi: raw.multi.unwrap_or_default() },
             predicates: raw
                 .predicates
                 .unwrap_or_default()
@@ -268,17 +245,13 @@ fn command(raw: At<RawCommand>) -> Result<CaseCommand, (Place, String)> {
                 .collect::<Result<_, _>>()?,
             reads_unknown: raw.reads_unknown.unwrap_or_default(),
         }),
-        (Some(_), Some(_)) | (None, None) => {
-            Err((place, "a command has either `sql` or `actions`".to_owned()))
-        }
+        (Some(_), Some(_)) | (None, None) => Err((place, "a command has either `sql` or `actions`".to_owned())),
     }
 }
 
 /// `[kind:]name`, a relation where no kind is given.
 fn object(text: &str) -> Object {
-    let named = text
-        .split_once(':')
-        .and_then(|(kind, name)| Some((ObjectKind::parse(kind)?, name)));
+    let named = text.split_once(':').and_then(|(kind, name)| Some((ObjectKind::parse(kind)?, name)));
     let (kind, name) = named.unwrap_or((ObjectKind::Relation, text));
     Object::new(kind, name)
 }
@@ -286,14 +259,10 @@ fn object(text: &str) -> Object {
 /// `schema.table.column`.
 fn column(text: &At<String>) -> Result<ColumnRef, (Place, String)> {
     match text.value.rsplit_once('.') {
-        Some((relation, column)) if !relation.is_empty() && !column.is_empty() => Ok(ColumnRef {
-            relation: relation.to_owned(),
-            column: column.to_owned(),
-        }),
-        Some(_) | None => Err((
-            text.place,
-            "a column is written schema.table.column".to_owned(),
-        )),
+        Some((relation, column)) if !relation.is_empty() && !column.is_empty() => {
+            Ok(ColumnRef { relation: relation.to_owned(), column: column.to_owned() })
+        }
+        Some(_) | None => Err((text.place, "a column is written schema.table.column".to_owned())),
     }
 }
 

@@ -82,20 +82,14 @@ fn judge<E: fmt::Display>(
     read: &mut impl FnMut(&Case) -> Result<Intent, E>,
 ) -> Result<Verdict, String> {
     let target = targets.iter().find(|target| target.name == case.target);
-    let target = target
-        .ok_or_else(|| format!("there is no target `{}` in the configuration", case.target))?;
+    let target = target.ok_or_else(|| format!("there is no target `{}` in the configuration", case.target))?;
     let role = case.role.as_deref().unwrap_or(&target.default_role);
     if !target.roles.iter().any(|known| known == role) {
         return Err(format!("the target `{}` has no role `{role}`", case.target));
     }
     let intent = match &case.command {
         CaseCommand::Sql(_) => read(case).map_err(|error| error.to_string())?,
-        CaseCommand::Actions {
-            actions,
-            flags,
-            predicates,
-            reads_unknown,
-        } => Intent {
+        CaseCommand::Actions { actions, flags, predicates, reads_unknown } => Intent {
             id: IntentId(0),
             label: "case".to_owned(),
             actions: actions.clone(),
@@ -107,12 +101,7 @@ fn judge<E: fmt::Display>(
         },
     };
     Ok(policy.decide(&Request {
-        subject: Subject {
-            identity: &case.identity,
-            target,
-            role,
-            from: case.from,
-        },
+        subject: Subject { identity: &case.identity, target, role, from: case.from },
         actions: &intent.actions,
         flags: intent.flags,
         in_transaction: case.in_transaction,
@@ -125,11 +114,7 @@ fn judge<E: fmt::Display>(
 fn differences(policy: &Policy, case: &Case, verdict: &Verdict) -> Vec<String> {
     let mut failures = Vec::new();
     if verdict.outcome != case.expect {
-        let mut text = format!(
-            "expected {}, got {}",
-            case.expect.as_str(),
-            verdict.outcome.as_str()
-        );
+        let mut text = format!("expected {}, got {}", case.expect.as_str(), verdict.outcome.as_str());
         if !verdict.rules.is_empty() {
             text = format!("{text} by \"{}\"", verdict.rules.join("\", \""));
         }
@@ -142,11 +127,7 @@ fn differences(policy: &Policy, case: &Case, verdict: &Verdict) -> Vec<String> {
         && !verdict.rules.contains(rule)
     {
         let known = policy.rule_names().any(|name| name == rule)
-            || policy
-                .inner
-                .masks
-                .iter()
-                .any(|mask| mask.rule.name == *rule);
+            || policy.inner.masks.iter().any(|mask| mask.rule.name == *rule);
         failures.push(if known {
             format!("\"{rule}\" is not among the rules that decided")
         } else {

@@ -24,31 +24,17 @@ fn targets() -> Vec<Target> {
 }
 
 fn read_cases(text: &str) -> Result<Vec<Case>, Vec<PolicyError>> {
-    parse(&[Source {
-        name: "cases.yaml",
-        text,
-    }])
+    parse(&[Source { name: "cases.yaml", text }])
 }
 
 fn results(cases: &str) -> Vec<CaseResult> {
-    let policy = Policy::parse(&[Source {
-        name: "policy.yaml",
-        text: POLICY,
-    }])
-    .unwrap();
-    run(
-        &policy,
-        &read_cases(cases).unwrap(),
-        &targets(),
-        |case| match &case.command {
-            CaseCommand::Sql(sql) if sql == "DROP TABLE t" => Ok(Intent::simple(
-                1,
-                "DROP",
-                Action::on(Effect::Destroy, Object::relation("public", "t")),
-            )),
-            CaseCommand::Sql(_) | CaseCommand::Actions { .. } => Err("not understood"),
-        },
-    )
+    let policy = Policy::parse(&[Source { name: "policy.yaml", text: POLICY }]).unwrap();
+    run(&policy, &read_cases(cases).unwrap(), &targets(), |case| match &case.command {
+        CaseCommand::Sql(sql) if sql == "DROP TABLE t" => {
+            Ok(Intent::simple(1, "DROP", Action::on(Effect::Destroy, Object::relation("public", "t"))))
+        }
+        CaseCommand::Sql(_) | CaseCommand::Actions { .. } => Err("not understood"),
+    })
 }
 
 #[test]
@@ -102,8 +88,7 @@ cases:
             vec![],
             vec![],
             vec![
-                "expected allow, got deny: read on public.orders is not covered by any rule"
-                    .to_owned(),
+                "expected allow, got deny: read on public.orders is not covered by any rule".to_owned(),
                 "the policy has no rule \"reed\"".to_owned()
             ],
             vec!["there is no target `other` in the configuration".to_owned()],
@@ -113,51 +98,21 @@ cases:
     );
     assert!(found[0].passed() && !found[2].passed());
     assert_eq!(found[0].to_string(), "ok   reads");
-    assert!(
-        found[3]
-            .to_string()
-            .starts_with("FAIL wrong target\n     cases.yaml:"),
-        "{}",
-        found[3]
-    );
+    assert!(found[3].to_string().starts_with("FAIL wrong target\n     cases.yaml:"), "{}", found[3]);
 }
 
 #[test]
 fn strict_reading() {
     let base = "cases:\n  - name: a\n    as: { subject: a, kind: agent }\n    target: t\n    expect: deny\n";
     for (text, expected) in [
-        (
-            "    command: { sql: x, actions: [] }\n",
-            "cases.yaml:6:14: a command has either `sql` or `actions`",
-        ),
-        (
-            "    command: {}\n",
-            "cases.yaml:6:14: a command has either `sql` or `actions`",
-        ),
-        (
-            "    command: { sql: x, multi: true }\n",
-            "cases.yaml:6:14: unbounded, multi,",
-        ),
-        (
-            "    command: { sql: x }\n    when: now\n",
-            "cases.yaml:7:5: unknown key `when`",
-        ),
-        (
-            "    command: { actions: [{ effect: drop }] }\n",
-            "cases.yaml:6:36: unknown word `drop`: use one of connect",
-        ),
-        (
-            "    command: { sql: x }\n    at: noon\n",
-            "cases.yaml:7:9: `at` is not a time",
-        ),
-        (
-            "    command: { sql: x }\n    from: home\n",
-            "cases.yaml:7:11: `from` is not an address",
-        ),
-        (
-            "    command: { actions: [], predicates: [email] }\n",
-            "cases.yaml:6:42: a column is written",
-        ),
+        ("    command: { sql: x, actions: [] }\n", "cases.yaml:6:14: a command has either `sql` or `actions`"),
+        ("    command: {}\n", "cases.yaml:6:14: a command has either `sql` or `actions`"),
+        ("    command: { sql: x, multi: true }\n", "cases.yaml:6:14: unbounded, multi,"),
+        ("    command: { sql: x }\n    when: now\n", "cases.yaml:7:5: unknown key `when`"),
+        ("    command: { actions: [{ effect: drop }] }\n", "cases.yaml:6:36: unknown word `drop`: use one of connect"),
+        ("    command: { sql: x }\n    at: noon\n", "cases.yaml:7:9: `at` is not a time"),
+        ("    command: { sql: x }\n    from: home\n", "cases.yaml:7:11: `from` is not an address"),
+        ("    command: { actions: [], predicates: [email] }\n", "cases.yaml:6:42: a column is written"),
         ("", "`command` is missing: add it"),
     ] {
         let errors = read_cases(&format!("{base}{text}")).unwrap_err();
@@ -166,9 +121,5 @@ fn strict_reading() {
     let twice = format!(
         "{base}    command: {{ sql: x }}\n  - name: a\n    as: {{ subject: a, kind: agent }}\n    target: t\n    expect: deny\n    command: {{ sql: x }}\n"
     );
-    assert!(
-        read_cases(&twice).unwrap_err()[0]
-            .message
-            .contains("two cases named")
-    );
+    assert!(read_cases(&twice).unwrap_err()[0].message.contains("two cases named"));
 }

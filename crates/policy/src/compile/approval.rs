@@ -50,7 +50,10 @@ impl Compiler<'_, '_> {
             self.fault(quorum_place, format!("`quorum` is from 1 to {MAX_QUORUM}"));
         } else if !is_attainable(&terms) {
             let count = terms.users.len();
-            self.fault(quorum_place, format!("a quorum of {quorum} cannot be reached by {count} users: name more of them or a group"));
+            self.fault(
+                quorum_place,
+                format!("a quorum of {quorum} cannot be reached by {count} users: name more of them or a group"),
+            );
         }
         Some(terms)
     }
@@ -58,22 +61,13 @@ impl Compiler<'_, '_> {
 
 /// Seconds of `90s`, `15m`, `4h`, `1d` and sums of them, `1h30m`.
 pub(crate) fn duration(text: &str) -> Result<u64, String> {
-    let wrong = || {
-        format!(
-            "`{}` is not a duration: write it as 90s, 15m, 4h or 1d",
-            text.escape_debug()
-        )
-    };
+    let wrong = || format!("`{}` is not a duration: write it as 90s, 15m, 4h or 1d", text.escape_debug());
     let mut total: u64 = 0;
     let mut number: Option<u64> = None;
     for letter in text.chars() {
         if let Some(digit) = letter.to_digit(10) {
             let so_far = number.unwrap_or(0).checked_mul(10);
-            number = Some(
-                so_far
-                    .and_then(|so_far| so_far.checked_add(u64::from(digit)))
-                    .ok_or_else(wrong)?,
-            );
+            number = Some(so_far.and_then(|so_far| so_far.checked_add(u64::from(digit))).ok_or_else(wrong)?);
             continue;
         }
         let unit = match letter {
@@ -84,19 +78,13 @@ pub(crate) fn duration(text: &str) -> Result<u64, String> {
             _ => return Err(wrong()),
         };
         let seconds = number.take().and_then(|count| count.checked_mul(unit));
-        total = seconds
-            .and_then(|seconds| total.checked_add(seconds))
-            .ok_or_else(wrong)?;
+        total = seconds.and_then(|seconds| total.checked_add(seconds)).ok_or_else(wrong)?;
     }
     if number.is_some() || text.is_empty() {
         return Err(wrong());
     }
     if !(1..=MAX_EXPIRES_SECONDS).contains(&total) {
-        return Err(format!(
-            "`{}` is outside of 1s to {}d",
-            text.escape_debug(),
-            MAX_EXPIRES_SECONDS / 86_400
-        ));
+        return Err(format!("`{}` is outside of 1s to {}d", text.escape_debug(), MAX_EXPIRES_SECONDS / 86_400));
     }
     Ok(total)
 }
@@ -107,30 +95,11 @@ mod tests {
 
     #[test]
     fn durations() {
-        for (text, seconds) in [
-            ("90s", 90),
-            ("15m", 900),
-            ("4h", 14_400),
-            ("1d", 86_400),
-            ("1h30m", 5400),
-        ] {
+        for (text, seconds) in [("90s", 90), ("15m", 900), ("4h", 14_400), ("1d", 86_400), ("1h30m", 5400)] {
             assert_eq!(duration(text), Ok(seconds), "{text}");
         }
-        for text in [
-            "",
-            "15",
-            "m",
-            "15 m",
-            "-1m",
-            "1.5h",
-            "15min",
-            "99999999999999999999s",
-            "1h30",
-        ] {
-            assert!(
-                duration(text).unwrap_err().contains("not a duration"),
-                "{text}"
-            );
+        for text in ["", "15", "m", "15 m", "-1m", "1.5h", "15min", "99999999999999999999s", "1h30"] {
+            assert!(duration(text).unwrap_err().contains("not a duration"), "{text}");
         }
         for text in ["0s", "31d"] {
             assert!(duration(text).unwrap_err().contains("outside"), "{text}");

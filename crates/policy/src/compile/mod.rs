@@ -35,38 +35,17 @@ const MAX_MESSAGE_CHARS: usize = 1000;
 /// Reads and checks everything.
 pub(crate) fn compile(sources: &[Source<'_>]) -> Result<Inner, Vec<PolicyError>> {
     let mut errors = Errors::new(sources);
-    let mut inner = Inner {
-        files: sources
-            .iter()
-            .map(|source| source.name.to_owned())
-            .collect(),
-        ..Inner::default()
-    };
+    let mut inner = Inner { files: sources.iter().map(|source| source.name.to_owned()).collect(), ..Inner::default() };
     let mut raws = Vec::new();
     for (file, source) in (0_u32..).zip(sources) {
-        raws.extend(
-            load::<RawPolicy>(source, file, &mut errors)
-                .into_iter()
-                .map(|raw| (file, raw)),
-        );
+        raws.extend(load::<RawPolicy>(source, file, &mut errors).into_iter().map(|raw| (file, raw)));
     }
     for (file, raw) in &raws {
-        let mut compiler = Compiler {
-            file: *file,
-            errors: &mut errors,
-        };
-        inner
-            .rules
-            .extend(raw.rules.iter().filter_map(|raw| compiler.rule(raw)));
-        inner
-            .masks
-            .extend(raw.masks.iter().filter_map(|raw| compiler.mask(raw)));
-        inner
-            .limits
-            .extend(raw.limits.iter().filter_map(|raw| compiler.limit(raw)));
-        inner
-            .records
-            .extend(raw.records.iter().filter_map(|raw| compiler.record(raw)));
+        let mut compiler = Compiler { file: *file, errors: &mut errors };
+        inner.rules.extend(raw.rules.iter().filter_map(|raw| compiler.rule(raw)));
+        inner.masks.extend(raw.masks.iter().filter_map(|raw| compiler.mask(raw)));
+        inner.limits.extend(raw.limits.iter().filter_map(|raw| compiler.limit(raw)));
+        inner.records.extend(raw.records.iter().filter_map(|raw| compiler.record(raw)));
     }
     check_names(&inner, &mut errors);
     if !errors.is_empty() {
@@ -85,16 +64,11 @@ fn check_names(inner: &Inner, errors: &mut Errors<'_>) {
     let rules = inner.rules.iter().map(|rule| (&rule.name, rule.place));
     let masks = inner.masks.iter().map(|mask| (&mask.rule.name, mask.place));
     let limits = inner.limits.iter().map(|limit| (&limit.name, limit.place));
-    let records = inner
-        .records
-        .iter()
-        .map(|record| (&record.name, record.place));
+    let records = inner.records.iter().map(|record| (&record.name, record.place));
     let mut seen: BTreeMap<&str, Place> = BTreeMap::new();
     for (name, place) in rules.chain(masks).chain(limits).chain(records) {
         if let Some(first) = seen.insert(name, place) {
-            let file = usize::try_from(first.file)
-                .ok()
-                .and_then(|index| inner.files.get(index));
+            let file = usize::try_from(first.file).ok().and_then(|index| inner.files.get(index));
             errors.add(
                 place,
                 format!(
@@ -128,11 +102,7 @@ pub(crate) struct Compiler<'e, 's> {
 
 impl Compiler<'_, '_> {
     pub(crate) const fn place(&self, place: Place) -> Place {
-        Place {
-            file: self.file,
-            line: place.line,
-            column: place.column,
-        }
+        Place { file: self.file, line: place.line, column: place.column }
     }
 
     /// Notes a fault.
@@ -149,10 +119,7 @@ impl Compiler<'_, '_> {
     /// A list that is there is not empty.
     pub(crate) fn filled<T>(&mut self, place: Place, key: &str, values: &[T]) -> bool {
         if values.is_empty() {
-            self.fault(
-                place,
-                format!("`{key}` is an empty list, which nothing fits: fill it or leave it out"),
-            );
+            self.fault(place, format!("`{key}` is an empty list, which nothing fits: fill it or leave it out"));
         }
         !values.is_empty()
     }
@@ -160,17 +127,13 @@ impl Compiler<'_, '_> {
     fn name(&mut self, name: &At<String>) -> String {
         let text = &name.value;
         if text.trim().is_empty() {
+            self.fault(name.place, "the name is empty: verdicts and recordings show it");
+        } else if text.chars().count() > MAX_NAME_CHARS || text.chars().any(char::is_control) || text.trim() != text {
             self.fault(
                 name.place,
-                "the name is empty: verdicts and recordings show it",
-            );
-        } else if text.chars().count() > MAX_NAME_CHARS
-            || text.chars().any(char::is_control)
-            || text.trim() != text
-        {
-            self.fault(
-                name.place,
-                format!("a name has at most {MAX_NAME_CHARS} characters, no control characters and no blanks around it"),
+                format!(
+                    "a name has at most {MAX_NAME_CHARS} characters, no control characters and no blanks around it"
+                ),
             );
         }
         text.clone()
@@ -186,8 +149,7 @@ impl Compiler<'_, '_> {
             raw.on.as_ref(),
             &Conditions {
                 hours: conditions.and_then(|raw| raw.value.hours.as_ref()),
-                from: conditions
-                    .and_then(|raw| raw.value.from.as_deref().map(|from| (from, raw.place))),
+                from: conditions.and_then(|raw| raw.value.from.as_deref().map(|from| (from, raw.place))),
                 when: raw.when.as_ref(),
                 command: true,
             },
@@ -223,10 +185,7 @@ impl Compiler<'_, '_> {
                 RawThen::Deny => Then::Deny,
             },
             approval,
-            message: raw
-                .message
-                .as_ref()
-                .map(|message| message.value.trim().to_owned()),
+            message: raw.message.as_ref().map(|message| message.value.trim().to_owned()),
             shadow: raw.mode == RawMode::Shadow,
         })
     }
@@ -239,10 +198,7 @@ impl Compiler<'_, '_> {
                 None
             }
             (RawThen::Allow | RawThen::Deny, Some(approval)) => {
-                self.fault(
-                    approval.place,
-                    "`approval` is for `then: approve`: change `then` or remove it",
-                );
+                self.fault(approval.place, "`approval` is for `then: approve`: change `then` or remove it");
                 None
             }
             (RawThen::Allow | RawThen::Deny, None) => None,
@@ -257,16 +213,18 @@ impl Compiler<'_, '_> {
             && value.hours.is_none()
             && value.from.is_none()
         {
-            self.fault(*place, "`if` has no condition: use unbounded, multi, in_transaction, hours, from, or leave it out");
+            self.fault(
+                *place,
+                "`if` has no condition: use unbounded, multi, in_transaction, hours, from, or leave it out",
+            );
         }
     }
 
     fn objects(&mut self, raw: &RawRule, place: Place) -> Option<Vec<ObjectPattern>> {
         let objects = raw.objects.as_ref()?;
         self.filled(place, "objects", objects);
-        let patterns = objects
-            .iter()
-            .filter_map(|object| self.check(object.place, ObjectPattern::parse(&object.value)));
+        let patterns =
+            objects.iter().filter_map(|object| self.check(object.place, ObjectPattern::parse(&object.value)));
         Some(patterns.collect())
     }
 
@@ -284,12 +242,7 @@ impl Compiler<'_, '_> {
     fn mask(&mut self, raw: &At<RawMask>) -> Option<Mask> {
         let At { value: raw, place } = raw;
         let name = self.name(&raw.name);
-        let scope = self.session_scope(
-            &raw.who,
-            raw.on.as_ref(),
-            raw.conditions.as_ref(),
-            raw.when.as_ref(),
-        );
+        let scope = self.session_scope(&raw.who, raw.on.as_ref(), raw.conditions.as_ref(), raw.when.as_ref());
         let columns = raw.columns.as_deref().unwrap_or_default();
         let mut detect = raw.detect.clone().unwrap_or_default();
         if raw.columns.is_some() {
@@ -299,10 +252,7 @@ impl Compiler<'_, '_> {
             self.filled(*place, "detect", &detect);
         }
         if raw.columns.is_none() && raw.detect.is_none() {
-            self.fault(
-                *place,
-                "a mask needs `columns`, `detect` or both: as it is it masks nothing",
-            );
+            self.fault(*place, "a mask needs `columns`, `detect` or both: as it is it masks nothing");
         }
         for column in columns {
             self.check(column.place, check_pattern(&column.value));
@@ -312,10 +262,7 @@ impl Compiler<'_, '_> {
         detect.dedup();
         Some(Mask {
             place: self.place(raw.name.place),
-            column_places: columns
-                .iter()
-                .map(|column| self.place(column.place))
-                .collect(),
+            column_places: columns.iter().map(|column| self.place(column.place)).collect(),
             scope: scope?,
             rule: MaskRule {
                 name,
@@ -331,22 +278,19 @@ impl Compiler<'_, '_> {
     /// What `predicates` needs.
     fn mask_approval(&mut self, raw: &RawMask, place: Place) -> Option<ApprovalTerms> {
         if raw.columns.is_none() && raw.predicates != Predicates::Allow {
-            self.fault(
-                place,
-                "`predicates` is about `columns`, and the mask has none: name them or remove it",
-            );
+            self.fault(place, "`predicates` is about `columns`, and the mask has none: name them or remove it");
         }
         match (raw.predicates, &raw.approval) {
             (Predicates::Hold, Some(approval)) => self.approval(approval),
             (Predicates::Hold, None) => {
-                self.fault(place, "`predicates: hold` needs `approval: { by: { groups: [...] } }`: say who may approve");
+                self.fault(
+                    place,
+                    "`predicates: hold` needs `approval: { by: { groups: [...] } }`: say who may approve",
+                );
                 None
             }
             (Predicates::Allow | Predicates::Deny, Some(approval)) => {
-                self.fault(
-                    approval.place,
-                    "`approval` of a mask is for `predicates: hold`: change that or remove it",
-                );
+                self.fault(approval.place, "`approval` of a mask is for `predicates: hold`: change that or remove it");
                 None
             }
             (Predicates::Allow | Predicates::Deny, None) => None,
@@ -356,12 +300,7 @@ impl Compiler<'_, '_> {
     fn limit(&mut self, raw: &At<RawLimit>) -> Option<LimitRule> {
         let At { value: raw, place } = raw;
         let name = self.name(&raw.name);
-        let scope = self.session_scope(
-            &raw.who,
-            raw.on.as_ref(),
-            raw.conditions.as_ref(),
-            raw.when.as_ref(),
-        );
+        let scope = self.session_scope(&raw.who, raw.on.as_ref(), raw.conditions.as_ref(), raw.when.as_ref());
         let limits = Limits {
             rows_returned: raw.rows_returned,
             bytes_returned: raw.bytes_returned,
@@ -369,25 +308,18 @@ impl Compiler<'_, '_> {
             commands_per_minute: raw.commands_per_minute,
         };
         if limits == Limits::default() {
-            self.fault(*place, "no limit is given: use rows_returned, bytes_returned, rows_affected, commands_per_minute");
+            self.fault(
+                *place,
+                "no limit is given: use rows_returned, bytes_returned, rows_affected, commands_per_minute",
+            );
         }
-        Some(LimitRule {
-            name,
-            place: self.place(raw.name.place),
-            scope: scope?,
-            limits,
-        })
+        Some(LimitRule { name, place: self.place(raw.name.place), scope: scope?, limits })
     }
 
     fn record(&mut self, raw: &At<RawRecord>) -> Option<RecordRule> {
         let raw = &raw.value;
         let name = self.name(&raw.name);
         let scope = self.session_scope(&raw.who, raw.on.as_ref(), None, None);
-        Some(RecordRule {
-            name,
-            place: self.place(raw.name.place),
-            scope: scope?,
-            level: raw.results,
-        })
+        Some(RecordRule { name, place: self.place(raw.name.place), scope: scope?, level: raw.results })
     }
 }

@@ -37,18 +37,14 @@ impl Compiler<'_, '_> {
             && value.hours.is_none()
             && value.from.is_none()
         {
-            self.fault(
-                *place,
-                "`if` has no condition: use hours, from, or leave it out",
-            );
+            self.fault(*place, "`if` has no condition: use hours, from, or leave it out");
         }
         self.scope(
             who,
             on,
             &Conditions {
                 hours: conditions.and_then(|raw| raw.value.hours.as_ref()),
-                from: conditions
-                    .and_then(|raw| raw.value.from.as_deref().map(|from| (from, raw.place))),
+                from: conditions.and_then(|raw| raw.value.from.as_deref().map(|from| (from, raw.place))),
                 when,
                 command: false,
             },
@@ -67,11 +63,7 @@ impl Compiler<'_, '_> {
         let from = match conditions.from {
             Some((nets, place)) => {
                 self.filled(place, "if.from", nets);
-                Some(
-                    nets.iter()
-                        .filter_map(|net| self.check(net.place, network(&net.value)))
-                        .collect(),
-                )
+                Some(nets.iter().filter_map(|net| self.check(net.place, network(&net.value))).collect())
             }
             None => None,
         };
@@ -82,20 +74,11 @@ impl Compiler<'_, '_> {
         let when = match conditions.when {
             Some(when) => {
                 let compiled = When::compile(&when.value, conditions.command);
-                Some(self.check(
-                    when.place,
-                    compiled.map_err(|message| format!("`when`: {message}")),
-                )?)
+                Some(self.check(when.place, compiled.map_err(|message| format!("`when`: {message}")))?)
             }
             None => None,
         };
-        Some(Scope {
-            who,
-            on,
-            from,
-            hours,
-            when,
-        })
+        Some(Scope { who, on, from, hours, when })
     }
 
     fn who(&mut self, who: &At<RawWho>) -> Who {
@@ -113,10 +96,9 @@ impl Compiler<'_, '_> {
             on_behalf_of: map.on_behalf_of.as_ref().map(|chain| match &chain.value {
                 WordOr::Word(AnyNone::Any) => Chain::Any,
                 WordOr::Word(AnyNone::None) => Chain::None,
-                WordOr::Other(names) => Chain::Of(
-                    self.globs(chain.place, "who.on_behalf_of", Some(names))
-                        .unwrap_or_default(),
-                ),
+                WordOr::Other(names) => {
+                    Chain::Of(self.globs(chain.place, "who.on_behalf_of", Some(names)).unwrap_or_default())
+                }
             }),
         };
         if let Some(kinds) = &map.kinds {
@@ -146,12 +128,11 @@ impl Compiler<'_, '_> {
                 (name, texts.collect())
             })
             .collect();
-        if map.targets.is_none()
-            && map.labels.is_none()
-            && map.roles.is_none()
-            && map.kinds.is_none()
-        {
-            self.fault(*place, "an empty `on`: leave it out if every target is meant, or use targets, labels, roles, kinds");
+        if map.targets.is_none() && map.labels.is_none() && map.roles.is_none() && map.kinds.is_none() {
+            self.fault(
+                *place,
+                "an empty `on`: leave it out if every target is meant, or use targets, labels, roles, kinds",
+            );
         }
         On {
             targets: self.globs(*place, "on.targets", map.targets.as_deref()),
@@ -162,12 +143,7 @@ impl Compiler<'_, '_> {
         }
     }
 
-    fn globs(
-        &mut self,
-        place: Place,
-        key: &str,
-        texts: Option<&[At<String>]>,
-    ) -> Option<Vec<Glob>> {
+    fn globs(&mut self, place: Place, key: &str, texts: Option<&[At<String>]>) -> Option<Vec<Glob>> {
         let texts = texts?;
         self.filled(place, key, texts);
         for text in texts {
@@ -177,12 +153,7 @@ impl Compiler<'_, '_> {
     }
 
     /// Names that are compared as they are.
-    pub(crate) fn names(
-        &mut self,
-        place: Place,
-        key: &str,
-        texts: Option<&[At<String>]>,
-    ) -> Option<Vec<String>> {
+    pub(crate) fn names(&mut self, place: Place, key: &str, texts: Option<&[At<String>]>) -> Option<Vec<String>> {
         let texts = texts?;
         self.filled(place, key, texts);
         for text in texts {
@@ -190,34 +161,22 @@ impl Compiler<'_, '_> {
             if text.value.contains('*') {
                 self.fault(
                     text.place,
-                    format!(
-                        "`{key}` is compared exactly, `*` has no meaning there: list the names"
-                    ),
+                    format!("`{key}` is compared exactly, `*` has no meaning there: list the names"),
                 );
             }
         }
         Some(texts.iter().map(|text| text.value.clone()).collect())
     }
 
-    fn values(
-        &mut self,
-        key: &str,
-        map: Option<&BTreeMap<String, At<OneOrMany>>>,
-    ) -> Vec<(String, Vec<Value>)> {
+    fn values(&mut self, key: &str, map: Option<&BTreeMap<String, At<OneOrMany>>>) -> Vec<(String, Vec<Value>)> {
         let mut all = Vec::new();
         for (name, values) in map.into_iter().flatten() {
-            self.filled(
-                values.place,
-                &format!("{key}.{}", name.escape_debug()),
-                &values.value.0,
-            );
+            self.filled(values.place, &format!("{key}.{}", name.escape_debug()), &values.value.0);
             for text in values.value.0.iter().filter_map(Value::as_str) {
                 if text.contains('*') {
                     self.fault(
                         values.place,
-                        format!(
-                            "`{key}` is compared exactly, `*` has no meaning there: list the values"
-                        ),
+                        format!("`{key}` is compared exactly, `*` has no meaning there: list the values"),
                     );
                 }
             }
@@ -229,27 +188,18 @@ impl Compiler<'_, '_> {
 
 /// A network or a single address. An IPv4 network written in IPv6 form is the IPv4 network.
 fn network(text: &str) -> Result<IpNet, String> {
-    let wrong = || {
-        format!(
-            "`{}` is not a network: write it as 10.0.0.0/8, 2001:db8::/32 or an address",
-            text.escape_debug()
-        )
-    };
+    let wrong =
+        || format!("`{}` is not a network: write it as 10.0.0.0/8, 2001:db8::/32 or an address", text.escape_debug());
     let net: IpNet = match text.parse() {
         Ok(net) => net,
         Err(_) => IpNet::from(text.parse::<std::net::IpAddr>().map_err(|_| wrong())?),
     };
     if net.trunc() != net {
-        return Err(format!(
-            "`{net}` has bits set behind its prefix: did you mean {}?",
-            net.trunc()
-        ));
+        return Err(format!("`{net}` has bits set behind its prefix: did you mean {}?", net.trunc()));
     }
     match net {
         IpNet::V6(v6) if v6.prefix_len() >= 96 => match v6.addr().to_ipv4_mapped() {
-            Some(v4) => Ipv4Net::new(v4, v6.prefix_len() - 96)
-                .map(IpNet::V4)
-                .map_err(|_| wrong()),
+            Some(v4) => Ipv4Net::new(v4, v6.prefix_len() - 96).map(IpNet::V4).map_err(|_| wrong()),
             None => Ok(net),
         },
         IpNet::V4(_) | IpNet::V6(_) => Ok(net),
@@ -264,15 +214,8 @@ mod tests {
     fn networks() {
         assert_eq!(network("10.0.0.0/8").unwrap().to_string(), "10.0.0.0/8");
         assert_eq!(network("10.1.2.3").unwrap().to_string(), "10.1.2.3/32");
-        assert_eq!(
-            network("::ffff:10.0.0.0/104").unwrap().to_string(),
-            "10.0.0.0/8"
-        );
-        assert!(
-            network("10.0.0.1/8")
-                .unwrap_err()
-                .contains("did you mean 10.0.0.0/8")
-        );
+        assert_eq!(network("::ffff:10.0.0.0/104").unwrap().to_string(), "10.0.0.0/8");
+        assert!(network("10.0.0.1/8").unwrap_err().contains("did you mean 10.0.0.0/8"));
         assert!(network("office").unwrap_err().contains("not a network"));
     }
 }

@@ -47,10 +47,8 @@ fn canonical(value: &Value) -> String {
             format!("[{}]", values.join(","))
         }
         Value::Object(map) => {
-            let mut pairs: Vec<String> = map
-                .iter()
-                .map(|(key, value)| format!("{}:{}", Value::from(key.as_str()), canonical(value)))
-                .collect();
+            let mut pairs: Vec<String> =
+                map.iter().map(|(key, value)| format!("{}:{}", Value::from(key.as_str()), canonical(value))).collect();
             pairs.sort_unstable();
             format!("{{{}}}", pairs.join(","))
         }

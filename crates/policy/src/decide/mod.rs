@@ -92,9 +92,7 @@ pub(crate) fn decide(view: &View, ask: &Ask<'_>) -> Verdict {
             continue;
         }
         cacheable &= !judge.depends(rule, *candidate);
-        if !ask.actions.iter().any(|action| rule.means(action))
-            || judge.misses(rule, *candidate).is_some()
-        {
+        if !ask.actions.iter().any(|action| rule.means(action)) || judge.misses(rule, *candidate).is_some() {
             continue;
         }
         if rule.shadow {
@@ -141,12 +139,7 @@ pub(crate) struct Judge<'a> {
 
 impl<'a> Judge<'a> {
     pub(crate) fn new(view: &'a View, ask: &'a Ask<'a>) -> Self {
-        Self {
-            view,
-            ask,
-            bits: bits(ask.actions.iter().map(|action| action.effect)),
-            command: OnceCell::new(),
-        }
+        Self { view, ask, bits: bits(ask.actions.iter().map(|action| action.effect)), command: OnceCell::new() }
     }
 
     /// Whether the rule looks at what differs between executions of the same command by the same session.
@@ -166,21 +159,13 @@ impl<'a> Judge<'a> {
     }
 
     fn misses_when(&self, rule: &Rule, candidate: Candidate) -> Option<Miss> {
-        let (true, Some(when), Some(session)) =
-            (candidate.open, &rule.scope.when, self.view.session())
-        else {
+        let (true, Some(when), Some(session)) = (candidate.open, &rule.scope.when, self.view.session()) else {
             return None;
         };
         let command = when.uses().command.then(|| {
-            self.command.get_or_init(|| {
-                CommandValues::new(self.ask.actions, self.ask.flags, self.ask.in_transaction)
-            })
+            self.command.get_or_init(|| CommandValues::new(self.ask.actions, self.ask.flags, self.ask.in_transaction))
         });
-        match when.holds(&Values {
-            session,
-            command,
-            now: Some(self.ask.now),
-        }) {
+        match when.holds(&Values { session, command, now: Some(self.ask.now) }) {
             Ok(true) => None,
             Ok(false) => Some(Miss::When),
             Err(why) => (!rule.then.doubt()).then_some(Miss::WhenFailed(why)),
@@ -196,11 +181,7 @@ pub(crate) struct Doubt<'a> {
 }
 
 /// Masks that object to the command's conditions.
-pub(crate) fn masks_in_doubt<'a>(
-    view: &'a View,
-    ask: &'a Ask<'_>,
-    cacheable: &mut bool,
-) -> Vec<Doubt<'a>> {
+pub(crate) fn masks_in_doubt<'a>(view: &'a View, ask: &'a Ask<'_>, cacheable: &mut bool) -> Vec<Doubt<'a>> {
     if ask.predicates.is_empty() && !ask.reads_unknown {
         return Vec::new();
     }
@@ -238,41 +219,21 @@ struct Settled {
 }
 
 fn settle(found: &Found<'_>) -> Settled {
-    let Found {
-        covers,
-        matched,
-        masks,
-    } = found;
-    let deny = |clash| Settled {
-        outcome: Outcome::Deny,
-        approval: None,
-        clash,
-    };
-    let refused = covers
-        .iter()
-        .any(|cover| cover.denied || cover.is_uncovered());
+    let Found { covers, matched, masks } = found;
+    let deny = |clash| Settled { outcome: Outcome::Deny, approval: None, clash };
+    let refused = covers.iter().any(|cover| cover.denied || cover.is_uncovered());
     let masked = |what| masks.iter().any(|doubt| doubt.mask.rule.predicates == what);
     if covers.is_empty() || refused || masked(Predicates::Deny) {
         return deny(None);
     }
-    let rules = matched
-        .iter()
-        .filter_map(|rule| Some((rule.name.as_str(), rule.approval.as_ref()?)));
+    let rules = matched.iter().filter_map(|rule| Some((rule.name.as_str(), rule.approval.as_ref()?)));
     let holding = masks.iter().filter_map(|doubt| {
         let terms = doubt.mask.approval.as_ref()?;
         Some((doubt.mask.rule.name.as_str(), terms))
     });
     match terms::combine(rules.chain(holding)) {
-        Combined::Nothing => Settled {
-            outcome: Outcome::Allow,
-            approval: None,
-            clash: None,
-        },
-        Combined::Terms(terms) => Settled {
-            outcome: Outcome::Hold,
-            approval: Some(terms),
-            clash: None,
-        },
+        Combined::Nothing => Settled { outcome: Outcome::Allow, approval: None, clash: None },
+        Combined::Terms(terms) => Settled { outcome: Outcome::Hold, approval: Some(terms), clash: None },
         Combined::Clash(one, other) => deny(Some((one, other))),
     }
 }
@@ -295,17 +256,8 @@ fn verdict(
         (Outcome::Hold, _) | (Outcome::Deny, Some(_)) => predicates == Predicates::Hold,
         (Outcome::Deny, None) => predicates == Predicates::Deny,
     };
-    let deciding: Vec<&Rule> = found
-        .matched
-        .iter()
-        .copied()
-        .filter(|rule| decides(rule.then))
-        .collect();
-    let raising: Vec<&Doubt<'_>> = found
-        .masks
-        .iter()
-        .filter(|doubt| raises(doubt.mask.rule.predicates))
-        .collect();
+    let deciding: Vec<&Rule> = found.matched.iter().copied().filter(|rule| decides(rule.then)).collect();
+    let raising: Vec<&Doubt<'_>> = found.masks.iter().filter(|doubt| raises(doubt.mask.rule.predicates)).collect();
     let mut rules: Vec<String> = deciding.iter().map(|rule| rule.name.clone()).collect();
     rules.extend(raising.iter().map(|doubt| doubt.mask.rule.name.clone()));
     rules.sort_unstable();
@@ -350,9 +302,7 @@ fn reasons(
         reasons.add(predicate_words(doubt));
     }
     if let Some((one, other)) = &settled.clash {
-        reasons.add(format!(
-            "\"{one}\" and \"{other}\" both want an approval and have too few approvers in common"
-        ));
+        reasons.add(format!("\"{one}\" and \"{other}\" both want an approval and have too few approvers in common"));
     }
     let mut uncovered = false;
     for (action, cover) in actions.iter().zip(&found.covers) {
@@ -372,14 +322,9 @@ fn near_misses(judge: &Judge<'_>, covers: &[Cover], reasons: &mut Reasons) {
     let view = judge.view;
     let wanted = |rule: &Rule| {
         let mut pairs = judge.ask.actions.iter().zip(covers);
-        !rule.shadow
-            && !rule.then.doubt()
-            && pairs.any(|(action, cover)| cover.is_uncovered() && rule.means(action))
+        !rule.shadow && !rule.then.doubt() && pairs.any(|(action, cover)| cover.is_uncovered() && rule.means(action))
     };
-    let fixed = view
-        .failed
-        .iter()
-        .filter_map(|(index, miss)| Some((view.inner.rules.get(*index)?, miss.clone())));
+    let fixed = view.failed.iter().filter_map(|(index, miss)| Some((view.inner.rules.get(*index)?, miss.clone())));
     let asked = view.rules.iter().filter_map(|candidate| {
         let rule = view.rule(*candidate)?;
         Some((rule, judge.misses(rule, *candidate)?))
@@ -407,17 +352,11 @@ pub(crate) fn predicate_words(doubt: &Doubt<'_>) -> String {
         Predicates::Deny | Predicates::Allow => "is denied",
     };
     match doubt.column {
-        Some(used) if used.column == "*" => format!(
-            "a condition on all columns of {}, some of them masked by \"{name}\", {verb}",
-            used.relation
-        ),
-        Some(used) => format!(
-            "a condition on {}.{}, masked by \"{name}\", {verb}",
-            used.relation, used.column
-        ),
-        None => format!(
-            "it cannot be told whether it has a condition on a column masked by \"{name}\", which {verb}"
-        ),
+        Some(used) if used.column == "*" => {
+            format!("a condition on all columns of {}, some of them masked by \"{name}\", {verb}", used.relation)
+        }
+        Some(used) => format!("a condition on {}.{}, masked by \"{name}\", {verb}", used.relation, used.column),
+        None => format!("it cannot be told whether it has a condition on a column masked by \"{name}\", which {verb}"),
     }
 }
 

@@ -55,13 +55,7 @@ mod tests {
         reason_required: bool,
     ) -> ApprovalTerms {
         let own = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        ApprovalTerms {
-            users: own(users),
-            groups: own(groups),
-            quorum,
-            expires_seconds,
-            reason_required,
-        }
+        ApprovalTerms { users: own(users), groups: own(groups), quorum, expires_seconds, reason_required }
     }
 
     #[test]
@@ -69,15 +63,9 @@ mod tests {
         let one = terms(&["ann", "bob"], &["dba"], 1, 900, false);
         let two = terms(&["bob"], &["dba", "sec"], 2, 60, true);
         for order in [[("a", &one), ("b", &two)], [("b", &two), ("a", &one)]] {
-            assert_eq!(
-                combine(order.into_iter()),
-                Combined::Terms(terms(&["bob"], &["dba"], 2, 60, true))
-            );
+            assert_eq!(combine(order.into_iter()), Combined::Terms(terms(&["bob"], &["dba"], 2, 60, true)));
         }
-        assert_eq!(
-            combine([("a", &one)].into_iter()),
-            Combined::Terms(one.clone())
-        );
+        assert_eq!(combine([("a", &one)].into_iter()), Combined::Terms(one.clone()));
         assert_eq!(combine(std::iter::empty()), Combined::Nothing);
     }
 

@@ -12,19 +12,14 @@ pub(super) fn scope_includes(wide: &Rule, narrow: &Rule) -> bool {
 
 /// Whether `wide` means all effects of `narrow`.
 pub(super) fn effects_include(wide: &Rule, narrow: &Rule) -> bool {
-    narrow
-        .effects
-        .iter()
-        .all(|effect| wide.effects.contains(effect))
+    narrow.effects.iter().all(|effect| wide.effects.contains(effect))
 }
 
 fn objects_include(wide: &Rule, narrow: &Rule) -> bool {
     match (&wide.objects, &narrow.objects) {
         (None, _) => true,
         (Some(_), None) => false,
-        (Some(wide), Some(narrow)) => narrow
-            .iter()
-            .all(|pattern| wide.iter().any(|other| other.includes(pattern))),
+        (Some(wide), Some(narrow)) => narrow.iter().all(|pattern| wide.iter().any(|other| other.includes(pattern))),
     }
 }
 
@@ -56,9 +51,7 @@ fn globs(wide: Option<&[Glob]>, narrow: Option<&[Glob]>) -> bool {
     match (wide, narrow) {
         (None, _) => true,
         (Some(_), None) => false,
-        (Some(wide), Some(narrow)) => narrow
-            .iter()
-            .all(|glob| wide.iter().any(|other| other.covers(glob))),
+        (Some(wide), Some(narrow)) => narrow.iter().all(|glob| wide.iter().any(|other| other.covers(glob))),
     }
 }
 

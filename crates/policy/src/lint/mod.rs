@@ -57,10 +57,7 @@ impl fmt::Display for Finding {
 
 /// Looks at everything. Without targets, nothing is said about targets.
 pub(crate) fn lint(inner: &Inner, targets: &[Target]) -> Vec<Finding> {
-    let mut findings = Findings {
-        inner,
-        found: Vec::new(),
-    };
+    let mut findings = Findings { inner, found: Vec::new() };
     for rule in &inner.rules {
         findings.rule(rule);
         findings.reach(rule);
@@ -80,22 +77,10 @@ pub(crate) fn lint(inner: &Inner, targets: &[Target]) -> Vec<Finding> {
 }
 
 fn scopes(inner: &Inner) -> impl Iterator<Item = (&str, &On)> {
-    let rules = inner
-        .rules
-        .iter()
-        .map(|rule| (rule.name.as_str(), &rule.scope.on));
-    let masks = inner
-        .masks
-        .iter()
-        .map(|mask| (mask.rule.name.as_str(), &mask.scope.on));
-    let limits = inner
-        .limits
-        .iter()
-        .map(|limit| (limit.name.as_str(), &limit.scope.on));
-    let records = inner
-        .records
-        .iter()
-        .map(|record| (record.name.as_str(), &record.scope.on));
+    let rules = inner.rules.iter().map(|rule| (rule.name.as_str(), &rule.scope.on));
+    let masks = inner.masks.iter().map(|mask| (mask.rule.name.as_str(), &mask.scope.on));
+    let limits = inner.limits.iter().map(|limit| (limit.name.as_str(), &limit.scope.on));
+    let records = inner.records.iter().map(|record| (record.name.as_str(), &record.scope.on));
     rules.chain(masks).chain(limits).chain(records)
 }
 
@@ -106,9 +91,7 @@ struct Findings<'a> {
 
 impl Findings<'_> {
     fn add(&mut self, level: Level, place: Place, name: &str, message: String) {
-        let file = usize::try_from(place.file)
-            .ok()
-            .and_then(|index| self.inner.files.get(index));
+        let file = usize::try_from(place.file).ok().and_then(|index| self.inner.files.get(index));
         let finding = Finding {
             level,
             file: file.map_or("policy", |file| file).to_owned(),
@@ -124,11 +107,8 @@ impl Findings<'_> {
     fn rule(&mut self, rule: &Rule) {
         if rule.then == Then::Allow {
             let risky = [Effect::Unknown, Effect::Admin, Effect::Grant];
-            let given: Vec<&str> = risky
-                .into_iter()
-                .filter(|effect| rule.effects.contains(*effect))
-                .map(Effect::as_str)
-                .collect();
+            let given: Vec<&str> =
+                risky.into_iter().filter(|effect| rule.effects.contains(*effect)).map(Effect::as_str).collect();
             if !given.is_empty() {
                 self.add(
                     Level::Warning,
@@ -178,10 +158,7 @@ impl Findings<'_> {
         let inner = self.inner;
         let broader = |then: Then| {
             inner.rules.iter().filter(move |other| {
-                other.then == then
-                    && !other.shadow
-                    && other.is_unconditional()
-                    && cover::scope_includes(other, rule)
+                other.then == then && !other.shadow && other.is_unconditional() && cover::scope_includes(other, rule)
             })
         };
         if rule.then != Then::Deny {
@@ -197,21 +174,15 @@ impl Findings<'_> {
                     Level::Error,
                     rule.place,
                     &rule.name,
-                    format!(
-                        "never decides: everything it allows needs approval by \"{}\"",
-                        other.name
-                    ),
+                    format!("never decides: everything it allows needs approval by \"{}\"", other.name),
                 );
                 return;
             }
         }
         let same = broader(rule.then).find(|other| {
-            let twin = rule.is_unconditional()
-                && cover::scope_includes(rule, other)
-                && cover::effects_include(rule, other);
-            other.name != rule.name
-                && cover::effects_include(other, rule)
-                && (!twin || other.name < rule.name)
+            let twin =
+                rule.is_unconditional() && cover::scope_includes(rule, other) && cover::effects_include(rule, other);
+            other.name != rule.name && cover::effects_include(other, rule) && (!twin || other.name < rule.name)
         });
         // A narrower denial with words of its own, or a narrower approval with terms of its own, has a purpose.
         let purpose = rule.message.is_some() || rule.approval.is_some();
@@ -230,11 +201,8 @@ impl Findings<'_> {
     /// Whether denials without conditions leave nothing of a rule; what they leave in part is said too.
     fn blocked(&mut self, rule: &Rule, blockers: &[&Rule]) -> bool {
         let blocker = |effect| blockers.iter().find(|other| other.effects.contains(effect));
-        let blocked: Vec<(Effect, &str)> = rule
-            .effects
-            .iter()
-            .filter_map(|effect| Some((effect, blocker(effect)?.name.as_str())))
-            .collect();
+        let blocked: Vec<(Effect, &str)> =
+            rule.effects.iter().filter_map(|effect| Some((effect, blocker(effect)?.name.as_str()))).collect();
         let Some((_, first)) = blocked.first() else {
             return false;
         };
@@ -247,10 +215,7 @@ impl Findings<'_> {
                 Level::Error,
                 rule.place,
                 &rule.name,
-                format!(
-                    "can never take effect: everything it means is denied by \"{}\"",
-                    names.join("\", \"")
-                ),
+                format!("can never take effect: everything it means is denied by \"{}\"", names.join("\", \"")),
             );
         } else {
             let effects: Vec<&str> = blocked.iter().map(|(effect, _)| effect.as_str()).collect();
@@ -258,10 +223,7 @@ impl Findings<'_> {
                 Level::Warning,
                 rule.place,
                 &rule.name,
-                format!(
-                    "{} in `do` has no effect: denied by \"{first}\"",
-                    effects.join(", ")
-                ),
+                format!("{} in `do` has no effect: denied by \"{first}\"", effects.join(", ")),
             );
         }
         all
@@ -269,9 +231,7 @@ impl Findings<'_> {
 
     /// Without `connect` no session opens.
     fn connect(&mut self) {
-        let opens = |rule: &Rule| {
-            rule.then != Then::Deny && !rule.shadow && rule.effects.contains(Effect::Connect)
-        };
+        let opens = |rule: &Rule| rule.then != Then::Deny && !rule.shadow && rule.effects.contains(Effect::Connect);
         let inner = self.inner;
         if !inner.rules.iter().any(opens) {
             self.add(
@@ -286,12 +246,7 @@ impl Findings<'_> {
     fn mask(&mut self, mask: &Mask) {
         for (pattern, place) in mask.rule.columns.iter().zip(&mask.column_places) {
             if let Some((level, message)) = column_fault(pattern) {
-                self.add(
-                    level,
-                    *place,
-                    &mask.rule.name,
-                    format!("`{pattern}` {message}"),
-                );
+                self.add(level, *place, &mask.rule.name, format!("`{pattern}` {message}"));
             }
         }
     }
@@ -305,10 +260,7 @@ impl Findings<'_> {
             }
         }
         for (label, values) in &on.labels {
-            let having: Vec<&String> = targets
-                .iter()
-                .filter_map(|target| target.labels.get(label))
-                .collect();
+            let having: Vec<&String> = targets.iter().filter_map(|target| target.labels.get(label)).collect();
             if having.is_empty() {
                 wrong.push(format!("no target has a label `{label}`"));
                 continue;
@@ -322,34 +274,19 @@ impl Findings<'_> {
                 wrong.push(format!("no target is of the kind `{kind}`"));
             }
         }
-        let meant: Vec<&Target> = targets
-            .iter()
-            .filter(|target| on.misses_target(target).is_none())
-            .collect();
+        let meant: Vec<&Target> = targets.iter().filter(|target| on.misses_target(target).is_none()).collect();
         if meant.is_empty() && wrong.is_empty() {
             wrong.push("no target fits all of `on`".to_owned());
         }
         for glob in on.roles.iter().flatten() {
             let mut roles = meant.iter().flat_map(|target| &target.roles);
             if !meant.is_empty() && !roles.any(|role| glob.matches(role)) {
-                wrong.push(format!(
-                    "none of the targets it means has a role `{}`",
-                    glob.as_str()
-                ));
+                wrong.push(format!("none of the targets it means has a role `{}`", glob.as_str()));
             }
         }
-        let level = if meant.is_empty() {
-            Level::Error
-        } else {
-            Level::Warning
-        };
+        let level = if meant.is_empty() { Level::Error } else { Level::Warning };
         for text in wrong {
-            self.add(
-                level,
-                on.place,
-                name,
-                format!("{text}: check the spelling against the configuration"),
-            );
+            self.add(level, on.place, name, format!("{text}: check the spelling against the configuration"));
         }
     }
 }
@@ -359,20 +296,11 @@ fn column_fault(pattern: &str) -> Option<(Level, &'static str)> {
     let dots = pattern.matches('.').count();
     let star = pattern.contains('*');
     if ObjectPattern::parse(pattern).is_err() || pattern.contains(':') || pattern.contains('"') {
-        Some((
-            Level::Error,
-            "never fits: a column is named schema.table.column, without kind and quotes",
-        ))
+        Some((Level::Error, "never fits: a column is named schema.table.column, without kind and quotes"))
     } else if pattern.starts_with("?.") || pattern.ends_with('.') || (dots == 0 && !star) {
-        Some((
-            Level::Error,
-            "never fits: write schema.table.column, or `*.column` for any table",
-        ))
+        Some((Level::Error, "never fits: write schema.table.column, or `*.column` for any table"))
     } else if dots < 2 && !star {
-        Some((
-            Level::Error,
-            "never fits: the schema or the column is missing, write schema.table.column",
-        ))
+        Some((Level::Error, "never fits: the schema or the column is missing, write schema.table.column"))
     } else if pattern.bytes().all(|byte| byte == b'*' || byte == b'.') {
         Some((Level::Warning, "masks every column of everything"))
     } else if pattern.bytes().any(|byte| byte.is_ascii_uppercase()) {

@@ -12,24 +12,10 @@ pub const MAX_SOURCE_BYTES: usize = 8 << 20;
 const MAX_DEPTH: usize = 24;
 
 /// Reads all documents of a file; what is wrong is added to `errors` with its place.
-pub(crate) fn load<T: DeserializeOwned>(
-    source: &Source<'_>,
-    file: u32,
-    errors: &mut Errors<'_>,
-) -> Vec<T> {
-    let whole = Place {
-        file,
-        line: 0,
-        column: 0,
-    };
+pub(crate) fn load<T: DeserializeOwned>(source: &Source<'_>, file: u32, errors: &mut Errors<'_>) -> Vec<T> {
+    let whole = Place { file, line: 0, column: 0 };
     if source.text.len() > MAX_SOURCE_BYTES {
-        errors.add(
-            whole,
-            format!(
-                "the file is larger than {} MiB: split it",
-                MAX_SOURCE_BYTES >> 20
-            ),
-        );
+        errors.add(whole, format!("the file is larger than {} MiB: split it", MAX_SOURCE_BYTES >> 20));
         return Vec::new();
     }
     match serde_saphyr::from_multiple_with_options::<T>(source.text, options()) {
@@ -78,41 +64,25 @@ fn options() -> Options {
 fn explain(error: &serde_saphyr::Error) -> String {
     use serde_saphyr::Error as Yaml;
     match error.without_snippet() {
-        Yaml::DuplicateMappingKey { key, .. } => format!(
-            "the key `{}` is there twice: remove one",
-            key.as_deref().unwrap_or("?").escape_debug()
-        ),
+        Yaml::DuplicateMappingKey { key, .. } => {
+            format!("the key `{}` is there twice: remove one", key.as_deref().unwrap_or("?").escape_debug())
+        }
         Yaml::SerdeMissingField { field, .. } => format!("`{field}` is missing: add it"),
-        Yaml::SerdeUnknownField {
-            field, expected, ..
-        } => format!(
-            "unknown key `{}`: use one of {}",
-            field.escape_debug(),
-            expected.join(", ")
-        ),
-        Yaml::SerdeUnknownVariant {
-            variant, expected, ..
-        } => format!(
-            "unknown word `{}`: use one of {}",
-            variant.escape_debug(),
-            expected.join(", ")
-        ),
-        Yaml::SerdeInvalidType {
-            unexpected,
-            expected,
-            ..
-        } if unexpected == "unit value" => {
+        Yaml::SerdeUnknownField { field, expected, .. } => {
+            format!("unknown key `{}`: use one of {}", field.escape_debug(), expected.join(", "))
+        }
+        Yaml::SerdeUnknownVariant { variant, expected, .. } => {
+            format!("unknown word `{}`: use one of {}", variant.escape_debug(), expected.join(", "))
+        }
+        Yaml::SerdeInvalidType { unexpected, expected, .. } if unexpected == "unit value" => {
             format!("a value is missing: expected {expected}, or leave the key out")
         }
         Yaml::InvalidScalar { ty, .. } if ty.starts_with(['u', 'i']) => {
-            format!(
-                "not a whole number that fits here ({ty}): write one of 0 or more, without a fraction"
-            )
+            format!("not a whole number that fits here ({ty}): write one of 0 or more, without a fraction")
         }
         Yaml::InvalidBooleanStrict { .. } => "expected true or false".to_owned(),
         Yaml::Budget { .. } => {
-            "nested too deeply or far too large once its aliases are expanded: write it out plainly"
-                .to_owned()
+            "nested too deeply or far too large once its aliases are expanded: write it out plainly".to_owned()
         }
         // The reader's own errors are many and may become more; each has a text.
         other => UserMessageFormatter

@@ -46,52 +46,27 @@ pub(crate) struct RawRule {
     /// Whom it means.
     pub(crate) who: At<RawWho>,
     /// Where it holds; absent: everywhere.
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) on: Option<At<RawOn>>,
     /// Effects.
     #[serde(rename = "do")]
     pub(crate) effects: At<WordOr<Any, Effects>>,
     /// Objects, `[kind:]name` with `*`; absent: any.
-    #[serde(
-        default,
-        deserialize_with = "present_list",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present_list", skip_serializing_if = "Option::is_none")]
     pub(crate) objects: Option<Vec<At<String>>>,
     /// Typed conditions.
-    #[serde(
-        default,
-        rename = "if",
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, rename = "if", deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) conditions: Option<At<RawIf>>,
     /// A condition in CEL.
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) when: Option<At<String>>,
     /// What follows.
     pub(crate) then: RawThen,
     /// Who approves; with `then: approve` only.
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) approval: Option<At<RawApproval>>,
     /// What the client is told when this rule decides.
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) message: Option<At<String>>,
     /// `shadow`: judged and recorded, not enforced.
     #[serde(default)]
@@ -129,47 +104,23 @@ pub(crate) type RawWho = WordOr<Any, RawWhoMap>;
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawWhoMap {
     /// Subjects, with `*`.
-    #[serde(
-        default,
-        deserialize_with = "present_list",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present_list", skip_serializing_if = "Option::is_none")]
     pub(crate) users: Option<Vec<At<String>>>,
     /// Groups.
-    #[serde(
-        default,
-        deserialize_with = "present_list",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present_list", skip_serializing_if = "Option::is_none")]
     pub(crate) groups: Option<Vec<At<String>>>,
     /// Kinds of identity.
-    #[serde(
-        default,
-        deserialize_with = "present_list",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present_list", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::identity_kinds")]
     pub(crate) kinds: Option<Vec<IdentityKind>>,
     /// Issuers, with `*`.
-    #[serde(
-        default,
-        deserialize_with = "present_list",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present_list", skip_serializing_if = "Option::is_none")]
     pub(crate) issuers: Option<Vec<At<String>>>,
     /// Claims and the values that fit.
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) claims: Option<BTreeMap<String, At<OneOrMany>>>,
     /// For whom it acts: one of these at any distance, `any`, or `none`.
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) on_behalf_of: Option<At<WordOr<AnyNone, Vec<At<String>>>>>,
 }
 
@@ -178,32 +129,16 @@ pub(crate) struct RawWhoMap {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawOn {
     /// Names of targets, with `*`.
-    #[serde(
-        default,
-        deserialize_with = "present_list",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present_list", skip_serializing_if = "Option::is_none")]
     pub(crate) targets: Option<Vec<At<String>>>,
     /// Labels of targets and the values that fit.
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) labels: Option<BTreeMap<String, At<OneOrMany>>>,
     /// Names of roles, with `*`.
-    #[serde(
-        default,
-        deserialize_with = "present_list",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present_list", skip_serializing_if = "Option::is_none")]
     pub(crate) roles: Option<Vec<At<String>>>,
     /// Kinds of target, such as `postgres`.
-    #[serde(
-        default,
-        deserialize_with = "present_list",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present_list", skip_serializing_if = "Option::is_none")]
     pub(crate) kinds: Option<Vec<At<String>>>,
 }
 
@@ -212,39 +147,19 @@ pub(crate) struct RawOn {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawIf {
     /// Whether it changes all rows or a whole collection.
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) unbounded: Option<At<bool>>,
     /// Whether the message has more than one statement.
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) multi: Option<At<bool>>,
     /// Whether the client has a transaction open.
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) in_transaction: Option<At<bool>>,
     /// A daily window: `08:00-18:00 Europe/Berlin`, `Mon-Fri 22:00-06:00 UTC`.
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) hours: Option<At<String>>,
     /// Networks that the client's address is in.
-    #[serde(
-        default,
-        deserialize_with = "present_list",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present_list", skip_serializing_if = "Option::is_none")]
     pub(crate) from: Option<Vec<At<String>>>,
 }
 
@@ -253,18 +168,10 @@ pub(crate) struct RawIf {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawSessionIf {
     /// A daily window: `08:00-18:00 Europe/Berlin`, `Mon-Fri 22:00-06:00 UTC`.
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) hours: Option<At<String>>,
     /// Networks that the client's address is in.
-    #[serde(
-        default,
-        deserialize_with = "present_list",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present_list", skip_serializing_if = "Option::is_none")]
     pub(crate) from: Option<Vec<At<String>>>,
 }
 
@@ -275,18 +182,10 @@ pub(crate) struct RawApproval {
     /// Who may approve.
     pub(crate) by: At<RawBy>,
     /// How many distinct humans; 1 if absent.
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) quorum: Option<At<u32>>,
     /// How long one may wait: `90s`, `15m`, `4h`, `1d`; 15m if absent.
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) expires: Option<At<String>>,
     /// Whether approvers must say why; optional if absent.
     #[serde(default)]
@@ -298,18 +197,10 @@ pub(crate) struct RawApproval {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawBy {
     /// Subjects, exactly.
-    #[serde(
-        default,
-        deserialize_with = "present_list",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present_list", skip_serializing_if = "Option::is_none")]
     pub(crate) users: Option<Vec<At<String>>>,
     /// Groups, exactly.
-    #[serde(
-        default,
-        deserialize_with = "present_list",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present_list", skip_serializing_if = "Option::is_none")]
     pub(crate) groups: Option<Vec<At<String>>>,
 }
 
@@ -333,40 +224,19 @@ pub(crate) struct RawMask {
     /// Whom it means.
     pub(crate) who: At<RawWho>,
     /// Where it holds; absent: everywhere.
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) on: Option<At<RawOn>>,
     /// Typed conditions.
-    #[serde(
-        default,
-        rename = "if",
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, rename = "if", deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) conditions: Option<At<RawSessionIf>>,
     /// A condition in CEL.
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) when: Option<At<String>>,
     /// Columns: `schema.table.column` with `*`.
-    #[serde(
-        default,
-        deserialize_with = "present_list",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present_list", skip_serializing_if = "Option::is_none")]
     pub(crate) columns: Option<Vec<At<String>>>,
     /// What to look for in the content of all columns.
-    #[serde(
-        default,
-        deserialize_with = "present_list",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present_list", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::detectors")]
     pub(crate) detect: Option<Vec<DetectorName>>,
     /// What a masked value looks like.
@@ -378,11 +248,7 @@ pub(crate) struct RawMask {
     #[schemars(schema_with = "schema::predicates")]
     pub(crate) predicates: Predicates,
     /// Who approves; with `predicates: hold` only.
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) approval: Option<At<RawApproval>>,
 }
 
@@ -395,54 +261,25 @@ pub(crate) struct RawLimit {
     /// Whom it means.
     pub(crate) who: At<RawWho>,
     /// Where it holds; absent: everywhere.
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) on: Option<At<RawOn>>,
     /// Typed conditions.
-    #[serde(
-        default,
-        rename = "if",
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, rename = "if", deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) conditions: Option<At<RawSessionIf>>,
     /// A condition in CEL.
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) when: Option<At<String>>,
     /// Rows that one command may return.
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) rows_returned: Option<u64>,
     /// Bytes that one command may return.
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) bytes_returned: Option<u64>,
     /// Rows that one command may change; enforced before commit.
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) rows_affected: Option<u64>,
     /// Commands in any minute.
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) commands_per_minute: Option<u32>,
 }
 
@@ -455,11 +292,7 @@ pub(crate) struct RawRecord {
     /// Whom it means.
     pub(crate) who: At<RawWho>,
     /// Where it holds; absent: everywhere.
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) on: Option<At<RawOn>>,
     /// How much.
     #[schemars(schema_with = "schema::levels")]

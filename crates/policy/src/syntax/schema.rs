@@ -34,17 +34,12 @@ fn words_schema(words: impl Iterator<Item = &'static str>, list: bool) -> Schema
 }
 
 pub(super) fn identity_kinds(_: &mut SchemaGenerator) -> Schema {
-    words_schema(
-        IdentityKind::ALL.into_iter().map(IdentityKind::as_str),
-        true,
-    )
+    words_schema(IdentityKind::ALL.into_iter().map(IdentityKind::as_str), true)
 }
 
 pub(super) fn detectors(_: &mut SchemaGenerator) -> Schema {
     use DetectorName::{Aws, Card, Email, Github, Iban, Ip, Jwt, Pem, Phone, Secret, Ssn};
-    let all = [
-        Card, Iban, Email, Phone, Ssn, Ip, Jwt, Aws, Github, Pem, Secret,
-    ];
+    let all = [Card, Iban, Email, Phone, Ssn, Ip, Jwt, Aws, Github, Pem, Secret];
     words_schema(all.into_iter().map(DetectorName::as_str), true)
 }
 

@@ -118,10 +118,7 @@ pub(crate) trait Words: Sized + Copy + 'static {
     where
         Self: PartialEq,
     {
-        Self::ALL
-            .iter()
-            .find(|(_, value)| *value == self)
-            .map_or("", |(word, _)| word)
+        Self::ALL.iter().find(|(_, value)| *value == self).map_or("", |(word, _)| word)
     }
 }
 
@@ -212,9 +209,7 @@ pub(crate) struct OneOrMany(pub(crate) Vec<serde_json::Value>);
 
 impl<'de> Deserialize<'de> for OneOrMany {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer
-            .deserialize_any(Scalars { list: true })
-            .map(Self)
+        deserializer.deserialize_any(Scalars { list: true }).map(Self)
     }
 }
 
@@ -229,10 +224,7 @@ struct One(serde_json::Value);
 impl<'de> Deserialize<'de> for One {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut values = deserializer.deserialize_any(Scalars { list: false })?;
-        values
-            .pop()
-            .map(Self)
-            .ok_or_else(|| D::Error::custom("a value is missing"))
+        values.pop().map(Self).ok_or_else(|| D::Error::custom("a value is missing"))
     }
 }
 
@@ -241,11 +233,7 @@ impl<'de> Visitor<'de> for Scalars {
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a text, whole number or boolean")?;
-        if self.list {
-            f.write_str(", or a list of them")
-        } else {
-            Ok(())
-        }
+        if self.list { f.write_str(", or a list of them") } else { Ok(()) }
     }
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<Self::Value, E> {

@@ -39,15 +39,7 @@ const MAX_REGEX_BYTES: usize = 256;
 /// What a text search costs, in nodes.
 const SEARCH_COST: usize = 16;
 
-const IDENTITY: &[&str] = &[
-    "subject",
-    "issuer",
-    "kind",
-    "groups",
-    "on_behalf_of",
-    "task",
-    "claims",
-];
+const IDENTITY: &[&str] = &["subject", "issuer", "kind", "groups", "on_behalf_of", "task", "claims"];
 const TARGET: &[&str] = &["name", "kind", "labels"];
 const COMMAND: &[&str] = &["effects", "objects", "unbounded", "multi", "in_transaction"];
 
@@ -109,9 +101,7 @@ pub(super) fn nesting(source: &str) -> Result<(), String> {
             _ => 0,
         };
         if depth > MAX_NESTING || run > MAX_NESTING || choices > MAX_NESTING {
-            return Err(format!(
-                "nested more than {MAX_NESTING} deep: split the rule"
-            ));
+            return Err(format!("nested more than {MAX_NESTING} deep: split the rule"));
         }
     }
     Ok(())
@@ -119,13 +109,7 @@ pub(super) fn nesting(source: &str) -> Result<(), String> {
 
 /// Walks the whole expression.
 pub(super) fn check(expression: &IdedExpr, command: bool) -> Result<Uses, Fault> {
-    let mut walk = Walk {
-        uses: Uses::default(),
-        command,
-        variables: Vec::new(),
-        loops: 0,
-        depth: 0,
-    };
+    let mut walk = Walk { uses: Uses::default(), command, variables: Vec::new(), loops: 0, depth: 0 };
     walk.expression(expression)?;
     Ok(walk.uses)
 }
@@ -144,12 +128,7 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn expression(&mut self, node: &'a IdedExpr) -> Result<(), Fault> {
-        let fault = |message: String| {
-            Err(Fault {
-                id: node.id,
-                message,
-            })
-        };
+        let fault = |message: String| Err(Fault { id: node.id, message });
         self.depth += 1;
         if self.depth > MAX_TREE {
             return fault("too long a chain of operators: split the rule".to_owned());
@@ -213,16 +192,9 @@ impl<'a> Walk<'a> {
         let Expr::Comprehension(body) = &node.expr else {
             return Ok(());
         };
-        let fault = |message: &str| {
-            Err(Fault {
-                id: node.id,
-                message: message.to_owned(),
-            })
-        };
+        let fault = |message: &str| Err(Fault { id: node.id, message: message.to_owned() });
         if matches!(body.accu_init.expr, Expr::List(_) | Expr::Map(_)) {
-            return fault(
-                "`map` and `filter` are not available: use `exists`, `all` or `exists_one`",
-            );
+            return fault("`map` and `filter` are not available: use `exists`, `all` or `exists_one`");
         }
         let root = |name: &str| ["identity", "target", "command", "role", "now"].contains(&name);
         if root(&body.iter_var) || body.iter_var2.as_deref().is_some_and(root) {
@@ -257,7 +229,9 @@ impl<'a> Walk<'a> {
             "identity" => IDENTITY,
             "target" => TARGET,
             "command" if !self.command => {
-                return fault("`command` is not known here: masks and limits hold for a session, not for one command".to_owned());
+                return fault(
+                    "`command` is not known here: masks and limits hold for a session, not for one command".to_owned(),
+                );
             }
             "command" => {
                 self.uses.command = true;
@@ -278,24 +252,20 @@ impl<'a> Walk<'a> {
             }
         };
         match field {
-            Some(field) if fields.is_empty() => fault(format!(
-                "`{name}` is a text, it has no `{}`",
-                field.escape_debug()
-            )),
-            Some(field) if !fields.contains(&field) => fault(format!(
-                "`{name}` has no `{}`: use one of {}",
-                field.escape_debug(),
-                fields.join(", ")
-            )),
+            Some(field) if fields.is_empty() => {
+                fault(format!("`{name}` is a text, it has no `{}`", field.escape_debug()))
+            }
+            Some(field) if !fields.contains(&field) => {
+                fault(format!("`{name}` has no `{}`: use one of {}", field.escape_debug(), fields.join(", ")))
+            }
             Some(_) | None => Ok(()),
         }
     }
 
     fn function(&mut self, id: u64, name: &str, last: Option<&IdedExpr>) -> Result<(), Fault> {
         use operators::{
-            ADD, CONDITIONAL, DIVIDE, EQUALS, GREATER, GREATER_EQUALS, IN, INDEX, LESS,
-            LESS_EQUALS, LOGICAL_AND, LOGICAL_NOT, LOGICAL_OR, MODULO, MULTIPLY, NEGATE,
-            NOT_EQUALS, NOT_STRICTLY_FALSE, SUBSTRACT,
+            ADD, CONDITIONAL, DIVIDE, EQUALS, GREATER, GREATER_EQUALS, IN, INDEX, LESS, LESS_EQUALS, LOGICAL_AND,
+            LOGICAL_NOT, LOGICAL_OR, MODULO, MULTIPLY, NEGATE, NOT_EQUALS, NOT_STRICTLY_FALSE, SUBSTRACT,
         };
         const OPERATORS: &[&str] = &[
             ADD,
@@ -345,18 +315,13 @@ impl<'a> Walk<'a> {
 /// A regular expression is written out, so that it is known to be one and not the client's choice.
 fn regex(id: u64, argument: Option<&IdedExpr>) -> Result<(), Fault> {
     let fault = |message: String| Err(Fault { id, message });
-    let Some(Expr::Literal(LiteralValue::String(pattern))) =
-        argument.map(|argument| &argument.expr)
-    else {
+    let Some(Expr::Literal(LiteralValue::String(pattern))) = argument.map(|argument| &argument.expr) else {
         return fault("the pattern of `matches` must be written as a text".to_owned());
     };
     let pattern = pattern.inner();
     if pattern.len() > MAX_REGEX_BYTES {
-        return fault(format!(
-            "a pattern longer than {MAX_REGEX_BYTES} bytes: shorten it"
-        ));
+        return fault(format!("a pattern longer than {MAX_REGEX_BYTES} bytes: shorten it"));
     }
-    super::values::is_regex(pattern).or_else(|()| {
-        fault("the pattern of `matches` is not a regular expression, or too large a one".to_owned())
-    })
+    super::values::is_regex(pattern)
+        .or_else(|()| fault("the pattern of `matches` is not a regular expression, or too large a one".to_owned()))
 }

@@ -72,16 +72,10 @@ impl When {
         let uses = check::check(&expression, command).map_err(|fault| {
             let at = info
                 .offset_for(fault.id)
-                .map_or_else(String::new, |(start, _)| {
-                    format!(" (character {})", start.saturating_add(1))
-                });
+                .map_or_else(String::new, |(start, _)| format!(" (character {})", start.saturating_add(1)));
             format!("{}{at}", fault.message)
         })?;
-        Ok(Self {
-            source: source.into(),
-            expression,
-            uses,
-        })
+        Ok(Self { source: source.into(), expression, uses })
     }
 
     /// What it looks at.
@@ -93,8 +87,7 @@ impl When {
     pub(crate) fn holds(&self, values: &Values<'_>) -> Result<bool, &'static str> {
         values.bounded()?;
         let longest = values.longest_list().max(self.uses.longest_literal);
-        let turns =
-            (0..self.uses.loop_depth).fold(1_usize, |turns, _| turns.saturating_mul(longest));
+        let turns = (0..self.uses.loop_depth).fold(1_usize, |turns, _| turns.saturating_mul(longest));
         if self.uses.loop_nodes.saturating_mul(turns) > MAX_STEPS {
             return Err("the lists it goes through are too long");
         }
@@ -124,16 +117,10 @@ const fn class(error: &ExecutionError) -> &'static str {
         | ExecutionError::UnsupportedTargetType { .. }
         | ExecutionError::NotSupportedAsMethod { .. }
         | ExecutionError::UnsupportedKeyType(_)
-        | ExecutionError::UnsupportedBinaryOperator(..) => {
-            "a value has another type than it expects"
-        }
+        | ExecutionError::UnsupportedBinaryOperator(..) => "a value has another type than it expects",
         ExecutionError::UndeclaredReference(_) => "a name it uses is not known",
-        ExecutionError::IndexOutOfBounds(_) | ExecutionError::UnsupportedIndex(..) => {
-            "an index is outside of its list"
-        }
-        ExecutionError::DivisionByZero(_) | ExecutionError::RemainderByZero(_) => {
-            "a division by zero"
-        }
+        ExecutionError::IndexOutOfBounds(_) | ExecutionError::UnsupportedIndex(..) => "an index is outside of its list",
+        ExecutionError::DivisionByZero(_) | ExecutionError::RemainderByZero(_) => "a division by zero",
         ExecutionError::Overflow(..) => "a number is too large",
         ExecutionError::FunctionError { .. } => "a function refused its argument",
         // The library may add kinds of failure; none may be taken for success.
@@ -147,11 +134,7 @@ fn syntax(errors: &cel::ParseErrors) -> String {
         return "not an expression".to_owned();
     };
     let mut message: String = error.msg.chars().take(160).collect();
-    message = message
-        .escape_debug()
-        .to_string()
-        .replace("\\'", "'")
-        .replace("\\\"", "\"");
+    message = message.escape_debug().to_string().replace("\\'", "'").replace("\\\"", "\"");
     let (line, column) = error.pos;
     if line > 1 {
         format!("not an expression: {message} (line {line} of it, character {column})")

@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use cel::common::types::{
-    CelBool, CelDouble, CelInt, CelList, CelMap, CelMapKey, CelNull, CelString, CelUInt,
-};
+use cel::common::types::{CelBool, CelDouble, CelInt, CelList, CelMap, CelMapKey, CelNull, CelString, CelUInt};
 use cel::common::value::{CowVal, Val};
 use cel::context::VariableResolver;
 use cel::{Context, Env};
@@ -45,11 +43,7 @@ impl SessionValues {
         let too_large = size.too_large();
         Self {
             // Nothing looks at what is too large: every evaluation is refused before it starts.
-            identity: if too_large {
-                map([])
-            } else {
-                identity_value(subject.identity)
-            },
+            identity: if too_large { map([]) } else { identity_value(subject.identity) },
             target: target_value(subject.target),
             role: text(subject.role),
             longest_list: size.longest,
@@ -73,10 +67,7 @@ fn identity_value(identity: &Identity) -> Boxed {
                 None => Box::new(CelNull),
             },
         ),
-        (
-            "claims",
-            map(claims.map(|(name, claim)| (name.as_str(), json(claim)))),
-        ),
+        ("claims", map(claims.map(|(name, claim)| (name.as_str(), json(claim))))),
     ])
 }
 
@@ -85,10 +76,7 @@ fn target_value(target: &Target) -> Boxed {
     map([
         ("name", text(&target.name)),
         ("kind", text(&target.kind)),
-        (
-            "labels",
-            map(labels.map(|(name, label)| (name.as_str(), text(label)))),
-        ),
+        ("labels", map(labels.map(|(name, label)| (name.as_str(), text(label))))),
     ])
 }
 
@@ -102,28 +90,17 @@ pub(crate) struct CommandValues {
 
 impl CommandValues {
     pub(crate) fn new(actions: &[Action], flags: Flags, in_transaction: bool) -> Self {
-        let mut effects: Vec<&str> = actions
-            .iter()
-            .map(|action| action.effect.as_str())
-            .collect();
+        let mut effects: Vec<&str> = actions.iter().map(|action| action.effect.as_str()).collect();
         effects.sort_unstable();
         effects.dedup();
-        let count = actions
-            .iter()
-            .filter(|action| action.object.is_some())
-            .count();
-        let bytes: usize = actions
-            .iter()
-            .filter_map(|action| Some(action.object.as_ref()?.name.len()))
-            .sum();
+        let count = actions.iter().filter(|action| action.object.is_some()).count();
+        let bytes: usize = actions.iter().filter_map(|action| Some(action.object.as_ref()?.name.len())).sum();
         let too_large = count > MAX_MEMBERS || bytes > MAX_OBJECT_BYTES;
         let objects = if too_large {
             list([])
         } else {
-            let mut objects: Vec<String> = actions
-                .iter()
-                .filter_map(|action| action.object.as_ref().map(ToString::to_string))
-                .collect();
+            let mut objects: Vec<String> =
+                actions.iter().filter_map(|action| action.object.as_ref().map(ToString::to_string)).collect();
             objects.sort_unstable();
             objects.dedup();
             texts_list(&objects)
@@ -132,15 +109,9 @@ impl CommandValues {
             command: map([
                 ("effects", list(effects.into_iter().map(text))),
                 ("objects", objects),
-                (
-                    "unbounded",
-                    Box::new(CelBool::from(flags.unbounded)) as Boxed,
-                ),
+                ("unbounded", Box::new(CelBool::from(flags.unbounded)) as Boxed),
                 ("multi", Box::new(CelBool::from(flags.multi)) as Boxed),
-                (
-                    "in_transaction",
-                    Box::new(CelBool::from(in_transaction)) as Boxed,
-                ),
+                ("in_transaction", Box::new(CelBool::from(in_transaction)) as Boxed),
             ]),
             longest_list: count.max(model::Effect::ALL.len()),
             too_large,
@@ -180,12 +151,8 @@ impl VariableResolver for Values<'_> {
             "identity" => Some(CowVal::Borrowed(&*self.session.identity)),
             "target" => Some(CowVal::Borrowed(&*self.session.target)),
             "role" => Some(CowVal::Borrowed(&*self.session.role)),
-            "command" => self
-                .command
-                .map(|command| CowVal::Borrowed(&*command.command)),
-            "now" => self
-                .now
-                .map(|now| CowVal::owned(CelString::from(now.to_string()))),
+            "command" => self.command.map(|command| CowVal::Borrowed(&*command.command)),
+            "now" => self.now.map(|now| CowVal::owned(CelString::from(now.to_string()))),
             _ => None,
         }
     }
@@ -195,12 +162,8 @@ impl VariableResolver for Values<'_> {
 pub(super) fn is_regex(pattern: &str) -> Result<(), ()> {
     let mut context = Context::with_env(Arc::new(Env::stdlib()));
     context.add_variable_as_val("pattern", text(pattern));
-    let expression = cel::parser::Parser::new()
-        .parse("''.matches(pattern)")
-        .map_err(|_| ())?;
-    cel::Value::resolve_val(&expression, &context)
-        .map(|_| ())
-        .map_err(|_| ())
+    let expression = cel::parser::Parser::new().parse("''.matches(pattern)").map_err(|_| ())?;
+    cel::Value::resolve_val(&expression, &context).map(|_| ()).map_err(|_| ())
 }
 
 /// How large an identity is.
@@ -220,11 +183,7 @@ impl Size {
             size.text(name);
             size.add(claim, 0);
         }
-        let lists = identity
-            .groups
-            .iter()
-            .chain(&identity.on_behalf_of)
-            .chain(&identity.task);
+        let lists = identity.groups.iter().chain(&identity.on_behalf_of).chain(&identity.task);
         for text in lists.chain([&identity.subject, &identity.issuer]) {
             size.text(text);
         }
@@ -251,9 +210,7 @@ impl Size {
             return;
         }
         match value {
-            Value::Null | Value::Bool(_) | Value::Number(_) => {
-                self.members = self.members.saturating_add(1)
-            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => self.members = self.members.saturating_add(1),
             Value::String(string) => self.text(string),
             Value::Array(values) => {
                 self.list(values.len());
@@ -289,10 +246,8 @@ fn texts_list(texts: &[String]) -> Boxed {
 }
 
 fn map<'n>(entries: impl IntoIterator<Item = (&'n str, Boxed)>) -> Boxed {
-    let entries: HashMap<CelMapKey<'static>, Boxed> = entries
-        .into_iter()
-        .map(|(name, value)| (CelMapKey::String(CelString::from(name.to_owned())), value))
-        .collect();
+    let entries: HashMap<CelMapKey<'static>, Boxed> =
+        entries.into_iter().map(|(name, value)| (CelMapKey::String(CelString::from(name.to_owned())), value)).collect();
     Box::new(CelMap::from(entries))
 }
 
@@ -311,8 +266,6 @@ fn json(value: &Value) -> Boxed {
         }
         Value::String(string) => text(string),
         Value::Array(values) => list(values.iter().map(json)),
-        Value::Object(values) => map(values
-            .iter()
-            .map(|(name, value)| (name.as_str(), json(value)))),
+        Value::Object(values) => map(values.iter().map(|(name, value)| (name.as_str(), json(value)))),
     }
 }

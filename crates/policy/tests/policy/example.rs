@@ -5,15 +5,10 @@ use sallyport_policy::{Policy, Source};
 
 use crate::kit::{Asked, target};
 
-const POLICY: Source<'_> = Source {
-    name: "examples/policy.yaml",
-    text: include_str!("../../examples/policy.yaml"),
-};
+const POLICY: Source<'_> = Source { name: "examples/policy.yaml", text: include_str!("../../examples/policy.yaml") };
 
-const CASES: Source<'_> = Source {
-    name: "examples/policy-cases.yaml",
-    text: include_str!("../../examples/policy-cases.yaml"),
-};
+const CASES: Source<'_> =
+    Source { name: "examples/policy-cases.yaml", text: include_str!("../../examples/policy-cases.yaml") };
 
 #[test]
 fn the_example_says_what_it_is_meant_to() {
@@ -21,17 +16,9 @@ fn the_example_says_what_it_is_meant_to() {
     let cases = cases::parse(&[CASES]).unwrap();
     assert_eq!(cases.len(), 13);
     let results = cases::run(&policy, &cases, &[target()], |_| Err("no SQL here"));
-    let failed: Vec<String> = results
-        .iter()
-        .filter(|result| !result.passed())
-        .map(ToString::to_string)
-        .collect();
+    let failed: Vec<String> = results.iter().filter(|result| !result.passed()).map(ToString::to_string).collect();
     assert!(failed.is_empty(), "{failed:#?}");
-    assert!(
-        policy.lint(&[target()]).is_empty(),
-        "{:#?}",
-        policy.lint(&[target()])
-    );
+    assert!(policy.lint(&[target()]).is_empty(), "{:#?}", policy.lint(&[target()]));
 }
 
 #[test]

@@ -8,20 +8,11 @@ use crate::kit::{Asked, agent, on, policy, read};
 /// Tries a rule body as `allow` (alone) and as `deny` (against an allow of everything).
 fn check(body: &str, asked: &Asked, matches: bool) {
     let allow = policy(&format!("rules: [{{ name: r, {body}, then: allow }}]"));
-    let expected = if matches {
-        Outcome::Allow
-    } else {
-        Outcome::Deny
-    };
+    let expected = if matches { Outcome::Allow } else { Outcome::Deny };
     assert_eq!(asked.outcome(&allow), expected, "allow: {body}");
-    let deny = policy(&format!(
-        "rules: [{{ name: r, {body}, then: deny }}, {{ name: all, who: any, do: any, then: allow }}]"
-    ));
-    let expected = if matches {
-        Outcome::Deny
-    } else {
-        Outcome::Allow
-    };
+    let deny =
+        policy(&format!("rules: [{{ name: r, {body}, then: deny }}, {{ name: all, who: any, do: any, then: allow }}]"));
+    let expected = if matches { Outcome::Deny } else { Outcome::Allow };
     assert_eq!(asked.outcome(&deny), expected, "deny: {body}");
 }
 
@@ -52,14 +43,8 @@ fn who() {
         ("{ on_behalf_of: none }", false),
         ("{ on_behalf_of: [alice] }", true),
         ("{ on_behalf_of: [carol] }", false),
-        (
-            "{ users: ['*'], groups: [agents], kinds: [agent], on_behalf_of: [bob] }",
-            true,
-        ),
-        (
-            "{ users: ['*'], groups: [agents], kinds: [human], on_behalf_of: [bob] }",
-            false,
-        ),
+        ("{ users: ['*'], groups: [agents], kinds: [agent], on_behalf_of: [bob] }", true),
+        ("{ users: ['*'], groups: [agents], kinds: [human], on_behalf_of: [bob] }", false),
     ] {
         check(&format!("who: {who}, do: [read]"), &asked, matches);
     }
@@ -88,28 +73,14 @@ fn on_which_target() {
         ("{ roles: [migrator] }", false),
         ("{ kinds: [mysql, postgres] }", true),
         ("{ kinds: [mysql] }", false),
-        (
-            "{ targets: [orders-db], labels: { env: prod }, roles: [readonly], kinds: [postgres] }",
-            true,
-        ),
-        (
-            "{ targets: [other], labels: { env: prod }, roles: [readonly], kinds: [postgres] }",
-            false,
-        ),
+        ("{ targets: [orders-db], labels: { env: prod }, roles: [readonly], kinds: [postgres] }", true),
+        ("{ targets: [other], labels: { env: prod }, roles: [readonly], kinds: [postgres] }", false),
     ] {
-        check(
-            &format!("who: any, on: {place}, do: [read]"),
-            &asked,
-            matches,
-        );
+        check(&format!("who: any, on: {place}, do: [read]"), &asked, matches);
     }
     let mut tier = Asked::default();
     tier.target.labels.insert("tier".to_owned(), "1".to_owned());
-    check(
-        "who: any, on: { labels: { tier: 1 } }, do: any",
-        &tier,
-        true,
-    );
+    check("who: any, on: { labels: { tier: 1 } }, do: any", &tier, true);
 }
 
 #[test]
@@ -141,11 +112,7 @@ fn objects() {
         ("['path:/api/*']", "path:/api/v1/users", true),
     ] {
         let asked = Asked::actions([on(Effect::Read, name)]);
-        check(
-            &format!("who: any, do: [read], objects: {objects}"),
-            &asked,
-            matches,
-        );
+        check(&format!("who: any, do: [read], objects: {objects}"), &asked, matches);
     }
 }
 
@@ -154,18 +121,9 @@ fn objects() {
 fn unresolved_objects_count_against_the_client() {
     let asked = Asked::actions([read("?.orders")]);
     for (rules, outcome) in [
-        (
-            "[{ name: a, who: any, do: [read], then: allow }]",
-            Outcome::Allow,
-        ),
-        (
-            "[{ name: a, who: any, do: [read], objects: ['*'], then: allow }]",
-            Outcome::Allow,
-        ),
-        (
-            "[{ name: a, who: any, do: [read], objects: ['*.orders', 'relation:*', '?*'], then: allow }]",
-            Outcome::Deny,
-        ),
+        ("[{ name: a, who: any, do: [read], then: allow }]", Outcome::Allow),
+        ("[{ name: a, who: any, do: [read], objects: ['*'], then: allow }]", Outcome::Allow),
+        ("[{ name: a, who: any, do: [read], objects: ['*.orders', 'relation:*', '?*'], then: allow }]", Outcome::Deny),
         (
             "[{ name: a, who: any, do: any, then: allow }, { name: d, who: any, do: [read], objects: [public.secret], then: deny }]",
             Outcome::Deny,
@@ -175,11 +133,7 @@ fn unresolved_objects_count_against_the_client() {
             Outcome::Allow,
         ),
     ] {
-        assert_eq!(
-            asked.outcome(&policy(&format!("rules: {rules}"))),
-            outcome,
-            "{rules}"
-        );
+        assert_eq!(asked.outcome(&policy(&format!("rules: {rules}"))), outcome, "{rules}");
     }
 }
 
@@ -188,84 +142,37 @@ fn unresolved_objects_count_against_the_client() {
 fn actions_without_objects() {
     let asked = Asked::actions([Action::bare(Effect::Session)]);
     for (rules, outcome) in [
-        (
-            "[{ name: a, who: any, do: [session], objects: [public.x], then: allow }]",
-            Outcome::Allow,
-        ),
+        ("[{ name: a, who: any, do: [session], objects: [public.x], then: allow }]", Outcome::Allow),
         (
             "[{ name: a, who: any, do: any, then: allow }, { name: d, who: any, do: any, objects: ['*'], then: deny }]",
             Outcome::Allow,
         ),
-        (
-            "[{ name: a, who: any, do: any, then: allow }, { name: d, who: any, do: any, then: deny }]",
-            Outcome::Deny,
-        ),
+        ("[{ name: a, who: any, do: any, then: allow }, { name: d, who: any, do: any, then: deny }]", Outcome::Deny),
     ] {
-        assert_eq!(
-            asked.outcome(&policy(&format!("rules: {rules}"))),
-            outcome,
-            "{rules}"
-        );
+        assert_eq!(asked.outcome(&policy(&format!("rules: {rules}"))), outcome, "{rules}");
     }
 }
 
 #[test]
 fn flags() {
     for value in [false, true] {
-        let unbounded = Asked {
-            flags: Flags {
-                unbounded: value,
-                multi: false,
-            },
-            ..Asked::default()
-        };
-        let multi = Asked {
-            flags: Flags {
-                unbounded: false,
-                multi: value,
-            },
-            ..Asked::default()
-        };
-        let transaction = Asked {
-            in_transaction: value,
-            ..Asked::default()
-        };
+        let unbounded = Asked { flags: Flags { unbounded: value, multi: false }, ..Asked::default() };
+        let multi = Asked { flags: Flags { unbounded: false, multi: value }, ..Asked::default() };
+        let transaction = Asked { in_transaction: value, ..Asked::default() };
         for wanted in [false, true] {
             let matches = wanted == value;
-            check(
-                &format!("who: any, do: any, if: {{ unbounded: {wanted} }}"),
-                &unbounded,
-                matches,
-            );
-            check(
-                &format!("who: any, do: any, if: {{ multi: {wanted} }}"),
-                &multi,
-                matches,
-            );
-            check(
-                &format!("who: any, do: any, if: {{ in_transaction: {wanted} }}"),
-                &transaction,
-                matches,
-            );
+            check(&format!("who: any, do: any, if: {{ unbounded: {wanted} }}"), &unbounded, matches);
+            check(&format!("who: any, do: any, if: {{ multi: {wanted} }}"), &multi, matches);
+            check(&format!("who: any, do: any, if: {{ in_transaction: {wanted} }}"), &transaction, matches);
         }
     }
 }
 
 #[test]
 fn hours() {
-    for (now, matches) in [
-        ("2026-01-15T07:00:00Z", true),
-        ("2026-01-15T17:00:00Z", false),
-    ] {
-        let asked = Asked {
-            now: now.parse().unwrap(),
-            ..Asked::default()
-        };
-        check(
-            "who: any, do: any, if: { hours: '08:00-18:00 Europe/Berlin' }",
-            &asked,
-            matches,
-        );
+    for (now, matches) in [("2026-01-15T07:00:00Z", true), ("2026-01-15T17:00:00Z", false)] {
+        let asked = Asked { now: now.parse().unwrap(), ..Asked::default() };
+        check("who: any, do: any, if: { hours: '08:00-18:00 Europe/Berlin' }", &asked, matches);
     }
 }
 
@@ -279,62 +186,30 @@ fn from() {
         ("2001:db9::1", false),
         ("192.0.2.1", true),
     ] {
-        let asked = Asked {
-            from: Some(from.parse().unwrap()),
-            ..Asked::default()
-        };
-        check(
-            "who: any, do: any, if: { from: [10.0.0.0/8, '2001:db8::/32', 192.0.2.1] }",
-            &asked,
-            matches,
-        );
+        let asked = Asked { from: Some(from.parse().unwrap()), ..Asked::default() };
+        check("who: any, do: any, if: { from: [10.0.0.0/8, '2001:db8::/32', 192.0.2.1] }", &asked, matches);
     }
 }
 
 /// Nothing that cannot be judged helps the client: an allow does not match, a deny does.
 #[test]
 fn doubt_counts_against_the_client() {
-    let unknown_address = Asked {
-        from: None,
-        ..Asked::default()
-    };
+    let unknown_address = Asked { from: None, ..Asked::default() };
     let no_claim = Asked::default();
     for (body, asked) in [
-        (
-            "who: any, do: any, if: { from: [10.0.0.0/8] }",
-            &unknown_address,
-        ),
-        (
-            "who: any, do: any, when: 'identity.claims.absent == 1'",
-            &no_claim,
-        ),
+        ("who: any, do: any, if: { from: [10.0.0.0/8] }", &unknown_address),
+        ("who: any, do: any, when: 'identity.claims.absent == 1'", &no_claim),
         ("who: any, do: any, when: 'identity.subject'", &no_claim),
-        (
-            "who: any, do: any, when: 'command.objects[7] == identity.subject'",
-            &no_claim,
-        ),
-        (
-            "who: any, do: any, when: 'timestamp(now + identity.subject) == timestamp(now)'",
-            &no_claim,
-        ),
+        ("who: any, do: any, when: 'command.objects[7] == identity.subject'", &no_claim),
+        ("who: any, do: any, when: 'timestamp(now + identity.subject) == timestamp(now)'", &no_claim),
     ] {
-        for (then, more) in [
-            ("allow", ""),
-            ("approve", ", approval: { by: { groups: [dba] } }"),
-            ("deny", ""),
-        ] {
+        for (then, more) in [("allow", ""), ("approve", ", approval: { by: { groups: [dba] } }"), ("deny", "")] {
             let text = format!("rules: [{{ name: r, {body}, then: {then}{more} }}]");
             assert_eq!(asked.outcome(&policy(&text)), Outcome::Deny, "{text}");
         }
-        let text = format!(
-            "rules: [{{ name: a, who: any, do: any, then: allow }}, {{ name: d, {body}, then: deny }}]"
-        );
+        let text = format!("rules: [{{ name: a, who: any, do: any, then: allow }}, {{ name: d, {body}, then: deny }}]");
         let verdict = asked.of(&policy(&text));
-        assert_eq!(
-            (verdict.outcome, verdict.rules),
-            (Outcome::Deny, vec!["d".to_owned()]),
-            "{text}"
-        );
+        assert_eq!((verdict.outcome, verdict.rules), (Outcome::Deny, vec!["d".to_owned()]), "{text}");
     }
 }
 
@@ -343,24 +218,16 @@ fn when() {
     let mut asked = Asked::actions([read("public.orders"), on(Effect::Delete, "public.items")]);
     for (when, matches) in [
         ("identity.claims.team == target.labels.team", true),
-        (
-            "'delete' in command.effects && 'public.items' in command.objects",
-            true,
-        ),
+        ("'delete' in command.effects && 'public.items' in command.objects", true),
         ("command.unbounded", false),
         ("role == 'migrator'", false),
         ("identity.task == 'refund'", true),
         ("timestamp(now) > timestamp('2026-01-01T00:00:00Z')", true),
     ] {
-        check(
-            &format!("who: any, do: any, when: \"{when}\""),
-            &asked,
-            matches,
-        );
+        check(&format!("who: any, do: any, when: \"{when}\""), &asked, matches);
     }
     asked.identity = agent();
     asked.identity.claims.clear();
-    let text =
-        "rules: [{ name: r, who: any, do: any, when: \"has(identity.claims.team)\", then: allow }]";
+    let text = "rules: [{ name: r, who: any, do: any, when: \"has(identity.claims.team)\", then: allow }]";
     assert_eq!(asked.outcome(&policy(text)), Outcome::Deny);
 }

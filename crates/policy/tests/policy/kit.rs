@@ -4,35 +4,21 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use jiff::Timestamp;
-use model::{
-    Action, ColumnRef, Effect, Flags, Identity, IdentityKind, Object, Outcome, Target, Verdict,
-};
+use model::{Action, ColumnRef, Effect, Flags, Identity, IdentityKind, Object, Outcome, Target, Verdict};
 use sallyport_policy::{Policy, Request, Source, Subject};
 use serde_json::json;
 
 /// A policy that must read without error.
 pub(crate) fn policy(text: &str) -> Policy {
-    match Policy::parse(&[Source {
-        name: "p.yaml",
-        text,
-    }]) {
+    match Policy::parse(&[Source { name: "p.yaml", text }]) {
         Ok(policy) => policy,
-        Err(errors) => panic!(
-            "{text}\n{}",
-            errors
-                .iter()
-                .map(|error| format!("{error}\n"))
-                .collect::<String>()
-        ),
+        Err(errors) => panic!("{text}\n{}", errors.iter().map(|error| format!("{error}\n")).collect::<String>()),
     }
 }
 
 /// The errors of a policy that must not read.
 pub(crate) fn errors(text: &str) -> Vec<String> {
-    match Policy::parse(&[Source {
-        name: "p.yaml",
-        text,
-    }]) {
+    match Policy::parse(&[Source { name: "p.yaml", text }]) {
         Ok(_) => panic!("reads without error:\n{text}"),
         Err(errors) => errors.iter().map(ToString::to_string).collect(),
     }
@@ -60,10 +46,7 @@ pub(crate) fn target() -> Target {
     Target {
         name: "orders-db".to_owned(),
         kind: "postgres".to_owned(),
-        labels: BTreeMap::from([
-            ("env".to_owned(), "prod".to_owned()),
-            ("team".to_owned(), "shop".to_owned()),
-        ]),
+        labels: BTreeMap::from([("env".to_owned(), "prod".to_owned()), ("team".to_owned(), "shop".to_owned())]),
         roles: vec!["migrator".to_owned(), "readonly".to_owned()],
         default_role: "readonly".to_owned(),
     }
@@ -103,19 +86,11 @@ impl Default for Asked {
 
 impl Asked {
     pub(crate) fn actions(actions: impl IntoIterator<Item = Action>) -> Self {
-        Self {
-            actions: actions.into_iter().collect(),
-            ..Self::default()
-        }
+        Self { actions: actions.into_iter().collect(), ..Self::default() }
     }
 
     pub(crate) fn subject(&self) -> Subject<'_> {
-        Subject {
-            identity: &self.identity,
-            target: &self.target,
-            role: &self.role,
-            from: self.from,
-        }
+        Subject { identity: &self.identity, target: &self.target, role: &self.role, from: self.from }
     }
 
     pub(crate) fn request(&self) -> Request<'_> {
@@ -144,18 +119,10 @@ pub(crate) fn read(name: &str) -> Action {
 }
 
 pub(crate) fn on(effect: Effect, name: &str) -> Action {
-    let object = name
-        .split_once(':')
-        .and_then(|(kind, name)| Some(Object::new(model::ObjectKind::parse(kind)?, name)));
-    Action::on(
-        effect,
-        object.unwrap_or_else(|| Object::new(model::ObjectKind::Relation, name)),
-    )
+    let object = name.split_once(':').and_then(|(kind, name)| Some(Object::new(model::ObjectKind::parse(kind)?, name)));
+    Action::on(effect, object.unwrap_or_else(|| Object::new(model::ObjectKind::Relation, name)))
 }
 
 pub(crate) fn column(relation: &str, column: &str) -> ColumnRef {
-    ColumnRef {
-        relation: relation.to_owned(),
-        column: column.to_owned(),
-    }
+    ColumnRef { relation: relation.to_owned(), column: column.to_owned() }
 }

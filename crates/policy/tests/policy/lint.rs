@@ -5,11 +5,7 @@ use sallyport_policy::Level;
 use crate::kit::{policy, target};
 
 fn findings(text: &str) -> Vec<String> {
-    policy(text)
-        .lint(&[target()])
-        .iter()
-        .map(ToString::to_string)
-        .collect()
+    policy(text).lint(&[target()]).iter().map(ToString::to_string).collect()
 }
 
 const OPEN: &str = "  - { name: open, who: any, do: [connect], then: allow }\n";
@@ -45,10 +41,7 @@ fn rules() {
             "  - { name: x, who: any, do: [connect], objects: ['*'], then: deny }\n",
             "error: \"x\": never applies: `connect` has no object",
         ),
-        (
-            "  - { name: x, who: any, do: [read], objects: ['?.a'], then: allow }\n",
-            "error: \"x\": `?.a` never fits",
-        ),
+        ("  - { name: x, who: any, do: [read], objects: ['?.a'], then: allow }\n", "error: \"x\": `?.a` never fits"),
         (
             "  - { name: x, who: any, on: { targets: [order-db] }, do: [read], then: allow }\n",
             "p.yaml:3:30: error: \"x\": no target is named `order-db`",
@@ -75,52 +68,27 @@ fn rules() {
         ),
     ] {
         let found = findings(&format!("rules:\n{OPEN}{rules}"));
-        assert!(
-            found.iter().any(|text| text.contains(expected)),
-            "{rules}{found:#?}"
-        );
+        assert!(found.iter().any(|text| text.contains(expected)), "{rules}{found:#?}");
     }
 }
 
 #[test]
 fn masks_and_connect() {
     for (pattern, expected) in [
-        (
-            "email",
-            "error: \"m\": `email` never fits: write schema.table.column",
-        ),
-        (
-            "customers.email",
-            "error: \"m\": `customers.email` never fits: the schema or the column is missing",
-        ),
-        (
-            "relation:a.b.c",
-            "error: \"m\": `relation:a.b.c` never fits",
-        ),
+        ("email", "error: \"m\": `email` never fits: write schema.table.column"),
+        ("customers.email", "error: \"m\": `customers.email` never fits: the schema or the column is missing"),
+        ("relation:a.b.c", "error: \"m\": `relation:a.b.c` never fits"),
         ("*", "warning: \"m\": `*` masks every column of everything"),
-        (
-            "public.customers.Email",
-            "warning: \"m\": `public.customers.Email` has capital letters",
-        ),
-        (
-            "public.*",
-            "warning: \"m\": `public.*` masks every column of a whole schema",
-        ),
+        ("public.customers.Email", "warning: \"m\": `public.customers.Email` has capital letters"),
+        ("public.*", "warning: \"m\": `public.*` masks every column of a whole schema"),
     ] {
-        let text = format!(
-            "rules:\n{OPEN}masks:\n  - {{ name: m, who: any, columns: ['{pattern}'], with: redact }}\n"
-        );
+        let text = format!("rules:\n{OPEN}masks:\n  - {{ name: m, who: any, columns: ['{pattern}'], with: redact }}\n");
         let found = findings(&text);
-        assert!(
-            found.iter().any(|text| text.contains(expected)),
-            "{found:#?}"
-        );
+        assert!(found.iter().any(|text| text.contains(expected)), "{found:#?}");
     }
     assert_eq!(
         findings("rules: [{ name: r, who: any, do: [read], then: allow }]"),
-        [
-            "p.yaml:0:0: warning: no rule allows `connect`, so that no session can be opened: add it to a rule's `do`"
-        ]
+        ["p.yaml:0:0: warning: no rule allows `connect`, so that no session can be opened: add it to a rule's `do`"]
     );
 }
 
@@ -142,8 +110,7 @@ fn what_is_meant_is_not_found_fault_with() {
         assert_eq!(findings(&text), Vec::<String>::new(), "{rules}");
     }
     // Without a configuration nothing is said about targets.
-    let elsewhere =
-        policy("rules: [{ name: r, who: any, on: { targets: [x] }, do: [connect], then: allow }]");
+    let elsewhere = policy("rules: [{ name: r, who: any, on: { targets: [x] }, do: [connect], then: allow }]");
     assert!(elsewhere.lint(&[]).is_empty());
     assert_eq!(elsewhere.lint(&[target()])[0].level, Level::Error);
 }

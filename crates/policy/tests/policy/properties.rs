@@ -20,14 +20,7 @@ struct Plain {
     shadow: bool,
 }
 
-const PATTERNS: [&str; 6] = [
-    "*",
-    "public.*",
-    "public.a",
-    "*.a",
-    "function:*",
-    "relation:public.b",
-];
+const PATTERNS: [&str; 6] = ["*", "public.*", "public.a", "*.a", "function:*", "relation:public.b"];
 
 const WHENS: [&str; 5] = [
     "identity.claims.team == 'shop'",
@@ -52,10 +45,7 @@ impl Plain {
         }
         let mut conditions = Vec::new();
         conditions.extend(self.unbounded.map(|value| format!("unbounded: {value}")));
-        conditions.extend(
-            self.in_transaction
-                .map(|value| format!("in_transaction: {value}")),
-        );
+        conditions.extend(self.in_transaction.map(|value| format!("in_transaction: {value}")));
         conditions.extend(self.day.map(|day| {
             let hours = if day { "06:00-18:00" } else { "18:00-06:00" };
             format!("hours: '{hours} UTC'")
@@ -82,18 +72,14 @@ impl Plain {
         let object = match (&self.objects, &action.object) {
             (None, _) => true,
             (Some(_), None) => !deny,
-            (Some(patterns), Some(object)) if object.name.starts_with("?.") => {
-                deny || patterns.contains(&"*")
-            }
+            (Some(patterns), Some(object)) if object.name.starts_with("?.") => deny || patterns.contains(&"*"),
             (Some(patterns), Some(object)) => patterns.iter().any(|pattern| match *pattern {
                 "*" => true,
                 "public.*" => object.name.starts_with("public."),
                 "public.a" => object.name == "public.a",
                 "*.a" => object.name.ends_with(".a"),
                 "function:*" => object.kind == ObjectKind::Function,
-                "relation:public.b" => {
-                    object.kind == ObjectKind::Relation && object.name == "public.b"
-                }
+                "relation:public.b" => object.kind == ObjectKind::Relation && object.name == "public.b",
                 other => panic!("{other}"),
             }),
         };
@@ -102,10 +88,7 @@ impl Plain {
             None => true,
             Some("identity.claims.team == 'shop'") => true,
             Some("identity.claims.absent == 1") => deny,
-            Some("'delete' in command.effects") => asked
-                .actions
-                .iter()
-                .any(|action| action.effect == Effect::Delete),
+            Some("'delete' in command.effects") => asked.actions.iter().any(|action| action.effect == Effect::Delete),
             Some("command.in_transaction") => asked.in_transaction,
             Some("timestamp(now).getHours() < 12") => hour < 12,
             Some(other) => panic!("{other}"),
@@ -113,12 +96,8 @@ impl Plain {
         self.agents != Some(false)
             && self.effects.contains(&action.effect)
             && object
-            && self
-                .unbounded
-                .is_none_or(|value| value == asked.flags.unbounded)
-            && self
-                .in_transaction
-                .is_none_or(|value| value == asked.in_transaction)
+            && self.unbounded.is_none_or(|value| value == asked.flags.unbounded)
+            && self.in_transaction.is_none_or(|value| value == asked.in_transaction)
             && self.day.is_none_or(|day| day == (6..18).contains(&hour))
             && when
     }
@@ -126,12 +105,9 @@ impl Plain {
 
 fn expected(rules: &[Plain], asked: &Asked) -> Outcome {
     let any = |action: &Action, then: &str| {
-        rules
-            .iter()
-            .any(|rule| !rule.shadow && rule.then == then && rule.matches(action, asked))
+        rules.iter().any(|rule| !rule.shadow && rule.then == then && rule.matches(action, asked))
     };
-    let denied =
-        |action: &Action| any(action, "deny") || !(any(action, "allow") || any(action, "approve"));
+    let denied = |action: &Action| any(action, "deny") || !(any(action, "allow") || any(action, "approve"));
     if asked.actions.is_empty() || asked.actions.iter().any(denied) {
         Outcome::Deny
     } else if asked.actions.iter().any(|action| any(action, "approve")) {
@@ -143,24 +119,15 @@ fn expected(rules: &[Plain], asked: &Asked) -> Outcome {
 
 fn text(rules: &[Plain]) -> String {
     if rules.is_empty() {
-        return "rules:\n  - { name: other, who: { users: [nobody] }, do: any, then: allow }\n"
-            .to_owned();
+        return "rules:\n  - { name: other, who: { users: [nobody] }, do: any, then: allow }\n".to_owned();
     }
-    let rules = rules
-        .iter()
-        .enumerate()
-        .map(|(number, rule)| rule.text(&format!("r{number}")));
+    let rules = rules.iter().enumerate().map(|(number, rule)| rule.text(&format!("r{number}")));
     format!("rules:\n{}", rules.collect::<String>())
 }
 
 fn effect() -> impl Strategy<Value = Effect> {
     // Few, so that rules and actions meet.
-    prop::sample::select(vec![
-        Effect::Read,
-        Effect::Write,
-        Effect::Delete,
-        Effect::Unknown,
-    ])
+    prop::sample::select(vec![Effect::Read, Effect::Write, Effect::Delete, Effect::Unknown])
 }
 
 fn rule() -> impl Strategy<Value = Plain> {
@@ -169,30 +136,23 @@ fn rule() -> impl Strategy<Value = Plain> {
         prop::option::weighted(0.3, any::<bool>()),
         prop::collection::vec(effect(), 1..4),
         objects,
-        (
-            prop::option::weighted(0.2, any::<bool>()),
-            prop::option::weighted(0.2, any::<bool>()),
-        ),
+        (prop::option::weighted(0.2, any::<bool>()), prop::option::weighted(0.2, any::<bool>())),
         prop::option::weighted(0.2, any::<bool>()),
         prop::option::weighted(0.3, prop::sample::select(WHENS.to_vec())),
         prop::sample::select(vec!["allow", "allow", "allow", "approve", "deny"]),
         prop::bool::weighted(0.15),
     )
-        .prop_map(
-            |(agents, effects, objects, (unbounded, in_transaction), day, when, then, shadow)| {
-                Plain {
-                    agents,
-                    effects,
-                    objects,
-                    unbounded,
-                    in_transaction,
-                    day,
-                    when,
-                    then,
-                    shadow,
-                }
-            },
-        )
+        .prop_map(|(agents, effects, objects, (unbounded, in_transaction), day, when, then, shadow)| Plain {
+            agents,
+            effects,
+            objects,
+            unbounded,
+            in_transaction,
+            day,
+            when,
+            then,
+            shadow,
+        })
 }
 
 fn rules() -> impl Strategy<Value = Vec<Plain>> {
@@ -201,40 +161,27 @@ fn rules() -> impl Strategy<Value = Vec<Plain>> {
 
 fn action() -> impl Strategy<Value = Action> {
     let names = ["public.a", "public.b", "other.a", "?.a", "public.f"];
-    (
-        effect(),
-        prop::option::weighted(0.85, (any::<bool>(), prop::sample::select(names.to_vec()))),
-    )
-        .prop_map(|(effect, object)| Action {
+    (effect(), prop::option::weighted(0.85, (any::<bool>(), prop::sample::select(names.to_vec())))).prop_map(
+        |(effect, object)| Action {
             effect,
             object: object.map(|(function, name)| {
-                let kind = if function {
-                    ObjectKind::Function
-                } else {
-                    ObjectKind::Relation
-                };
+                let kind = if function { ObjectKind::Function } else { ObjectKind::Relation };
                 Object::new(kind, name)
             }),
-        })
+        },
+    )
 }
 
 fn asked() -> impl Strategy<Value = Asked> {
-    (
-        prop::collection::vec(action(), 0..4),
-        any::<bool>(),
-        any::<bool>(),
-        0..24_i64,
-    )
-        .prop_map(|(actions, unbounded, in_transaction, hour)| Asked {
+    (prop::collection::vec(action(), 0..4), any::<bool>(), any::<bool>(), 0..24_i64).prop_map(
+        |(actions, unbounded, in_transaction, hour)| Asked {
             actions,
-            flags: Flags {
-                unbounded,
-                multi: false,
-            },
+            flags: Flags { unbounded, multi: false },
             in_transaction,
             now: jiff::Timestamp::from_second(1_768_435_200 + hour * 3600).unwrap(),
             ..Asked::default()
-        })
+        },
+    )
 }
 
 proptest! {

@@ -26,16 +26,10 @@ masks:
         applied.value.into_iter().map(|mask| mask.name).collect()
     };
     assert_eq!(names(&asked), ["a", "b", "doubtful"]);
-    let night = Asked {
-        now: "2026-01-15T23:00:00Z".parse().unwrap(),
-        ..Asked::default()
-    };
+    let night = Asked { now: "2026-01-15T23:00:00Z".parse().unwrap(), ..Asked::default() };
     assert_eq!(names(&night), ["a", "b", "doubtful", "night"]);
     // An address that is not known may be one of those meant.
-    let lost = Asked {
-        from: None,
-        ..Asked::default()
-    };
+    let lost = Asked { from: None, ..Asked::default() };
     assert_eq!(names(&lost), ["a", "b", "doubtful", "outside"]);
 
     let masks = policy.masks(&asked.subject(), asked.now).value;
@@ -71,10 +65,7 @@ limits:
         "limits: [{ name: n, who: any, when: \"timestamp(now).getHours() == 12\", rows_returned: 7 }]",
     );
     let applied = timed.limits(&asked.subject(), asked.now);
-    assert_eq!(
-        (applied.value.rows_returned, applied.cacheable),
-        (Some(7), false)
-    );
+    assert_eq!((applied.value.rows_returned, applied.cacheable), (Some(7), false));
 }
 
 #[test]
@@ -82,21 +73,12 @@ fn the_most_recorded_wins() {
     let level = |records: &str| {
         let asked = Asked::default();
         let policy = policy(&format!("records: [{records}]"));
-        assert_eq!(
-            asked.of(&policy).record,
-            policy.record_level(&asked.subject(), asked.now)
-        );
+        assert_eq!(asked.of(&policy).record, policy.record_level(&asked.subject(), asked.now));
         policy.record_level(&asked.subject(), asked.now)
     };
     assert_eq!(level(""), RecordLevel::Head);
-    assert_eq!(
-        level("{ name: a, who: any, results: none }"),
-        RecordLevel::None
-    );
-    assert_eq!(
-        level("{ name: a, who: { kinds: [human] }, results: full }"),
-        RecordLevel::Head
-    );
+    assert_eq!(level("{ name: a, who: any, results: none }"), RecordLevel::None);
+    assert_eq!(level("{ name: a, who: { kinds: [human] }, results: full }"), RecordLevel::Head);
     assert_eq!(
         level(
             "{ name: a, who: any, results: digest }, { name: b, who: any, on: { labels: { env: prod } }, results: full }"

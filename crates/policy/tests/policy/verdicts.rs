@@ -33,12 +33,8 @@ fn an_allow_names_the_rules_and_nothing_else() {
 
 #[test]
 fn a_hold_combines_the_strictest_terms() {
-    let verdict = Asked::actions([
-        read("public.a"),
-        on(Effect::Delete, "public.b"),
-        on(Effect::Write, "public.c"),
-    ])
-    .of(&policy(BASE));
+    let verdict = Asked::actions([read("public.a"), on(Effect::Delete, "public.b"), on(Effect::Write, "public.c")])
+        .of(&policy(BASE));
     assert_eq!(verdict.outcome, Outcome::Hold);
     assert_eq!(verdict.rules, ["deletes", "writes"]);
     assert_eq!(verdict.message.as_deref(), Some("Deletes need two."));
@@ -71,30 +67,18 @@ fn approvers_without_anyone_in_common_deny() {
     assert_eq!(verdict.outcome, Outcome::Deny);
     assert_eq!(verdict.rules, ["audit", "deletes", "writes"]);
     assert!(verdict.approval.is_none());
-    let clash =
-        "\"audit\" and \"deletes\" both want an approval and have too few approvers in common";
-    assert!(
-        verdict.reasons.iter().any(|reason| reason == clash),
-        "{:?}",
-        verdict.reasons
-    );
+    let clash = "\"audit\" and \"deletes\" both want an approval and have too few approvers in common";
+    assert!(verdict.reasons.iter().any(|reason| reason == clash), "{:?}", verdict.reasons);
 }
 
 #[test]
 fn a_deny_wins_over_everything_and_says_so() {
-    let actions = [
-        on(Effect::Destroy, "public.b"),
-        on(Effect::Delete, "public.b"),
-        read("public.a"),
-    ];
+    let actions = [on(Effect::Destroy, "public.b"), on(Effect::Delete, "public.b"), read("public.a")];
     let verdict = Asked::actions(actions).of(&policy(BASE));
     assert_eq!(verdict.outcome, Outcome::Deny);
     assert_eq!(verdict.rules, ["never"]);
     assert_eq!(verdict.message.as_deref(), Some("Ask in #dba"));
-    assert_eq!(
-        verdict.reasons,
-        ["destroy on public.b is denied by \"never\""]
-    );
+    assert_eq!(verdict.reasons, ["destroy on public.b is denied by \"never\""]);
 }
 
 #[test]
@@ -103,16 +87,10 @@ fn what_no_rule_covers_is_denied_with_the_nearest_rule() {
     let verdict = Asked::actions([on(Effect::Grant, "role:root"), read("public.a")]).of(&policy);
     assert_eq!(verdict.outcome, Outcome::Deny);
     assert!(verdict.rules.is_empty());
-    assert_eq!(
-        verdict.reasons,
-        ["grant on role:root is not covered by any rule"]
-    );
+    assert_eq!(verdict.reasons, ["grant on role:root is not covered by any rule"]);
 
     let unbounded = Asked {
-        flags: Flags {
-            unbounded: true,
-            multi: false,
-        },
+        flags: Flags { unbounded: true, multi: false },
         ..Asked::actions([on(Effect::Write, "public.orders")])
     };
     assert_eq!(
@@ -130,11 +108,7 @@ fn nothing_is_denied_too() {
     assert_eq!(verdict.outcome, Outcome::Deny);
     assert_eq!(verdict.reasons, ["the command has no effect that is known"]);
     for empty in ["", "rules: []", "# nothing\n", "---\n---\n"] {
-        assert_eq!(
-            Asked::default().outcome(&policy(empty)),
-            Outcome::Deny,
-            "{empty:?}"
-        );
+        assert_eq!(Asked::default().outcome(&policy(empty)), Outcome::Deny, "{empty:?}");
     }
 }
 
@@ -158,110 +132,41 @@ fn shadow_rules_are_reported_when_they_would_have_changed_the_outcome() {
     );
     let policy = policy(&text);
     let own = |pairs: &[(&str, Outcome)]| -> Vec<(String, Outcome)> {
-        pairs
-            .iter()
-            .map(|(name, outcome)| ((*name).to_owned(), *outcome))
-            .collect()
+        pairs.iter().map(|(name, outcome)| ((*name).to_owned(), *outcome)).collect()
     };
     let reads = Asked::default().of(&policy);
     assert_eq!(reads.outcome, Outcome::Allow);
     assert_eq!(reads.rules, ["reads"]);
-    assert_eq!(
-        reads.shadow,
-        own(&[("s-deny", Outcome::Deny), ("s-hold", Outcome::Hold)])
-    );
-    let grants =
-        Asked::actions([on(Effect::Grant, "public.a"), on(Effect::Grant, "public.b")]).of(&policy);
+    assert_eq!(reads.shadow, own(&[("s-deny", Outcome::Deny), ("s-hold", Outcome::Hold)]));
+    let grants = Asked::actions([on(Effect::Grant, "public.a"), on(Effect::Grant, "public.b")]).of(&policy);
     assert_eq!(grants.outcome, Outcome::Deny);
     assert_eq!(grants.shadow, own(&[("s-allow", Outcome::Allow)]));
-    let both = Asked::actions([
-        on(Effect::Grant, "public.a"),
-        on(Effect::Delete, "public.b"),
-    ])
-    .of(&policy);
-    assert_eq!(
-        both.shadow,
-        own(&[("s-allow", Outcome::Hold), ("s-half", Outcome::Hold)])
-    );
+    let both = Asked::actions([on(Effect::Grant, "public.a"), on(Effect::Delete, "public.b")]).of(&policy);
+    assert_eq!(both.shadow, own(&[("s-allow", Outcome::Hold), ("s-half", Outcome::Hold)]));
 }
 
 #[test]
 fn conditions_on_masked_columns() {
     let masks = |more: &str| {
-        policy(&format!(
-            "{BASE}masks: [{{ name: pii, who: any, columns: ['*.email'], with: redact, {more} }}]"
-        ))
+        policy(&format!("{BASE}masks: [{{ name: pii, who: any, columns: ['*.email'], with: redact, {more} }}]"))
     };
     let hold = "predicates: hold, approval: { by: { groups: [dba] } }";
     for (relation, name, unknown, allow, held, deny) in [
-        (
-            "public.customers",
-            "email",
-            false,
-            Outcome::Allow,
-            Outcome::Hold,
-            Outcome::Deny,
-        ),
-        (
-            "public.customers",
-            "*",
-            false,
-            Outcome::Allow,
-            Outcome::Hold,
-            Outcome::Deny,
-        ),
-        (
-            "?.customers",
-            "email",
-            false,
-            Outcome::Allow,
-            Outcome::Hold,
-            Outcome::Deny,
-        ),
-        (
-            "public.customers",
-            "name",
-            false,
-            Outcome::Allow,
-            Outcome::Allow,
-            Outcome::Allow,
-        ),
-        (
-            "public.customers",
-            "name",
-            true,
-            Outcome::Allow,
-            Outcome::Hold,
-            Outcome::Deny,
-        ),
+        ("public.customers", "email", false, Outcome::Allow, Outcome::Hold, Outcome::Deny),
+        ("public.customers", "*", false, Outcome::Allow, Outcome::Hold, Outcome::Deny),
+        ("?.customers", "email", false, Outcome::Allow, Outcome::Hold, Outcome::Deny),
+        ("public.customers", "name", false, Outcome::Allow, Outcome::Allow, Outcome::Allow),
+        ("public.customers", "name", true, Outcome::Allow, Outcome::Hold, Outcome::Deny),
     ] {
-        let asked = Asked {
-            predicates: vec![column(relation, name)],
-            reads_unknown: unknown,
-            ..Asked::default()
-        };
-        assert_eq!(
-            asked.outcome(&masks("predicates: allow")),
-            allow,
-            "{relation}.{name}"
-        );
+        let asked = Asked { predicates: vec![column(relation, name)], reads_unknown: unknown, ..Asked::default() };
+        assert_eq!(asked.outcome(&masks("predicates: allow")), allow, "{relation}.{name}");
         assert_eq!(asked.outcome(&masks(hold)), held, "{relation}.{name}");
-        assert_eq!(
-            asked.outcome(&masks("predicates: deny")),
-            deny,
-            "{relation}.{name}"
-        );
+        assert_eq!(asked.outcome(&masks("predicates: deny")), deny, "{relation}.{name}");
     }
-    let asked = Asked {
-        predicates: vec![column("public.customers", "email")],
-        ..Asked::default()
-    };
+    let asked = Asked { predicates: vec![column("public.customers", "email")], ..Asked::default() };
     let denied = asked.of(&masks("predicates: deny"));
     assert_eq!(denied.rules, ["pii"]);
-    assert_eq!(
-        denied.reasons,
-        ["a condition on public.customers.email, masked by \"pii\", is denied"]
-    );
+    assert_eq!(denied.reasons, ["a condition on public.customers.email, masked by \"pii\", is denied"]);
     let held = asked.of(&masks(hold));
     assert_eq!(held.rules, ["pii"]);
     assert_eq!(held.approval.unwrap().groups, ["dba"]);
@@ -271,20 +176,14 @@ fn conditions_on_masked_columns() {
         ..Asked::actions([on(Effect::Delete, "public.customers")])
     };
     assert_eq!(deletes.of(&masks(hold)).approval.unwrap().quorum, 2);
-    assert_eq!(
-        deletes.outcome(&masks(
-            "predicates: hold, approval: { by: { groups: [pii] } }"
-        )),
-        Outcome::Deny
-    );
+    assert_eq!(deletes.outcome(&masks("predicates: hold, approval: { by: { groups: [pii] } }")), Outcome::Deny);
 }
 
 #[test]
 fn verdicts_that_depend_on_more_than_the_command_are_not_cached() {
     let cacheable = |body: &str| {
-        let text = format!(
-            "rules: [{{ name: all, who: any, do: any, then: allow }}, {{ name: r, {body}, then: deny }}]"
-        );
+        let text =
+            format!("rules: [{{ name: all, who: any, do: any, then: allow }}, {{ name: r, {body}, then: deny }}]");
         Asked::default().of(&policy(&text)).cacheable
     };
     for body in [
@@ -310,10 +209,7 @@ fn verdicts_that_depend_on_more_than_the_command_are_not_cached() {
         "rules: [{ name: all, who: any, do: any, then: allow }]
 masks: [{ name: m, who: any, columns: ['*.email'], with: null, predicates: deny, if: { hours: '00:00-00:01 UTC' } }]",
     );
-    let asked = Asked {
-        predicates: vec![column("public.t", "email")],
-        ..Asked::default()
-    };
+    let asked = Asked { predicates: vec![column("public.t", "email")], ..Asked::default() };
     assert!(!asked.of(&masked).cacheable);
     assert!(Asked::default().of(&masked).cacheable);
 }
@@ -353,15 +249,9 @@ fn views_of_different_sessions_have_different_keys() {
 #[test]
 fn a_view_decides_like_the_policy() {
     let policy = policy(BASE);
-    let asked = Asked::actions([
-        Action::bare(Effect::Connect),
-        on(Effect::Delete, "public.b"),
-    ]);
+    let asked = Asked::actions([Action::bare(Effect::Connect), on(Effect::Delete, "public.b")]);
     let view = policy.view(&asked.subject());
-    assert_eq!(
-        view.decide(&asked.actions, asked.flags, false, &[], false, asked.now),
-        asked.of(&policy)
-    );
+    assert_eq!(view.decide(&asked.actions, asked.flags, false, &[], false, asked.now), asked.of(&policy));
     assert_eq!(view.version(), policy.version());
 }
 
@@ -371,23 +261,12 @@ fn everything_is_allowed_only_if_no_rule_could_say_otherwise() {
     let all = "{ name: all, who: any, do: any, then: allow }";
     let open = |rules: &str, more: &str| {
         let asked = Asked::default();
-        policy(&format!("rules: [{rules}]\n{more}"))
-            .view(&asked.subject())
-            .allows_everything()
+        policy(&format!("rules: [{rules}]\n{more}")).view(&asked.subject()).allows_everything()
     };
     assert!(open(all, ""));
-    assert!(open(
-        "{ name: a, who: any, do: any, objects: [x, '*'], then: allow }",
-        ""
-    ));
-    assert!(open(
-        &format!("{all}, {{ name: d, who: {{ users: [x] }}, do: any, then: deny }}"),
-        ""
-    ));
-    assert!(open(
-        "{ name: a, who: any, do: any, when: \"role == 'readonly'\", then: allow }",
-        ""
-    ));
+    assert!(open("{ name: a, who: any, do: any, objects: [x, '*'], then: allow }", ""));
+    assert!(open(&format!("{all}, {{ name: d, who: {{ users: [x] }}, do: any, then: deny }}"), ""));
+    assert!(open("{ name: a, who: any, do: any, when: \"role == 'readonly'\", then: allow }", ""));
     for more in [
         "{ name: d, who: any, do: any, when: \"'public.secret' in command.objects\", then: deny }",
         "{ name: d, who: any, do: [read], objects: [public.secret], then: deny }",
@@ -407,20 +286,14 @@ fn everything_is_allowed_only_if_no_rule_could_say_otherwise() {
     ] {
         assert!(!open(one, ""), "{one}");
     }
-    assert!(!open(
-        all,
-        "masks: [{ name: m, who: any, detect: [card], with: redact }]"
-    ));
+    assert!(!open(all, "masks: [{ name: m, who: any, detect: [card], with: redact }]"));
 }
 
 #[test]
 fn explanations_say_of_each_rule_why() {
     let policy = policy(BASE);
     let asked = Asked {
-        flags: Flags {
-            unbounded: true,
-            multi: false,
-        },
+        flags: Flags { unbounded: true, multi: false },
         ..Asked::actions([on(Effect::Write, "public.orders")])
     };
     let explanation = policy.explain(&asked.request());
@@ -448,13 +321,6 @@ write on public.orders
     assert_eq!(json["outcome"], "deny");
     assert_eq!(json["actions"][0]["rules"][3]["matched"], false);
     let held = policy.explain(&Asked::actions([on(Effect::Write, "public.orders")]).request());
-    assert!(
-        held.to_string().contains("  + writes   approve\n"),
-        "{held}"
-    );
-    assert!(
-        held.to_string()
-            .contains("1 of ann or a member of dba or a member of sec within 3600s"),
-        "{held}"
-    );
+    assert!(held.to_string().contains("  + writes   approve\n"), "{held}");
+    assert!(held.to_string().contains("1 of ann or a member of dba or a member of sec within 3600s"), "{held}");
 }

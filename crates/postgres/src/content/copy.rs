@@ -38,19 +38,8 @@ impl Content for CopyRows<'_> {
         let body = self.neutral();
         match self.format {
             CopyFormat::Text { delimiter, null } => text(body, *delimiter, null, cells, out)?,
-            CopyFormat::Csv {
-                delimiter,
-                quote,
-                escape,
-                null,
-                header,
-            } => {
-                let csv = Csv {
-                    delimiter: *delimiter,
-                    quote: *quote,
-                    escape: *escape,
-                    null,
-                };
+            CopyFormat::Csv { delimiter, quote, escape, null, header } => {
+                let csv = Csv { delimiter: *delimiter, quote: *quote, escape: *escape, null };
                 csv.rows(body, *header && self.first, cells, out)?;
             }
             CopyFormat::Binary => binary(body, self.first, cells, out)?,
@@ -60,13 +49,7 @@ impl Content for CopyRows<'_> {
     }
 }
 
-fn text(
-    body: &[u8],
-    delimiter: u8,
-    null: &str,
-    cells: &mut Cells<'_>,
-    out: &mut Vec<u8>,
-) -> Result<(), Malformed> {
+fn text(body: &[u8], delimiter: u8, null: &str, cells: &mut Cells<'_>, out: &mut Vec<u8>) -> Result<(), Malformed> {
     if body.last() != Some(&b'\n') {
         return Err(Malformed);
     }
@@ -164,13 +147,7 @@ struct Csv<'a> {
 }
 
 impl Csv<'_> {
-    fn rows(
-        &self,
-        body: &[u8],
-        header: bool,
-        cells: &mut Cells<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Malformed> {
+    fn rows(&self, body: &[u8], header: bool, cells: &mut Cells<'_>, out: &mut Vec<u8>) -> Result<(), Malformed> {
         let mut rest = body;
         let mut header = header;
         let mut value = Vec::new();
@@ -184,10 +161,7 @@ impl Csv<'_> {
                 } else {
                     self.masked(field, index, &value, cells, out);
                 }
-                let (stop, tail) = rest
-                    .get(end..)
-                    .and_then(<[u8]>::split_first)
-                    .ok_or(Malformed)?;
+                let (stop, tail) = rest.get(end..).and_then(<[u8]>::split_first).ok_or(Malformed)?;
                 out.push(*stop);
                 rest = tail;
                 index += 1;
@@ -200,14 +174,7 @@ impl Csv<'_> {
         Ok(())
     }
 
-    fn masked(
-        &self,
-        field: &[u8],
-        index: usize,
-        value: &[u8],
-        cells: &mut Cells<'_>,
-        out: &mut Vec<u8>,
-    ) {
+    fn masked(&self, field: &[u8], index: usize, value: &[u8], cells: &mut Cells<'_>, out: &mut Vec<u8>) {
         let mut masked = Vec::new();
         match cells.cell(index, value, &mut masked) {
             Cell::Same => out.extend_from_slice(field),
@@ -226,11 +193,7 @@ impl Csv<'_> {
     }
 
     /// The field at the front and where the byte after it is; its value goes to `value`.
-    fn field<'b>(
-        &self,
-        rest: &'b [u8],
-        value: &mut Vec<u8>,
-    ) -> Result<(&'b [u8], usize), Malformed> {
+    fn field<'b>(&self, rest: &'b [u8], value: &mut Vec<u8>) -> Result<(&'b [u8], usize), Malformed> {
         value.clear();
         let mut at = 0;
         let mut inside = false;
@@ -238,8 +201,7 @@ impl Csv<'_> {
             let byte = *rest.get(at).ok_or(Malformed)?;
             let next = rest.get(at + 1).copied();
             if inside {
-                let escapes = byte == self.escape
-                    && matches!(next, Some(n) if n == self.quote || n == self.escape);
+                let escapes = byte == self.escape && matches!(next, Some(n) if n == self.quote || n == self.escape);
                 if escapes {
                     value.push(next.ok_or(Malformed)?);
                     at += 1;
@@ -260,23 +222,13 @@ impl Csv<'_> {
     }
 }
 
-fn binary(
-    body: &[u8],
-    first: bool,
-    cells: &mut Cells<'_>,
-    out: &mut Vec<u8>,
-) -> Result<(), Malformed> {
+fn binary(body: &[u8], first: bool, cells: &mut Cells<'_>, out: &mut Vec<u8>) -> Result<(), Malformed> {
     let mut rest = body;
     if first {
         let mut header = Cursor::new(rest.strip_prefix(SIGNATURE).ok_or(Malformed)?);
         header.u32("flags").map_err(|_| Malformed)?;
         let extension = header.u32("extension length").map_err(|_| Malformed)?;
-        header
-            .bytes(
-                usize::try_from(extension).map_err(|_| Malformed)?,
-                "extension",
-            )
-            .map_err(|_| Malformed)?;
+        header.bytes(usize::try_from(extension).map_err(|_| Malformed)?, "extension").map_err(|_| Malformed)?;
         let used = rest.len() - header.rest().len();
         out.extend_from_slice(rest.get(..used).ok_or(Malformed)?);
         rest = header.rest();
@@ -319,12 +271,7 @@ mod tests {
 
     #[test]
     fn csv_fields_end_outside_quotes_only() {
-        let csv = Csv {
-            delimiter: b',',
-            quote: b'"',
-            escape: b'"',
-            null: "",
-        };
+        let csv = Csv { delimiter: b',', quote: b'"', escape: b'"', null: "" };
         let mut value = Vec::new();
         let (field, end) = csv.field(b"\"a,\"\"b\n\"\"\",x\n", &mut value).unwrap();
         assert_eq!((field, end), (b"\"a,\"\"b\n\"\"\"".as_slice(), 12));

@@ -54,12 +54,7 @@ impl Content for Row<'_> {
 const NULL: [u8; 4] = (-1_i32).to_be_bytes();
 
 /// Writes one value with its length before it, through its mask.
-fn sized(
-    cells: &mut Cells<'_>,
-    index: usize,
-    value: &[u8],
-    out: &mut Vec<u8>,
-) -> Result<(), Malformed> {
+fn sized(cells: &mut Cells<'_>, index: usize, value: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
     let at = out.len();
     out.extend_from_slice(&NULL);
     match cells.cell(index, value, out) {
@@ -68,17 +63,13 @@ fn sized(
         Cell::Written => {}
     }
     let len = i32::try_from(out.len() - at - NULL.len()).map_err(|_| Malformed)?;
-    out.get_mut(at..at + NULL.len())
-        .ok_or(Malformed)?
-        .copy_from_slice(&len.to_be_bytes());
+    out.get_mut(at..at + NULL.len()).ok_or(Malformed)?.copy_from_slice(&len.to_be_bytes());
     Ok(())
 }
 
 /// Sets the length field of the message that starts at `start` and ends with the buffer.
 fn set_length(out: &mut [u8], start: usize) -> Result<(), Malformed> {
     let len = u32::try_from(out.len() - start - 1).map_err(|_| Malformed)?;
-    out.get_mut(start + 1..start + HEADER)
-        .ok_or(Malformed)?
-        .copy_from_slice(&len.to_be_bytes());
+    out.get_mut(start + 1..start + HEADER).ok_or(Malformed)?.copy_from_slice(&len.to_be_bytes());
     Ok(())
 }

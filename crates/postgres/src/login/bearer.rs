@@ -21,23 +21,13 @@ pub struct BearerError(&'static str);
 pub fn token(message: &[u8]) -> Result<Option<Zeroizing<String>>, BearerError> {
     let message = std::str::from_utf8(message).map_err(|_| BearerError("not UTF-8"))?;
     // `n,,` or `y,,`: the mechanism has no channel binding, and nobody asks to act as someone else.
-    let rest = message
-        .strip_prefix("n,,")
-        .or_else(|| message.strip_prefix("y,,"));
-    let rest = rest.ok_or(BearerError(
-        "a channel binding or an authorization identity is not supported",
-    ))?;
-    let pairs = rest
-        .strip_prefix(SEPARATOR)
-        .ok_or(BearerError("separator is missing"))?;
-    let pairs = pairs
-        .strip_suffix("\u{1}\u{1}")
-        .ok_or(BearerError("end is missing"))?;
+    let rest = message.strip_prefix("n,,").or_else(|| message.strip_prefix("y,,"));
+    let rest = rest.ok_or(BearerError("a channel binding or an authorization identity is not supported"))?;
+    let pairs = rest.strip_prefix(SEPARATOR).ok_or(BearerError("separator is missing"))?;
+    let pairs = pairs.strip_suffix("\u{1}\u{1}").ok_or(BearerError("end is missing"))?;
     let mut found = None;
     for pair in pairs.split(SEPARATOR) {
-        let (key, value) = pair
-            .split_once('=')
-            .ok_or(BearerError("a pair has no value"))?;
+        let (key, value) = pair.split_once('=').ok_or(BearerError("a pair has no value"))?;
         if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_alphabetic()) {
             return Err(BearerError("a key is not a word"));
         }
@@ -52,9 +42,7 @@ pub fn token(message: &[u8]) -> Result<Option<Zeroizing<String>>, BearerError> {
     if value.is_empty() {
         return Ok(None);
     }
-    let (scheme, token) = value
-        .split_once(' ')
-        .ok_or(BearerError("auth names no scheme"))?;
+    let (scheme, token) = value.split_once(' ').ok_or(BearerError("auth names no scheme"))?;
     let token = token.trim_start_matches(' ');
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(BearerError("the scheme is not Bearer"));
@@ -76,10 +64,7 @@ pub fn discovery(issuer: Option<&(String, String)>) -> String {
         let url = if issuer.contains("/.well-known/") {
             issuer.clone()
         } else {
-            format!(
-                "{}/.well-known/openid-configuration",
-                issuer.trim_end_matches('/')
-            )
+            format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'))
         };
         answer.insert("openid-configuration".to_owned(), url.into());
         answer.insert("scope".to_owned(), scope.as_str().into());
@@ -95,16 +80,9 @@ mod tests {
 
     #[test]
     fn tokens_are_read() {
-        let read =
-            |message: &[u8]| token(message).map(|token| token.map(|token| token.to_string()));
-        assert_eq!(
-            read(b"n,,\x01auth=Bearer abc.DEF-1_~+/=\x01\x01"),
-            Ok(Some("abc.DEF-1_~+/=".to_owned()))
-        );
-        assert_eq!(
-            read(b"y,,\x01host=db\x01auth=bearer  t\x01port=5432\x01\x01"),
-            Ok(Some("t".to_owned()))
-        );
+        let read = |message: &[u8]| token(message).map(|token| token.map(|token| token.to_string()));
+        assert_eq!(read(b"n,,\x01auth=Bearer abc.DEF-1_~+/=\x01\x01"), Ok(Some("abc.DEF-1_~+/=".to_owned())));
+        assert_eq!(read(b"y,,\x01host=db\x01auth=bearer  t\x01port=5432\x01\x01"), Ok(Some("t".to_owned())));
         assert_eq!(read(b"n,,\x01auth=\x01\x01"), Ok(None));
         for wrong in [
             &b""[..],
@@ -128,15 +106,9 @@ mod tests {
 
     #[test]
     fn discovery_is_json_that_names_the_issuer() {
-        let issuer = (
-            "https://id.example.com/".to_owned(),
-            "openid \"x\"".to_owned(),
-        );
+        let issuer = ("https://id.example.com/".to_owned(), "openid \"x\"".to_owned());
         let value: serde_json::Value = serde_json::from_str(&discovery(Some(&issuer))).unwrap();
-        assert_eq!(
-            value["openid-configuration"],
-            "https://id.example.com/.well-known/openid-configuration"
-        );
+        assert_eq!(value["openid-configuration"], "https://id.example.com/.well-known/openid-configuration");
         assert_eq!(value["scope"], "openid \"x\"");
         assert_eq!(value["status"], "invalid_token");
         assert_eq!(discovery(None), r#"{"status":"invalid_token"}"#);

@@ -35,9 +35,7 @@ pub struct Terms<'a> {
 
 impl std::fmt::Debug for Terms<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Terms")
-            .field("settings", self.settings)
-            .finish_non_exhaustive()
+        f.debug_struct("Terms").field("settings", self.settings).finish_non_exhaustive()
     }
 }
 
@@ -100,9 +98,7 @@ pub enum LoginEnd {
 /// # Errors
 /// [`LoginEnd`]; the connection is closed.
 pub async fn run(transport: Transport, terms: &Terms<'_>) -> Result<LoggedIn, LoginEnd> {
-    timeout_at(terms.deadline, attempt(transport, terms))
-        .await
-        .unwrap_or(Err(LoginEnd::Late))
+    timeout_at(terms.deadline, attempt(transport, terms)).await.unwrap_or(Err(LoginEnd::Late))
 }
 
 async fn attempt(transport: Transport, terms: &Terms<'_>) -> Result<LoggedIn, LoginEnd> {
@@ -112,16 +108,10 @@ async fn attempt(transport: Transport, terms: &Terms<'_>) -> Result<LoggedIn, Lo
         nonce: nonce()?,
         discovery: terms.identities.bearer_discovery(),
     };
-    let channel = Channel {
-        is_tls: transport.is_tls(),
-        can_tls: terms.tls.is_some(),
-        binding: transport.tls_server_end_point(),
-    };
+    let channel =
+        Channel { is_tls: transport.is_tls(), can_tls: terms.tls.is_some(), binding: transport.tls_server_end_point() };
     let mut login = Login::new(facts, channel);
-    let mut line = Line {
-        transport,
-        unread: Vec::new(),
-    };
+    let mut line = Line { transport, unread: Vec::new() };
     if let Some(tls) = terms.tls
         && !line.transport.is_tls()
         && line.starts_with_tls().await?
@@ -173,11 +163,7 @@ impl<E: Into<LoginEnd>> From<E> for Stop {
     }
 }
 
-async fn converse(
-    mut line: Line,
-    login: &mut Login,
-    terms: &Terms<'_>,
-) -> Result<(Line, Proven), Stop> {
+async fn converse(mut line: Line, login: &mut Login, terms: &Terms<'_>) -> Result<(Line, Proven), Stop> {
     while !login.is_open() {
         let opening = match line.packet(login).await? {
             Ok(opening) => opening,
@@ -207,16 +193,9 @@ async fn converse(
                 line.send(&bytes).await?;
                 continue;
             }
-            Proof::Token(token) => terms
-                .identities
-                .verify(&token, login.target())
-                .await
-                .map(|proven| (proven, None)),
+            Proof::Token(token) => terms.identities.verify(&token, login.target()).await.map(|proven| (proven, None)),
             Proof::Scram(attempt) => {
-                let verified = terms
-                    .identities
-                    .verify_scram(&attempt, login.target())
-                    .await;
+                let verified = terms.identities.verify_scram(&attempt, login.target()).await;
                 verified.map(|(proven, signature)| (proven, Some(signature)))
             }
         };
@@ -231,12 +210,7 @@ async fn converse(
 }
 
 /// Tells a client that its proof was not good, after a while.
-async fn refuse(
-    mut line: Line,
-    login: &mut Login,
-    failure: AuthFailure,
-    terms: &Terms<'_>,
-) -> Result<Line, Stop> {
+async fn refuse(mut line: Line, login: &mut Login, failure: AuthFailure, terms: &Terms<'_>) -> Result<Line, Stop> {
     sleep(terms.settings.failure_delay).await;
     match login.refused(failure) {
         Ok(bytes) => {
@@ -249,9 +223,7 @@ async fn refuse(
 
 fn nonce() -> io::Result<String> {
     let mut bytes = [0; NONCE];
-    SystemRandom::new()
-        .fill(&mut bytes)
-        .map_err(|_| io::Error::other("the system gives no random bytes"))?;
+    SystemRandom::new().fill(&mut bytes).map_err(|_| io::Error::other("the system gives no random bytes"))?;
     Ok(STANDARD_NO_PAD.encode(bytes))
 }
 
@@ -279,22 +251,14 @@ impl Line {
 
     async fn secure(self, tls: &ServerTls) -> Result<Self, LoginEnd> {
         let transport = self.transport.accept_tls(tls.current()).await?;
-        Ok(Self {
-            transport,
-            unread: Vec::new(),
-        })
+        Ok(Self { transport, unread: Vec::new() })
     }
 
     /// Reads one packet without a tag and gives it to the login.
-    async fn packet(
-        &mut self,
-        login: &mut Login,
-    ) -> Result<Result<Opening, LoginFailure>, LoginEnd> {
+    async fn packet(&mut self, login: &mut Login) -> Result<Result<Opening, LoginFailure>, LoginEnd> {
         loop {
             let (result, used) = match startup::read(&self.unread) {
-                Ok(InitialNext::Packet(packet, used)) => {
-                    (login.opening(packet, self.unread.len() > used), used)
-                }
+                Ok(InitialNext::Packet(packet, used)) => (login.opening(packet, self.unread.len() > used), used),
                 Ok(InitialNext::Partial { .. }) => {
                     self.more().await?;
                     continue;
@@ -343,8 +307,7 @@ impl Line {
     fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let mut buffer = pool::take();
         let read = ready!(self.transport.poll_read(cx, &mut buffer))?;
-        self.unread
-            .extend_from_slice(buffer.get(..read).unwrap_or_default());
+        self.unread.extend_from_slice(buffer.get(..read).unwrap_or_default());
         // A password may have been in it, and the buffer goes to the next session.
         if let Some(used) = buffer.get_mut(..read) {
             used.fill(0);
@@ -373,9 +336,6 @@ fn wipe(unread: &mut Vec<u8>, used: usize) {
 fn unexpected(message: &[u8]) -> Result<Result<Proof, LoginFailure>, LoginEnd> {
     match message.first() {
         Some(b'X') => Err(LoginEnd::Left),
-        _ => Ok(Err(LoginFailure::new(
-            "08P01",
-            "an answer to the request for authentication was expected",
-        ))),
+        _ => Ok(Err(LoginFailure::new("08P01", "an answer to the request for authentication was expected"))),
     }
 }

@@ -23,9 +23,7 @@ pub use startup::Wanted;
 
 use crate::config::LoginSettings;
 use crate::scram::{self, Exchange, SCRAM, SCRAM_PLUS, ScramError};
-use crate::wire::{
-    Initial, Report, SaslInitialResponse, StartupMessage, WireError, encode, password_message,
-};
+use crate::wire::{Initial, Report, SaslInitialResponse, StartupMessage, WireError, encode, password_message};
 
 /// A login that failed, in words for the client.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,20 +39,12 @@ impl LoginFailure {
     /// Makes one.
     #[must_use]
     pub fn new(sqlstate: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            sqlstate,
-            message: message.into(),
-        }
+        Self { sqlstate, message: message.into() }
     }
 
     /// Appends it as an ErrorResponse that ends the connection.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let report = Report {
-            severity: "FATAL",
-            sqlstate: self.sqlstate,
-            message: &self.message,
-            ..Report::default()
-        };
+        let report = Report { severity: "FATAL", sqlstate: self.sqlstate, message: &self.message, ..Report::default() };
         encode::error(out, &report);
     }
 }
@@ -68,10 +58,7 @@ impl From<WireError> for LoginFailure {
 impl From<AuthFailure> for LoginFailure {
     fn from(failure: AuthFailure) -> Self {
         let sqlstate = match failure {
-            AuthFailure::Unknown
-            | AuthFailure::Expired
-            | AuthFailure::Revoked
-            | AuthFailure::Refused(_) => "28P01",
+            AuthFailure::Unknown | AuthFailure::Expired | AuthFailure::Revoked | AuthFailure::Refused(_) => "28P01",
             AuthFailure::WrongTarget => "28000",
             // What clients take as "try again".
             AuthFailure::Unavailable => "57P03",
@@ -218,11 +205,7 @@ impl Login {
 
     /// The channel has become TLS.
     pub fn secured(&mut self, binding: Option<Vec<u8>>) {
-        self.channel = Channel {
-            is_tls: true,
-            can_tls: false,
-            binding,
-        };
+        self.channel = Channel { is_tls: true, can_tls: false, binding };
         self.asked_tls = true;
     }
 
@@ -241,18 +224,12 @@ impl Login {
             Initial::Ssl => self.ssl_request(rest),
             Initial::Gss => {
                 if std::mem::replace(&mut self.asked_gss, true) || self.channel.is_tls {
-                    return Err(LoginFailure::new(
-                        "08P01",
-                        "GSSAPI encryption was asked for at the wrong moment",
-                    ));
+                    return Err(LoginFailure::new("08P01", "GSSAPI encryption was asked for at the wrong moment"));
                 }
                 no_early_bytes(rest)?;
                 Ok(Opening::Answer(b'N'))
             }
-            Initial::Cancel { pid, key } => Ok(Opening::Cancel {
-                pid,
-                key: key.to_vec(),
-            }),
+            Initial::Cancel { pid, key } => Ok(Opening::Cancel { pid, key: key.to_vec() }),
             Initial::Startup(message) => self.startup(&message).map(Opening::Ask),
         }
     }
@@ -263,11 +240,7 @@ impl Login {
         }
         // Whoever sits in between could have put these bytes there, to be taken for the client's own once TLS is up (CVE-2021-23214).
         no_early_bytes(rest)?;
-        Ok(if self.channel.can_tls {
-            Opening::StartTls
-        } else {
-            Opening::Answer(b'N')
-        })
+        Ok(if self.channel.can_tls { Opening::StartTls } else { Opening::Answer(b'N') })
     }
 
     fn startup(&mut self, message: &StartupMessage<'_>) -> Result<Vec<u8>, LoginFailure> {
@@ -298,10 +271,7 @@ impl Login {
         }
         let mechanisms = self.mechanisms();
         if mechanisms.is_empty() {
-            return Err(LoginFailure::new(
-                "28000",
-                "logins here need TLS; set sslmode=require or stronger",
-            ));
+            return Err(LoginFailure::new("28000", "logins here need TLS; set sslmode=require or stronger"));
         }
         encode::authentication_sasl(out, &mechanisms);
         self.state = State::AwaitMechanism;
@@ -333,62 +303,41 @@ impl Login {
                 self.method = Method::Password;
                 let password = password_message(body)?;
                 if password.is_empty() {
-                    return Err(LoginFailure::new(
-                        "28P01",
-                        "the password is empty; give a token as password",
-                    ));
+                    return Err(LoginFailure::new("28P01", "the password is empty; give a token as password"));
                 }
                 Ok(Proof::Token(Zeroizing::new(password.to_owned())))
             }
             State::AwaitMechanism => self.mechanism(body),
             State::AwaitScramProof(exchange) => Ok(Proof::Scram(exchange.finish(body)?)),
             State::AwaitAcknowledgement(failure) => Err(failure),
-            State::Opening | State::Asked => Err(LoginFailure::new(
-                "08P01",
-                "a password was sent that nobody asked for",
-            )),
+            State::Opening | State::Asked => {
+                Err(LoginFailure::new("08P01", "a password was sent that nobody asked for"))
+            }
         }
     }
 
     fn mechanism(&mut self, body: &[u8]) -> Result<Proof, LoginFailure> {
         let response = SaslInitialResponse::parse(body)?;
         if !self.mechanisms().contains(&response.mechanism) {
-            return Err(LoginFailure::new(
-                "28000",
-                "the client chose a SASL mechanism that was not offered",
-            ));
+            return Err(LoginFailure::new("28000", "the client chose a SASL mechanism that was not offered"));
         }
-        let data = response
-            .data
-            .ok_or_else(|| LoginFailure::new("08P01", "the SASL response is missing"))?;
+        let data = response.data.ok_or_else(|| LoginFailure::new("08P01", "the SASL response is missing"))?;
         if response.mechanism == bearer::OAUTHBEARER {
             self.method = Method::OauthBearer;
-            let token = bearer::token(data)
-                .map_err(|error| LoginFailure::new("08P01", error.to_string()))?;
+            let token = bearer::token(data).map_err(|error| LoginFailure::new("08P01", error.to_string()))?;
             return Ok(match token {
                 Some(token) => Proof::Token(token),
                 None => {
-                    let failure = LoginFailure::new(
-                        "28000",
-                        "a bearer token is needed; the client was told where to get one",
-                    );
+                    let failure =
+                        LoginFailure::new("28000", "a bearer token is needed; the client was told where to get one");
                     Proof::Answer(self.discover(failure))
                 }
             });
         }
         let plus = response.mechanism == SCRAM_PLUS;
-        self.method = if plus {
-            Method::ScramPlus
-        } else {
-            Method::Scram
-        };
-        let exchange = Exchange::start(
-            data,
-            plus,
-            self.channel.binding.as_deref(),
-            &self.facts.scram,
-            &self.facts.nonce,
-        )?;
+        self.method = if plus { Method::ScramPlus } else { Method::Scram };
+        let exchange =
+            Exchange::start(data, plus, self.channel.binding.as_deref(), &self.facts.scram, &self.facts.nonce)?;
         let mut out = Vec::new();
         encode::authentication_sasl_continue(&mut out, exchange.server_first().as_bytes());
         self.state = State::AwaitScramProof(exchange);
@@ -397,10 +346,7 @@ impl Login {
 
     fn discover(&mut self, failure: LoginFailure) -> Vec<u8> {
         let mut out = Vec::new();
-        encode::authentication_sasl_continue(
-            &mut out,
-            bearer::discovery(self.facts.discovery.as_ref()).as_bytes(),
-        );
+        encode::authentication_sasl_continue(&mut out, bearer::discovery(self.facts.discovery.as_ref()).as_bytes());
         self.state = State::AwaitAcknowledgement(failure);
         out
     }
@@ -447,18 +393,14 @@ impl Login {
 #[must_use]
 pub fn turned_away() -> Vec<u8> {
     let mut out = Vec::new();
-    let text =
-        "too many connections, or too many unfinished logins from your address; try again shortly";
+    let text = "too many connections, or too many unfinished logins from your address; try again shortly";
     LoginFailure::new("53300", text).encode(&mut out);
     out
 }
 
 fn no_early_bytes(rest: bool) -> Result<(), LoginFailure> {
     if rest {
-        return Err(LoginFailure::new(
-            "08P01",
-            "unencrypted bytes were sent before encryption was agreed on",
-        ));
+        return Err(LoginFailure::new("08P01", "unencrypted bytes were sent before encryption was agreed on"));
     }
     Ok(())
 }

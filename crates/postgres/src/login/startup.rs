@@ -27,25 +27,15 @@ pub struct Wanted {
 /// [`LoginFailure`] with the server's SQLSTATE for the same complaint.
 pub fn read(message: &StartupMessage<'_>) -> Result<Wanted, LoginFailure> {
     let user = message.parameter("user").filter(|user| !user.is_empty());
-    let user = user.ok_or_else(|| {
-        LoginFailure::new(
-            "28000",
-            "the connection names no user; give the target's role as user",
-        )
-    })?;
-    let name = message
-        .parameter("database")
-        .filter(|name| !name.is_empty())
-        .unwrap_or(user);
+    let user =
+        user.ok_or_else(|| LoginFailure::new("28000", "the connection names no user; give the target's role as user"))?;
+    let name = message.parameter("database").filter(|name| !name.is_empty()).unwrap_or(user);
     let (target, database) = match name.split_once('/') {
         None => (name, None),
         Some((target, database)) => (target, Some(database)),
     };
     if target.is_empty() || database == Some("") || name.len() > LONGEST_NAME {
-        return Err(LoginFailure::new(
-            "3D000",
-            "the database must be TARGET or TARGET/DATABASE",
-        ));
+        return Err(LoginFailure::new("3D000", "the database must be TARGET or TARGET/DATABASE"));
     }
     let mut settings = Vec::new();
     let mut application_name = None;
@@ -69,30 +59,17 @@ pub fn read(message: &StartupMessage<'_>) -> Result<Wanted, LoginFailure> {
             refuse_replication(value)?;
         }
     }
-    settings.retain(|(name, _)| {
-        !name.eq_ignore_ascii_case("client_encoding") && !name.eq_ignore_ascii_case("replication")
-    });
+    settings
+        .retain(|(name, _)| !name.eq_ignore_ascii_case("client_encoding") && !name.eq_ignore_ascii_case("replication"));
     let database = database.map(str::to_owned);
-    Ok(Wanted {
-        target: target.to_owned(),
-        database,
-        role: Some(user.to_owned()),
-        application_name,
-        settings,
-    })
+    Ok(Wanted { target: target.to_owned(), database, role: Some(user.to_owned()), application_name, settings })
 }
 
 fn refuse_replication(value: &str) -> Result<(), LoginFailure> {
-    if matches!(
-        value.to_ascii_lowercase().as_str(),
-        "false" | "off" | "no" | "0" | "f" | "n"
-    ) {
+    if matches!(value.to_ascii_lowercase().as_str(), "false" | "off" | "no" | "0" | "f" | "n") {
         return Ok(());
     }
-    Err(LoginFailure::new(
-        "0A000",
-        "replication connections do not go through this gateway",
-    ))
+    Err(LoginFailure::new("0A000", "replication connections do not go through this gateway"))
 }
 
 /// Other encodings are converted by the server after the gateway has read the text: two readings of one text are a way around it.
@@ -131,12 +108,7 @@ fn split(options: &str) -> Vec<String> {
 /// Reads `-c name=value`, `-cname=value` and `--name=value`. Other switches of a server's command line have no setting's name and are
 /// refused.
 fn parse_options(options: &str) -> Result<Vec<(String, String)>, LoginFailure> {
-    let unknown = || {
-        LoginFailure::new(
-            "42601",
-            "options may hold settings only: -c name=value or --name=value",
-        )
-    };
+    let unknown = || LoginFailure::new("42601", "options may hold settings only: -c name=value or --name=value");
     let mut settings = Vec::new();
     let mut words = split(options).into_iter();
     while let Some(word) = words.next() {
@@ -162,49 +134,23 @@ mod tests {
     use super::*;
 
     fn wanted(parameters: &[(&'static str, &'static str)]) -> Result<Wanted, LoginFailure> {
-        read(&StartupMessage {
-            minor: 0,
-            parameters: parameters.to_vec(),
-            options: Vec::new(),
-        })
+        read(&StartupMessage { minor: 0, parameters: parameters.to_vec(), options: Vec::new() })
     }
 
     fn pairs(settings: &[(&str, &str)]) -> Vec<(String, String)> {
-        settings
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect()
+        settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
     #[test]
     fn the_database_names_the_target() {
-        let all = wanted(&[
-            ("user", "app"),
-            ("database", "orders-db/shop"),
-            ("application_name", "psql"),
-        ])
-        .unwrap();
-        assert_eq!(
-            (all.target.as_str(), all.database.as_deref()),
-            ("orders-db", Some("shop"))
-        );
-        assert_eq!(
-            (all.role.as_deref(), all.application_name.as_deref()),
-            (Some("app"), Some("psql"))
-        );
-        assert_eq!(
-            wanted(&[("user", "orders-db")]).unwrap().target,
-            "orders-db"
-        );
+        let all = wanted(&[("user", "app"), ("database", "orders-db/shop"), ("application_name", "psql")]).unwrap();
+        assert_eq!((all.target.as_str(), all.database.as_deref()), ("orders-db", Some("shop")));
+        assert_eq!((all.role.as_deref(), all.application_name.as_deref()), (Some("app"), Some("psql")));
+        assert_eq!(wanted(&[("user", "orders-db")]).unwrap().target, "orders-db");
         let deep = wanted(&[("user", "a"), ("database", "t/a/b")]).unwrap();
         assert_eq!(deep.database.as_deref(), Some("a/b"));
         for wrong in ["/shop", "orders-db/", "/"] {
-            assert_eq!(
-                wanted(&[("user", "a"), ("database", wrong)])
-                    .unwrap_err()
-                    .sqlstate,
-                "3D000"
-            );
+            assert_eq!(wanted(&[("user", "a"), ("database", wrong)]).unwrap_err().sqlstate, "3D000");
         }
         assert_eq!(wanted(&[("database", "x")]).unwrap_err().sqlstate, "28000");
     }
@@ -214,10 +160,7 @@ mod tests {
         let all = wanted(&[
             ("user", "a"),
             ("DateStyle", "ISO"),
-            (
-                "options",
-                r"-c role=postgres -csearch_path=evil,\ public --statement-timeout=5\\s  -c  geqo=off",
-            ),
+            ("options", r"-c role=postgres -csearch_path=evil,\ public --statement-timeout=5\\s  -c  geqo=off"),
             ("session_replication_role", "replica"),
             ("client_encoding", "utf-8"),
         ]);
@@ -242,11 +185,7 @@ mod tests {
             [("user", "a"), ("options", "--client-encoding=SJIS")],
             [("user", "a"), ("options", "-c CLIENT_ENCODING=win1252")],
         ] {
-            assert_eq!(
-                wanted(&parameters).unwrap_err().sqlstate,
-                "0A000",
-                "{parameters:?}"
-            );
+            assert_eq!(wanted(&parameters).unwrap_err().sqlstate, "0A000", "{parameters:?}");
         }
         assert!(wanted(&[("user", "a"), ("replication", "off")]).is_ok());
         assert!(wanted(&[("user", "a"), ("client_encoding", "'UTF8'")]).is_ok());
@@ -254,19 +193,7 @@ mod tests {
 
     #[test]
     fn other_switches_are_refused() {
-        for options in [
-            "-f",
-            "-d 5",
-            "-c",
-            "-c x",
-            "--x",
-            "-c =1",
-            "--=1",
-            "x",
-            "-W 60",
-            "-e -c a=b",
-            "-",
-        ] {
+        for options in ["-f", "-d 5", "-c", "-c x", "--x", "-c =1", "--=1", "x", "-W 60", "-e -c a=b", "-"] {
             let error = read(&StartupMessage {
                 minor: 0,
                 parameters: vec![("user", "a"), ("options", options)],

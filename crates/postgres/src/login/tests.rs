@@ -33,27 +33,15 @@ fn proven() -> Proven {
         task: None,
         claims: Default::default(),
     };
-    Proven {
-        identity,
-        expires: Micros(i64::MAX),
-        token: None,
-        targets: None,
-    }
+    Proven { identity, expires: Micros(i64::MAX), token: None, targets: None }
 }
 
 fn tag(key: &[u8], message: &[u8]) -> [u8; 32] {
-    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), message)
-        .as_ref()
-        .try_into()
-        .unwrap()
+    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), message).as_ref().try_into().unwrap()
 }
 
 impl Identities for OneToken {
-    fn verify<'a>(
-        &'a self,
-        secret: &'a str,
-        target: &'a str,
-    ) -> BoxFuture<'a, Result<Proven, AuthFailure>> {
+    fn verify<'a>(&'a self, secret: &'a str, target: &'a str) -> BoxFuture<'a, Result<Proven, AuthFailure>> {
         Box::pin(async move {
             match (secret, target) {
                 (TOKEN, "orders-db") => Ok(proven()),
@@ -66,10 +54,7 @@ impl Identities for OneToken {
     }
 
     fn scram_parameters(&self) -> ScramParameters {
-        ScramParameters {
-            salt: b"one salt for all".to_vec(),
-            iterations: 4096,
-        }
+        ScramParameters { salt: b"one salt for all".to_vec(), iterations: 4096 }
     }
 
     fn verify_scram<'a>(
@@ -80,29 +65,15 @@ impl Identities for OneToken {
         Box::pin(async move {
             let mut salted = [0; 32];
             let rounds = 4096.try_into().unwrap();
-            pbkdf2::derive(
-                pbkdf2::PBKDF2_HMAC_SHA256,
-                rounds,
-                b"one salt for all",
-                TOKEN.as_bytes(),
-                &mut salted,
-            );
+            pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, rounds, b"one salt for all", TOKEN.as_bytes(), &mut salted);
             let client_key = tag(&salted, b"Client Key");
             let stored = digest::digest(&digest::SHA256, &client_key);
             let signature = tag(stored.as_ref(), &attempt.auth_message);
-            let recovered: Vec<u8> = attempt
-                .proof
-                .iter()
-                .zip(signature)
-                .map(|(a, b)| a ^ b)
-                .collect();
+            let recovered: Vec<u8> = attempt.proof.iter().zip(signature).map(|(a, b)| a ^ b).collect();
             if digest::digest(&digest::SHA256, &recovered).as_ref() != stored.as_ref() {
                 return Err(AuthFailure::Unknown);
             }
-            Ok((
-                proven(),
-                tag(&tag(&salted, b"Server Key"), &attempt.auth_message),
-            ))
+            Ok((proven(), tag(&tag(&salted, b"Server Key"), &attempt.auth_message)))
         })
     }
 
@@ -123,43 +94,19 @@ struct Gateway {
 impl Gateway {
     fn new(change: impl FnOnce(&mut LoginSettings)) -> Self {
         let dir = TempDir::new().unwrap();
-        let tls = ServerTls::new(Source::Own {
-            directory: dir.path().to_owned(),
-            names: Vec::new(),
-        })
-        .unwrap();
-        let client = ClientTls::new(
-            TlsMode::VerifyFull,
-            &Trust {
-                authorities: tls.authority(),
-                certificate: None,
-            },
-        )
-        .unwrap();
-        let mut settings = LoginSettings {
-            failure_delay: Duration::from_millis(5),
-            ..LoginSettings::default()
-        };
+        let tls = ServerTls::new(Source::Own { directory: dir.path().to_owned(), names: Vec::new() }).unwrap();
+        let client =
+            ClientTls::new(TlsMode::VerifyFull, &Trust { authorities: tls.authority(), certificate: None }).unwrap();
+        let mut settings = LoginSettings { failure_delay: Duration::from_millis(5), ..LoginSettings::default() };
         change(&mut settings);
-        Self {
-            _dir: dir,
-            tls,
-            client,
-            settings,
-            patience: Duration::from_secs(10),
-        }
+        Self { _dir: dir, tls, client, settings, patience: Duration::from_secs(10) }
     }
 
     /// Runs a login against `client`; what came of both.
-    async fn meet<T>(
-        &self,
-        client: impl AsyncFnOnce(Client) -> T,
-    ) -> (Result<LoggedIn, LoginEnd>, T) {
+    async fn meet<T>(&self, client: impl AsyncFnOnce(Client) -> T) -> (Result<LoggedIn, LoginEnd>, T) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         #[expect(clippy::disallowed_methods, reason = "the client of a test")]
-        let dialled = TcpStream::connect(listener.local_addr().unwrap())
-            .await
-            .unwrap();
+        let dialled = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (accepted, peer) = listener.accept().await.unwrap();
         let terms = Terms {
             tls: Some(&self.tls),
@@ -168,14 +115,9 @@ impl Gateway {
             deadline: Instant::now() + self.patience,
         };
         let login = run(Transport::plain(accepted, peer), &terms);
-        let client = client(Client {
-            transport: Transport::dialled(dialled).unwrap(),
-            unread: Vec::new(),
-        });
+        let client = client(Client { transport: Transport::dialled(dialled).unwrap(), unread: Vec::new() });
         let both = async { tokio::join!(login, client) };
-        tokio::time::timeout(Duration::from_secs(20), both)
-            .await
-            .unwrap()
+        tokio::time::timeout(Duration::from_secs(20), both).await.unwrap()
     }
 }
 
@@ -220,20 +162,12 @@ impl Client {
     }
 
     async fn upgrade(self, gateway: &Gateway) -> Self {
-        let transport = self
-            .transport
-            .connect_tls(&gateway.client, "localhost")
-            .await
-            .unwrap();
-        Self {
-            transport,
-            unread: Vec::new(),
-        }
+        let transport = self.transport.connect_tls(&gateway.client, "localhost").await.unwrap();
+        Self { transport, unread: Vec::new() }
     }
 
     async fn startup(&mut self, parameters: &[(&str, &str)]) {
-        self.send(|out| encode::startup(out, 0, parameters.iter().copied()))
-            .await;
+        self.send(|out| encode::startup(out, 0, parameters.iter().copied())).await;
     }
 
     async fn hears(&mut self) -> Heard {
@@ -257,15 +191,10 @@ impl Client {
 fn understand(message: Backend<'_>) -> Heard {
     match message {
         Backend::Authentication(Authentication::Cleartext) => Heard::Cleartext,
-        Backend::Authentication(Authentication::Sasl(names)) => Heard::Sasl(
-            names
-                .names()
-                .map(|name| String::from_utf8_lossy(name).into_owned())
-                .collect(),
-        ),
-        Backend::Authentication(Authentication::SaslContinue(data)) => {
-            Heard::Challenge(data.to_vec())
+        Backend::Authentication(Authentication::Sasl(names)) => {
+            Heard::Sasl(names.names().map(|name| String::from_utf8_lossy(name).into_owned()).collect())
         }
+        Backend::Authentication(Authentication::SaslContinue(data)) => Heard::Challenge(data.to_vec()),
         Backend::Authentication(Authentication::SaslFinal(data)) => Heard::Final(data.to_vec()),
         Backend::Authentication(Authentication::Ok) => Heard::Ok,
         Backend::Negotiate(negotiate) => Heard::Negotiate(negotiate.minor()),
@@ -277,11 +206,7 @@ fn understand(message: Backend<'_>) -> Heard {
     }
 }
 
-const WANTED: &[(&str, &str)] = &[
-    ("user", "app"),
-    ("database", "orders-db/shop"),
-    ("application_name", "test"),
-];
+const WANTED: &[(&str, &str)] = &[("user", "app"), ("database", "orders-db/shop"), ("application_name", "test")];
 
 #[tokio::test]
 async fn a_password_inside_tls_logs_in() {
@@ -303,17 +228,8 @@ async fn a_password_inside_tls_logs_in() {
         .await;
     let logged_in = logged_in.unwrap();
     assert_eq!(logged_in.proven.identity.subject, "agent-7");
-    assert_eq!(
-        (logged_in.target.as_str(), logged_in.database.as_deref()),
-        ("orders-db", Some("shop"))
-    );
-    assert_eq!(
-        (
-            logged_in.role.as_deref(),
-            logged_in.application_name.as_deref()
-        ),
-        (Some("app"), Some("test"))
-    );
+    assert_eq!((logged_in.target.as_str(), logged_in.database.as_deref()), ("orders-db", Some("shop")));
+    assert_eq!((logged_in.role.as_deref(), logged_in.application_name.as_deref()), (Some("app"), Some("test")));
     assert_eq!((logged_in.method, logged_in.minor), (Method::Password, 0));
     assert!(logged_in.transport.is_tls());
     assert!(logged_in.unread.is_empty() || logged_in.unread.starts_with(b"Q"));
@@ -327,9 +243,7 @@ async fn direct_tls_needs_its_application_protocol() {
             let mut client = client.upgrade(&gateway).await;
             client.startup(WANTED).await;
             assert_eq!(client.hears().await, Heard::Cleartext);
-            client
-                .send(|out| encode::password(out, TOKEN.as_bytes()))
-                .await;
+            client.send(|out| encode::password(out, TOKEN.as_bytes())).await;
             assert_eq!(client.hears().await, Heard::Ok);
         })
         .await;
@@ -337,9 +251,7 @@ async fn direct_tls_needs_its_application_protocol() {
     // A hello with another protocol, or none: raw bytes of a handshake that names none.
     let (end, ()) = gateway
         .meet(async |mut client| {
-            client
-                .send(|out| out.extend_from_slice(b"\x16\x03\x01\x00\x05hello"))
-                .await;
+            client.send(|out| out.extend_from_slice(b"\x16\x03\x01\x00\x05hello")).await;
             while client.byte().await.is_some() {}
         })
         .await;
@@ -347,23 +259,14 @@ async fn direct_tls_needs_its_application_protocol() {
 }
 
 /// SCRAM by another library's client half; the last thing heard.
-async fn scram(
-    client: &mut Client,
-    mechanism: &str,
-    binding: ChannelBinding,
-    password: &str,
-) -> Heard {
+async fn scram(client: &mut Client, mechanism: &str, binding: ChannelBinding, password: &str) -> Heard {
     let mut exchange = ScramSha256::new(password.as_bytes(), binding);
-    client
-        .send(|out| encode::sasl_initial(out, mechanism, Some(exchange.message())))
-        .await;
+    client.send(|out| encode::sasl_initial(out, mechanism, Some(exchange.message()))).await;
     match client.hears().await {
         Heard::Challenge(data) => exchange.update(&data).unwrap(),
         other => return other,
     }
-    client
-        .send(|out| encode::sasl_response(out, exchange.message()))
-        .await;
+    client.send(|out| encode::sasl_response(out, exchange.message())).await;
     match client.hears().await {
         Heard::Final(data) => exchange.finish(&data).unwrap(),
         other => return other,
@@ -378,21 +281,12 @@ async fn scram_logs_in_without_tls_and_binds_with_it() {
         .meet(async |mut client| {
             client.startup(WANTED).await;
             assert_eq!(client.hears().await, Heard::Sasl(vec![SCRAM.to_owned()]));
-            assert_eq!(
-                scram(&mut client, SCRAM, ChannelBinding::unsupported(), TOKEN).await,
-                Heard::Ok
-            );
+            assert_eq!(scram(&mut client, SCRAM, ChannelBinding::unsupported(), TOKEN).await, Heard::Ok);
         })
         .await;
     assert_eq!(logged_in.unwrap().method, Method::Scram);
 
-    let gateway = Gateway::new(|s| {
-        s.methods = AuthMethods {
-            password: false,
-            scram: true,
-            oauthbearer: false,
-        }
-    });
+    let gateway = Gateway::new(|s| s.methods = AuthMethods { password: false, scram: true, oauthbearer: false });
     let both = || Heard::Sasl(vec![SCRAM_PLUS.to_owned(), SCRAM.to_owned()]);
     let (logged_in, ()) = gateway
         .meet(async |client| {
@@ -401,20 +295,14 @@ async fn scram_logs_in_without_tls_and_binds_with_it() {
             assert_eq!(client.hears().await, both());
             let hash = client.transport.tls_server_end_point().unwrap();
             let binding = ChannelBinding::tls_server_end_point(hash);
-            assert_eq!(
-                scram(&mut client, SCRAM_PLUS, binding, TOKEN).await,
-                Heard::Ok
-            );
+            assert_eq!(scram(&mut client, SCRAM_PLUS, binding, TOKEN).await, Heard::Ok);
         })
         .await;
     assert_eq!(logged_in.unwrap().method, Method::ScramPlus);
 
     for (mechanism, binding) in [
         (SCRAM, ChannelBinding::unrequested()),
-        (
-            SCRAM_PLUS,
-            ChannelBinding::tls_server_end_point(vec![7; 32]),
-        ),
+        (SCRAM_PLUS, ChannelBinding::tls_server_end_point(vec![7; 32])),
         ("SCRAM-SHA-1", ChannelBinding::unsupported()),
     ] {
         let (end, heard) = gateway
@@ -425,10 +313,7 @@ async fn scram_logs_in_without_tls_and_binds_with_it() {
                 scram(&mut client, mechanism, binding, TOKEN).await
             })
             .await;
-        assert!(
-            matches!(heard, Heard::Refused(code, _) if code == "28000"),
-            "{mechanism}"
-        );
+        assert!(matches!(heard, Heard::Refused(code, _) if code == "28000"), "{mechanism}");
         assert!(matches!(end, Err(LoginEnd::Refused(_))));
     }
 }
@@ -436,30 +321,20 @@ async fn scram_logs_in_without_tls_and_binds_with_it() {
 #[tokio::test]
 async fn whoever_cannot_prove_it_is_told_why_and_slowly() {
     let gateway = Gateway::new(|s| s.failure_delay = Duration::from_millis(150));
-    for (password, code) in [
-        ("wrong", "28P01"),
-        ("expired", "28P01"),
-        ("away", "57P03"),
-        ("", "28P01"),
-    ] {
+    for (password, code) in [("wrong", "28P01"), ("expired", "28P01"), ("away", "57P03"), ("", "28P01")] {
         let began = Instant::now();
         let (end, heard) = gateway
             .meet(async |client| {
                 let mut client = client.secure(&gateway).await;
                 client.startup(WANTED).await;
                 client.hears().await;
-                client
-                    .send(|out| encode::password(out, password.as_bytes()))
-                    .await;
+                client.send(|out| encode::password(out, password.as_bytes())).await;
                 let heard = client.hears().await;
                 assert_eq!(client.hears().await, Heard::Closed);
                 heard
             })
             .await;
-        assert!(
-            matches!(&heard, Heard::Refused(found, _) if found == code),
-            "{password}: {heard:?}"
-        );
+        assert!(matches!(&heard, Heard::Refused(found, _) if found == code), "{password}: {heard:?}");
         assert!(matches!(end, Err(LoginEnd::Refused(_))));
         assert!(password.is_empty() || began.elapsed() >= Duration::from_millis(150));
     }
@@ -474,13 +349,9 @@ async fn whoever_cannot_prove_it_is_told_why_and_slowly() {
     let (_, heard) = gateway
         .meet(async |client| {
             let mut client = client.secure(&gateway).await;
-            client
-                .startup(&[("user", "app"), ("database", "other-db")])
-                .await;
+            client.startup(&[("user", "app"), ("database", "other-db")]).await;
             client.hears().await;
-            client
-                .send(|out| encode::password(out, TOKEN.as_bytes()))
-                .await;
+            client.send(|out| encode::password(out, TOKEN.as_bytes())).await;
             client.hears().await
         })
         .await;
@@ -490,11 +361,7 @@ async fn whoever_cannot_prove_it_is_told_why_and_slowly() {
 #[tokio::test]
 async fn a_bearer_logs_in_or_learns_where_to_get_one() {
     let gateway = Gateway::new(|s| s.methods.oauthbearer = true);
-    let offered = Heard::Sasl(vec![
-        SCRAM_PLUS.to_owned(),
-        SCRAM.to_owned(),
-        bearer::OAUTHBEARER.to_owned(),
-    ]);
+    let offered = Heard::Sasl(vec![SCRAM_PLUS.to_owned(), SCRAM.to_owned(), bearer::OAUTHBEARER.to_owned()]);
     let good = format!("n,,\u{1}auth=Bearer {TOKEN}\u{1}\u{1}");
     for (response, code) in [
         (good.as_str(), None),
@@ -506,26 +373,15 @@ async fn a_bearer_logs_in_or_learns_where_to_get_one() {
                 let mut client = client.secure(&gateway).await;
                 client.startup(WANTED).await;
                 assert_eq!(client.hears().await, offered);
-                client
-                    .send(|out| {
-                        encode::sasl_initial(out, bearer::OAUTHBEARER, Some(response.as_bytes()))
-                    })
-                    .await;
+                client.send(|out| encode::sasl_initial(out, bearer::OAUTHBEARER, Some(response.as_bytes()))).await;
                 let Some(code) = code else {
                     assert_eq!(client.hears().await, Heard::Ok);
                     return;
                 };
-                let Heard::Challenge(json) = client.hears().await else {
-                    panic!()
-                };
+                let Heard::Challenge(json) = client.hears().await else { panic!() };
                 let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
-                assert_eq!(
-                    json["openid-configuration"],
-                    "https://id.example.com/.well-known/openid-configuration"
-                );
-                client
-                    .send(|out| encode::sasl_response(out, bearer::ACKNOWLEDGEMENT))
-                    .await;
+                assert_eq!(json["openid-configuration"], "https://id.example.com/.well-known/openid-configuration");
+                client.send(|out| encode::sasl_response(out, bearer::ACKNOWLEDGEMENT)).await;
                 assert!(matches!(client.hears().await, Heard::Refused(found, _) if found == code));
             })
             .await;
@@ -536,9 +392,7 @@ async fn a_bearer_logs_in_or_learns_where_to_get_one() {
         .meet(async |mut client| {
             client.startup(WANTED).await;
             assert_eq!(client.hears().await, Heard::Sasl(vec![SCRAM.to_owned()]));
-            client
-                .send(|out| encode::sasl_initial(out, bearer::OAUTHBEARER, Some(good.as_bytes())))
-                .await;
+            client.send(|out| encode::sasl_initial(out, bearer::OAUTHBEARER, Some(good.as_bytes()))).await;
             client.hears().await
         })
         .await;
@@ -549,13 +403,7 @@ async fn a_bearer_logs_in_or_learns_where_to_get_one() {
 async fn tls_can_be_demanded() {
     for change in [
         |s: &mut LoginSettings| s.require_tls = true,
-        |s: &mut LoginSettings| {
-            s.methods = AuthMethods {
-                password: true,
-                scram: false,
-                oauthbearer: true,
-            }
-        },
+        |s: &mut LoginSettings| s.methods = AuthMethods { password: true, scram: false, oauthbearer: true },
     ] {
         let gateway = Gateway::new(change);
         let (_, heard) = gateway
@@ -564,9 +412,7 @@ async fn tls_can_be_demanded() {
                 client.hears().await
             })
             .await;
-        assert!(
-            matches!(heard, Heard::Refused(code, text) if code == "28000" && text.contains("TLS"))
-        );
+        assert!(matches!(heard, Heard::Refused(code, text) if code == "28000" && text.contains("TLS")));
     }
 }
 
@@ -616,14 +462,8 @@ async fn cancel_requests_are_handed_on_without_a_word() {
     for secure in [false, true] {
         let (end, heard) = gateway
             .meet(async |client| {
-                let mut client = if secure {
-                    client.secure(&gateway).await
-                } else {
-                    client
-                };
-                client
-                    .send(|out| encode::cancel_request(out, 42, &[9; 32]))
-                    .await;
+                let mut client = if secure { client.secure(&gateway).await } else { client };
+                client.send(|out| encode::cancel_request(out, 42, &[9; 32])).await;
                 client.hears().await
             })
             .await;
@@ -638,19 +478,11 @@ async fn newer_protocols_and_options_are_negotiated() {
     let (logged_in, ()) = gateway
         .meet(async |client| {
             let mut client = client.secure(&gateway).await;
-            let grease = [
-                ("_pq_.test_protocol_negotiation", ""),
-                ("user", "app"),
-                ("database", "orders-db"),
-            ];
-            client
-                .send(|out| encode::startup(out, 9999, grease.into_iter()))
-                .await;
+            let grease = [("_pq_.test_protocol_negotiation", ""), ("user", "app"), ("database", "orders-db")];
+            client.send(|out| encode::startup(out, 9999, grease.into_iter())).await;
             assert_eq!(client.hears().await, Heard::Negotiate(2));
             assert_eq!(client.hears().await, Heard::Cleartext);
-            client
-                .send(|out| encode::password(out, TOKEN.as_bytes()))
-                .await;
+            client.send(|out| encode::password(out, TOKEN.as_bytes())).await;
             assert_eq!(client.hears().await, Heard::Ok);
         })
         .await;
@@ -663,11 +495,7 @@ async fn hostile_bytes_end_clearly() {
     let replication: &[(&str, &str)] = &[("user", "app"), ("replication", "database")];
     let cases: [(&str, Vec<u8>, Option<&str>); 7] = [
         ("http", b"GET / HTTP/1.1\r\n\r\n".to_vec(), Some("54000")),
-        (
-            "a length of a gibibyte",
-            0x4000_0000_u32.to_be_bytes().to_vec(),
-            Some("54000"),
-        ),
+        ("a length of a gibibyte", 0x4000_0000_u32.to_be_bytes().to_vec(), Some("54000")),
         ("a length of nothing", vec![0, 0, 0, 0], Some("08P01")),
         ("protocol 2", vec![0, 0, 0, 8, 0, 2, 0, 0], Some("0A000")),
         (
@@ -702,19 +530,12 @@ async fn hostile_bytes_end_clearly() {
             })
             .await;
         match code {
-            Some(code) => assert!(
-                matches!(&heard, Heard::Refused(found, _) if found == code),
-                "{name}: {heard:?}"
-            ),
+            Some(code) => assert!(matches!(&heard, Heard::Refused(found, _) if found == code), "{name}: {heard:?}"),
             None => assert!(matches!(end, Err(LoginEnd::Left)), "{name}"),
         }
     }
     // In place of a password: a query, and a message that says it is huge.
-    for bytes in [
-        b"Q\0\0\0\x0dselect 1\0".to_vec(),
-        b"p\x7f\xff\xff\xff".to_vec(),
-        b"Q\x7f\xff\xff\xff".to_vec(),
-    ] {
+    for bytes in [b"Q\0\0\0\x0dselect 1\0".to_vec(), b"p\x7f\xff\xff\xff".to_vec(), b"Q\x7f\xff\xff\xff".to_vec()] {
         let (_, heard) = gateway
             .meet(async |client| {
                 let mut client = client.secure(&gateway).await;
@@ -751,12 +572,7 @@ async fn another_librarys_client_logs_in() {
     let server = async {
         let (accepted, peer) = listener.accept().await.unwrap();
         let deadline = Instant::now() + gateway.patience;
-        let terms = Terms {
-            tls: Some(&gateway.tls),
-            identities: &OneToken,
-            settings: &gateway.settings,
-            deadline,
-        };
+        let terms = Terms { tls: Some(&gateway.tls), identities: &OneToken, settings: &gateway.settings, deadline };
         let mut logged_in = run(Transport::plain(accepted, peer), &terms).await.unwrap();
         let mut bytes = Vec::new();
         encode::parameter_status(&mut bytes, "server_version", "15.0");
@@ -768,12 +584,7 @@ async fn another_librarys_client_logs_in() {
         logged_in.method
     };
     let mut config = tokio_postgres::Config::new();
-    config
-        .host("127.0.0.1")
-        .port(address.port())
-        .user("app")
-        .password(TOKEN)
-        .dbname("orders-db");
+    config.host("127.0.0.1").port(address.port()).user("app").password(TOKEN).dbname("orders-db");
     let (method, client) = tokio::join!(server, config.connect(tokio_postgres::NoTls));
     assert!(client.is_ok());
     assert_eq!(method, Method::Scram);
@@ -798,8 +609,7 @@ fn packets() -> impl Strategy<Value = Vec<Packet>> {
     let packet = prop_oneof![
         Just(Packet::Ssl),
         Just(Packet::Gss),
-        ("[a-z/]{0,6}", "[-c =a-z\\\\]{0,12}")
-            .prop_map(|(database, options)| Packet::Startup(database, options)),
+        ("[a-z/]{0,6}", "[-c =a-z\\\\]{0,12}").prop_map(|(database, options)| Packet::Startup(database, options)),
         proptest::collection::vec(any::<u8>(), 0..40).prop_map(Packet::Answer),
         scram.prop_map(Packet::Answer),
         Just(Packet::Secured),

@@ -31,8 +31,7 @@ pub(crate) struct Bound {
 impl Relay {
     /// One message of the client.
     pub(crate) fn client(&mut self, frame: Frame<'_>) -> Step {
-        if self.queue.len() >= OUTSTANDING && !matches!(frame.tag, b'S' | b'X' | b'd' | b'c' | b'f')
-        {
+        if self.queue.len() >= OUTSTANDING && !matches!(frame.tag, b'S' | b'X' | b'd' | b'c' | b'f') {
             return Step::Wait;
         }
         let message = match Frontend::parse(frame.tag, frame.body) {
@@ -109,24 +108,13 @@ impl Relay {
             Err(step) => return step,
         };
         let intent = self.resolve(&text);
-        let command = Command {
-            intent: &intent,
-            text: sql,
-            values: &[],
-            in_transaction: self.in_transaction(),
-        };
+        let command = Command { intent: &intent, text: sql, values: &[], in_transaction: self.in_transaction() };
         match self.session.ask(&command, whole) {
-            Asked::Allow(permitted, ticket) => {
-                self.send_query(permitted, ticket, sql, text, intent)
-            }
+            Asked::Allow(permitted, ticket) => self.send_query(permitted, ticket, sql, text, intent),
             Asked::Deny(refusal) => self.refuse_simple(&refusal),
             Asked::Hold(held) => Step::Park(Box::new(Parked {
                 held: held.into_owned(),
-                then: Then::Query {
-                    sql: sql.into(),
-                    text,
-                    intent,
-                },
+                then: Then::Query { sql: sql.into(), text, intent },
             })),
             Asked::Close(refusal) => Step::End(End::Refused(refusal)),
         }
@@ -153,13 +141,7 @@ impl Relay {
             .then_some(ticket.number());
         self.note_effects(&text);
         let words = self.session.masks_apply().then(|| Rc::from(sql));
-        self.queue.push(Expect::Query(Rc::new(Run {
-            ticket,
-            text,
-            intent,
-            seq: self.seq,
-            words,
-        })));
+        self.queue.push(Expect::Query(Rc::new(Run { ticket, text, intent, seq: self.seq, words })));
         self.batch = self.seq;
         Step::Go
     }
@@ -175,23 +157,12 @@ impl Relay {
     }
 
     /// Names that the statements of a text give to statements and cursors.
-    fn learn_names(
-        &mut self,
-        text: &Rc<Text>,
-        ticket: &Ticket,
-        intent: &Arc<Intent>,
-        sql: &str,
-    ) -> Result<(), Full> {
+    fn learn_names(&mut self, text: &Rc<Text>, ticket: &Ticket, intent: &Arc<Intent>, sql: &str) -> Result<(), Full> {
         if !text.refers {
             return Ok(());
         }
         for statement in &text.analysis.statements {
-            let words = || {
-                Rc::<str>::from(
-                    sql.get(statement.start..statement.start + statement.len)
-                        .unwrap_or(sql),
-                )
-            };
+            let words = || Rc::<str>::from(sql.get(statement.start..statement.start + statement.len).unwrap_or(sql));
             match &statement.kind {
                 Kind::Prepare { name, .. } => {
                     let prepared = self.by_sql(words(), text);
@@ -235,22 +206,11 @@ impl Relay {
         for statement in &text.analysis.statements {
             match &statement.kind {
                 Kind::Prepare { name, inner } => here.push((name, true, Arc::clone(&inner.intent))),
-                Kind::DeclareCursor { name } => {
-                    here.push((name, false, Arc::clone(&statement.intent)))
-                }
+                Kind::DeclareCursor { name } => here.push((name, false, Arc::clone(&statement.intent))),
                 Kind::ExecutePrepared { name } => {
                     let before = parts.len();
-                    parts.extend(
-                        here.iter()
-                            .filter(|(n, s, _)| n == name && *s)
-                            .map(|(_, _, i)| Arc::clone(i)),
-                    );
-                    let known: Vec<_> = self
-                        .statements
-                        .find(name, u64::MAX)
-                        .iter()
-                        .cloned()
-                        .collect();
+                    parts.extend(here.iter().filter(|(n, s, _)| n == name && *s).map(|(_, _, i)| Arc::clone(i)));
+                    let known: Vec<_> = self.statements.find(name, u64::MAX).iter().cloned().collect();
                     parts.extend(known.iter().map(|prepared| self.intent_now(prepared)));
                     if parts.len() == before {
                         parts.push(classify::unknown_name("EXECUTE"));
@@ -258,11 +218,7 @@ impl Relay {
                 }
                 Kind::Fetch { cursor } => {
                     let before = parts.len();
-                    parts.extend(
-                        here.iter()
-                            .filter(|(n, s, _)| n == cursor && !*s)
-                            .map(|(_, _, i)| Arc::clone(i)),
-                    );
+                    parts.extend(here.iter().filter(|(n, s, _)| n == cursor && !*s).map(|(_, _, i)| Arc::clone(i)));
                     let known = self.portals.find(cursor, u64::MAX);
                     parts.extend(known.iter().map(|portal| Arc::clone(&portal.intent)));
                     if parts.len() == before {
@@ -278,10 +234,8 @@ impl Relay {
 
     /// A prepared statement's intent under the names of this moment: the target plans it anew when they change.
     fn intent_now(&self, prepared: &Rc<Prepared>) -> Arc<Intent> {
-        self.text_now(prepared).map_or_else(
-            || classify::unknown_name("a long statement"),
-            |text| Arc::clone(&text.analysis.intent),
-        )
+        self.text_now(prepared)
+            .map_or_else(|| classify::unknown_name("a long statement"), |text| Arc::clone(&text.analysis.intent))
     }
 
     fn text_now(&self, prepared: &Rc<Prepared>) -> Option<Rc<Text>> {
@@ -297,12 +251,8 @@ impl Relay {
             Err(step) => return step,
         };
         let intent = self.resolve(&text);
-        let command = Command {
-            intent: &intent,
-            text: parse.query,
-            values: &[],
-            in_transaction: self.in_transaction(),
-        };
+        let command =
+            Command { intent: &intent, text: parse.query, values: &[], in_transaction: self.in_transaction() };
         match self.session.ask_prepare(&command, whole) {
             Asked::Allow(permitted, _) => {
                 self.seq += 1;
@@ -319,12 +269,7 @@ impl Relay {
                 self.to_target.push(permitted);
                 self.unsynced = true;
                 let words = self.session.masks_apply().then(|| Rc::from(parse.query));
-                self.queue.push(Expect::Parse {
-                    name: parse.name.into(),
-                    seq: self.seq,
-                    words,
-                    intent,
-                });
+                self.queue.push(Expect::Parse { name: parse.name.into(), seq: self.seq, words, intent });
                 Step::Go
             }
             Asked::Deny(refusal) => self.refuse_extended(&refusal),
@@ -335,11 +280,7 @@ impl Relay {
 
     /// No room for a name: the client waits for answers, which make room; with none outstanding it has too many names.
     fn full_or_wait(&mut self) -> Step {
-        if self.queue.is_empty() {
-            self.refuse_extended(&too_many_names())
-        } else {
-            Step::Wait
-        }
+        if self.queue.is_empty() { self.refuse_extended(&too_many_names()) } else { Step::Wait }
     }
 
     fn bind(&mut self, bind: &Bind<'_>, whole: &[u8]) -> Step {
@@ -350,12 +291,7 @@ impl Relay {
         if !open {
             self.names = self.keeper.newest(&self.names);
         }
-        let candidates: Vec<Rc<Prepared>> = self
-            .statements
-            .find(bind.statement, self.batch)
-            .iter()
-            .cloned()
-            .collect();
+        let candidates: Vec<Rc<Prepared>> = self.statements.find(bind.statement, self.batch).iter().cloned().collect();
         let Some(prepared) = candidates.last().cloned() else {
             let text = if bind.statement.is_empty() {
                 "unnamed prepared statement does not exist".to_owned()
@@ -369,14 +305,8 @@ impl Relay {
         };
         let values = bind_values(bind, &prepared);
         let intent = self.bound_intent(&candidates, &text, &values);
-        let bound = Bound {
-            name: bind.portal.into(),
-            prepared,
-            text,
-            intent,
-            values,
-            formats: bind.results.iter().collect(),
-        };
+        let bound =
+            Bound { name: bind.portal.into(), prepared, text, intent, values, formats: bind.results.iter().collect() };
         let command = Command {
             intent: &bound.intent,
             text: &bound.prepared.sql,
@@ -386,105 +316,56 @@ impl Relay {
         match self.session.ask(&command, whole) {
             Asked::Allow(permitted, ticket) => self.send_bind(permitted, ticket, bound),
             Asked::Deny(refusal) => self.refuse_extended(&refusal),
-            Asked::Hold(held) => Step::Park(Box::new(Parked {
-                held: held.into_owned(),
-                then: Then::Bind(bound),
-            })),
+            Asked::Hold(held) => Step::Park(Box::new(Parked { held: held.into_owned(), then: Then::Bind(bound) })),
             Asked::Close(refusal) => Step::End(End::Refused(refusal)),
         }
     }
 
     /// What a Bind would do: all that its statement may be, with what the values tell.
-    fn bound_intent(
-        &mut self,
-        candidates: &[Rc<Prepared>],
-        text: &Rc<Text>,
-        values: &[Option<String>],
-    ) -> Arc<Intent> {
+    fn bound_intent(&mut self, candidates: &[Rc<Prepared>], text: &Rc<Text>, values: &[Option<String>]) -> Arc<Intent> {
         let own = self.resolve(text);
         let mut intent = match candidates {
             [_] => own,
             many => {
-                let mut parts: Vec<_> = many
-                    .iter()
-                    .map(|prepared| self.intent_now(prepared))
-                    .collect();
+                let mut parts: Vec<_> = many.iter().map(|prepared| self.intent_now(prepared)).collect();
                 parts.push(own);
                 classify::union("BIND", parts.iter())
             }
         };
         let texts: Vec<Option<&str>> = values.iter().map(Option::as_deref).collect();
-        let all_rows = text
-            .analysis
-            .statements
-            .iter()
-            .any(|s| sql::bind_unbounded(s, &texts));
+        let all_rows = text.analysis.statements.iter().any(|s| sql::bind_unbounded(s, &texts));
         if all_rows && !intent.flags.unbounded {
             intent = classify::unbounded(&intent);
         }
         intent
     }
 
-    fn send_bind<M: gate::Encode>(
-        &mut self,
-        permitted: Permitted<M>,
-        ticket: Ticket,
-        bound: Bound,
-    ) -> Step {
+    fn send_bind<M: gate::Encode>(&mut self, permitted: Permitted<M>, ticket: Ticket, bound: Bound) -> Step {
         self.seq += 1;
-        let Bound {
-            name,
-            prepared,
-            text,
-            intent,
-            values,
-            formats,
-        } = bound;
-        let portal = Rc::new(Portal {
-            ticket,
-            prepared,
-            text,
-            intent,
-            values,
-            formats,
-            columns: RefCell::new(None),
-        });
+        let Bound { name, prepared, text, intent, values, formats } = bound;
+        let portal = Rc::new(Portal { ticket, prepared, text, intent, values, formats, columns: RefCell::new(None) });
         if let Err(Full) = self.portals.add(&name, self.seq, Rc::clone(&portal)) {
             return self.refuse_extended(&too_many_names());
         }
         self.to_target.push(permitted);
         self.unsynced = true;
-        self.queue.push(Expect::Bind {
-            portal,
-            name,
-            seq: self.seq,
-        });
+        self.queue.push(Expect::Bind { portal, name, seq: self.seq });
         Step::Go
     }
 
     fn describe(&mut self, describe: &Describe<'_>, whole: &[u8]) -> Step {
         self.unsynced = true;
         let expect = match describe.subject {
-            Subject::Statement => Expect::DescribeStatement(
-                self.statements
-                    .find(describe.name, self.batch)
-                    .one()
-                    .cloned(),
-            ),
-            Subject::Portal => {
-                Expect::DescribePortal(self.portals.find(describe.name, self.batch).one().cloned())
+            Subject::Statement => {
+                Expect::DescribeStatement(self.statements.find(describe.name, self.batch).one().cloned())
             }
+            Subject::Portal => Expect::DescribePortal(self.portals.find(describe.name, self.batch).one().cloned()),
         };
         self.pass(whole, Some(expect))
     }
 
     fn execute(&mut self, execute: &Execute<'_>, whole: &[u8]) -> Step {
-        let found: Vec<Rc<Portal>> = self
-            .portals
-            .find(execute.portal, self.batch)
-            .iter()
-            .cloned()
-            .collect();
+        let found: Vec<Rc<Portal>> = self.portals.find(execute.portal, self.batch).iter().cloned().collect();
         let Some(portal) = found.last().cloned() else {
             let text = format!("portal \"{}\" does not exist", execute.portal);
             return self.error_extended("34000", &text);
@@ -505,10 +386,7 @@ impl Relay {
                 self.unsynced = true;
                 self.seq += 1;
                 let sql = Rc::clone(&portal.prepared.sql);
-                if self
-                    .learn_names(&portal.text, &portal.ticket, &portal.intent, &sql)
-                    .is_err()
-                {
+                if self.learn_names(&portal.text, &portal.ticket, &portal.intent, &sql).is_err() {
                     return Step::End(End::Refused(Box::new(too_many_names())));
                 }
                 self.note_effects(&Rc::clone(&portal.text));
@@ -516,20 +394,14 @@ impl Relay {
                 if portal.text.analysis.statements.iter().any(copies) {
                     self.copy_in = Some(portal.ticket.number());
                 }
-                self.queue.push(Expect::Execute {
-                    portal,
-                    seq: self.seq,
-                });
+                self.queue.push(Expect::Execute { portal, seq: self.seq });
                 Step::Go
             }
             Asked::Deny(refusal) => self.refuse_extended(&refusal),
             // Approved once when it was bound; the policy has changed since, so it is asked for as a whole again.
             Asked::Hold(held) => {
                 let (refusal, _) = self.session.abandon(held.into_owned(), false);
-                self.refuse_extended(&Refusal {
-                    kind: RefusalKind::ApprovalStale,
-                    ..refusal
-                })
+                self.refuse_extended(&Refusal { kind: RefusalKind::ApprovalStale, ..refusal })
             }
             Asked::Close(refusal) => Step::End(End::Refused(refusal)),
         }
@@ -538,11 +410,8 @@ impl Relay {
     fn close(&mut self, close: &Close<'_>, whole: &[u8]) -> Step {
         self.seq += 1;
         self.unsynced = true;
-        let expect = Expect::Close {
-            statement: close.subject == Subject::Statement,
-            name: close.name.into(),
-            seq: self.seq,
-        };
+        let expect =
+            Expect::Close { statement: close.subject == Subject::Statement, name: close.name.into(), seq: self.seq };
         self.pass(whole, Some(expect))
     }
 
@@ -569,8 +438,8 @@ impl Relay {
         if let Err(refusal) = self.session.control_note("FunctionCall", "refused") {
             return Step::End(End::Refused(Box::new(refusal)));
         }
-        let refusal = Refusal::of(RefusalKind::Unsupported)
-            .because("FunctionCall is not carried; call the function in a SELECT");
+        let refusal =
+            Refusal::of(RefusalKind::Unsupported).because("FunctionCall is not carried; call the function in a SELECT");
         // Like a simple query, a function call ends with ReadyForQuery.
         self.refuse_simple(&refusal)
     }
@@ -581,28 +450,17 @@ impl Relay {
         let in_transaction = self.in_transaction();
         match then {
             Then::Query { sql, text, intent } => {
-                let command = Command {
-                    intent: &intent,
-                    text: &sql,
-                    values: &[],
-                    in_transaction,
-                };
+                let command = Command { intent: &intent, text: &sql, values: &[], in_transaction };
                 match self.session.resume(held, &command, ended) {
-                    Asked::Allow(permitted, ticket) => {
-                        self.send_query(permitted, ticket, &sql, text, intent)
-                    }
+                    Asked::Allow(permitted, ticket) => self.send_query(permitted, ticket, &sql, text, intent),
                     Asked::Deny(refusal) => self.refuse_simple(&refusal),
                     Asked::Hold(_) => Step::End(End::Broken("a hold did not end")),
                     Asked::Close(refusal) => Step::End(End::Refused(refusal)),
                 }
             }
             Then::Bind(bound) => {
-                let command = Command {
-                    intent: &bound.intent,
-                    text: &bound.prepared.sql,
-                    values: &bound.values,
-                    in_transaction,
-                };
+                let command =
+                    Command { intent: &bound.intent, text: &bound.prepared.sql, values: &bound.values, in_transaction };
                 match self.session.resume(held, &command, ended) {
                     Asked::Allow(permitted, ticket) => self.send_bind(permitted, ticket, bound),
                     Asked::Deny(refusal) => self.refuse_extended(&refusal),
@@ -617,11 +475,7 @@ impl Relay {
     pub(crate) fn cancel_held(&mut self, parked: Parked) -> (Step, model::ApprovalId) {
         let simple = matches!(parked.then, Then::Query { .. });
         let (refusal, id) = self.session.abandon(parked.held, false);
-        let step = if simple {
-            self.refuse_simple(&refusal)
-        } else {
-            self.refuse_extended(&refusal)
-        };
+        let step = if simple { self.refuse_simple(&refusal) } else { self.refuse_extended(&refusal) };
         (step, id)
     }
 }

@@ -13,11 +13,7 @@ use crate::wire::Format;
 use crate::{classify, types};
 
 /// The columns of a described result.
-pub(crate) fn described<'s>(
-    shapes: &'s [Shape],
-    outputs: &Outputs,
-    catalog: &Catalog,
-) -> Vec<ColumnInfo<'s>> {
+pub(crate) fn described<'s>(shapes: &'s [Shape], outputs: &Outputs, catalog: &Catalog) -> Vec<ColumnInfo<'s>> {
     let deps = match outputs {
         Outputs::Columns(deps) if deps.len() == shapes.len() => Some(deps),
         Outputs::Columns(_) | Outputs::None | Outputs::Unknown => None,
@@ -26,10 +22,7 @@ pub(crate) fn described<'s>(
         .iter()
         .enumerate()
         .map(|(index, shape)| {
-            let by_text = deps
-                .and_then(|deps| deps.get(index))
-                .cloned()
-                .unwrap_or(Deps::Unknown);
+            let by_text = deps.and_then(|deps| deps.get(index)).cloned().unwrap_or(Deps::Unknown);
             let (exact, origin) = origin(shape.table, shape.attribute, by_text, catalog);
             ColumnInfo {
                 name: Cow::Borrowed(&shape.name),
@@ -45,19 +38,12 @@ pub(crate) fn described<'s>(
 
 /// Joins the target's word with the text's. A table's column is exact. A view's is what the view makes of base columns. An
 /// expression has no origin on the wire, and is what the text proves.
-fn origin(
-    table: u32,
-    attribute: i16,
-    by_text: Deps,
-    catalog: &Catalog,
-) -> (Option<ColumnRef>, Origin) {
+fn origin(table: u32, attribute: i16, by_text: Deps, catalog: &Catalog) -> (Option<ColumnRef>, Origin) {
     if table == 0 || attribute <= 0 {
         // A whole row has its table and no attribute: then all columns of it.
         let whole = (table != 0).then(|| catalog.relation_name(table)).flatten();
         let origin = match (whole, by_text) {
-            (Some(relation), Deps::Clean | Deps::Columns(_)) => {
-                Origin::Columns(vec![all_of(relation)])
-            }
+            (Some(relation), Deps::Clean | Deps::Columns(_)) => Origin::Columns(vec![all_of(relation)]),
             (_, deps) => of(deps),
         };
         return (None, origin);
@@ -70,25 +56,18 @@ fn origin(
         Some(RelationKind::View | RelationKind::Materialized) => {
             let through = match catalog.base_columns_of_view_column(table, attribute) {
                 Deps::Columns(mut columns) => {
-                    columns.push(ColumnRef {
-                        relation: relation.to_owned(),
-                        column: column.to_owned(),
-                    });
+                    columns.push(ColumnRef { relation: relation.to_owned(), column: column.to_owned() });
                     Origin::Columns(columns)
                 }
-                Deps::Clean => Origin::Columns(vec![ColumnRef {
-                    relation: relation.to_owned(),
-                    column: column.to_owned(),
-                }]),
+                Deps::Clean => {
+                    Origin::Columns(vec![ColumnRef { relation: relation.to_owned(), column: column.to_owned() }])
+                }
                 Deps::Unknown => Origin::Unknown,
             };
             (None, both(through, by_text))
         }
         _ => {
-            let exact = ColumnRef {
-                relation: relation.to_owned(),
-                column: column.to_owned(),
-            };
+            let exact = ColumnRef { relation: relation.to_owned(), column: column.to_owned() };
             (Some(exact), of(by_text))
         }
     }
@@ -114,10 +93,7 @@ fn of(deps: Deps) -> Origin {
 }
 
 fn all_of(relation: &str) -> ColumnRef {
-    ColumnRef {
-        relation: relation.to_owned(),
-        column: "*".to_owned(),
-    }
+    ColumnRef { relation: relation.to_owned(), column: "*".to_owned() }
 }
 
 const fn format(format: Format) -> gate::Format {
@@ -144,19 +120,14 @@ pub(crate) fn undescribed(
             ty: ValueType::Other,
             format: format(of_column(index)),
             exact: None,
-            origin: deps
-                .and_then(|deps| deps.get(index))
-                .cloned()
-                .map_or(Origin::Unknown, of),
+            origin: deps.and_then(|deps| deps.get(index)).cloned().map_or(Origin::Unknown, of),
         })
         .collect()
 }
 
 /// Columns of COPY … TO STDOUT.
 pub(crate) fn copied(count: usize, outputs: &Outputs, binary: bool) -> Vec<ColumnInfo<'static>> {
-    let mut columns = undescribed(count, outputs, |_| {
-        if binary { Format::Binary } else { Format::Text }
-    });
+    let mut columns = undescribed(count, outputs, |_| if binary { Format::Binary } else { Format::Text });
     if !binary {
         for column in &mut columns {
             column.ty = ValueType::Text;
@@ -168,11 +139,7 @@ pub(crate) fn copied(count: usize, outputs: &Outputs, binary: bool) -> Vec<Colum
 impl Relay {
     /// Where the result of the statement at `index` of a simple query comes from.
     pub(super) fn outputs_of_run(&self, run: &Run, index: usize) -> Outputs {
-        run.text
-            .analysis
-            .statements
-            .get(index)
-            .map_or(Outputs::Unknown, |it| self.outputs_of(it, run.seq))
+        run.text.analysis.statements.get(index).map_or(Outputs::Unknown, |it| self.outputs_of(it, run.seq))
     }
 
     /// Where the result of a portal comes from.
@@ -191,12 +158,7 @@ impl Relay {
                 .find(name, seq)
                 .one()
                 .and_then(|prepared| classify::analyze(&prepared.sql, &self.names))
-                .and_then(|text| {
-                    text.analysis
-                        .statements
-                        .first()
-                        .map(|it| self.prepared_outputs(it))
-                })
+                .and_then(|text| text.analysis.statements.first().map(|it| self.prepared_outputs(it)))
                 .unwrap_or(Outputs::Unknown),
             Kind::Fetch { cursor } => self
                 .portals
@@ -220,14 +182,11 @@ impl Relay {
 
 fn declared(portal: &Portal, cursor: &str) -> Option<Outputs> {
     let statements = &portal.text.analysis.statements;
-    let by_declare = statements.iter().find(
-        |statement| matches!(&statement.kind, Kind::DeclareCursor { name } if name == cursor),
-    );
+    let by_declare =
+        statements.iter().find(|statement| matches!(&statement.kind, Kind::DeclareCursor { name } if name == cursor));
     match (by_declare, statements.as_slice()) {
         (Some(statement), _) => Some(statement.outputs.clone()),
-        (None, [only])
-            if !matches!(only.kind, Kind::Fetch { .. } | Kind::ExecutePrepared { .. }) =>
-        {
+        (None, [only]) if !matches!(only.kind, Kind::Fetch { .. } | Kind::ExecutePrepared { .. }) => {
             Some(only.outputs.clone())
         }
         (None, _) => None,

@@ -29,18 +29,9 @@ pub(crate) enum Expect {
     /// A simple query: results, then ReadyForQuery.
     Query(Rc<Run>),
     /// ParseComplete.
-    Parse {
-        name: Rc<str>,
-        seq: u64,
-        words: Option<Rc<str>>,
-        intent: Arc<Intent>,
-    },
+    Parse { name: Rc<str>, seq: u64, words: Option<Rc<str>>, intent: Arc<Intent> },
     /// BindComplete.
-    Bind {
-        portal: Rc<Portal>,
-        name: Rc<str>,
-        seq: u64,
-    },
+    Bind { portal: Rc<Portal>, name: Rc<str>, seq: u64 },
     /// ParameterDescription, then RowDescription or NoData.
     DescribeStatement(Option<Rc<Prepared>>),
     /// RowDescription or NoData.
@@ -48,11 +39,7 @@ pub(crate) enum Expect {
     /// A result.
     Execute { portal: Rc<Portal>, seq: u64 },
     /// CloseComplete.
-    Close {
-        statement: bool,
-        name: Rc<str>,
-        seq: u64,
-    },
+    Close { statement: bool, name: Rc<str>, seq: u64 },
     /// ReadyForQuery.
     Sync,
     /// The client ended its COPY data: the target says nothing to that.
@@ -93,28 +80,18 @@ impl Queue {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.queue
-            .iter()
-            .all(|expect| matches!(expect, Expect::CopyEnd))
+        self.queue.iter().all(|expect| matches!(expect, Expect::CopyEnd))
     }
 
     /// After an error the target skips to Sync: everything before it is taken off and handed over.
     pub(crate) fn skip_to_sync(&mut self) -> Vec<Expect> {
-        let end = self
-            .queue
-            .iter()
-            .position(|expect| matches!(expect, Expect::Sync))
-            .unwrap_or(self.queue.len());
+        let end = self.queue.iter().position(|expect| matches!(expect, Expect::Sync)).unwrap_or(self.queue.len());
         self.queue.drain(..end).collect()
     }
 
     /// While the target takes COPY data it ignores Sync: those sent before the data ended get no answer.
     pub(crate) fn forget_syncs_before_copy_end(&mut self) {
-        let end = self
-            .queue
-            .iter()
-            .position(|expect| matches!(expect, Expect::CopyEnd))
-            .unwrap_or(self.queue.len());
+        let end = self.queue.iter().position(|expect| matches!(expect, Expect::CopyEnd)).unwrap_or(self.queue.len());
         let mut index = 0;
         self.queue.retain(|expect| {
             let keep = index >= end || !matches!(expect, Expect::Sync);
@@ -125,9 +102,7 @@ impl Queue {
 
     /// Whether the client has ended its COPY data already.
     pub(crate) fn copy_ended(&self) -> bool {
-        self.queue
-            .iter()
-            .any(|expect| matches!(expect, Expect::CopyEnd))
+        self.queue.iter().any(|expect| matches!(expect, Expect::CopyEnd))
     }
 
     /// Gives memory back when nothing is outstanding.

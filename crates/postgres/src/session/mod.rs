@@ -121,11 +121,7 @@ pub(crate) struct Parked {
 /// What a held message was.
 #[derive(Debug)]
 pub(crate) enum Then {
-    Query {
-        sql: Rc<str>,
-        text: Rc<Text>,
-        intent: Arc<Intent>,
-    },
+    Query { sql: Rc<str>, text: Rc<Text>, intent: Arc<Intent> },
     Bind(client::Bound),
 }
 
@@ -172,9 +168,7 @@ impl Relay {
     /// An analysis made apart, or by the worker itself; `None` when the text is long and not analysed yet.
     fn known_text(&self, sql: &str) -> Option<Rc<Text>> {
         match &self.apart {
-            Some((known, text)) if known == sql && text.names == self.names.id => {
-                Some(Rc::clone(text))
-            }
+            Some((known, text)) if known == sql && text.names == self.names.id => Some(Rc::clone(text)),
             _ => classify::analyze(sql, &self.names),
         }
     }
@@ -188,11 +182,7 @@ impl Relay {
     pub(crate) fn widen_path<'a>(&mut self, schemas: impl Iterator<Item = &'a str>) {
         let mut path: Vec<String> = self.names.path.to_vec();
         for schema in schemas {
-            let schema = if schema == "$user" {
-                &self.user
-            } else {
-                schema
-            };
+            let schema = if schema == "$user" { &self.user } else { schema };
             if !path.iter().any(|known| known == schema) {
                 path.push(schema.to_owned());
             }

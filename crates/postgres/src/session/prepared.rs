@@ -77,10 +77,7 @@ impl Portal {
         let shaped: Rc<[Shape]> = columns
             .iter()
             .enumerate()
-            .map(|(index, shape)| Shape {
-                format: self.format(index),
-                ..shape.clone()
-            })
+            .map(|(index, shape)| Shape { format: self.format(index), ..shape.clone() })
             .collect();
         *self.columns.borrow_mut() = Some(Rc::clone(&shaped));
         Some(shaped)

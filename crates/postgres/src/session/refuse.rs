@@ -31,13 +31,7 @@ impl Relay {
         }
         let mut message = Vec::new();
         encode::query(&mut message, NEVER_PARSES);
-        self.provoke(
-            message,
-            Expect::Refused {
-                answer: error,
-                simple: true,
-            },
-        )
+        self.provoke(message, Expect::Refused { answer: error, simple: true })
     }
 
     /// Refuses a message of the extended protocol: it and everything up to Sync does not happen.
@@ -60,13 +54,7 @@ impl Relay {
         encode::parse(&mut message, NEVER_EXISTS, NEVER_PARSES, &[]);
         self.skipping = true;
         self.unsynced = true;
-        self.provoke(
-            message,
-            Expect::Refused {
-                answer,
-                simple: false,
-            },
-        )
+        self.provoke(message, Expect::Refused { answer, simple: false })
     }
 
     fn provoke(&mut self, message: Vec<u8>, expect: Expect) -> Step {

@@ -13,9 +13,7 @@ use super::{Active, End, Relay, Step, columns};
 use crate::content::Row;
 use crate::content::copy::CopyRows;
 use crate::wire::limits::HEADER;
-use crate::wire::{
-    Backend, CopyResponse, DataRow, Format, Frame, ReportFields, TransactionStatus, encode,
-};
+use crate::wire::{Backend, CopyResponse, DataRow, Format, Frame, ReportFields, TransactionStatus, encode};
 
 /// What the answer at hand belongs to.
 enum Owner {
@@ -55,10 +53,7 @@ impl Relay {
         };
         match message {
             Backend::RowDescription(description) => {
-                let shapes: Rc<[Shape]> = description
-                    .fields()
-                    .map(|field| Shape::of(&field))
-                    .collect();
+                let shapes: Rc<[Shape]> = description.fields().map(|field| Shape::of(&field)).collect();
                 self.described(shapes, frame.whole)
             }
             Backend::ParameterDescription(types) => {
@@ -73,10 +68,9 @@ impl Relay {
             Backend::CommandComplete(tag) => self.completed(&tag.lossy(), frame.whole),
             Backend::EmptyQuery => self.completed("", frame.whole),
             Backend::PortalSuspended => self.suspended(frame.whole),
-            Backend::ParseComplete
-            | Backend::BindComplete
-            | Backend::CloseComplete
-            | Backend::NoData => self.acknowledged(frame),
+            Backend::ParseComplete | Backend::BindComplete | Backend::CloseComplete | Backend::NoData => {
+                self.acknowledged(frame)
+            }
             Backend::CopyIn(_) => {
                 if self.owner().is_none() {
                     return UNASKED;
@@ -93,17 +87,10 @@ impl Relay {
                 let payload = notification.payload.lossy().into_owned();
                 let shown = self.session.scrub(&payload, None).into_owned();
                 let mut out = Vec::new();
-                encode::notification(
-                    &mut out,
-                    notification.pid,
-                    notification.channel.0,
-                    shown.as_bytes(),
-                );
+                encode::notification(&mut out, notification.pid, notification.channel.0, shown.as_bytes());
                 self.say("notification", &shown, out)
             }
-            Backend::ParameterStatus(status) => {
-                self.parameter(&status.name.lossy(), &status.value.lossy())
-            }
+            Backend::ParameterStatus(status) => self.parameter(&status.name.lossy(), &status.value.lossy()),
             Backend::Ready(status) => self.ready(status, frame.whole),
             Backend::Authentication(_)
             | Backend::BackendKey(_)
@@ -191,8 +178,7 @@ impl Relay {
                     self.session.describe(&mut flow, &columns, false)
                 } else {
                     let count = row_width(whole);
-                    let columns =
-                        columns::undescribed(count, &outputs, |index| portal.format(index));
+                    let columns = columns::undescribed(count, &outputs, |index| portal.format(index));
                     self.session.describe(&mut flow, &columns, false)
                 }
             }
@@ -211,9 +197,7 @@ impl Relay {
             Ok(flow) => flow,
             Err(step) => return step,
         };
-        let released =
-            self.session
-                .release_row(&mut flow, &Row::new(frame.whole), &mut self.to_client);
+        let released = self.session.release_row(&mut flow, &Row::new(frame.whole), &mut self.to_client);
         self.active.flow = Some(flow);
         match released {
             Ok(()) => Step::Go,
@@ -226,14 +210,10 @@ impl Relay {
             return UNASKED;
         };
         let (statement, outputs) = match &owner {
-            Owner::Run(run) => (
-                run.text.analysis.statements.get(self.active.index),
-                self.outputs_of_run(run, self.active.index),
-            ),
-            Owner::Portal(portal) => (
-                portal.text.analysis.statements.first(),
-                self.outputs_of_portal(portal),
-            ),
+            Owner::Run(run) => {
+                (run.text.analysis.statements.get(self.active.index), self.outputs_of_run(run, self.active.index))
+            }
+            Owner::Portal(portal) => (portal.text.analysis.statements.first(), self.outputs_of_portal(portal)),
         };
         let format = match statement.map(|statement| &statement.kind) {
             Some(Kind::CopyOut { format }) => format.clone(),
@@ -256,18 +236,11 @@ impl Relay {
     }
 
     fn copy_out_data(&mut self, frame: Frame<'_>) -> Step {
-        let (Some(mut flow), Some(format)) = (self.active.flow.take(), self.active.copy.take())
-        else {
+        let (Some(mut flow), Some(format)) = (self.active.flow.take(), self.active.copy.take()) else {
             return UNASKED;
         };
-        let rows = CopyRows {
-            whole: frame.whole,
-            format: &format,
-            first: self.active.copy_first,
-        };
-        let released = self
-            .session
-            .release_row(&mut flow, &rows, &mut self.to_client);
+        let rows = CopyRows { whole: frame.whole, format: &format, first: self.active.copy_first };
+        let released = self.session.release_row(&mut flow, &rows, &mut self.to_client);
         self.active.copy_first = false;
         self.active.flow = Some(flow);
         self.active.copy = Some(format);
@@ -283,9 +256,7 @@ impl Relay {
             Some(b'D') => self.take_flow(header)?,
             Some(b'd') => self.active.flow.take().ok_or(UNASKED)?,
             _ => {
-                return Err(Step::End(End::Broken(
-                    "the target sent a message above the limit",
-                )));
+                return Err(Step::End(End::Broken("the target sent a message above the limit")));
             }
         };
         let first = header.get(..HEADER).unwrap_or(header);
@@ -293,10 +264,7 @@ impl Relay {
         let released = self
             .session
             .release_part(&mut flow, first, &[], true, &mut self.to_client)
-            .and_then(|()| {
-                self.session
-                    .release_part(&mut flow, rest, rest, false, &mut self.to_client)
-            });
+            .and_then(|()| self.session.release_part(&mut flow, rest, rest, false, &mut self.to_client));
         self.active.flow = Some(flow);
         self.active.streaming = body.saturating_sub(rest.len());
         released.map_err(|refusal| Step::End(End::Refused(Box::new(refusal))))
@@ -304,37 +272,26 @@ impl Relay {
 
     /// Bytes of an oversized message; how many were taken.
     pub(crate) fn stream(&mut self, bytes: &[u8]) -> Result<usize, Step> {
-        let part = bytes
-            .get(..self.active.streaming.min(bytes.len()))
-            .unwrap_or_default();
+        let part = bytes.get(..self.active.streaming.min(bytes.len())).unwrap_or_default();
         if part.is_empty() {
             return Ok(0);
         }
         let mut flow = self.active.flow.take().ok_or(UNASKED)?;
-        let released = self
-            .session
-            .release_part(&mut flow, part, part, false, &mut self.to_client);
+        let released = self.session.release_part(&mut flow, part, part, false, &mut self.to_client);
         self.active.flow = Some(flow);
         self.active.streaming -= part.len();
         released.map_err(|refusal| Step::End(End::Refused(Box::new(refusal))))?;
         Ok(part.len())
     }
 
-    fn finish(
-        &mut self,
-        owner: &Owner,
-        tag: &str,
-        error: Option<(&str, &str)>,
-    ) -> Result<(), Step> {
+    fn finish(&mut self, owner: &Owner, tag: &str, error: Option<(&str, &str)>) -> Result<(), Step> {
         let flow = match self.active.flow.take() {
             Some(flow) => flow,
             None => self.session.begin(owner.ticket(), owner.intent()),
         };
         self.active.copy = None;
         self.copy_accepted = false;
-        self.session
-            .finish(flow, tag, error)
-            .map_err(|refusal| Step::End(End::Refused(Box::new(refusal))))
+        self.session.finish(flow, tag, error).map_err(|refusal| Step::End(End::Refused(Box::new(refusal))))
     }
 
     fn completed(&mut self, tag: &str, whole: &[u8]) -> Step {
@@ -375,22 +332,8 @@ impl Relay {
         match (frame.tag, self.queue.pop()) {
             (b'1', Some(Expect::Parse { name, seq, .. })) => self.statements.confirm(&name, seq),
             (b'2', Some(Expect::Bind { name, seq, .. })) => self.portals.confirm(&name, seq),
-            (
-                b'3',
-                Some(Expect::Close {
-                    statement: true,
-                    name,
-                    seq,
-                }),
-            ) => self.statements.removed(&name, seq),
-            (
-                b'3',
-                Some(Expect::Close {
-                    statement: false,
-                    name,
-                    seq,
-                }),
-            ) => self.portals.removed(&name, seq),
+            (b'3', Some(Expect::Close { statement: true, name, seq })) => self.statements.removed(&name, seq),
+            (b'3', Some(Expect::Close { statement: false, name, seq })) => self.portals.removed(&name, seq),
             (b'n', Some(Expect::DescribeStatement(prepared))) => {
                 if let Some(prepared) = prepared {
                     *prepared.columns.borrow_mut() = Some((self.names.id, Rc::new([])));
@@ -422,9 +365,7 @@ impl Relay {
             Kind::Deallocate { name: None } => self.statements.removed_all(seq),
             Kind::CloseCursor { name: Some(name) } => self.portals.removed(name, seq),
             Kind::CloseCursor { name: None } => self.portals.removed_all(seq),
-            Kind::Discard {
-                what: sql::Discard::All,
-            } => {
+            Kind::Discard { what: sql::Discard::All } => {
                 self.statements.removed_all(seq);
                 self.portals.removed_all(seq);
             }
@@ -469,9 +410,7 @@ impl Relay {
     }
 
     fn error(&mut self, fields: &ReportFields<'_>) -> Step {
-        let fatal = fields
-            .severity()
-            .is_some_and(|severity| matches!(severity.0, b"FATAL" | b"PANIC"));
+        let fatal = fields.severity().is_some_and(|severity| matches!(severity.0, b"FATAL" | b"PANIC"));
         let refused = match self.queue.head() {
             Some(Expect::Refused { answer, simple }) if !fatal => Some((answer.clone(), *simple)),
             _ => None,
@@ -486,12 +425,7 @@ impl Relay {
         } else {
             self.real_error(fields)
         };
-        if !fatal
-            && !matches!(
-                self.queue.head(),
-                Some(Expect::Query(_) | Expect::Refused { simple: true, .. })
-            )
-        {
+        if !fatal && !matches!(self.queue.head(), Some(Expect::Query(_) | Expect::Refused { simple: true, .. })) {
             self.skip();
         }
         step
@@ -524,18 +458,12 @@ impl Relay {
         match self.queue.head() {
             Some(Expect::Query(run)) => (Some(Arc::clone(&run.intent)), run.words.clone()),
             Some(
-                Expect::Execute { portal, .. }
-                | Expect::Bind { portal, .. }
-                | Expect::DescribePortal(Some(portal)),
-            ) => (
-                Some(Arc::clone(&portal.intent)),
-                Some(Rc::clone(&portal.prepared.sql)),
-            ),
+                Expect::Execute { portal, .. } | Expect::Bind { portal, .. } | Expect::DescribePortal(Some(portal)),
+            ) => (Some(Arc::clone(&portal.intent)), Some(Rc::clone(&portal.prepared.sql))),
             Some(Expect::Parse { intent, words, .. }) => (Some(Arc::clone(intent)), words.clone()),
-            Some(Expect::DescribeStatement(Some(prepared))) => (
-                Some(Arc::clone(&prepared.text.analysis.intent)),
-                Some(Rc::clone(&prepared.sql)),
-            ),
+            Some(Expect::DescribeStatement(Some(prepared))) => {
+                (Some(Arc::clone(&prepared.text.analysis.intent)), Some(Rc::clone(&prepared.sql)))
+            }
             _ => (None, None),
         }
     }

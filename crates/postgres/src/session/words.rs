@@ -19,11 +19,7 @@ impl Relay {
         intent: Option<&Intent>,
         words: Option<&str>,
     ) -> (Vec<u8>, String) {
-        let message = fields
-            .field(MESSAGE)
-            .unwrap_or_default()
-            .lossy()
-            .into_owned();
+        let message = fields.field(MESSAGE).unwrap_or_default().lossy().into_owned();
         let echo = intent.is_some_and(|intent| echoes(fields.sqlstate(), &message, intent, words));
         let withheld = !echo && intent.is_some_and(|intent| self.session.withholds(intent));
         let judged = if echo { None } else { intent };
@@ -43,11 +39,7 @@ impl Relay {
             }
         }
         let mut out = Vec::new();
-        encode::report_of(
-            &mut out,
-            tag,
-            kept.iter().map(|(kind, text)| (*kind, text.as_slice())),
-        );
+        encode::report_of(&mut out, tag, kept.iter().map(|(kind, text)| (*kind, text.as_slice())));
         (out, shown)
     }
 }
@@ -70,10 +62,7 @@ fn echoes(sqlstate: Option<&str>, message: &str, intent: &Intent, words: Option<
         | Effect::Tunnel => false,
     });
     let Some(words) = words else { return false };
-    class
-        && !code
-        && !words.contains("regclass")
-        && quoted(message).all(|part| words.contains(part))
+    class && !code && !words.contains("regclass") && quoted(message).all(|part| words.contains(part))
 }
 
 /// What stands between double quotes. An unpaired quote counts up to the end.
@@ -88,40 +77,16 @@ mod tests {
     use super::*;
 
     fn read() -> Intent {
-        Intent::simple(
-            1,
-            "SELECT",
-            Action::on(Effect::Read, Object::relation("public", "customers")),
-        )
+        Intent::simple(1, "SELECT", Action::on(Effect::Read, Object::relation("public", "customers")))
     }
 
     #[test]
     fn only_the_clients_own_words_pass() {
         let sql = Some("SELECT nam FROM customers");
-        assert!(echoes(
-            Some("42703"),
-            "column \"nam\" does not exist",
-            &read(),
-            sql
-        ));
-        assert!(!echoes(
-            Some("42P01"),
-            "relation \"alice@example.com\" does not exist",
-            &read(),
-            sql
-        ));
-        assert!(!echoes(
-            Some("22P02"),
-            "invalid input: \"nam\"",
-            &read(),
-            sql
-        ));
-        assert!(!echoes(
-            Some("42703"),
-            "column \"nam\" does not exist",
-            &read(),
-            None
-        ));
+        assert!(echoes(Some("42703"), "column \"nam\" does not exist", &read(), sql));
+        assert!(!echoes(Some("42P01"), "relation \"alice@example.com\" does not exist", &read(), sql));
+        assert!(!echoes(Some("22P02"), "invalid input: \"nam\"", &read(), sql));
+        assert!(!echoes(Some("42703"), "column \"nam\" does not exist", &read(), None));
         let mut code = read();
         code.actions.push(Action::bare(Effect::Execute));
         assert!(!echoes(Some("42703"), "x", &code, sql));

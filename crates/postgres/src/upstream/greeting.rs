@@ -64,14 +64,7 @@ pub(super) struct Greeting {
 impl Greeting {
     pub(super) const fn new(circumstances: Circumstances) -> Self {
         let minor = circumstances.minor;
-        Self {
-            circumstances,
-            proving: Proving::Start,
-            total: 0,
-            parameters: Vec::new(),
-            key: None,
-            minor,
-        }
+        Self { circumstances, proving: Proving::Start, total: 0, parameters: Vec::new(), key: None, minor }
     }
 
     /// Takes a message.
@@ -79,13 +72,9 @@ impl Greeting {
         self.total = self.total.saturating_add(frame.whole.len());
         if self.total > limits::GREETING_TOTAL {
             let max = u64::try_from(limits::GREETING_TOTAL).unwrap_or(u64::MAX);
-            return Err(self.broken(WireError::TooLong {
-                length: u64::try_from(self.total).unwrap_or(u64::MAX),
-                max,
-            }));
+            return Err(self.broken(WireError::TooLong { length: u64::try_from(self.total).unwrap_or(u64::MAX), max }));
         }
-        let message =
-            Backend::parse(frame.tag, frame.body).map_err(|problem| self.broken(problem))?;
+        let message = Backend::parse(frame.tag, frame.body).map_err(|problem| self.broken(problem))?;
         let done = matches!(self.proving, Proving::Done);
         match message {
             Backend::Authentication(request) if !done => return self.authenticate(request, lease),
@@ -99,10 +88,7 @@ impl Greeting {
                 self.minor = offer.minor();
             }
             Backend::ParameterStatus(status) => {
-                let pair = (
-                    status.name.lossy().into_owned(),
-                    status.value.lossy().into_owned(),
-                );
+                let pair = (status.name.lossy().into_owned(), status.value.lossy().into_owned());
                 match self.parameters.iter_mut().find(|(name, _)| *name == pair.0) {
                     Some(known) => *known = pair,
                     None => self.parameters.push(pair),
@@ -115,11 +101,7 @@ impl Greeting {
         Ok(Step::Wait)
     }
 
-    fn authenticate(
-        &mut self,
-        request: Authentication<'_>,
-        lease: &Lease,
-    ) -> Result<Step, UpstreamError> {
+    fn authenticate(&mut self, request: Authentication<'_>, lease: &Lease) -> Result<Step, UpstreamError> {
         match (request, std::mem::replace(&mut self.proving, Proving::Sent)) {
             // A password that was sent, or none that was asked for: the target's own rules. But a SCRAM exchange that was begun is
             // finished, or the target has not proven that it knows the password.
@@ -131,24 +113,19 @@ impl Greeting {
             (Authentication::Cleartext, Proving::Start) => {
                 let password = self.password(lease)?;
                 if !self.circumstances.is_tls && !self.circumstances.cleartext {
-                    return Err(UpstreamError::Cleartext {
-                        target: self.circumstances.target.clone(),
-                    });
+                    return Err(UpstreamError::Cleartext { target: self.circumstances.target.clone() });
                 }
                 let mut out = Zeroizing::new(Vec::with_capacity(password.len().saturating_add(8)));
                 encode::password(&mut out, password);
                 Ok(Step::Send(out))
             }
             (Authentication::Md5(salt), Proving::Start) => {
-                let hash =
-                    Zeroizing::new(md5_hash(lease.user.as_bytes(), self.password(lease)?, salt));
+                let hash = Zeroizing::new(md5_hash(lease.user.as_bytes(), self.password(lease)?, salt));
                 let mut out = Zeroizing::new(Vec::with_capacity(64));
                 encode::password(&mut out, hash.as_bytes());
                 Ok(Step::Send(out))
             }
-            (Authentication::Sasl(mechanisms), Proving::Start) => {
-                self.choose(mechanisms.names(), lease)
-            }
+            (Authentication::Sasl(mechanisms), Proving::Start) => self.choose(mechanisms.names(), lease),
             (Authentication::SaslContinue(data), Proving::Challenge(scram)) => {
                 if !rounds_are_sane(data) {
                     return Err(self.broken(WireError::BadValue("number of SCRAM iterations")));
@@ -159,35 +136,26 @@ impl Greeting {
                 scram.finish(data).map_err(|_| self.not_mutual())?;
                 Ok(Step::Wait)
             }
-            (Authentication::Other(_), Proving::Start) => Err(UpstreamError::Method {
-                target: self.circumstances.target.clone(),
-            }),
+            (Authentication::Other(_), Proving::Start) => {
+                Err(UpstreamError::Method { target: self.circumstances.target.clone() })
+            }
             _ => Err(self.broken(WireError::BadValue("authentication request"))),
         }
     }
 
-    fn choose<'a>(
-        &mut self,
-        offered: impl Iterator<Item = &'a [u8]>,
-        lease: &Lease,
-    ) -> Result<Step, UpstreamError> {
+    fn choose<'a>(&mut self, offered: impl Iterator<Item = &'a [u8]>, lease: &Lease) -> Result<Step, UpstreamError> {
         let (mut plain, mut plus) = (false, false);
         for name in offered {
             plain |= name == SCRAM.as_bytes();
             plus |= name == SCRAM_PLUS.as_bytes();
         }
         let (mechanism, binding) = match (&self.circumstances.binding, plus, plain) {
-            (Some(hash), true, _) => (
-                SCRAM_PLUS,
-                ChannelBinding::tls_server_end_point(hash.clone()),
-            ),
+            (Some(hash), true, _) => (SCRAM_PLUS, ChannelBinding::tls_server_end_point(hash.clone())),
             // "We could have": a target that offered it will notice that someone took the offer away.
             (Some(_), false, true) => (SCRAM, ChannelBinding::unrequested()),
             (None, _, true) => (SCRAM, ChannelBinding::unsupported()),
             _ => {
-                return Err(UpstreamError::Method {
-                    target: self.circumstances.target.clone(),
-                });
+                return Err(UpstreamError::Method { target: self.circumstances.target.clone() });
             }
         };
         let scram = ScramSha256::new(self.password(lease)?, binding);
@@ -214,11 +182,7 @@ impl Greeting {
             target: self.circumstances.target.clone(),
             role: self.circumstances.role.clone(),
         };
-        lease
-            .password
-            .as_ref()
-            .map(gate::Secret::expose)
-            .ok_or_else(missing)
+        lease.password.as_ref().map(gate::Secret::expose).ok_or_else(missing)
     }
 
     fn refused(&self, fields: &ReportFields<'_>) -> UpstreamError {
@@ -230,17 +194,11 @@ impl Greeting {
     }
 
     fn not_mutual(&self) -> UpstreamError {
-        UpstreamError::NotMutual {
-            target: self.circumstances.target.clone(),
-            role: self.circumstances.role.clone(),
-        }
+        UpstreamError::NotMutual { target: self.circumstances.target.clone(), role: self.circumstances.role.clone() }
     }
 
     pub(super) fn broken(&self, problem: WireError) -> UpstreamError {
-        UpstreamError::Broken {
-            target: self.circumstances.target.clone(),
-            problem,
-        }
+        UpstreamError::Broken { target: self.circumstances.target.clone(), problem }
     }
 }
 
@@ -251,11 +209,7 @@ fn rounds_are_sane(message: &[u8]) -> bool {
     };
     text.split(',')
         .filter_map(|attribute| attribute.strip_prefix("i="))
-        .all(|rounds| {
-            rounds
-                .parse::<u32>()
-                .is_ok_and(|rounds| (1..=MOST_ROUNDS).contains(&rounds))
-        })
+        .all(|rounds| rounds.parse::<u32>().is_ok_and(|rounds| (1..=MOST_ROUNDS).contains(&rounds)))
 }
 
 #[cfg(test)]
@@ -264,11 +218,7 @@ mod tests {
     use crate::wire::{Frames, Next};
 
     fn lease() -> Lease {
-        Lease {
-            user: "app".to_owned(),
-            password: Some(gate::Secret::new(b"secret".to_vec())),
-            certificate: None,
-        }
+        Lease { user: "app".to_owned(), password: Some(gate::Secret::new(b"secret".to_vec())), certificate: None }
     }
 
     fn greeting(change: impl FnOnce(&mut Circumstances)) -> Greeting {
@@ -285,9 +235,7 @@ mod tests {
     }
 
     fn feed(greeting: &mut Greeting, bytes: &[u8]) -> Result<Step, UpstreamError> {
-        let Ok(Next::Frame(frame)) = Frames::new(bytes, limits::GREETING).advance() else {
-            panic!()
-        };
+        let Ok(Next::Frame(frame)) = Frames::new(bytes, limits::GREETING).advance() else { panic!() };
         greeting.on(frame, &lease())
     }
 
@@ -304,17 +252,9 @@ mod tests {
     #[test]
     fn a_readable_password_stays_here_without_tls() {
         let asks = built(encode::authentication_cleartext);
-        assert!(matches!(
-            feed(&mut greeting(|_| {}), &asks),
-            Err(UpstreamError::Cleartext { .. })
-        ));
-        for change in [
-            |c: &mut Circumstances| c.is_tls = true,
-            |c: &mut Circumstances| c.cleartext = true,
-        ] {
-            let Ok(Step::Send(bytes)) = feed(&mut greeting(change), &asks) else {
-                panic!()
-            };
+        assert!(matches!(feed(&mut greeting(|_| {}), &asks), Err(UpstreamError::Cleartext { .. })));
+        for change in [|c: &mut Circumstances| c.is_tls = true, |c: &mut Circumstances| c.cleartext = true] {
+            let Ok(Step::Send(bytes)) = feed(&mut greeting(change), &asks) else { panic!() };
             assert_eq!(&**bytes, b"p\0\0\0\x0bsecret\0");
         }
     }
@@ -324,36 +264,25 @@ mod tests {
         let mut greeting = greeting(|_| {});
         let offer = built(|out| encode::authentication_sasl(out, &[SCRAM]));
         assert!(matches!(feed(&mut greeting, &offer), Ok(Step::Send(_))));
-        assert!(matches!(
-            feed(&mut greeting, &built(encode::authentication_ok)),
-            Err(UpstreamError::NotMutual { .. })
-        ));
+        assert!(matches!(feed(&mut greeting, &built(encode::authentication_ok)), Err(UpstreamError::NotMutual { .. })));
     }
 
     #[test]
     fn mechanisms_follow_the_channel() {
         let chosen = |binding: Option<Vec<u8>>, offered: &[&str]| {
             let mut greeting = greeting(|c| c.binding = binding);
-            match feed(
-                &mut greeting,
-                &built(|out| encode::authentication_sasl(out, offered)),
-            ) {
+            match feed(&mut greeting, &built(|out| encode::authentication_sasl(out, offered))) {
                 Ok(Step::Send(bytes)) => {
                     let text = String::from_utf8_lossy(&bytes).into_owned();
-                    let flag = ["p=tls-server-end-point,", "y,,", "n,,"]
-                        .into_iter()
-                        .find(|flag| text.contains(flag))
-                        .unwrap();
+                    let flag =
+                        ["p=tls-server-end-point,", "y,,", "n,,"].into_iter().find(|flag| text.contains(flag)).unwrap();
                     Some((text.contains(SCRAM_PLUS), flag))
                 }
                 _ => None,
             }
         };
         let hash = || Some(vec![1; 32]);
-        assert_eq!(
-            chosen(hash(), &[SCRAM_PLUS, SCRAM]),
-            Some((true, "p=tls-server-end-point,"))
-        );
+        assert_eq!(chosen(hash(), &[SCRAM_PLUS, SCRAM]), Some((true, "p=tls-server-end-point,")));
         assert_eq!(chosen(hash(), &[SCRAM]), Some((false, "y,,")));
         assert_eq!(chosen(None, &[SCRAM_PLUS, SCRAM]), Some((false, "n,,")));
         assert_eq!(chosen(None, &[SCRAM_PLUS]), None);
@@ -363,10 +292,7 @@ mod tests {
     #[test]
     fn a_hostile_target_gets_no_work_and_no_memory() {
         for rounds in ["0", "4294967295", "1000001", "-1", "x"] {
-            assert!(
-                !rounds_are_sane(format!("r=abc,s=c2FsdA==,i={rounds}").as_bytes()),
-                "{rounds}"
-            );
+            assert!(!rounds_are_sane(format!("r=abc,s=c2FsdA==,i={rounds}").as_bytes()), "{rounds}");
         }
         assert!(rounds_are_sane(b"r=abc,s=c2FsdA==,i=4096"));
 
@@ -401,12 +327,8 @@ mod tests {
             ("XX001", "08004"),
             ("bad;1", "08004"),
         ] {
-            let Err(error) = feed(&mut greeting(|_| {}), &report(sqlstate)) else {
-                panic!()
-            };
-            assert!(
-                !error.to_string().contains("hunter2") && error.to_string().contains("orders-db")
-            );
+            let Err(error) = feed(&mut greeting(|_| {}), &report(sqlstate)) else { panic!() };
+            assert!(!error.to_string().contains("hunter2") && error.to_string().contains("orders-db"));
             assert_eq!(error.sqlstate(), shown);
         }
     }
@@ -417,47 +339,20 @@ mod tests {
         assert!(feed(&mut greeting(|_| {}), &ready).is_err());
         let mut one = greeting(|_| {});
         assert!(feed(&mut one, &built(encode::authentication_ok)).is_ok());
-        assert!(
-            feed(
-                &mut one,
-                &built(|out| encode::parameter_status(out, "server_version", "15.1"))
-            )
-            .is_ok()
-        );
-        assert!(
-            feed(
-                &mut one,
-                &built(|out| encode::parameter_status(out, "server_version", "15.2"))
-            )
-            .is_ok()
-        );
-        assert!(
-            feed(
-                &mut one,
-                &built(|out| encode::backend_key(out, 7, &[1, 2, 3, 4]))
-            )
-            .is_ok()
-        );
+        assert!(feed(&mut one, &built(|out| encode::parameter_status(out, "server_version", "15.1"))).is_ok());
+        assert!(feed(&mut one, &built(|out| encode::parameter_status(out, "server_version", "15.2"))).is_ok());
+        assert!(feed(&mut one, &built(|out| encode::backend_key(out, 7, &[1, 2, 3, 4]))).is_ok());
         assert!(matches!(feed(&mut one, &ready), Ok(Step::Ready)));
-        assert_eq!(
-            one.parameters,
-            [("server_version".to_owned(), "15.2".to_owned())]
-        );
+        assert_eq!(one.parameters, [("server_version".to_owned(), "15.2".to_owned())]);
         assert_eq!(one.key, Some((7, vec![1, 2, 3, 4])));
-        for surprise in [
-            raw(b'D', &[0, 0]),
-            raw(b'T', &[0, 0]),
-            built(encode::authentication_cleartext),
-            raw(b'G', &[0, 0, 0]),
-        ] {
+        for surprise in
+            [raw(b'D', &[0, 0]), raw(b'T', &[0, 0]), built(encode::authentication_cleartext), raw(b'G', &[0, 0, 0])]
+        {
             let mut one = greeting(|_| {});
             assert!(feed(&mut one, &built(encode::authentication_ok)).is_ok());
             assert!(feed(&mut one, &surprise).is_err());
         }
         let kerberos = raw(b'R', &[0, 0, 0, 7]);
-        assert!(matches!(
-            feed(&mut greeting(|_| {}), &kerberos),
-            Err(UpstreamError::Method { .. })
-        ));
+        assert!(matches!(feed(&mut greeting(|_| {}), &kerberos), Err(UpstreamError::Method { .. })));
     }
 }

@@ -64,19 +64,11 @@ pub async fn connect(
     options: &TargetOptions,
     startup: &StartupParams,
 ) -> Result<Upstream, UpstreamError> {
-    let late = |_| UpstreamError::Late {
-        target: grant.target().name.clone(),
-    };
-    tokio::time::timeout(options.connect_timeout, attempt(grant, options, startup))
-        .await
-        .map_err(late)?
+    let late = |_| UpstreamError::Late { target: grant.target().name.clone() };
+    tokio::time::timeout(options.connect_timeout, attempt(grant, options, startup)).await.map_err(late)?
 }
 
-async fn attempt(
-    grant: &Grant,
-    options: &TargetOptions,
-    startup: &StartupParams,
-) -> Result<Upstream, UpstreamError> {
+async fn attempt(grant: &Grant, options: &TargetOptions, startup: &StartupParams) -> Result<Upstream, UpstreamError> {
     let transport = reach(grant, options).await?;
     // Opened as late as possible: a target that is away opens no secret.
     let lease = grant.lease().await.map_err(|source| UpstreamError::Lease {
@@ -88,9 +80,7 @@ async fn attempt(
     let transport = secure(grant, options, transport, mode, &lease).await?;
     match greet(grant, options, startup, transport, &lease).await {
         // "Without TLS, unless the target insists": it does so by refusing the login.
-        Err(UpstreamError::Refused { sqlstate, .. })
-            if mode == TlsMode::Allow && sqlstate == "28000" =>
-        {
+        Err(UpstreamError::Refused { sqlstate, .. }) if mode == TlsMode::Allow && sqlstate == "28000" => {
             let transport = reach(grant, options).await?;
             let transport = secure(grant, options, transport, TlsMode::Require, &lease).await?;
             greet(grant, options, startup, transport, &lease).await
@@ -109,36 +99,18 @@ async fn reach(grant: &Grant, options: &TargetOptions) -> Result<Transport, Upst
 ///
 /// # Errors
 /// [`UpstreamError`] when the request could not be delivered.
-pub async fn cancel(
-    grant: &Grant,
-    options: &TargetOptions,
-    pid: i32,
-    key: &[u8],
-) -> Result<(), UpstreamError> {
-    let late = |_| UpstreamError::Late {
-        target: grant.target().name.clone(),
-    };
-    tokio::time::timeout(options.connect_timeout, deliver(grant, options, pid, key))
-        .await
-        .map_err(late)?
+pub async fn cancel(grant: &Grant, options: &TargetOptions, pid: i32, key: &[u8]) -> Result<(), UpstreamError> {
+    let late = |_| UpstreamError::Late { target: grant.target().name.clone() };
+    tokio::time::timeout(options.connect_timeout, deliver(grant, options, pid, key)).await.map_err(late)?
 }
 
-async fn deliver(
-    grant: &Grant,
-    options: &TargetOptions,
-    pid: i32,
-    key: &[u8],
-) -> Result<(), UpstreamError> {
+async fn deliver(grant: &Grant, options: &TargetOptions, pid: i32, key: &[u8]) -> Result<(), UpstreamError> {
     if key.is_empty() {
         return Ok(());
     }
     let transport = reach(grant, options).await?;
     // A cancel request carries no credential, and targets ask for none.
-    let lease = Lease {
-        user: String::new(),
-        password: None,
-        certificate: None,
-    };
+    let lease = Lease { user: String::new(), password: None, certificate: None };
     let mode = mode(options, transport.peer());
     let mut transport = secure(grant, options, transport, mode, &lease).await?;
     let mut request = Vec::new();
@@ -151,11 +123,7 @@ async fn deliver(
 
 /// The mode that holds: what the options say, or else no checks towards this machine itself and every check elsewhere.
 fn mode(options: &TargetOptions, peer: SocketAddr) -> TlsMode {
-    let unset = if peer.ip().to_canonical().is_loopback() {
-        TlsMode::Prefer
-    } else {
-        TlsMode::VerifyFull
-    };
+    let unset = if peer.ip().to_canonical().is_loopback() { TlsMode::Prefer } else { TlsMode::VerifyFull };
     options.tls.unwrap_or(unset)
 }
 
@@ -182,41 +150,27 @@ async fn secure(
     match answer {
         [b'S'] => {}
         [b'N'] if mode.is_required() => {
-            return Err(UpstreamError::NoTls {
-                target: grant.target().name.clone(),
-            });
+            return Err(UpstreamError::NoTls { target: grant.target().name.clone() });
         }
         [b'N'] => return Ok(transport),
         // An error in plain text could be anyone's: what it says is not looked at.
         _ => return Err(ended(grant)),
     }
-    let certificate = lease
-        .certificate
-        .as_ref()
-        .map(|(chain, key): &(Vec<u8>, Secret)| (chain.as_slice(), key.expose()));
-    let trust = Trust {
-        authorities: options.ca.clone(),
-        certificate,
-    };
-    let tls = ClientTls::new(mode, &trust).map_err(|source| UpstreamError::TlsSetup {
-        target: grant.target().name.clone(),
-        source,
-    })?;
+    let certificate =
+        lease.certificate.as_ref().map(|(chain, key): &(Vec<u8>, Secret)| (chain.as_slice(), key.expose()));
+    let trust = Trust { authorities: options.ca.clone(), certificate };
+    let tls = ClientTls::new(mode, &trust)
+        .map_err(|source| UpstreamError::TlsSetup { target: grant.target().name.clone(), source })?;
     transport
         .connect_tls(&tls, host(&grant.endpoint().address))
         .await
-        .map_err(|problem| UpstreamError::Tls {
-            target: grant.target().name.clone(),
-            problem,
-        })
+        .map_err(|problem| UpstreamError::Tls { target: grant.target().name.clone(), problem })
 }
 
 /// The host of `HOST:PORT`, without the brackets of an IPv6 address.
 fn host(address: &str) -> &str {
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
-    host.strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'))
-        .unwrap_or(host)
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
 }
 
 async fn greet(
@@ -241,10 +195,7 @@ async fn greet(
     let mut unread = Vec::new();
     loop {
         let mut frames = Frames::new(&unread, limits::GREETING);
-        match frames
-            .advance()
-            .map_err(|problem| greeting.broken(problem))?
-        {
+        match frames.advance().map_err(|problem| greeting.broken(problem))? {
             Next::Partial { .. } => {
                 if more(&mut transport, &mut unread).await == 0 {
                     return Err(ended(grant));
@@ -294,32 +245,19 @@ fn parameters<'a>(
         Some(("application_name", startup.application_name.as_str())),
     ];
     let settings = startup.settings.iter().filter(|(name, _)| is_setting(name));
-    fixed
-        .into_iter()
-        .flatten()
-        .chain(settings.map(|(name, value)| (name.as_str(), value.as_str())))
+    fixed.into_iter().flatten().chain(settings.map(|(name, value)| (name.as_str(), value.as_str())))
 }
 
 /// An empty name would end the message, and these mean something else than a setting there.
 fn is_setting(name: &str) -> bool {
-    let reserved = [
-        "user",
-        "database",
-        "options",
-        "replication",
-        "client_encoding",
-        "application_name",
-    ];
-    !name.is_empty()
-        && !reserved.iter().any(|word| name.eq_ignore_ascii_case(word))
-        && !name.starts_with("_pq_.")
+    let reserved = ["user", "database", "options", "replication", "client_encoding", "application_name"];
+    !name.is_empty() && !reserved.iter().any(|word| name.eq_ignore_ascii_case(word)) && !name.starts_with("_pq_.")
 }
 
 /// Derives SCRAM's keys apart from the worker's thread: thousands of rounds would keep other sessions waiting. `None` when the challenge
 /// was not one.
 async fn derive(mut scram: Box<ScramSha256>, challenge: Vec<u8>) -> Option<Box<ScramSha256>> {
-    let work =
-        tokio::task::spawn_blocking(move || scram.update(&challenge).is_ok().then_some(scram));
+    let work = tokio::task::spawn_blocking(move || scram.update(&challenge).is_ok().then_some(scram));
     work.await.ok().flatten()
 }
 
@@ -328,16 +266,7 @@ fn finish(greeting: Greeting, transport: Transport, unread: Vec<u8>, lease: &Lea
     let (pid, key) = greeting.key.unwrap_or_default();
     let tls = transport.tls();
     let (parameters, minor, user) = (greeting.parameters, greeting.minor, lease.user.clone());
-    Upstream {
-        transport,
-        unread,
-        parameters,
-        pid,
-        key,
-        minor,
-        user,
-        tls,
-    }
+    Upstream { transport, unread, parameters, pid, key, minor, user, tls }
 }
 
 async fn send(grant: &Grant, transport: &mut Transport, bytes: &[u8]) -> Result<(), UpstreamError> {
@@ -347,9 +276,7 @@ async fn send(grant: &Grant, transport: &mut Transport, bytes: &[u8]) -> Result<
 }
 
 fn ended(grant: &Grant) -> UpstreamError {
-    UpstreamError::Ended {
-        target: grant.target().name.clone(),
-    }
+    UpstreamError::Ended { target: grant.target().name.clone() }
 }
 
 #[cfg(test)]
@@ -358,23 +285,16 @@ mod tests {
 
     #[test]
     fn hosts_are_cut_from_addresses() {
-        for (address, expected) in [
-            ("db:5432", "db"),
-            ("10.0.0.1:5432", "10.0.0.1"),
-            ("[::1]:5432", "::1"),
-            ("db", "db"),
-        ] {
+        for (address, expected) in
+            [("db:5432", "db"), ("10.0.0.1:5432", "10.0.0.1"), ("[::1]:5432", "::1"), ("db", "db")]
+        {
             assert_eq!(host(address), expected);
         }
     }
 
     #[test]
     fn the_startup_message_is_ours() {
-        let lease = Lease {
-            user: "app".to_owned(),
-            password: None,
-            certificate: None,
-        };
+        let lease = Lease { user: "app".to_owned(), password: None, certificate: None };
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let startup = StartupParams {
             database: None,
@@ -390,10 +310,7 @@ mod tests {
                 pair("", "x"),
             ],
         };
-        let options = TargetOptions {
-            database: Some("shop".to_owned()),
-            ..TargetOptions::default()
-        };
+        let options = TargetOptions { database: Some("shop".to_owned()), ..TargetOptions::default() };
         let sent: Vec<_> = parameters(&options, &startup, &lease).collect();
         let expected = [
             ("user", "app"),
@@ -410,10 +327,7 @@ mod tests {
         let mut options = TargetOptions::default();
         let away = "192.0.2.1:5432".parse().unwrap();
         let here = "[::ffff:127.0.0.1]:5432".parse().unwrap();
-        assert_eq!(
-            (mode(&options, away), mode(&options, here)),
-            (TlsMode::VerifyFull, TlsMode::Prefer)
-        );
+        assert_eq!((mode(&options, away), mode(&options, here)), (TlsMode::VerifyFull, TlsMode::Prefer));
         options.tls = Some(TlsMode::Disable);
         assert_eq!(mode(&options, away), TlsMode::Disable);
     }

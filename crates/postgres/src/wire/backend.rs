@@ -94,13 +94,7 @@ impl<'a> Mechanisms<'a> {
     /// The names, in the server's order.
     pub fn names(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let mut cursor = Cursor::new(self.body);
-        std::iter::from_fn(move || {
-            cursor
-                .text("mechanism")
-                .ok()
-                .map(|text| text.0)
-                .filter(|name| !name.is_empty())
-        })
+        std::iter::from_fn(move || cursor.text("mechanism").ok().map(|text| text.0).filter(|name| !name.is_empty()))
     }
 }
 
@@ -248,11 +242,7 @@ impl<'a> Negotiate<'a> {
             c.text("option")?;
         }
         c.finish()?;
-        Ok(Self {
-            version,
-            count,
-            options,
-        })
+        Ok(Self { version, count, options })
     }
 
     /// The minor version.
@@ -290,10 +280,7 @@ impl<'a> Backend<'a> {
             b'v' => return Negotiate::parse(body).map(Self::Negotiate),
             b'K' => return backend_key(body).map(Self::BackendKey),
             b'C' => Self::CommandComplete(c.text("command tag")?),
-            b'S' => Self::ParameterStatus(ParameterStatus {
-                name: c.text("name")?,
-                value: c.text("value")?,
-            }),
+            b'S' => Self::ParameterStatus(ParameterStatus { name: c.text("name")?, value: c.text("value")? }),
             b'Z' => Self::Ready(TransactionStatus::from_letter(c.u8("transaction status")?)?),
             b't' => Self::ParameterDescription(ParameterTypes::read(&mut c)?),
             b'A' => Self::Notification(Notification {

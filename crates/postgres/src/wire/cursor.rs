@@ -63,10 +63,7 @@ impl<'a> Cursor<'a> {
     /// # Errors
     /// [`WireError::Missing`] when fewer are left.
     pub fn bytes(&mut self, n: usize, what: &'static str) -> Result<&'a [u8], WireError> {
-        let (head, tail) = self
-            .rest
-            .split_at_checked(n)
-            .ok_or(WireError::Missing(what))?;
+        let (head, tail) = self.rest.split_at_checked(n).ok_or(WireError::Missing(what))?;
         self.rest = tail;
         Ok(head)
     }
@@ -82,10 +79,7 @@ impl<'a> Cursor<'a> {
     }
 
     fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], WireError> {
-        let (head, tail) = self
-            .rest
-            .split_first_chunk::<N>()
-            .ok_or(WireError::Missing(what))?;
+        let (head, tail) = self.rest.split_first_chunk::<N>().ok_or(WireError::Missing(what))?;
         self.rest = tail;
         Ok(*head)
     }
@@ -160,10 +154,6 @@ impl<'a> Cursor<'a> {
     /// # Errors
     /// [`WireError::Trailing`] when it does not.
     pub const fn finish(self) -> Result<(), WireError> {
-        if self.rest.is_empty() {
-            Ok(())
-        } else {
-            Err(WireError::Trailing(self.rest.len()))
-        }
+        if self.rest.is_empty() { Ok(()) } else { Err(WireError::Trailing(self.rest.len())) }
     }
 }

@@ -20,10 +20,7 @@ fn untagged(out: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>)) {
     out.extend_from_slice(&[0; 4]);
     fill(out);
     let length = length32(out.len().saturating_sub(start)).to_be_bytes();
-    if let Some(field) = out
-        .get_mut(start..)
-        .and_then(|rest| rest.first_chunk_mut::<4>())
-    {
+    if let Some(field) = out.get_mut(start..).and_then(|rest| rest.first_chunk_mut::<4>()) {
         *field = length;
     }
 }
@@ -297,11 +294,7 @@ pub fn cancel_request(out: &mut Vec<u8>, pid: i32, key: &[u8]) {
 }
 
 /// StartupMessage for protocol 3.`minor`.
-pub fn startup<'a>(
-    out: &mut Vec<u8>,
-    minor: u16,
-    parameters: impl Iterator<Item = (&'a str, &'a str)>,
-) {
+pub fn startup<'a>(out: &mut Vec<u8>, minor: u16, parameters: impl Iterator<Item = (&'a str, &'a str)>) {
     untagged(out, |out| {
         out.extend_from_slice(&MAJOR.to_be_bytes());
         out.extend_from_slice(&minor.to_be_bytes());

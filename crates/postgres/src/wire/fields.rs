@@ -75,27 +75,21 @@ impl<'a> ReportFields<'a> {
     /// The first field of a type.
     #[must_use]
     pub fn field(&self, kind: u8) -> Option<Text<'a>> {
-        self.fields()
-            .find(|(found, _)| *found == kind)
-            .map(|(_, text)| text)
+        self.fields().find(|(found, _)| *found == kind).map(|(_, text)| text)
     }
 
     /// The SQLSTATE, if it is one: five digits and upper-case letters.
     #[must_use]
     pub fn sqlstate(&self) -> Option<&'a str> {
         let code = self.field(code::SQLSTATE)?.to_str()?;
-        let valid = code.len() == 5
-            && code
-                .bytes()
-                .all(|b| b.is_ascii_digit() || b.is_ascii_uppercase());
+        let valid = code.len() == 5 && code.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase());
         valid.then_some(code)
     }
 
     /// The severity as no locale translates it.
     #[must_use]
     pub fn severity(&self) -> Option<Text<'a>> {
-        self.field(code::SEVERITY_PLAIN)
-            .or_else(|| self.field(code::SEVERITY))
+        self.field(code::SEVERITY_PLAIN).or_else(|| self.field(code::SEVERITY))
     }
 }
 

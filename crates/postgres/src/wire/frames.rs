@@ -48,9 +48,7 @@ impl Header {
         };
         let length = u32::from_be_bytes([a, b, c, d]);
         let size = usize::try_from(length).map_err(|_| too_long(length, max))?;
-        let body = size
-            .checked_sub(LENGTH_FIELD)
-            .ok_or(WireError::TooShort(length))?;
+        let body = size.checked_sub(LENGTH_FIELD).ok_or(WireError::TooShort(length))?;
         if size > max {
             return Err(too_long(length, max));
         }
@@ -59,10 +57,7 @@ impl Header {
 }
 
 fn too_long(length: u32, max: usize) -> WireError {
-    WireError::TooLong {
-        length: u64::from(length),
-        max: u64::try_from(max).unwrap_or(u64::MAX),
-    }
+    WireError::TooLong { length: u64::from(length), max: u64::try_from(max).unwrap_or(u64::MAX) }
 }
 
 /// Cuts messages off the front of a buffer.
@@ -77,11 +72,7 @@ impl<'a> Frames<'a> {
     /// Starts at the front of `bytes`; `max` bounds every length field.
     #[must_use]
     pub const fn new(bytes: &'a [u8], max: usize) -> Self {
-        Self {
-            rest: bytes,
-            consumed: 0,
-            max,
-        }
+        Self { rest: bytes, consumed: 0, max }
     }
 
     /// The next message, or what is missing of it. After an error the boundaries are lost: the same error comes again.
@@ -90,26 +81,16 @@ impl<'a> Frames<'a> {
     /// As [`Header::read`].
     pub fn advance(&mut self) -> Result<Next<'a>, WireError> {
         let Some(header) = Header::read(self.rest, self.max)? else {
-            return Ok(Next::Partial {
-                have: self.rest.len(),
-                need: HEADER,
-            });
+            return Ok(Next::Partial { have: self.rest.len(), need: HEADER });
         };
         let need = HEADER.saturating_add(header.body);
         let Some((whole, tail)) = self.rest.split_at_checked(need) else {
-            return Ok(Next::Partial {
-                have: self.rest.len(),
-                need,
-            });
+            return Ok(Next::Partial { have: self.rest.len(), need });
         };
         self.rest = tail;
         self.consumed = self.consumed.saturating_add(need);
         let body = whole.get(HEADER..).unwrap_or_default();
-        Ok(Next::Frame(Frame {
-            tag: header.tag,
-            body,
-            whole,
-        }))
+        Ok(Next::Frame(Frame { tag: header.tag, body, whole }))
     }
 
     /// Bytes of the complete messages that were handed out.

@@ -153,11 +153,7 @@ impl<'a> Formats<'a> {
 
     /// The codes as they are.
     pub fn iter(&self) -> impl Iterator<Item = Format> + use<'a> {
-        self.codes
-            .as_chunks::<2>()
-            .0
-            .iter()
-            .filter_map(|code| Format::from_code(i16::from_be_bytes(*code)).ok())
+        self.codes.as_chunks::<2>().0.iter().filter_map(|code| Format::from_code(i16::from_be_bytes(*code)).ok())
     }
 
     /// The format of the value at `index` (from 0): text when no code is given, the only one when one is.
@@ -188,10 +184,7 @@ impl<'a> Values<'a> {
             cursor.value("value")?;
         }
         let used = start.len().saturating_sub(cursor.rest().len());
-        Ok(Self {
-            count,
-            bytes: start.get(..used).unwrap_or_default(),
-        })
+        Ok(Self { count, bytes: start.get(..used).unwrap_or_default() })
     }
 
     /// How many.
@@ -235,18 +228,9 @@ impl<'a> Frontend<'a> {
                 values: Values::read(&mut c)?,
                 results: Formats::read(&mut c)?,
             }),
-            b'D' => Self::Describe(Describe {
-                subject: subject(&mut c)?,
-                name: c.utf8("name")?,
-            }),
-            b'C' => Self::Close(Close {
-                subject: subject(&mut c)?,
-                name: c.utf8("name")?,
-            }),
-            b'E' => Self::Execute(Execute {
-                portal: c.utf8("portal name")?,
-                max_rows: c.i32("row limit")?,
-            }),
+            b'D' => Self::Describe(Describe { subject: subject(&mut c)?, name: c.utf8("name")? }),
+            b'C' => Self::Close(Close { subject: subject(&mut c)?, name: c.utf8("name")? }),
+            b'E' => Self::Execute(Execute { portal: c.utf8("portal name")?, max_rows: c.i32("row limit")? }),
             b'F' => Self::FunctionCall(FunctionCall {
                 oid: c.u32("function OID")?,
                 formats: Formats::read(&mut c)?,
@@ -302,10 +286,7 @@ impl<'a> SaslInitialResponse<'a> {
     /// When the fields do not fill it exactly.
     pub fn parse(body: &'a [u8]) -> Result<Self, WireError> {
         let mut cursor = Cursor::new(body);
-        let this = Self {
-            mechanism: cursor.utf8("mechanism")?,
-            data: cursor.value("response")?,
-        };
+        let this = Self { mechanism: cursor.utf8("mechanism")?, data: cursor.value("response")? };
         cursor.finish()?;
         Ok(this)
     }

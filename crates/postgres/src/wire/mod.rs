@@ -24,15 +24,13 @@ pub mod startup;
 mod tests;
 
 pub use backend::{
-    Authentication, Backend, BackendKey, CopyResponse, Negotiate, Notification, ParameterStatus,
-    TransactionStatus,
+    Authentication, Backend, BackendKey, CopyResponse, Negotiate, Notification, ParameterStatus, TransactionStatus,
 };
 pub use cursor::{Cursor, Text};
 pub use fields::{Report, ReportFields};
 pub use frames::{Frame, Frames, Header, Next};
 pub use frontend::{
-    Bind, Close, Describe, Execute, Frontend, FunctionCall, Parse, SaslInitialResponse, Subject,
-    password_message,
+    Bind, Close, Describe, Execute, Frontend, FunctionCall, Parse, SaslInitialResponse, Subject, password_message,
 };
 pub use row::{DataRow, Field, Format, ParameterTypes, RowDescription};
 pub use startup::{Initial, InitialNext, StartupMessage};
@@ -104,11 +102,7 @@ impl WireError {
     #[must_use]
     pub const fn in_step(&self) -> bool {
         match self {
-            Self::NotUtf8(_)
-            | Self::Missing(_)
-            | Self::Trailing(_)
-            | Self::BadCount(_)
-            | Self::BadValue(_) => true,
+            Self::NotUtf8(_) | Self::Missing(_) | Self::Trailing(_) | Self::BadCount(_) | Self::BadValue(_) => true,
             Self::TooShort(_)
             | Self::TooLong { .. }
             | Self::UnknownTag(_)

@@ -69,10 +69,7 @@ impl<'a> RowDescription<'a> {
     pub fn parse(body: &'a [u8]) -> Result<Self, WireError> {
         let mut cursor = Cursor::new(body);
         let count = count(&mut cursor, "number of columns")?;
-        let this = Self {
-            count,
-            fields: cursor.rest(),
-        };
+        let this = Self { count, fields: cursor.rest() };
         for _ in 0..count {
             field(&mut cursor)?;
         }
@@ -143,11 +140,7 @@ impl<'a> ParameterTypes<'a> {
 
     /// The OIDs; in a Parse message 0 means "infer it".
     pub fn oids(&self) -> impl Iterator<Item = u32> + use<'a> {
-        self.oids
-            .as_chunks::<4>()
-            .0
-            .iter()
-            .map(|oid| u32::from_be_bytes(*oid))
+        self.oids.as_chunks::<4>().0.iter().map(|oid| u32::from_be_bytes(*oid))
     }
 }
 
@@ -166,10 +159,7 @@ impl<'a> DataRow<'a> {
     pub fn parse(body: &'a [u8]) -> Result<Self, WireError> {
         let mut cursor = Cursor::new(body);
         let count = count(&mut cursor, "number of columns")?;
-        Ok(Self {
-            count,
-            cells: cursor.rest(),
-        })
+        Ok(Self { count, cells: cursor.rest() })
     }
 
     /// How many cells.
@@ -187,11 +177,7 @@ impl<'a> DataRow<'a> {
     /// The cells in order; `None` is null. A row that is cut short, or goes on after its last cell, ends in an error.
     #[must_use]
     pub const fn cells(&self) -> Cells<'a> {
-        Cells {
-            left: self.count,
-            cursor: Cursor::new(self.cells),
-            over: false,
-        }
+        Cells { left: self.count, cursor: Cursor::new(self.cells), over: false }
     }
 }
 

@@ -64,20 +64,13 @@ impl<'a> StartupMessage<'a> {
     /// A parameter's value.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<&'a str> {
-        self.parameters
-            .iter()
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| *value)
+        self.parameters.iter().find(|(key, _)| *key == name).map(|(_, value)| *value)
     }
 
     /// The minor version that is spoken from here on.
     #[must_use]
     pub const fn agreed_minor(&self) -> u16 {
-        if self.minor >= NEWEST_MINOR {
-            NEWEST_MINOR
-        } else {
-            0
-        }
+        if self.minor >= NEWEST_MINOR { NEWEST_MINOR } else { 0 }
     }
 
     /// Whether a NegotiateProtocolVersion has to be sent: for a version that is not ours, or for options that we do not know.
@@ -94,10 +87,7 @@ impl<'a> StartupMessage<'a> {
 /// parameter is given twice, or text is not UTF-8.
 pub fn read(bytes: &[u8]) -> Result<InitialNext<'_>, WireError> {
     let Some((length, _)) = bytes.split_first_chunk::<LENGTH_FIELD>() else {
-        return Ok(InitialNext::Partial {
-            have: bytes.len(),
-            need: LENGTH_FIELD,
-        });
+        return Ok(InitialNext::Partial { have: bytes.len(), need: LENGTH_FIELD });
     };
     let length = u32::from_be_bytes(*length);
     let need = usize::try_from(length).unwrap_or(usize::MAX);
@@ -106,16 +96,10 @@ pub fn read(bytes: &[u8]) -> Result<InitialNext<'_>, WireError> {
     }
     if need > STARTUP {
         let max = u64::try_from(STARTUP).unwrap_or(u64::MAX);
-        return Err(WireError::TooLong {
-            length: u64::from(length),
-            max,
-        });
+        return Err(WireError::TooLong { length: u64::from(length), max });
     }
     let Some(body) = bytes.get(LENGTH_FIELD..need) else {
-        return Ok(InitialNext::Partial {
-            have: bytes.len(),
-            need,
-        });
+        return Ok(InitialNext::Partial { have: bytes.len(), need });
     };
     Ok(InitialNext::Packet(packet(body)?, need))
 }
@@ -144,23 +128,14 @@ fn startup(version: u32, mut cursor: Cursor<'_>) -> Result<StartupMessage<'_>, W
     if major != MAJOR {
         return Err(WireError::UnknownProtocol { major, minor });
     }
-    let mut message = StartupMessage {
-        minor,
-        parameters: Vec::new(),
-        options: Vec::new(),
-    };
+    let mut message = StartupMessage { minor, parameters: Vec::new(), options: Vec::new() };
     loop {
         let name = cursor.utf8("startup parameter's name")?;
         if name.is_empty() {
             break;
         }
         let value = cursor.utf8("startup parameter's value")?;
-        if message
-            .parameters
-            .len()
-            .saturating_add(message.options.len())
-            >= STARTUP_PARAMETERS
-        {
+        if message.parameters.len().saturating_add(message.options.len()) >= STARTUP_PARAMETERS {
             return Err(WireError::BadCount("number of startup parameters"));
         }
         if name.starts_with("_pq_.") {

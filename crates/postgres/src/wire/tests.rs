@@ -17,35 +17,17 @@ fn hostile_lengths_are_refused_before_a_body_is_awaited() {
     for (length, error) in [
         (0_u32, WireError::TooShort(0)),
         (3, WireError::TooShort(3)),
-        (
-            0x4000_0000,
-            WireError::TooLong {
-                length: 0x4000_0000,
-                max: 1024,
-            },
-        ),
-        (
-            u32::MAX,
-            WireError::TooLong {
-                length: u64::from(u32::MAX),
-                max: 1024,
-            },
-        ),
+        (0x4000_0000, WireError::TooLong { length: 0x4000_0000, max: 1024 }),
+        (u32::MAX, WireError::TooLong { length: u64::from(u32::MAX), max: 1024 }),
     ] {
         let mut bytes = vec![b'Q'];
         bytes.extend_from_slice(&length.to_be_bytes());
         assert_eq!(Frames::new(&bytes, 1024).advance(), Err(error));
         if length != 3 && length != 0 {
-            assert!(matches!(
-                startup::read(&length.to_be_bytes()),
-                Err(WireError::TooLong { .. })
-            ));
+            assert!(matches!(startup::read(&length.to_be_bytes()), Err(WireError::TooLong { .. })));
         }
     }
-    assert!(matches!(
-        startup::read(&7_u32.to_be_bytes()),
-        Err(WireError::TooShort(7))
-    ));
+    assert!(matches!(startup::read(&7_u32.to_be_bytes()), Err(WireError::TooShort(7))));
 }
 
 #[test]
@@ -56,19 +38,9 @@ fn a_partial_message_says_how_much_it_needs() {
     let mut frames = Frames::new(bytes.get(..7).unwrap(), 1024);
     assert_eq!(frames.advance(), Ok(Next::Partial { have: 7, need: 14 }));
     let mut frames = Frames::new(&bytes, 1024);
-    assert!(matches!(
-        frames.advance(),
-        Ok(Next::Frame(Frame { tag: b'Q', .. }))
-    ));
+    assert!(matches!(frames.advance(), Ok(Next::Frame(Frame { tag: b'Q', .. }))));
     assert_eq!(frames.consumed(), 14);
-    assert!(matches!(
-        frames.advance(),
-        Ok(Next::Frame(Frame {
-            tag: b'S',
-            body: [],
-            ..
-        }))
-    ));
+    assert!(matches!(frames.advance(), Ok(Next::Frame(Frame { tag: b'S', body: [], .. }))));
     assert_eq!(frames.advance(), Ok(Next::Partial { have: 0, need: 5 }));
 }
 
@@ -84,41 +56,25 @@ fn startup_versions_and_options() {
     let mut bytes = Vec::new();
     let grease = [("_pq_.test_protocol_negotiation", ""), ("user", "u")];
     encode::startup(&mut bytes, 9999, grease.into_iter());
-    let Ok(InitialNext::Packet(Initial::Startup(message), used)) = startup::read(&bytes) else {
-        panic!()
-    };
-    assert_eq!(
-        (used, message.agreed_minor(), message.needs_negotiation()),
-        (bytes.len(), 2, true)
-    );
+    let Ok(InitialNext::Packet(Initial::Startup(message), used)) = startup::read(&bytes) else { panic!() };
+    assert_eq!((used, message.agreed_minor(), message.needs_negotiation()), (bytes.len(), 2, true));
     assert_eq!(message.options, ["_pq_.test_protocol_negotiation"]);
     assert_eq!(message.parameter("user"), Some("u"));
     let mut answer = Vec::new();
     encode::negotiate(&mut answer, message.agreed_minor(), &message.options);
     let frame = one(&answer);
-    let Ok(Backend::Negotiate(negotiate)) = Backend::parse(frame.tag, frame.body) else {
-        panic!()
-    };
+    let Ok(Backend::Negotiate(negotiate)) = Backend::parse(frame.tag, frame.body) else { panic!() };
     assert_eq!((negotiate.version, negotiate.minor()), (0x0003_0002, 2));
     assert_eq!(negotiate.options().count(), 1);
 
     for (minor, agreed, negotiated) in [(0, 0, false), (1, 0, true), (2, 2, false), (3, 2, true)] {
         let mut bytes = Vec::new();
         encode::startup(&mut bytes, minor, std::iter::empty());
-        let Ok(InitialNext::Packet(Initial::Startup(message), _)) = startup::read(&bytes) else {
-            panic!()
-        };
-        assert_eq!(
-            (message.agreed_minor(), message.needs_negotiation()),
-            (agreed, negotiated),
-            "3.{minor}"
-        );
+        let Ok(InitialNext::Packet(Initial::Startup(message), _)) = startup::read(&bytes) else { panic!() };
+        assert_eq!((message.agreed_minor(), message.needs_negotiation()), (agreed, negotiated), "3.{minor}");
     }
     let two = [0, 0, 0, 8, 0, 2, 0, 0];
-    assert_eq!(
-        startup::read(&two),
-        Err(WireError::UnknownProtocol { major: 2, minor: 0 })
-    );
+    assert_eq!(startup::read(&two), Err(WireError::UnknownProtocol { major: 2, minor: 0 }));
 }
 
 #[test]
@@ -135,9 +91,7 @@ fn cancel_keys_of_both_protocols() {
         let key = vec![7; length];
         let mut bytes = Vec::new();
         encode::cancel_request(&mut bytes, -5, &key);
-        let Ok(InitialNext::Packet(Initial::Cancel { pid: -5, key: read }, _)) =
-            startup::read(&bytes)
-        else {
+        let Ok(InitialNext::Packet(Initial::Cancel { pid: -5, key: read }, _)) = startup::read(&bytes) else {
             panic!()
         };
         assert_eq!(read, key);
@@ -159,16 +113,7 @@ fn missing_and_trailing_bytes_are_errors() {
     let messages: Vec<Vec<u8>> = vec![
         built(|o| encode::query(o, "select 1")),
         built(|o| encode::parse(o, "s", "select $1", &[23])),
-        built(|o| {
-            encode::bind(
-                o,
-                "",
-                "s",
-                &[Format::Text],
-                &[Some(b"1"), None],
-                &[Format::Binary],
-            )
-        }),
+        built(|o| encode::bind(o, "", "s", &[Format::Text], &[Some(b"1"), None], &[Format::Binary])),
         built(|o| encode::describe(o, Subject::Statement, "s")),
         built(|o| encode::close(o, Subject::Portal, "p")),
         built(|o| encode::execute(o, "", 5)),
@@ -179,19 +124,10 @@ fn missing_and_trailing_bytes_are_errors() {
         assert!(Frontend::parse(frame.tag, frame.body).is_ok());
         let mut longer = frame.body.to_vec();
         longer.push(0);
-        assert_eq!(
-            Frontend::parse(frame.tag, &longer),
-            Err(WireError::Trailing(1)),
-            "{}",
-            char::from(frame.tag)
-        );
+        assert_eq!(Frontend::parse(frame.tag, &longer), Err(WireError::Trailing(1)), "{}", char::from(frame.tag));
         for end in 0..frame.body.len() {
             let short = frame.body.get(..end).unwrap();
-            assert!(
-                Frontend::parse(frame.tag, short).is_err(),
-                "{} {end}",
-                char::from(frame.tag)
-            );
+            assert!(Frontend::parse(frame.tag, short).is_err(), "{} {end}", char::from(frame.tag));
         }
     }
 }
@@ -204,10 +140,7 @@ fn built(fill: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
 
 #[test]
 fn text_of_clients_is_utf8() {
-    assert_eq!(
-        Frontend::parse(b'Q', b"select '\xff'\0"),
-        Err(WireError::NotUtf8("query"))
-    );
+    assert_eq!(Frontend::parse(b'Q', b"select '\xff'\0"), Err(WireError::NotUtf8("query")));
     assert!(WireError::NotUtf8("query").in_step());
 }
 
@@ -219,18 +152,10 @@ fn rows_are_bounded() {
     let cells: Result<Vec<_>, _> = parsed.cells().collect();
     assert_eq!(cells, Ok(vec![Some(&b"a"[..]), None, Some(&b""[..])]));
     let cut = frame.body.get(..frame.body.len() - 1).unwrap();
-    assert!(
-        DataRow::parse(cut)
-            .unwrap()
-            .cells()
-            .any(|cell| cell.is_err())
-    );
+    assert!(DataRow::parse(cut).unwrap().cells().any(|cell| cell.is_err()));
     let mut long = frame.body.to_vec();
     long.push(1);
-    assert_eq!(
-        DataRow::parse(&long).unwrap().cells().last(),
-        Some(Err(WireError::Trailing(1)))
-    );
+    assert_eq!(DataRow::parse(&long).unwrap().cells().last(), Some(Err(WireError::Trailing(1))));
     assert!(DataRow::parse(&[0xff, 0xff]).is_err());
     assert!(RowDescription::parse(&[0x7f, 0xff]).is_err());
 }
@@ -247,18 +172,10 @@ fn reports_carry_their_fields_and_no_nul() {
     };
     let bytes = built(|o| encode::error(o, &report));
     let frame = one(&bytes);
-    let Ok(Backend::Error(fields)) = Backend::parse(frame.tag, frame.body) else {
-        panic!()
-    };
+    let Ok(Backend::Error(fields)) = Backend::parse(frame.tag, frame.body) else { panic!() };
     assert_eq!(fields.sqlstate(), Some("42501"));
-    assert_eq!(
-        fields.field(code::MESSAGE).and_then(Text::to_str),
-        Some("noCforged")
-    );
-    assert_eq!(
-        fields.field(code::POSITION).and_then(Text::to_str),
-        Some("7")
-    );
+    assert_eq!(fields.field(code::MESSAGE).and_then(Text::to_str), Some("noCforged"));
+    assert_eq!(fields.field(code::POSITION).and_then(Text::to_str), Some("7"));
     assert_eq!(fields.fields().count(), 7);
 }
 
@@ -266,20 +183,12 @@ fn reports_carry_their_fields_and_no_nul() {
 fn format_codes_apply_to_none_one_or_each() {
     for (codes, expected) in [
         (vec![], [Some(Format::Text), Some(Format::Text)]),
-        (
-            vec![Format::Binary],
-            [Some(Format::Binary), Some(Format::Binary)],
-        ),
-        (
-            vec![Format::Binary, Format::Text],
-            [Some(Format::Binary), Some(Format::Text)],
-        ),
+        (vec![Format::Binary], [Some(Format::Binary), Some(Format::Binary)]),
+        (vec![Format::Binary, Format::Text], [Some(Format::Binary), Some(Format::Text)]),
     ] {
         let bytes = built(|o| encode::bind(o, "", "", &codes, &[None, None], &[]));
         let frame = one(&bytes);
-        let Ok(Frontend::Bind(bind)) = Frontend::parse(frame.tag, frame.body) else {
-            panic!()
-        };
+        let Ok(Frontend::Bind(bind)) = Frontend::parse(frame.tag, frame.body) else { panic!() };
         assert_eq!([bind.formats.of(0), bind.formats.of(1)], expected);
     }
 }

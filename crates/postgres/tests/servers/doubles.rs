@@ -6,9 +6,9 @@ use std::task::{Context, Poll};
 
 use aws_lc_rs::{digest, hmac, pbkdf2};
 use gate::ports::{
-    Answer, ApprovalRequest, ApprovalState, Approvals, Audit, AuditEntry, AuthFailure, BoxFuture,
-    Clock, Identities, Lease, LeaseError, Proven, RecordFailure, Recorder, Recordings,
-    ScramAttempt, ScramParameters, Secrets, StoreAway, StoredApproval,
+    Answer, ApprovalRequest, ApprovalState, Approvals, Audit, AuditEntry, AuthFailure, BoxFuture, Clock, Identities,
+    Lease, LeaseError, Proven, RecordFailure, Recorder, Recordings, ScramAttempt, ScramParameters, Secrets, StoreAway,
+    StoredApproval,
 };
 use gate::{Endpoint, Gate, Micros, OpenRequest, Opened, Parts, Secret, Settings, Targets};
 use model::{ApprovalId, Identity, IdentityKind, SessionId, Target};
@@ -29,17 +29,9 @@ pub(crate) async fn open(server: &Server, address: &str, role: &str) -> Opened {
         roles: vec![role.to_owned()],
         default_role: role.to_owned(),
     };
-    let endpoint = Endpoint {
-        address: address.to_owned(),
-        options: serde_json::json!({}),
-    };
-    let source = Source {
-        name: "policy.yaml",
-        text: "rules: [{ name: all, who: any, do: [connect], then: allow }]",
-    };
-    let double = Arc::new(Double {
-        client: server.certificates.client.clone(),
-    });
+    let endpoint = Endpoint { address: address.to_owned(), options: serde_json::json!({}) };
+    let source = Source { name: "policy.yaml", text: "rules: [{ name: all, who: any, do: [connect], then: allow }]" };
+    let double = Arc::new(Double { client: server.certificates.client.clone() });
     let gate = Gate::new(Parts {
         policy: Arc::new(Policy::parse(&[source]).unwrap()),
         targets: Targets::new(vec![(target, endpoint)]).unwrap(),
@@ -52,14 +44,8 @@ pub(crate) async fn open(server: &Server, address: &str, role: &str) -> Opened {
         mask_key: mask::MaskKey::new([7; 32]),
         settings: Settings::default(),
     });
-    let request = OpenRequest {
-        protocol: "postgres",
-        target: "orders-db",
-        role: None,
-        scope: "",
-        from: None,
-        client: "test",
-    };
+    let request =
+        OpenRequest { protocol: "postgres", target: "orders-db", role: None, scope: "", from: None, client: "test" };
     match gate.open(proven(), request).await {
         Ok(opened) => opened,
         Err(refusal) => panic!("{}", refusal.detail()),
@@ -76,12 +62,7 @@ pub(crate) fn proven() -> Proven {
         task: None,
         claims: BTreeMap::new(),
     };
-    Proven {
-        identity,
-        expires: Micros(i64::MAX),
-        token: None,
-        targets: None,
-    }
+    Proven { identity, expires: Micros(i64::MAX), token: None, targets: None }
 }
 
 /// Every port at once.
@@ -90,22 +71,12 @@ pub(crate) struct Double {
 }
 
 impl Secrets for Double {
-    fn lease<'a>(
-        &'a self,
-        target: &'a str,
-        role: &'a str,
-        _: SessionId,
-    ) -> BoxFuture<'a, Result<Lease, LeaseError>> {
+    fn lease<'a>(&'a self, target: &'a str, role: &'a str, _: SessionId) -> BoxFuture<'a, Result<Lease, LeaseError>> {
         Box::pin(async move {
-            let user = role
-                .strip_suffix("+wrong")
-                .or_else(|| role.strip_suffix("+none"))
-                .unwrap_or(role)
-                .to_owned();
+            let user = role.strip_suffix("+wrong").or_else(|| role.strip_suffix("+none")).unwrap_or(role).to_owned();
             let password = match role {
                 "missing" => {
-                    let (target, role, name) =
-                        (target.to_owned(), role.to_owned(), "missing-pw".to_owned());
+                    let (target, role, name) = (target.to_owned(), role.to_owned(), "missing-pw".to_owned());
                     return Err(LeaseError::Missing { target, role, name });
                 }
                 role if role.ends_with("+wrong") => Some("not it"),
@@ -115,11 +86,7 @@ impl Secrets for Double {
             };
             let (chain, key) = self.client.clone();
             let certificate = (role == "cert_user").then(|| (chain, Secret::new(key)));
-            Ok(Lease {
-                user,
-                password: password.map(|text| Secret::new(text.as_bytes().to_vec())),
-                certificate,
-            })
+            Ok(Lease { user, password: password.map(|text| Secret::new(text.as_bytes().to_vec())), certificate })
         })
     }
     fn release<'a>(&'a self, _: &'a str, _: &'a str, _: SessionId) -> BoxFuture<'a, ()> {
@@ -130,31 +97,15 @@ impl Secrets for Double {
 const SALT: &[u8] = b"one salt for all";
 
 fn tag(key: &[u8], message: &[u8]) -> [u8; 32] {
-    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), message)
-        .as_ref()
-        .try_into()
-        .unwrap()
+    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), message).as_ref().try_into().unwrap()
 }
 
 impl Identities for Double {
-    fn verify<'a>(
-        &'a self,
-        secret: &'a str,
-        _: &'a str,
-    ) -> BoxFuture<'a, Result<Proven, AuthFailure>> {
-        Box::pin(async move {
-            if secret == TOKEN {
-                Ok(proven())
-            } else {
-                Err(AuthFailure::Unknown)
-            }
-        })
+    fn verify<'a>(&'a self, secret: &'a str, _: &'a str) -> BoxFuture<'a, Result<Proven, AuthFailure>> {
+        Box::pin(async move { if secret == TOKEN { Ok(proven()) } else { Err(AuthFailure::Unknown) } })
     }
     fn scram_parameters(&self) -> ScramParameters {
-        ScramParameters {
-            salt: SALT.to_vec(),
-            iterations: 4096,
-        }
+        ScramParameters { salt: SALT.to_vec(), iterations: 4096 }
     }
     fn verify_scram<'a>(
         &'a self,
@@ -163,28 +114,14 @@ impl Identities for Double {
     ) -> BoxFuture<'a, Result<(Proven, [u8; 32]), AuthFailure>> {
         Box::pin(async move {
             let mut salted = [0; 32];
-            pbkdf2::derive(
-                pbkdf2::PBKDF2_HMAC_SHA256,
-                4096.try_into().unwrap(),
-                SALT,
-                TOKEN.as_bytes(),
-                &mut salted,
-            );
+            pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, 4096.try_into().unwrap(), SALT, TOKEN.as_bytes(), &mut salted);
             let stored = digest::digest(&digest::SHA256, &tag(&salted, b"Client Key"));
             let signature = tag(stored.as_ref(), &attempt.auth_message);
-            let key: Vec<u8> = attempt
-                .proof
-                .iter()
-                .zip(signature)
-                .map(|(a, b)| a ^ b)
-                .collect();
+            let key: Vec<u8> = attempt.proof.iter().zip(signature).map(|(a, b)| a ^ b).collect();
             if digest::digest(&digest::SHA256, &key).as_ref() != stored.as_ref() {
                 return Err(AuthFailure::Unknown);
             }
-            Ok((
-                proven(),
-                tag(&tag(&salted, b"Server Key"), &attempt.auth_message),
-            ))
+            Ok((proven(), tag(&tag(&salted, b"Server Key"), &attempt.auth_message)))
         })
     }
     fn bearer_discovery(&self) -> Option<(String, String)> {
@@ -202,18 +139,10 @@ impl Approvals for Double {
     fn list(&self, _: bool, _: u32) -> BoxFuture<'_, Result<Vec<StoredApproval>, StoreAway>> {
         Box::pin(async { Ok(Vec::new()) })
     }
-    fn answer<'a>(
-        &'a self,
-        _: ApprovalId,
-        _: &'a Answer,
-    ) -> BoxFuture<'a, Result<Option<StoredApproval>, StoreAway>> {
+    fn answer<'a>(&'a self, _: ApprovalId, _: &'a Answer) -> BoxFuture<'a, Result<Option<StoredApproval>, StoreAway>> {
         Box::pin(async { Ok(None) })
     }
-    fn granted(
-        &self,
-        _: [u8; 32],
-        _: Micros,
-    ) -> BoxFuture<'_, Result<Option<StoredApproval>, StoreAway>> {
+    fn granted(&self, _: [u8; 32], _: Micros) -> BoxFuture<'_, Result<Option<StoredApproval>, StoreAway>> {
         Box::pin(async { Ok(None) })
     }
     fn consume(&self, _: ApprovalId, _: Micros) -> BoxFuture<'_, Result<bool, StoreAway>> {

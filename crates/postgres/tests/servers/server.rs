@@ -38,39 +38,24 @@ pub(crate) fn shared() -> &'static Server {
 /// A program of the newest PostgreSQL that is installed.
 pub(crate) fn program(name: &str) -> PathBuf {
     let mut versions: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
-        .map(|entries| {
-            entries
-                .flatten()
-                .map(|entry| entry.path().join("bin").join(name))
-                .collect()
-        })
+        .map(|entries| entries.flatten().map(|entry| entry.path().join("bin").join(name)).collect())
         .unwrap_or_default();
     versions.retain(|path| path.exists());
     versions.sort();
-    let on_path = std::env::var_os("PATH").and_then(|path| {
-        std::env::split_paths(&path)
-            .map(|dir| dir.join(name))
-            .find(|path| path.exists())
-    });
-    versions.pop().or(on_path).unwrap_or_else(|| {
-        panic!("{name} is not installed; get PostgreSQL, such as: apt-get install postgresql")
-    })
+    let on_path = std::env::var_os("PATH")
+        .and_then(|path| std::env::split_paths(&path).map(|dir| dir.join(name)).find(|path| path.exists()));
+    versions
+        .pop()
+        .or(on_path)
+        .unwrap_or_else(|| panic!("{name} is not installed; get PostgreSQL, such as: apt-get install postgresql"))
 }
 
 /// A command that runs as an ordinary user: the server refuses to run as root.
 fn unprivileged(program: &Path) -> Command {
-    let root =
-        fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
+    let root = fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
     if root {
         let mut command = Command::new("setpriv");
-        command
-            .args([
-                "--reuid=postgres",
-                "--regid=postgres",
-                "--clear-groups",
-                "--",
-            ])
-            .arg(program);
+        command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]).arg(program);
         command
     } else {
         Command::new(program)
@@ -79,11 +64,7 @@ fn unprivileged(program: &Path) -> Command {
 
 fn run(command: &mut Command) {
     let output = command.stdin(Stdio::null()).output().unwrap();
-    assert!(
-        output.status.success(),
-        "{command:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 impl Server {
@@ -92,16 +73,7 @@ impl Server {
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
         let data = directory.path().join("data");
         run(unprivileged(&program("initdb"))
-            .args([
-                "-A",
-                "trust",
-                "-U",
-                "postgres",
-                "-E",
-                "UTF8",
-                "--no-sync",
-                "-D",
-            ])
+            .args(["-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync", "-D"])
             .arg(&data));
         let certificates = Certificates::make(directory.path());
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -118,20 +90,9 @@ impl Server {
         );
         fs::write(data.join("postgresql.auto.conf"), &settings).unwrap();
         fs::write(data.join("pg_hba.conf"), HBA).unwrap();
-        let this = Self {
-            directory,
-            port,
-            certificates,
-        };
+        let this = Self { directory, port, certificates };
         stop_after_us(this.directory.path());
-        this.control(&[
-            "start",
-            "-w",
-            "-t",
-            "60",
-            "-l",
-            &this.directory.path().join("log").display().to_string(),
-        ]);
+        this.control(&["start", "-w", "-t", "60", "-l", &this.directory.path().join("log").display().to_string()]);
         this.admin(USERS);
         this
     }
@@ -139,13 +100,7 @@ impl Server {
     fn control(&self, arguments: &[&str]) {
         let data = self.directory.path().join("data");
         let mut command = unprivileged(&program("pg_ctl"));
-        command
-            .arg("-D")
-            .arg(data)
-            .args(arguments)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .stdin(Stdio::null());
+        command.arg("-D").arg(data).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null());
         assert!(command.status().unwrap().success(), "pg_ctl {arguments:?}");
     }
 
@@ -156,24 +111,10 @@ impl Server {
         let host = self.directory.path().as_os_str();
         command.args([OsStr::new("-h"), host, OsStr::new("-p"), OsStr::new(&port)]);
         let output = command
-            .args([
-                "-U",
-                "postgres",
-                "-d",
-                "postgres",
-                "-AtXq",
-                "-v",
-                "ON_ERROR_STOP=1",
-                "-c",
-                sql,
-            ])
+            .args(["-U", "postgres", "-d", "postgres", "-AtXq", "-v", "ON_ERROR_STOP=1", "-c", sql])
             .output()
             .unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
@@ -181,10 +122,7 @@ impl Server {
     pub(crate) fn until(&self, sql: &str, expected: &str) {
         let began = Instant::now();
         while self.admin(sql) != expected {
-            assert!(
-                began.elapsed() < Duration::from_secs(15),
-                "{sql} never gave {expected}"
-            );
+            assert!(began.elapsed() < Duration::from_secs(15), "{sql} never gave {expected}");
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -219,11 +157,7 @@ fn stop_after_us(directory: &Path) {
         dir = directory.display(),
     );
     let mut command = Command::new("sh");
-    command
-        .args(["-c", &script])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    command.args(["-c", &script]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     drop(command.spawn().unwrap());
 }
 
@@ -252,11 +186,7 @@ impl Certificates {
 
 fn own_as_server(path: &Path) {
     // Only root runs the server as someone else.
-    let _not_root = Command::new("chown")
-        .arg("postgres")
-        .arg(path)
-        .stderr(Stdio::null())
-        .status();
+    let _not_root = Command::new("chown").arg("postgres").arg(path).stderr(Stdio::null()).status();
 }
 
 fn authority(name: &str) -> (String, Issuer<'static, KeyPair>) {
@@ -278,8 +208,5 @@ fn signed(issuer: &Issuer<'_, KeyPair>, name: &str, hosts: &[&str]) -> (String, 
     let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
     let mut params = CertificateParams::new(hosts).unwrap();
     params.distinguished_name.push(DnType::CommonName, name);
-    (
-        params.signed_by(&key, issuer).unwrap().pem(),
-        key.serialize_pem(),
-    )
+    (params.signed_by(&key, issuer).unwrap().pem(), key.serialize_pem())
 }

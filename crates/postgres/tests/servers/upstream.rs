@@ -14,25 +14,16 @@ use crate::doubles::open;
 use crate::server::{Server, shared};
 
 fn options(change: impl FnOnce(&mut TargetOptions)) -> TargetOptions {
-    let mut options = TargetOptions {
-        database: Some("postgres".to_owned()),
-        ..TargetOptions::default()
-    };
+    let mut options = TargetOptions { database: Some("postgres".to_owned()), ..TargetOptions::default() };
     change(&mut options);
     options
 }
 
 async fn grant(server: &Server, role: &str) -> Arc<Grant> {
-    open(server, &format!("127.0.0.1:{}", server.port), role)
-        .await
-        .grant
+    open(server, &format!("127.0.0.1:{}", server.port), role).await.grant
 }
 
-async fn login(
-    server: &Server,
-    role: &str,
-    options: &TargetOptions,
-) -> Result<Upstream, UpstreamError> {
+async fn login(server: &Server, role: &str, options: &TargetOptions) -> Result<Upstream, UpstreamError> {
     let startup = StartupParams {
         application_name: "sallyport test".to_owned(),
         settings: vec![("DateStyle".to_owned(), "German".to_owned())],
@@ -76,42 +67,21 @@ async fn ask(grant: &Grant, upstream: &mut Upstream, sql: &str) -> Result<String
 async fn every_method_logs_in_with_and_without_tls() {
     let server = shared();
     for role in ["trust_user", "password_user", "md5_user", "scram_user"] {
-        for mode in [
-            TlsMode::Disable,
-            TlsMode::Allow,
-            TlsMode::Prefer,
-            TlsMode::Require,
-        ] {
+        for mode in [TlsMode::Disable, TlsMode::Allow, TlsMode::Prefer, TlsMode::Require] {
             let options = options(|o| o.tls = Some(mode));
             let grant = grant(server, role).await;
-            let mut upstream = login(server, role, &options)
-                .await
-                .unwrap_or_else(|error| panic!("{role} {mode}: {error}"));
-            assert_eq!(
-                upstream.tls.is_some(),
-                matches!(mode, TlsMode::Prefer | TlsMode::Require),
-                "{role} {mode}"
-            );
+            let mut upstream =
+                login(server, role, &options).await.unwrap_or_else(|error| panic!("{role} {mode}: {error}"));
+            assert_eq!(upstream.tls.is_some(), matches!(mode, TlsMode::Prefer | TlsMode::Require), "{role} {mode}");
             assert_eq!(upstream.user, role);
             assert!(upstream.pid > 0 && upstream.key.len() == 4);
             let reported = |name: &str| {
-                upstream
-                    .parameters
-                    .iter()
-                    .find(|(known, _)| known == name)
-                    .map(|(_, value)| value.clone())
+                upstream.parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
             };
             assert_eq!(reported("client_encoding").as_deref(), Some("UTF8"));
-            assert!(
-                reported("DateStyle").unwrap().starts_with("German"),
-                "judged settings are passed on"
-            );
-            let who = ask(
-                &grant,
-                &mut upstream,
-                "select session_user || ' ' || current_setting('application_name')",
-            )
-            .await;
+            assert!(reported("DateStyle").unwrap().starts_with("German"), "judged settings are passed on");
+            let who =
+                ask(&grant, &mut upstream, "select session_user || ' ' || current_setting('application_name')").await;
             assert_eq!(who.unwrap(), format!("{role} sallyport test"));
         }
     }
@@ -120,24 +90,9 @@ async fn every_method_logs_in_with_and_without_tls() {
 #[tokio::test]
 async fn a_target_that_insists_on_tls_gets_it() {
     let server = shared();
-    let denied = login(
-        server,
-        "tls_user",
-        &options(|o| o.tls = Some(TlsMode::Disable)),
-    )
-    .await
-    .unwrap_err();
-    assert!(
-        matches!(&denied, UpstreamError::Refused { sqlstate, .. } if sqlstate == "28000"),
-        "{denied}"
-    );
-    let allowed = login(
-        server,
-        "tls_user",
-        &options(|o| o.tls = Some(TlsMode::Allow)),
-    )
-    .await
-    .unwrap();
+    let denied = login(server, "tls_user", &options(|o| o.tls = Some(TlsMode::Disable))).await.unwrap_err();
+    assert!(matches!(&denied, UpstreamError::Refused { sqlstate, .. } if sqlstate == "28000"), "{denied}");
+    let allowed = login(server, "tls_user", &options(|o| o.tls = Some(TlsMode::Allow))).await.unwrap();
     assert!(allowed.tls.is_some());
     let by_default = login(server, "tls_user", &options(|_| {})).await.unwrap();
     assert_eq!(by_default.tls.unwrap().version, "TLSv1.3");
@@ -146,10 +101,7 @@ async fn a_target_that_insists_on_tls_gets_it() {
 #[tokio::test]
 async fn certificates_are_checked_as_the_mode_says() {
     let server = shared();
-    let (right, wrong) = (
-        &server.certificates.authority,
-        &server.certificates.stranger,
-    );
+    let (right, wrong) = (&server.certificates.authority, &server.certificates.stranger);
     // The certificate names db.test and localhost, and not 127.0.0.1.
     for (mode, authority, host, problem) in [
         (TlsMode::Require, None, "127.0.0.1", None),
@@ -157,59 +109,35 @@ async fn certificates_are_checked_as_the_mode_says() {
         (TlsMode::VerifyCa, Some(right), "127.0.0.1", None),
         (TlsMode::VerifyCa, Some(wrong), "127.0.0.1", Some("`ca:`")),
         (TlsMode::VerifyFull, Some(right), "localhost", None),
-        (
-            TlsMode::VerifyFull,
-            Some(right),
-            "127.0.0.1",
-            Some("another host name"),
-        ),
+        (TlsMode::VerifyFull, Some(right), "127.0.0.1", Some("another host name")),
         (TlsMode::VerifyFull, Some(wrong), "localhost", Some("`ca:`")),
         (TlsMode::VerifyFull, None, "localhost", Some("not trusted")),
     ] {
         let options = options(|o| (o.tls, o.ca) = (Some(mode), authority.cloned()));
-        let grant = open(server, &format!("{host}:{}", server.port), "scram_user")
-            .await
-            .grant;
+        let grant = open(server, &format!("{host}:{}", server.port), "scram_user").await.grant;
         let result = connect(&grant, &options, &StartupParams::default()).await;
         match (result, problem) {
             (Ok(upstream), None) => assert!(upstream.transport.is_tls()),
             (Err(error), Some(problem)) => {
-                assert!(
-                    error.to_string().contains(problem),
-                    "{mode} {host}: {error}"
-                );
+                assert!(error.to_string().contains(problem), "{mode} {host}: {error}");
                 assert_eq!(error.sqlstate(), "08001");
             }
             (Ok(_), Some(problem)) => panic!("{mode} {host}: got in in spite of {problem}"),
             (Err(error), None) => panic!("{mode} {host}: {error}"),
         }
     }
-    let nowhere =
-        options(|o| (o.tls, o.ca) = (Some(TlsMode::VerifyCa), Some("/nowhere/ca.pem".into())));
+    let nowhere = options(|o| (o.tls, o.ca) = (Some(TlsMode::VerifyCa), Some("/nowhere/ca.pem".into())));
     let error = login(server, "scram_user", &nowhere).await.unwrap_err();
-    assert!(
-        matches!(error, UpstreamError::TlsSetup { .. }) && !error.to_string().contains("nowhere"),
-        "{error}"
-    );
+    assert!(matches!(error, UpstreamError::TlsSetup { .. }) && !error.to_string().contains("nowhere"), "{error}");
 }
 
 #[tokio::test]
 async fn a_client_certificate_logs_in() {
     let server = shared();
-    let checked = options(|o| {
-        (o.tls, o.ca) = (
-            Some(TlsMode::VerifyCa),
-            Some(server.certificates.authority.clone()),
-        )
-    });
+    let checked = options(|o| (o.tls, o.ca) = (Some(TlsMode::VerifyCa), Some(server.certificates.authority.clone())));
     let grant = grant(server, "cert_user").await;
     let mut upstream = login(server, "cert_user", &checked).await.unwrap();
-    assert_eq!(
-        ask(&grant, &mut upstream, "select session_user")
-            .await
-            .unwrap(),
-        "cert_user"
-    );
+    assert_eq!(ask(&grant, &mut upstream, "select session_user").await.unwrap(), "cert_user");
 }
 
 #[tokio::test]
@@ -229,14 +157,8 @@ async fn refusals_are_classes_and_hold_no_text_of_the_server() {
         let error = login(server, role, &plain).await.unwrap_err();
         let text = error.to_string();
         assert_eq!(error.sqlstate(), code, "{role}: {text}");
-        assert!(
-            text.contains(word) && text.contains("orders-db"),
-            "{role}: {text}"
-        );
-        assert!(
-            !text.contains("pg_hba") && !text.contains("127.0.0.1"),
-            "{role}: {text}"
-        );
+        assert!(text.contains(word) && text.contains("orders-db"), "{role}: {text}");
+        assert!(!text.contains("pg_hba") && !text.contains("127.0.0.1"), "{role}: {text}");
     }
     let elsewhere = options(|o| o.database = Some("no_such_database".to_owned()));
     let error = login(server, "scram_user", &elsewhere).await.unwrap_err();
@@ -259,9 +181,7 @@ async fn cancel_ends_what_is_running() {
     for mode in [TlsMode::Disable, TlsMode::Require] {
         let options = options(|o| o.tls = Some(mode));
         let grant = grant(server, "scram_user").await;
-        let mut upstream = connect(&grant, &options, &StartupParams::default())
-            .await
-            .unwrap();
+        let mut upstream = connect(&grant, &options, &StartupParams::default()).await.unwrap();
         let (pid, key) = (upstream.pid, upstream.key.clone());
         let sleeping = ask(&grant, &mut upstream, "select pg_sleep(60)");
         let cancelling = async {
@@ -271,9 +191,7 @@ async fn cancel_ends_what_is_running() {
             cancel(&grant, &options, pid, &key).await.unwrap();
         };
         let both = async { tokio::join!(sleeping, cancelling) };
-        let (result, ()) = tokio::time::timeout(Duration::from_secs(20), both)
-            .await
-            .unwrap();
+        let (result, ()) = tokio::time::timeout(Duration::from_secs(20), both).await.unwrap();
         assert_eq!(result, Err("57014".to_owned()), "{mode}");
     }
 }
@@ -282,10 +200,7 @@ async fn cancel_ends_what_is_running() {
 async fn what_is_dropped_is_closed() {
     let server = shared();
     let upstream = login(server, "trust_user", &options(|_| {})).await.unwrap();
-    let sql = format!(
-        "select count(*) from pg_stat_activity where pid = {}",
-        upstream.pid
-    );
+    let sql = format!("select count(*) from pg_stat_activity where pid = {}", upstream.pid);
     assert_eq!(server.admin(&sql), "1");
     drop(upstream);
     server.until(&sql, "0");
@@ -294,32 +209,15 @@ async fn what_is_dropped_is_closed() {
 #[tokio::test]
 async fn a_target_that_is_away_or_silent_is_named() {
     let server = shared();
-    let free = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .to_string();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let grant = open(server, &free, "scram_user").await.grant;
-    let error = connect(&grant, &options(|_| {}), &StartupParams::default())
-        .await
-        .unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        format!("target orders-db is away: {free}: connection refused")
-    );
+    let error = connect(&grant, &options(|_| {}), &StartupParams::default()).await.unwrap_err();
+    assert_eq!(error.to_string(), format!("target orders-db is away: {free}: connection refused"));
 
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let grant = open(
-        server,
-        &silent.local_addr().unwrap().to_string(),
-        "scram_user",
-    )
-    .await
-    .grant;
+    let grant = open(server, &silent.local_addr().unwrap().to_string(), "scram_user").await.grant;
     let impatient = options(|o| o.connect_timeout = Duration::from_millis(200));
-    let error = connect(&grant, &impatient, &StartupParams::default())
-        .await
-        .unwrap_err();
+    let error = connect(&grant, &impatient, &StartupParams::default()).await.unwrap_err();
     assert!(matches!(error, UpstreamError::Late { .. }), "{error}");
     assert_eq!(error.sqlstate(), "08001");
 }

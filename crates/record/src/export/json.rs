@@ -47,23 +47,11 @@ fn event(event: &Event<'_>, shapes: &mut Shapes) -> Value {
         Event::Opened(opened) => self::opened(opened),
         Event::Leased { user, link } => json!({"event": "leased", "user": user, "link": link}),
         Event::Command(command) => self::command(command),
-        Event::Held {
-            number,
-            approval,
-            expires,
-        } => {
+        Event::Held { number, approval, expires } => {
             json!({"event": "held", "number": number, "approval": approval, "expires": time(*expires)})
         }
-        Event::Answered {
-            number,
-            approval,
-            answer,
-            by,
-        } => {
-            let by: Vec<Value> = by
-                .iter()
-                .map(|(who, why)| json!({"who": who, "reason": why}))
-                .collect();
+        Event::Answered { number, approval, answer, by } => {
+            let by: Vec<Value> = by.iter().map(|(who, why)| json!({"who": who, "reason": why})).collect();
             json!({"event": "answered", "number": number, "approval": approval, "answer": answer, "by": by})
         }
         Event::Values { number, values } => {
@@ -73,28 +61,14 @@ fn event(event: &Event<'_>, shapes: &mut Shapes) -> Value {
             if shapes.len() >= MAX_SHAPES {
                 shapes.pop_first();
             }
-            shapes.insert(
-                *number,
-                columns.iter().map(|column| column.binary).collect(),
-            );
+            shapes.insert(*number, columns.iter().map(|column| column.binary).collect());
             let columns: Vec<Value> = columns.iter().map(column).collect();
             json!({"event": "columns", "number": number, "columns": columns})
         }
-        Event::Rows {
-            number,
-            count,
-            data,
-        } => rows(
-            *number,
-            *count,
-            data,
-            shapes.get(number).map_or(&[][..], Vec::as_slice),
-        ),
-        Event::Bulk {
-            number,
-            to_target,
-            data,
-        } => {
+        Event::Rows { number, count, data } => {
+            rows(*number, *count, data, shapes.get(number).map_or(&[][..], Vec::as_slice))
+        }
+        Event::Bulk { number, to_target, data } => {
             let direction = if *to_target { "to_target" } else { "to_client" };
             json!({"event": "bulk", "number": number, "direction": direction, "data": bytes(data, false)})
         }
@@ -106,11 +80,7 @@ fn event(event: &Event<'_>, shapes: &mut Shapes) -> Value {
         Event::Control { what, outcome } => {
             json!({"event": "control", "what": what, "outcome": outcome})
         }
-        Event::Closed {
-            reason,
-            commands,
-            bytes,
-        } => json!({
+        Event::Closed { reason, commands, bytes } => json!({
             "event": "closed", "reason": reason, "commands": commands,
             "bytes": {"from_client": bytes.0, "from_target": bytes.1},
         }),
@@ -119,8 +89,7 @@ fn event(event: &Event<'_>, shapes: &mut Shapes) -> Value {
 }
 
 fn opened(opened: &Opened<'_>) -> Value {
-    let identity =
-        serde_json::from_str(&opened.identity).unwrap_or_else(|_| json!(opened.identity));
+    let identity = serde_json::from_str(&opened.identity).unwrap_or_else(|_| json!(opened.identity));
     json!({
         "event": "opened", "protocol": opened.protocol, "identity": identity, "target": opened.target,
         "role": opened.role, "from": opened.from, "client": opened.client, "policy": opened.policy,
@@ -134,11 +103,8 @@ fn command(command: &CommandEvent<'_>) -> Value {
         .iter()
         .map(|action| json!({"effect": action.effect, "object": action.object.as_ref().map(ToString::to_string)}))
         .collect();
-    let shadow: Vec<Value> = command
-        .shadow
-        .iter()
-        .map(|(rule, outcome)| json!({"rule": rule, "outcome": outcome}))
-        .collect();
+    let shadow: Vec<Value> =
+        command.shadow.iter().map(|(rule, outcome)| json!({"rule": rule, "outcome": outcome})).collect();
     json!({
         "event": "command", "number": command.number, "label": command.label, "text": command.text,
         "values": command.values, "actions": actions, "flags": command.flags, "outcome": command.outcome,
@@ -176,13 +142,8 @@ fn bytes(data: &[u8], binary: bool) -> Value {
 }
 
 fn finished(finished: &Finished<'_>) -> Value {
-    let error = finished
-        .error
-        .as_ref()
-        .map(|(code, text)| json!({"code": code, "text": text}));
-    let digest = finished
-        .digest
-        .map(|digest| blake3::Hash::from(digest).to_hex().to_string());
+    let error = finished.error.as_ref().map(|(code, text)| json!({"code": code, "text": text}));
+    let digest = finished.digest.map(|digest| blake3::Hash::from(digest).to_hex().to_string());
     json!({
         "event": "finished", "number": finished.number, "tag": finished.tag, "error": error, "rows": finished.rows,
         "bytes": finished.bytes, "digest": digest, "masked": finished.masked,

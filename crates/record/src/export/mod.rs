@@ -31,8 +31,7 @@ fn line(out: &mut dyn Write, value: &serde_json::Value) -> Result<(), ExportErro
 
 /// RFC 3339 with microseconds.
 pub(crate) fn time(at: Micros) -> String {
-    jiff::Timestamp::from_microsecond(at.0)
-        .map_or_else(|_| format!("{} us", at.0), |at| format!("{at:.6}"))
+    jiff::Timestamp::from_microsecond(at.0).map_or_else(|_| format!("{} us", at.0), |at| format!("{at:.6}"))
 }
 
 /// The session's id as text.

@@ -76,12 +76,7 @@ impl Exporter {
         match event {
             Event::Opened(opened) => vec![self.opened(at, opened)],
             Event::Command(command) => self.command(at, command),
-            Event::Answered {
-                number,
-                approval,
-                answer,
-                by,
-            } => {
+            Event::Answered { number, approval, answer, by } => {
                 if let Some(waiting) = self.waiting.get_mut(number) {
                     let by = by.iter().map(|(who, _)| who.to_string()).collect();
                     waiting.approval = Some((format!("{approval} {answer}"), by));
@@ -93,10 +88,7 @@ impl Exporter {
             }
             Event::Finished(finished) => {
                 let waiting = self.waiting.remove(&finished.number);
-                waiting
-                    .map(|command| self.activity(&command, Some(finished)))
-                    .into_iter()
-                    .collect()
+                waiting.map(|command| self.activity(&command, Some(finished))).into_iter().collect()
             }
             Event::Closed { reason, .. } => vec![self.authentication(at, 2, "Logoff", reason)],
             Event::Recovered { .. } => {
@@ -114,8 +106,8 @@ impl Exporter {
     }
 
     fn opened(&mut self, at: Micros, opened: &Opened<'_>) -> Value {
-        let identity: Value = serde_json::from_str(&opened.identity)
-            .unwrap_or_else(|_| json!({"subject": opened.identity}));
+        let identity: Value =
+            serde_json::from_str(&opened.identity).unwrap_or_else(|_| json!({"subject": opened.identity}));
         let subject = identity.get("subject").cloned().unwrap_or_default();
         let groups: Vec<Value> = identity
             .get("groups")
@@ -141,13 +133,7 @@ impl Exporter {
     }
 
     fn authentication(&self, at: Micros, activity: u64, name: &str, message: &str) -> Value {
-        let mut event = self.base(
-            at,
-            3002,
-            "Authentication",
-            (3, "Identity & Access Management"),
-            (activity, name),
-        );
+        let mut event = self.base(at, 3002, "Authentication", (3, "Identity & Access Management"), (activity, name));
         merge(
             &mut event,
             json!({
@@ -170,12 +156,7 @@ impl Exporter {
             effects: command
                 .actions
                 .iter()
-                .map(|action| {
-                    (
-                        action.effect,
-                        action.object.as_ref().map(ToString::to_string),
-                    )
-                })
+                .map(|action| (action.effect, action.object.as_ref().map(ToString::to_string)))
                 .collect(),
             outcome: command.outcome,
             rules: command.rules.to_vec(),
@@ -197,19 +178,9 @@ impl Exporter {
     }
 
     fn activity(&self, command: &Waiting, end: Option<&Finished<'_>>) -> Value {
-        let effect = command
-            .effects
-            .iter()
-            .map(|(effect, _)| *effect)
-            .max()
-            .unwrap_or(Effect::Unknown);
-        let mut event = self.base(
-            command.at,
-            6005,
-            "Datastore Activity",
-            (6, "Application Activity"),
-            activity_of(effect),
-        );
+        let effect = command.effects.iter().map(|(effect, _)| *effect).max().unwrap_or(Effect::Unknown);
+        let mut event =
+            self.base(command.at, 6005, "Datastore Activity", (6, "Application Activity"), activity_of(effect));
         let denied = command.outcome == Outcome::Deny;
         let masked = end.is_some_and(|end| end.masked > 0);
         let (action, name) = match (denied, masked) {
@@ -218,11 +189,8 @@ impl Exporter {
             (false, false) => (1, "Allowed"),
         };
         let failed = denied || end.is_some_and(|end| end.error.is_some());
-        let objects: Vec<Value> = command
-            .effects
-            .iter()
-            .map(|(effect, object)| json!({"name": object, "type": effect.as_str()}))
-            .collect();
+        let objects: Vec<Value> =
+            command.effects.iter().map(|(effect, object)| json!({"name": object, "type": effect.as_str()})).collect();
         merge(
             &mut event,
             json!({
@@ -263,14 +231,7 @@ impl Exporter {
         event
     }
 
-    fn base(
-        &self,
-        at: Micros,
-        class: u64,
-        class_name: &str,
-        category: (u64, &str),
-        activity: (u64, &str),
-    ) -> Value {
+    fn base(&self, at: Micros, class: u64, class_name: &str, category: (u64, &str), activity: (u64, &str)) -> Value {
         json!({
             "time": millis(at),
             "class_uid": class, "class_name": class_name,

@@ -72,13 +72,7 @@ pub enum Reason {
 
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            offset,
-            exact,
-            end,
-            frame,
-            reason,
-        } = self;
+        let Self { offset, exact, end, frame, reason } = self;
         if *exact || end <= offset {
             write!(f, "byte {offset}")?;
         } else {

@@ -44,13 +44,7 @@ pub enum ReadError {
 impl<R: Read> FrameReader<R> {
     /// Starts after a header that ends at `offset` and has the hash `chain`.
     pub(crate) fn new(source: R, offset: u64, chain: Hash) -> Self {
-        Self {
-            source,
-            offset,
-            number: 0,
-            chain,
-            buffer: Vec::new(),
-        }
+        Self { source, offset, number: 0, chain, buffer: Vec::new() }
     }
 
     /// The byte after the last whole frame.
@@ -175,23 +169,11 @@ impl<R: Read> FrameReader<R> {
 
     fn truncated(&self, got: usize) -> Damage {
         let end = self.offset + got as u64;
-        Damage {
-            offset: end,
-            exact: true,
-            end,
-            frame: Some(self.number),
-            reason: Reason::Truncated,
-        }
+        Damage { offset: end, exact: true, end, frame: Some(self.number), reason: Reason::Truncated }
     }
 
     fn whole(&self, reason: Reason, length: usize) -> Damage {
-        Damage {
-            offset: self.offset,
-            exact: false,
-            end: self.offset + length as u64,
-            frame: Some(self.number),
-            reason,
-        }
+        Damage { offset: self.offset, exact: false, end: self.offset + length as u64, frame: Some(self.number), reason }
     }
 }
 

@@ -25,11 +25,7 @@ pub trait Directory {
     ///
     /// # Errors
     /// The storage's own.
-    fn recording(
-        &mut self,
-        session: SessionId,
-        opened: Micros,
-    ) -> io::Result<Option<Box<dyn Read + '_>>>;
+    fn recording(&mut self, session: SessionId, opened: Micros) -> io::Result<Option<Box<dyn Read + '_>>>;
     /// Every recording that is there, whatever the index says.
     ///
     /// # Errors
@@ -87,10 +83,14 @@ impl fmt::Display for What {
         match self {
             Self::NoIndex => f.write_str("the index heads.log is not there"),
             Self::Index(damage) => write!(f, "the index heads.log is damaged: {damage}"),
-            Self::RolledBack => f.write_str("the index does not contain the tree head given: it was rolled back or rewritten"),
+            Self::RolledBack => {
+                f.write_str("the index does not contain the tree head given: it was rolled back or rewritten")
+            }
             Self::UntrustedHead => f.write_str("the tree head given was not signed by a key given"),
             Self::Missing => f.write_str("the recording is missing"),
-            Self::Lost => f.write_str("live when the gateway stopped without warning; entries were missing at its next start"),
+            Self::Lost => {
+                f.write_str("live when the gateway stopped without warning; entries were missing at its next start")
+            }
             Self::Damaged(damage) => damage.fmt(f),
             Self::Replaced => f.write_str("this is not the recording that was closed: it was replaced"),
             Self::CutOff => f.write_str("the recording was closed, and its end is missing: it was cut off"),
@@ -282,14 +282,9 @@ fn check_session(
     };
     match verify_any(source, keys) {
         Ok(found) => check_end(session, state, &found, report),
-        Err(ReadError::Io(error)) => {
-            report.problem(Some(session), What::Unreadable(error.to_string()))
-        }
+        Err(ReadError::Io(error)) => report.problem(Some(session), What::Unreadable(error.to_string())),
         Err(ReadError::Damaged(damage)) => {
-            if options.live.is_some()
-                && state.closed.is_none()
-                && damage.reason == Reason::Truncated
-            {
+            if options.live.is_some() && state.closed.is_none() && damage.reason == Reason::Truncated {
                 report.open += 1;
             } else {
                 report.problem(Some(session), What::Damaged(damage));
@@ -304,13 +299,8 @@ fn verify_any(mut source: Box<dyn Read + '_>, keys: &[PublicKey]) -> Result<Repo
     let mut start = [0; crate::header::HEADER];
     let got = crate::frame::fill(&mut source, &mut start)?;
     let start = start.get(..got).unwrap_or_default();
-    let named = keys
-        .iter()
-        .find(|key| start.get(32..48) == Some(key.id().0.as_slice()));
-    let key = named
-        .or(keys.first())
-        .copied()
-        .unwrap_or(PublicKey::new([0; 32]));
+    let named = keys.iter().find(|key| start.get(32..48) == Some(key.id().0.as_slice()));
+    let key = named.or(keys.first()).copied().unwrap_or(PublicKey::new([0; 32]));
     verify(start.chain(source), &key)
 }
 
@@ -320,13 +310,7 @@ fn check_end(session: Uuid, state: &Known, found: &Report, report: &mut Director
     if found.header.session != *session.as_bytes() {
         let reason = Reason::OtherSession;
         let (offset, end) = (16, 32);
-        let damage = Damage {
-            offset,
-            exact: false,
-            end,
-            frame: None,
-            reason,
-        };
+        let damage = Damage { offset, exact: false, end, frame: None, reason };
         return report.problem(Some(session), What::Damaged(damage));
     }
     if let Some((head, size)) = state.closed {

@@ -107,10 +107,7 @@ impl<'a> IndexEntry<'a> {
                 target: short(&opened.target),
                 role: short(&opened.role),
             }),
-            Self::Closed(closed) => IndexEntry::Closed(SessionClosed {
-                reason: short(&closed.reason),
-                ..*closed
-            }),
+            Self::Closed(closed) => IndexEntry::Closed(SessionClosed { reason: short(&closed.reason), ..*closed }),
             Self::Removed(removed) => IndexEntry::Removed(removed.shortened()),
             Self::Lost(lost) => IndexEntry::Lost(lost.shortened()),
         }
@@ -119,9 +116,6 @@ impl<'a> IndexEntry<'a> {
 
 impl SessionRemoved<'_> {
     fn shortened(&self) -> SessionRemoved<'_> {
-        SessionRemoved {
-            reason: short(&self.reason),
-            ..*self
-        }
+        SessionRemoved { reason: short(&self.reason), ..*self }
     }
 }

@@ -90,21 +90,10 @@ impl IndexChain {
     ///
     /// # Errors
     /// [`KeyError::Sign`]; the chain is then unchanged.
-    pub fn head(
-        &mut self,
-        key: &SigningKey,
-        at: Micros,
-        out: &mut Vec<u8>,
-    ) -> Result<TreeHead, KeyError> {
+    pub fn head(&mut self, key: &SigningKey, at: Micros, out: &mut Vec<u8>) -> Result<TreeHead, KeyError> {
         let head = TreeHead::sign(key, self.tree.size(), self.tree.root(), at)?;
         let before = out.len();
-        self.hash = frame::write(
-            out,
-            Kind::TreeHead,
-            (self.tree.size(), 0, 0),
-            &self.hash,
-            &head.encode(),
-        );
+        self.hash = frame::write(out, Kind::TreeHead, (self.tree.size(), 0, 0), &self.hash, &head.encode());
         self.size += (out.len() - before) as u64;
         self.signed = self.tree.size();
         Ok(head)
@@ -191,27 +180,19 @@ impl<R: Read> IndexReader<R> {
             return Ok(None);
         };
         let damage = crate::read::at(&frame, Reason::Numbers);
-        let fail = |reason| {
-            ReadError::Damaged(Damage {
-                reason,
-                ..damage.clone()
-            })
-        };
+        let fail = |reason| ReadError::Damaged(Damage { reason, ..damage.clone() });
         if frame.head.first != self.tree.size() {
             return Err(fail(Reason::Numbers));
         }
         match frame.head.kind {
             Kind::IndexEntry => {
-                let entry = IndexEntry::decode(frame.body)
-                    .ok_or_else(|| fail(Reason::Content("an unknown entry")))?;
+                let entry = IndexEntry::decode(frame.body).ok_or_else(|| fail(Reason::Content("an unknown entry")))?;
                 self.tree.push(frame.body);
                 Ok(Some(IndexItem::Entry(entry)))
             }
             Kind::TreeHead => {
-                let body: &[u8; TREE_HEAD_BODY] = frame
-                    .body
-                    .try_into()
-                    .map_err(|_| fail(Reason::Content("a tree head of another size")))?;
+                let body: &[u8; TREE_HEAD_BODY] =
+                    frame.body.try_into().map_err(|_| fail(Reason::Content("a tree head of another size")))?;
                 let head = TreeHead::decode(body);
                 if head.size != self.tree.size() || head.root != self.tree.root() {
                     return Err(fail(Reason::Signature));
@@ -234,10 +215,7 @@ fn wrong_key(head: &TreeHead, keys: &[PublicKey]) -> Reason {
         return Reason::Signature;
     }
     let expected: Vec<String> = keys.iter().map(|key| key.id().to_string()).collect();
-    Reason::WrongKey {
-        found: head.key.to_string(),
-        expected: expected.join(", "),
-    }
+    Reason::WrongKey { found: head.key.to_string(), expected: expected.join(", ") }
 }
 
 /// Reads an index from any bytes, for fuzzing; returns how many frames were whole.
@@ -253,8 +231,5 @@ pub(crate) fn scan(data: &[u8]) -> u64 {
 
 /// At most [`MAX_INDEX_TEXT`] bytes of a text, cut at a character.
 fn short(text: &str) -> Cow<'_, str> {
-    Cow::Borrowed(
-        text.get(..text.floor_char_boundary(MAX_INDEX_TEXT))
-            .unwrap_or(text),
-    )
+    Cow::Borrowed(text.get(..text.floor_char_boundary(MAX_INDEX_TEXT)).unwrap_or(text))
 }

@@ -87,28 +87,15 @@ pub struct TreeHead {
 }
 
 impl TreeHead {
-    pub(super) fn sign(
-        key: &SigningKey,
-        size: u64,
-        root: [u8; 32],
-        at: Micros,
-    ) -> Result<Self, KeyError> {
-        let mut head = Self {
-            size,
-            root,
-            at,
-            key: key.public().id(),
-            signature: [0; SIGNATURE],
-        };
+    pub(super) fn sign(key: &SigningKey, size: u64, root: [u8; 32], at: Micros) -> Result<Self, KeyError> {
+        let mut head = Self { size, root, at, key: key.public().id(), signature: [0; SIGNATURE] };
         head.signature = key.sign(&head.message())?;
         Ok(head)
     }
 
     fn message(&self) -> Vec<u8> {
         let covered = self.encode();
-        let covered = covered
-            .get(..TREE_HEAD_BODY - SIGNATURE)
-            .unwrap_or_default();
+        let covered = covered.get(..TREE_HEAD_BODY - SIGNATURE).unwrap_or_default();
         [CONTEXT, covered].concat()
     }
 
@@ -159,10 +146,7 @@ impl FromStr for TreeHead {
     type Err = BadTreeHead;
 
     fn from_str(text: &str) -> Result<Self, BadTreeHead> {
-        let text = text
-            .trim()
-            .strip_prefix("sallyport-head:")
-            .ok_or(BadTreeHead)?;
+        let text = text.trim().strip_prefix("sallyport-head:").ok_or(BadTreeHead)?;
         let bytes = STANDARD.decode(text).map_err(|_| BadTreeHead)?;
         let body = bytes.as_slice().try_into().map_err(|_| BadTreeHead)?;
         Ok(Self::decode(body))
@@ -191,11 +175,7 @@ mod tests {
         let leaves: Vec<Vec<u8>> = (0..100_u8).map(|n| vec![n; usize::from(n % 7)]).collect();
         for count in 0..=leaves.len() {
             let some = &leaves[..count];
-            assert_eq!(
-                root_of(some.iter().map(Vec::as_slice)),
-                slow(some),
-                "{count} leaves"
-            );
+            assert_eq!(root_of(some.iter().map(Vec::as_slice)), slow(some), "{count} leaves");
         }
     }
 

@@ -32,12 +32,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            rows: 20,
-            width: 40,
-            colour: false,
-            idle: 2_000_000,
-        }
+        Self { rows: 20, width: 40, colour: false, idle: 2_000_000 }
     }
 }
 
@@ -62,11 +57,7 @@ pub struct Summary {
 ///
 /// # Errors
 /// A damaged recording (what comes before the damage is written), or the output's own error.
-pub fn render(
-    source: impl Read,
-    options: &Options,
-    out: &mut dyn Write,
-) -> Result<Summary, ExportError> {
+pub fn render(source: impl Read, options: &Options, out: &mut dyn Write) -> Result<Summary, ExportError> {
     let mut reader = Reader::new(source)?;
     let mut renderer = Renderer::new(crate::export::session_id(reader.header().session), *options);
     while let Some(entry) = reader.next_entry()? {
@@ -103,14 +94,7 @@ impl Renderer {
             last: Micros(0),
             waits: BTreeMap::new(),
             results: BTreeMap::new(),
-            summary: Summary {
-                state: State::Open,
-                commands: 0,
-                denied: 0,
-                held: 0,
-                masked: 0,
-                rows: 0,
-            },
+            summary: Summary { state: State::Open, commands: 0, denied: 0, held: 0, masked: 0, rows: 0 },
         }
     }
 
@@ -123,11 +107,7 @@ impl Renderer {
         let start = *self.start.get_or_insert(at);
         let gap = at.0.saturating_sub(self.last.0);
         if start != at && gap >= self.options.idle {
-            writeln!(
-                out,
-                "{}",
-                self.paint.faint(&format!("          … {} idle", span(gap)))
-            )?;
+            writeln!(out, "{}", self.paint.faint(&format!("          … {} idle", span(gap))))?;
         }
         self.last = at;
         self.event(at, &entry.event, out)
@@ -137,79 +117,42 @@ impl Renderer {
         match event {
             Event::Opened(opened) => self.opened(at, opened, out),
             Event::Leased { user, link } => {
-                let text = format!(
-                    "connected to the target as {} ({})",
-                    harmless(user),
-                    harmless(link)
-                );
+                let text = format!("connected to the target as {} ({})", harmless(user), harmless(link));
                 self.line(at, &text, out)
             }
             Event::Command(command) => self.command(at, command, out),
-            Event::Held {
-                number,
-                approval,
-                expires,
-            } => {
+            Event::Held { number, approval, expires } => {
                 self.summary.held += 1;
                 self.waits.insert(*number, at);
                 let within = span(expires.0.saturating_sub(at.0));
-                let text = format!(
-                    "#{number} waits for approval {} (expires in {within})",
-                    harmless(approval)
-                );
+                let text = format!("#{number} waits for approval {} (expires in {within})", harmless(approval));
                 self.line(at, &self.paint.hold(&text), out)
             }
-            Event::Answered {
-                number, answer, by, ..
-            } => self.answered(at, *number, answer, by, out),
+            Event::Answered { number, answer, by, .. } => self.answered(at, *number, answer, by, out),
             Event::Values { number, values } => {
                 self.line(at, &format!("#{number} again"), out)?;
                 self.values(values, out)
             }
             Event::Columns { number, columns } => {
                 self.make_room(out)?;
-                self.results
-                    .insert(*number, Table::new(columns, &self.options));
+                self.results.insert(*number, Table::new(columns, &self.options));
                 Ok(())
             }
-            Event::Rows {
-                number,
-                count,
-                data,
-            } => {
+            Event::Rows { number, count, data } => {
                 let options = self.options;
-                let table = self
-                    .results
-                    .entry(*number)
-                    .or_insert_with(|| Table::new(&[], &options));
+                let table = self.results.entry(*number).or_insert_with(|| Table::new(&[], &options));
                 table.rows(*count, data);
                 Ok(())
             }
-            Event::Bulk {
-                number,
-                to_target,
-                data,
-            } => {
-                let way = if *to_target {
-                    "to the target"
-                } else {
-                    "to the client"
-                };
-                self.line(
-                    at,
-                    &format!("#{number} {} {way}", plural(data.len() as u64, "byte")),
-                    out,
-                )
+            Event::Bulk { number, to_target, data } => {
+                let way = if *to_target { "to the target" } else { "to the client" };
+                self.line(at, &format!("#{number} {} {way}", plural(data.len() as u64, "byte")), out)
             }
             Event::Finished(finished) => self.finished(at, finished, out),
-            Event::Message { kind, text } => {
-                self.line(at, &format!("{}: {}", harmless(kind), harmless(text)), out)
+            Event::Message { kind, text } => self.line(at, &format!("{}: {}", harmless(kind), harmless(text)), out),
+            Event::Control { what, outcome } => {
+                self.line(at, &format!("{}: {}", harmless(what), harmless(outcome)), out)
             }
-            Event::Control { what, outcome } => self.line(
-                at,
-                &format!("{}: {}", harmless(what), harmless(outcome)),
-                out,
-            ),
             Event::Closed { reason, bytes, .. } => {
                 let text = format!(
                     "closed: {} ({} from the client, {} from the target)",
@@ -230,42 +173,20 @@ impl Renderer {
     }
 
     fn opened(&self, at: Micros, opened: &Opened<'_>, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(
-            out,
-            "{}",
-            self.paint.strong(&format!("session {}", self.session))
-        )?;
+        writeln!(out, "{}", self.paint.strong(&format!("session {}", self.session)))?;
         let mut field = |name: &str, text: &str| writeln!(out, "  {name:<8}{}", harmless(text));
         for (name, text) in text::who(&opened.identity) {
             field(name, &text)?;
         }
-        field(
-            "target",
-            &format!(
-                "{} ({}) as role {}",
-                opened.target, opened.protocol, opened.role
-            ),
-        )?;
+        field("target", &format!("{} ({}) as role {}", opened.target, opened.protocol, opened.role))?;
         field("when", &crate::export::time(at))?;
         field("from", &format!("{}, {}", opened.from, opened.client))?;
-        field(
-            "policy",
-            &format!(
-                "{}, connect allowed by {}",
-                opened.policy,
-                opened.rules.join(", ")
-            ),
-        )?;
+        field("policy", &format!("{}, connect allowed by {}", opened.policy, opened.rules.join(", ")))?;
         field("gateway", &opened.gateway)?;
         writeln!(out)
     }
 
-    fn command(
-        &mut self,
-        at: Micros,
-        command: &CommandEvent<'_>,
-        out: &mut dyn Write,
-    ) -> io::Result<()> {
+    fn command(&mut self, at: Micros, command: &CommandEvent<'_>, out: &mut dyn Write) -> io::Result<()> {
         self.summary.commands += 1;
         let word = match command.outcome {
             Outcome::Allow => self.paint.allow("allowed"),
@@ -275,14 +196,9 @@ impl Renderer {
                 self.paint.deny("denied")
             }
         };
-        let rules = if command.rules.is_empty() {
-            "by default".to_owned()
-        } else {
-            format!("by {}", command.rules.join(", "))
-        };
-        let title = self
-            .paint
-            .strong(&format!("#{} {}", command.number, harmless(&command.label)));
+        let rules =
+            if command.rules.is_empty() { "by default".to_owned() } else { format!("by {}", command.rules.join(", ")) };
+        let title = self.paint.strong(&format!("#{} {}", command.number, harmless(&command.label)));
         self.line(at, &format!("{title}  {word} {}", harmless(&rules)), out)?;
         for line in command.text.lines() {
             writeln!(out, "            {}", harmless(line))?;
@@ -302,27 +218,15 @@ impl Renderer {
             writeln!(out, "          because: {}", harmless(reason))?;
         }
         for (rule, outcome) in command.shadow.iter() {
-            writeln!(
-                out,
-                "          shadow rule {} would have said {}",
-                harmless(rule),
-                outcome.as_str()
-            )?;
+            writeln!(out, "          shadow rule {} would have said {}", harmless(rule), outcome.as_str())?;
         }
         Ok(())
     }
 
-    fn values(
-        &self,
-        values: &[Option<std::borrow::Cow<'_, str>>],
-        out: &mut dyn Write,
-    ) -> io::Result<()> {
+    fn values(&self, values: &[Option<std::borrow::Cow<'_, str>>], out: &mut dyn Write) -> io::Result<()> {
         for (index, value) in values.iter().enumerate() {
             let text = match value {
-                Some(value) => format!(
-                    "'{}'",
-                    text::cut(&harmless(value), self.options.width.saturating_mul(4))
-                ),
+                Some(value) => format!("'{}'", text::cut(&harmless(value), self.options.width.saturating_mul(4))),
                 None => "NULL".to_owned(),
             };
             writeln!(out, "            ${} = {text}", index + 1)?;
@@ -342,34 +246,18 @@ impl Renderer {
         if !approved {
             self.summary.denied += 1;
         }
-        let waited = self
-            .waits
-            .remove(&number)
-            .map_or(0, |since| at.0.saturating_sub(since.0));
+        let waited = self.waits.remove(&number).map_or(0, |since| at.0.saturating_sub(since.0));
         let text = format!("#{number} {} after {}", harmless(answer), span(waited));
-        let text = if approved {
-            self.paint.allow(&text)
-        } else {
-            self.paint.deny(&text)
-        };
+        let text = if approved { self.paint.allow(&text) } else { self.paint.deny(&text) };
         self.line(at, &text, out)?;
         for (who, why) in by {
-            let why = if why.is_empty() {
-                String::new()
-            } else {
-                format!(": {}", harmless(why))
-            };
+            let why = if why.is_empty() { String::new() } else { format!(": {}", harmless(why)) };
             writeln!(out, "          by {}{why}", harmless(who))?;
         }
         Ok(())
     }
 
-    fn finished(
-        &mut self,
-        at: Micros,
-        finished: &Finished<'_>,
-        out: &mut dyn Write,
-    ) -> io::Result<()> {
+    fn finished(&mut self, at: Micros, finished: &Finished<'_>, out: &mut dyn Write) -> io::Result<()> {
         self.summary.masked += finished.masked;
         self.summary.rows += finished.rows;
         if let Some(table) = self.results.remove(&finished.number) {
@@ -381,12 +269,9 @@ impl Renderer {
             duration(finished.gateway_micros)
         );
         let text = match &finished.error {
-            Some((code, text)) => self.paint.deny(&format!(
-                "#{} error {}: {}",
-                finished.number,
-                harmless(code),
-                harmless(text)
-            )),
+            Some((code, text)) => {
+                self.paint.deny(&format!("#{} error {}: {}", finished.number, harmless(code), harmless(text)))
+            }
             None => format!("#{} {}", finished.number, harmless(&finished.tag)),
         };
         self.line(at, &format!("{text}  {}", self.paint.faint(&time)), out)
@@ -408,12 +293,7 @@ impl Renderer {
     fn line(&self, at: Micros, text: &str, out: &mut dyn Write) -> io::Result<()> {
         let offset = at.0.saturating_sub(self.start.unwrap_or(at).0);
         let seconds = offset / 1_000_000;
-        let stamp = format!(
-            "{:02}:{:02}.{:03}",
-            seconds / 60,
-            seconds % 60,
-            offset.rem_euclid(1_000_000) / 1000
-        );
+        let stamp = format!("{:02}:{:02}.{:03}", seconds / 60, seconds % 60, offset.rem_euclid(1_000_000) / 1000);
         writeln!(out, "{} {text}", self.paint.faint(&format!("{stamp:>9}")))
     }
 
@@ -426,23 +306,13 @@ impl Renderer {
             table.write(&self.paint, None, out)?;
         }
         self.summary.state = state;
-        let Summary {
-            commands,
-            denied,
-            held,
-            masked,
-            rows,
-            ..
-        } = self.summary;
+        let Summary { commands, denied, held, masked, rows, .. } = self.summary;
         let end = match state {
             State::Open => "no end yet: the session is live, or its end is missing",
             State::Closed => "complete and signed",
             State::Recovered => "recovered after a crash and signed",
         };
-        let lasted = self
-            .last
-            .0
-            .saturating_sub(self.start.unwrap_or(self.last).0);
+        let lasted = self.last.0.saturating_sub(self.start.unwrap_or(self.last).0);
         writeln!(
             out,
             "\n{}: {}, {denied} denied, {held} held, {}, {} masked, {}; {end}",

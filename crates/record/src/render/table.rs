@@ -55,35 +55,16 @@ impl Table {
         }
     }
 
-    pub(super) fn write(
-        &self,
-        paint: &Paint,
-        finished: Option<&Finished<'_>>,
-        out: &mut dyn Write,
-    ) -> io::Result<()> {
-        let columns = self
-            .rows
-            .iter()
-            .map(Vec::len)
-            .max()
-            .unwrap_or(0)
-            .max(self.names.len());
+    pub(super) fn write(&self, paint: &Paint, finished: Option<&Finished<'_>>, out: &mut dyn Write) -> io::Result<()> {
+        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0).max(self.names.len());
         let widths: Vec<usize> = (0..columns)
             .map(|index| {
-                let cells = self
-                    .rows
-                    .iter()
-                    .chain([&self.names])
-                    .filter_map(|row| row.get(index));
+                let cells = self.rows.iter().chain([&self.names]).filter_map(|row| row.get(index));
                 cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
             })
             .collect();
         if !self.names.is_empty() {
-            writeln!(
-                out,
-                "          {}",
-                paint.strong(&join(&self.names, &widths, " │ "))
-            )?;
+            writeln!(out, "          {}", paint.strong(&join(&self.names, &widths, " │ ")))?;
             let rule: Vec<String> = widths.iter().map(|width| "─".repeat(*width)).collect();
             writeln!(out, "          {}", rule.join("─┼─"))?;
         }
@@ -102,19 +83,12 @@ impl Table {
             notes.push(format!("{} recorded", self.seen));
         }
         if self.more_columns > 0 {
-            notes.push(format!(
-                "{} not shown",
-                plural(self.more_columns as u64, "column")
-            ));
+            notes.push(format!("{} not shown", plural(self.more_columns as u64, "column")));
         }
         if let Some(finished) = finished.filter(|finished| finished.masked > 0) {
             notes.push(format!("{} masked", plural(finished.masked, "value")));
         }
-        writeln!(
-            out,
-            "          {}",
-            paint.faint(&format!("({})", notes.join(", ")))
-        )
+        writeln!(out, "          {}", paint.faint(&format!("({})", notes.join(", "))))
     }
 }
 
@@ -131,11 +105,7 @@ fn cell(value: Option<&[u8]>, binary: bool, width: usize) -> String {
         _ => {
             let head = value.iter().take(width / 2);
             let hex: String = head.map(|byte| format!("{byte:02x}")).collect();
-            cut(
-                &format!("\\x{hex}{}", if value.len() > width / 2 { "…" } else { "" }),
-                width,
-            )
-            .into_owned()
+            cut(&format!("\\x{hex}{}", if value.len() > width / 2 { "…" } else { "" }), width).into_owned()
         }
     }
 }

@@ -9,11 +9,7 @@ pub(super) struct Paint(pub(super) bool);
 
 impl Paint {
     fn with(self, code: &str, text: &str) -> String {
-        if self.0 {
-            format!("\x1b[{code}m{text}\x1b[0m")
-        } else {
-            text.to_owned()
-        }
+        if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 
     pub(super) fn strong(self, text: &str) -> String {
@@ -64,10 +60,7 @@ pub(super) fn cut(text: &str, width: usize) -> Cow<'_, str> {
     match text.char_indices().nth(width) {
         None => Cow::Borrowed(text),
         Some(_) => {
-            let end = text
-                .char_indices()
-                .nth(width - 1)
-                .map_or(text.len(), |(at, _)| at);
+            let end = text.char_indices().nth(width - 1).map_or(text.len(), |(at, _)| at);
             Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default()))
         }
     }
@@ -103,20 +96,10 @@ pub(super) fn who(identity: &str) -> Vec<(&'static str, String)> {
     let Ok(identity) = serde_json::from_str::<serde_json::Value>(identity) else {
         return vec![("who", identity.to_owned())];
     };
-    let text = |name: &str| {
-        identity
-            .get(name)
-            .and_then(|value| value.as_str())
-            .unwrap_or_default()
-            .to_owned()
-    };
+    let text = |name: &str| identity.get(name).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
     let list = |name: &str| -> Vec<String> {
         let items = identity.get(name).and_then(|value| value.as_array());
-        items
-            .into_iter()
-            .flatten()
-            .filter_map(|item| item.as_str().map(str::to_owned))
-            .collect()
+        items.into_iter().flatten().filter_map(|item| item.as_str().map(str::to_owned)).collect()
     };
     let mut who = text("subject");
     for principal in list("on_behalf_of") {
@@ -141,10 +124,7 @@ mod tests {
 
     #[test]
     fn nothing_reaches_the_terminal_that_it_would_act_on() {
-        assert_eq!(
-            harmless("a\x1b[2Jb\r\u{202e}c"),
-            "a\\u{1b}[2Jb\\r\\u{202e}c"
-        );
+        assert_eq!(harmless("a\x1b[2Jb\r\u{202e}c"), "a\\u{1b}[2Jb\\r\\u{202e}c");
         assert_eq!(harmless("über\t1"), "über\t1");
     }
 

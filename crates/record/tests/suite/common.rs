@@ -2,9 +2,7 @@
 
 use model::{Action, Effect, Flags, Object, Outcome};
 use proptest::prelude::*;
-use sallyport_record::{
-    Column, CommandEvent, Event, Finished, Header, Mark, Micros, Opened, SigningKey, Writer, rows,
-};
+use sallyport_record::{Column, CommandEvent, Event, Finished, Header, Mark, Micros, Opened, SigningKey, Writer, rows};
 
 /// 2026-01-02 03:04:05 UTC.
 pub(crate) const START: i64 = 1_767_323_045_000_000;
@@ -14,34 +12,14 @@ pub(crate) fn key() -> SigningKey {
 }
 
 pub(crate) fn header() -> Header {
-    Header {
-        session: [0x42; 16],
-        key: key().public().id(),
-        opened: Micros(START),
-    }
+    Header { session: [0x42; 16], key: key().public().id(), opened: Micros(START) }
 }
 
 /// A session with one of every event.
 pub(crate) fn story() -> Vec<(Micros, Event<'static>)> {
     let mut data = Vec::new();
-    rows::put_row(
-        &mut data,
-        &[
-            Some(&b"1"[..]),
-            Some(b"a***@example.com"),
-            None,
-            Some(&[0, 1]),
-        ],
-    );
-    rows::put_row(
-        &mut data,
-        &[
-            Some(&b"2"[..]),
-            Some("ü\x1b[2J".as_bytes()),
-            Some(b""),
-            Some(&[255, 254]),
-        ],
-    );
+    rows::put_row(&mut data, &[Some(&b"1"[..]), Some(b"a***@example.com"), None, Some(&[0, 1])]);
+    rows::put_row(&mut data, &[Some(&b"2"[..]), Some("ü\x1b[2J".as_bytes()), Some(b""), Some(&[255, 254])]);
     let column = |name: &'static str, ty: &'static str, binary, mask: &'static str| Column {
         name: name.into(),
         ty: ty.into(),
@@ -111,14 +89,8 @@ pub(crate) fn story() -> Vec<(Micros, Event<'static>)> {
         Event::Recovered { at: Micros(START + 100_000_000) },
         Event::Closed { reason: "client closed".into(), commands: 3, bytes: (512, 2048) },
     ];
-    let at = |index: usize| {
-        Micros(START + index as i64 * 250_000 + if index > 9 { 75_000_000 } else { 0 })
-    };
-    events
-        .into_iter()
-        .enumerate()
-        .map(|(index, event)| (at(index), event))
-        .collect()
+    let at = |index: usize| Micros(START + index as i64 * 250_000 + if index > 9 { 75_000_000 } else { 0 });
+    events.into_iter().enumerate().map(|(index, event)| (at(index), event)).collect()
 }
 
 fn command(number: u64, text: &'static str, outcome: Outcome) -> Event<'static> {
@@ -127,23 +99,11 @@ fn command(number: u64, text: &'static str, outcome: Outcome) -> Event<'static> 
         label: text.split(' ').next().unwrap_or_default().into(),
         text: text.into(),
         values: vec![Some("3".into()), None],
-        actions: vec![Action::on(
-            Effect::Read,
-            Object::relation("public", "customers"),
-        )]
-        .into(),
-        flags: Flags {
-            unbounded: outcome == Outcome::Deny,
-            multi: false,
-        },
+        actions: vec![Action::on(Effect::Read, Object::relation("public", "customers"))].into(),
+        flags: Flags { unbounded: outcome == Outcome::Deny, multi: false },
         outcome,
         rules: vec!["agents read orders".to_owned()].into(),
-        reasons: if outcome == Outcome::Allow {
-            vec![]
-        } else {
-            vec!["no rule allows it".to_owned()]
-        }
-        .into(),
+        reasons: if outcome == Outcome::Allow { vec![] } else { vec!["no rule allows it".to_owned()] }.into(),
         shadow: vec![("stricter".to_owned(), Outcome::Deny)].into(),
         policy: "v12".into(),
     })
@@ -166,44 +126,18 @@ pub(crate) fn write(events: &[(Micros, Event<'_>)]) -> Vec<u8> {
 pub(crate) fn any_event() -> impl Strategy<Value = Event<'static>> {
     let text = || "\\PC{0,40}".prop_map(|text| text.into());
     let values = || proptest::collection::vec(proptest::option::of(text()), 0..4);
-    let bytes =
-        |most: usize| proptest::collection::vec(any::<u8>(), 0..most).prop_map(|data| data.into());
+    let bytes = |most: usize| proptest::collection::vec(any::<u8>(), 0..most).prop_map(|data| data.into());
     prop_oneof![
         (text(), text()).prop_map(|(user, link)| Event::Leased { user, link }),
         (any::<u64>(), values()).prop_map(|(number, values)| Event::Values { number, values }),
-        (any::<u64>(), any::<u32>(), bytes(300)).prop_map(|(number, count, data)| Event::Rows {
-            number,
-            count,
-            data
-        }),
-        (any::<u64>(), any::<bool>(), bytes(200_000)).prop_map(|(number, to_target, data)| {
-            Event::Bulk {
-                number,
-                to_target,
-                data,
-            }
-        }),
+        (any::<u64>(), any::<u32>(), bytes(300)).prop_map(|(number, count, data)| Event::Rows { number, count, data }),
+        (any::<u64>(), any::<bool>(), bytes(200_000))
+            .prop_map(|(number, to_target, data)| { Event::Bulk { number, to_target, data } }),
         (text(), text()).prop_map(|(kind, text)| Event::Message { kind, text }),
-        (text(), any::<u64>(), any::<(u64, u64)>()).prop_map(|(reason, commands, bytes)| {
-            Event::Closed {
-                reason,
-                commands,
-                bytes,
-            }
-        }),
-        (
-            any::<u64>(),
-            text(),
-            proptest::collection::vec((text(), text()), 0..3)
-        )
-            .prop_map(|(number, approval, by)| {
-                Event::Answered {
-                    number,
-                    approval,
-                    answer: "approved".into(),
-                    by,
-                }
-            }),
+        (text(), any::<u64>(), any::<(u64, u64)>())
+            .prop_map(|(reason, commands, bytes)| { Event::Closed { reason, commands, bytes } }),
+        (any::<u64>(), text(), proptest::collection::vec((text(), text()), 0..3))
+            .prop_map(|(number, approval, by)| { Event::Answered { number, approval, answer: "approved".into(), by } }),
         proptest::sample::select(story()).prop_map(|(_, event)| event),
     ]
 }

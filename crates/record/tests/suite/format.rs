@@ -3,9 +3,7 @@
 use crate::common::{START, any_event, header, key, story, write};
 use proptest::prelude::*;
 use sallyport_record::limits::{MAX_PART, SEGMENT};
-use sallyport_record::{
-    Event, Mark, Micros, PublicKey, ReadError, Reader, Reason, SigningKey, State, Writer, verify,
-};
+use sallyport_record::{Event, Mark, Micros, PublicKey, ReadError, Reader, Reason, SigningKey, State, Writer, verify};
 
 fn read(bytes: &[u8]) -> Result<(Vec<(Micros, String)>, State), ReadError> {
     let mut reader = Reader::new(bytes)?;
@@ -28,36 +26,22 @@ fn one_of_every_event_comes_back() {
     let story = story();
     let bytes = write(&story);
     let (events, state) = read(&bytes).unwrap();
-    let expected: Vec<_> = story
-        .iter()
-        .map(|(at, event)| (*at, format!("{event:?}")))
-        .collect();
+    let expected: Vec<_> = story.iter().map(|(at, event)| (*at, format!("{event:?}"))).collect();
     assert_eq!(events, expected);
     assert_eq!(state, State::Closed);
     let report = verify(bytes.as_slice(), key().public()).unwrap();
-    assert_eq!(
-        (report.state, report.entries),
-        (State::Closed, story.len() as u64)
-    );
+    assert_eq!((report.state, report.entries), (State::Closed, story.len() as u64));
     assert_eq!(report.signed_entries, report.entries);
     assert_eq!(report.size, bytes.len() as u64);
 }
 
 #[test]
 fn large_events_travel_in_parts_and_segments_are_signed() {
-    let data: Vec<u8> = (0..6_000_000_u32)
-        .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
-        .collect();
+    let data: Vec<u8> = (0..6_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let mut writer = Writer::new(Vec::new(), header()).unwrap();
-    let event = Event::Bulk {
-        number: 1,
-        to_target: true,
-        data: data.as_slice().into(),
-    };
+    let event = Event::Bulk { number: 1, to_target: true, data: data.as_slice().into() };
     writer.event(Micros(START), &event, &key()).unwrap();
-    let (bytes, chain) = writer
-        .seal(Micros(START + 1), Mark::Closed, &key())
-        .unwrap();
+    let (bytes, chain) = writer.seal(Micros(START + 1), Mark::Closed, &key()).unwrap();
     assert_eq!(chain.entries(), (6_000_000 / MAX_PART as u64) + 1);
     assert!(bytes.len() as u64 > SEGMENT);
     let mut reader = Reader::verifying(bytes.as_slice(), *key().public()).unwrap();
@@ -73,13 +57,7 @@ fn another_key_is_refused() {
     let other = SigningKey::from_seed(&[8; 32]).unwrap();
     let error = verify(bytes.as_slice(), other.public()).unwrap_err();
     assert!(
-        matches!(
-            error,
-            ReadError::Damaged(sallyport_record::Damage {
-                reason: Reason::WrongKey { .. },
-                ..
-            })
-        ),
+        matches!(error, ReadError::Damaged(sallyport_record::Damage { reason: Reason::WrongKey { .. }, .. })),
         "{error}"
     );
 }
@@ -129,20 +107,14 @@ fn a_removed_or_moved_frame_is_noticed_where_it_was() {
         let mut cut = bytes.clone();
         cut.drain(frames[gone].clone());
         let damage = damage(&cut);
-        assert_eq!(
-            (damage.offset, damage.reason),
-            (frames[gone].start as u64, Reason::OutOfPlace)
-        );
+        assert_eq!((damage.offset, damage.reason), (frames[gone].start as u64, Reason::OutOfPlace));
     }
     let mut swapped = bytes[..frames[1].start].to_vec();
     swapped.extend_from_slice(&bytes[frames[2].clone()]);
     swapped.extend_from_slice(&bytes[frames[1].clone()]);
     swapped.extend_from_slice(&bytes[frames[2].end..]);
     let damage = damage(&swapped);
-    assert_eq!(
-        (damage.offset, damage.reason),
-        (frames[1].start as u64, Reason::OutOfPlace)
-    );
+    assert_eq!((damage.offset, damage.reason), (frames[1].start as u64, Reason::OutOfPlace));
 }
 
 #[test]
@@ -176,17 +148,10 @@ fn every_truncation_is_noticed() {
         match verify(&bytes[..end], key().public()) {
             Ok(report) => {
                 assert_eq!(report.state, State::Open, "cut at {end}");
-                assert!(
-                    end == 64 || frames.iter().any(|frame| frame.end == end),
-                    "cut at {end}"
-                );
+                assert!(end == 64 || frames.iter().any(|frame| frame.end == end), "cut at {end}");
             }
             Err(ReadError::Damaged(damage)) => {
-                assert_eq!(
-                    (damage.offset, damage.reason),
-                    (end as u64, Reason::Truncated),
-                    "cut at {end}"
-                );
+                assert_eq!((damage.offset, damage.reason), (end as u64, Reason::Truncated), "cut at {end}");
             }
             Err(error) => panic!("{error}"),
         }

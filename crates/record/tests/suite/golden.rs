@@ -9,9 +9,7 @@ use sallyport_record::render::Options;
 use sallyport_record::{Reader, State, json_lines, ocsf, render, verify};
 
 fn golden(name: &str, found: &[u8]) -> Vec<u8> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(name);
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
     if std::env::var_os("GOLDEN").is_some() {
         std::fs::write(&path, found).unwrap();
     }
@@ -27,10 +25,7 @@ fn text(name: &str, found: &[u8]) {
 fn version_1_is_read_and_verified() {
     let stored = golden("v1.spr", &write(&story()));
     let report = verify(stored.as_slice(), key().public()).unwrap();
-    assert_eq!(
-        (report.state, report.entries),
-        (State::Closed, story().len() as u64)
-    );
+    assert_eq!((report.state, report.entries), (State::Closed, story().len() as u64));
     let mut reader = Reader::new(stored.as_slice()).unwrap();
     for (at, event) in story() {
         let entry = reader.next_entry().unwrap().unwrap();
@@ -42,10 +37,7 @@ fn version_1_is_read_and_verified() {
 fn exports_and_replay_read_as_they_did() {
     let stored = golden("v1.spr", &write(&story()));
     let mut out = Vec::new();
-    assert_eq!(
-        json_lines(stored.as_slice(), &mut out).unwrap(),
-        story().len() as u64
-    );
+    assert_eq!(json_lines(stored.as_slice(), &mut out).unwrap(), story().len() as u64);
     text("v1.jsonl", &out);
     out.clear();
     ocsf(stored.as_slice(), &mut out).unwrap();
@@ -54,8 +46,5 @@ fn exports_and_replay_read_as_they_did() {
     let summary = render(stored.as_slice(), &Options::default(), &mut out).unwrap();
     text("v1.txt", &out);
     assert_eq!((summary.commands, summary.denied, summary.held), (3, 1, 1));
-    assert!(
-        !out.contains(&0x1b),
-        "no escape of a client reaches the terminal"
-    );
+    assert!(!out.contains(&0x1b), "no escape of a client reaches the terminal");
 }

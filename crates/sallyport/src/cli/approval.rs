@@ -39,9 +39,7 @@ pub(crate) enum Approvals {
         json: bool,
     },
     /// Deny a held command
-    #[command(
-        after_help = "Example:\n  sallyport approvals deny apr_0199… --reason 'use the archive job'"
-    )]
+    #[command(after_help = "Example:\n  sallyport approvals deny apr_0199… --reason 'use the archive job'")]
     Deny {
         /// `apr_…`
         id: String,

@@ -42,13 +42,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, env = "SALLYPORT_DATA_DIR", value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
     /// Act as the identity of this token instead of as the local operator
-    #[arg(
-        long,
-        global = true,
-        env = "SALLYPORT_TOKEN",
-        value_name = "TOKEN",
-        hide_env_values = true
-    )]
+    #[arg(long, global = true, env = "SALLYPORT_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
     /// The gateway's API [default: the running gateway of the data directory]
     #[arg(long, global = true, env = "SALLYPORT_API", value_name = "URL")]
@@ -58,10 +52,7 @@ pub(crate) struct Global {
 impl Global {
     /// Where configuration and data are.
     pub(crate) fn places(&self) -> Places {
-        Places {
-            config: self.config.clone(),
-            data_dir: self.data_dir.clone(),
-        }
+        Places { config: self.config.clone(), data_dir: self.data_dir.clone() }
     }
 }
 
@@ -155,9 +146,7 @@ pub(crate) enum AuditCommand {
         json: bool,
     },
     /// Verify that no entry was changed or removed
-    #[command(
-        after_help = "Example:\n  sallyport audit verify\n\nExit status: 0 whole, 1 changed."
-    )]
+    #[command(after_help = "Example:\n  sallyport audit verify\n\nExit status: 0 whole, 1 changed.")]
     Verify {
         /// As JSON
         #[arg(long)]

@@ -39,12 +39,7 @@ pub(crate) struct Token {
     #[arg(long = "as", value_name = "SUBJECT")]
     pub(crate) subject: String,
     /// Target for which it is good; again for more. `sallyport` is the API
-    #[arg(
-        long = "target",
-        value_name = "NAME",
-        value_delimiter = ',',
-        required_unless_present = "all_targets"
-    )]
+    #[arg(long = "target", value_name = "NAME", value_delimiter = ',', required_unless_present = "all_targets")]
     pub(crate) targets: Vec<String>,
     /// Good for every target that policy permits
     #[arg(long, conflicts_with = "targets")]

@@ -28,18 +28,13 @@ pub(crate) async fn run(global: &Global, command: Approvals) -> Result<Outcome> 
             }
             Ok(Outcome::Done)
         }
-        Approvals::Approve { id, reason, json } => {
-            answer(&client, &id, "approve", reason, json).await
-        }
+        Approvals::Approve { id, reason, json } => answer(&client, &id, "approve", reason, json).await,
         Approvals::Deny { id, reason, json } => answer(&client, &id, "deny", reason, json).await,
     }
 }
 
 async fn ls(client: &Client, all: bool, json: bool) -> Result<Outcome> {
-    let path = format!(
-        "/api/v1/approvals{}",
-        query(&[("all", all.then(|| "true".to_owned()))])
-    );
+    let path = format!("/api/v1/approvals{}", query(&[("all", all.then(|| "true".to_owned()))]));
     let approvals: Vec<ApprovalView> = client.get(&path).await?;
     if json {
         output::json(&approvals)?;
@@ -58,37 +53,18 @@ async fn ls(client: &Client, all: bool, json: bool) -> Result<Outcome> {
             ]
         })
         .collect();
-    output::table(
-        &["id", "state", "who", "target", "command", "expires"],
-        rows,
-        "no command waits for an answer",
-    )?;
+    output::table(&["id", "state", "who", "target", "command", "expires"], rows, "no command waits for an answer")?;
     Ok(Outcome::Done)
 }
 
-async fn answer(
-    client: &Client,
-    id: &str,
-    word: &str,
-    reason: String,
-    json: bool,
-) -> Result<Outcome> {
+async fn answer(client: &Client, id: &str, word: &str, reason: String, json: bool) -> Result<Outcome> {
     let id: ApprovalId = id.parse()?;
-    let approval: ApprovalView = client
-        .post(
-            &format!("/api/v1/approvals/{id}/{word}"),
-            &Reason { reason },
-        )
-        .await?;
+    let approval: ApprovalView = client.post(&format!("/api/v1/approvals/{id}/{word}"), &Reason { reason }).await?;
     if json {
         output::json(&approval)?;
         return Ok(Outcome::Done);
     }
-    let yes = approval
-        .answers
-        .iter()
-        .filter(|answer| answer.approve)
-        .count();
+    let yes = approval.answers.iter().filter(|answer| answer.approve).count();
     let note = match approval.state.as_str() {
         "pending" => format!(" ({yes} of {} approvals)", approval.by.quorum),
         _ => String::new(),
@@ -99,38 +75,22 @@ async fn answer(
 
 fn show(approval: &ApprovalView) -> Result<()> {
     let values = approval.values.iter().enumerate().map(|(index, value)| {
-        let value = value
-            .as_ref()
-            .map_or_else(|| "NULL".to_owned(), |text| format!("'{text}'"));
+        let value = value.as_ref().map_or_else(|| "NULL".to_owned(), |text| format!("'{text}'"));
         format!("${} = {value}", index + 1)
     });
     let mut fields = vec![
         ("id", approval.id.clone()),
         ("state", approval.state.clone()),
-        (
-            "who",
-            format!(
-                "{} ({}, {})",
-                who(approval),
-                approval.identity.kind,
-                approval.identity.issuer
-            ),
-        ),
+        ("who", format!("{} ({}, {})", who(approval), approval.identity.kind, approval.identity.issuer)),
         ("groups", approval.identity.groups.join(", ")),
-        (
-            "target",
-            format!("{} as {}", approval.target, approval.role),
-        ),
+        ("target", format!("{} as {}", approval.target, approval.role)),
         ("command", approval.command.clone()),
         ("values", values.collect::<Vec<_>>().join("\n")),
         ("would", approval.actions.join("\n")),
         ("held by", approval.rules.join(", ")),
         ("because", approval.reasons.join("\n")),
         ("task", approval.identity.task.clone().unwrap_or_default()),
-        (
-            "session",
-            format!("{}/{}", approval.session, approval.number),
-        ),
+        ("session", format!("{}/{}", approval.session, approval.number)),
         ("policy", approval.policy.clone()),
         ("approvers", approvers(approval)),
         ("asked", output::when(&approval.created)),
@@ -152,17 +112,9 @@ fn show(approval: &ApprovalView) -> Result<()> {
 
 fn approvers(approval: &ApprovalView) -> String {
     let users = approval.by.users.iter().cloned();
-    let groups = approval
-        .by
-        .groups
-        .iter()
-        .map(|group| format!("group {group}"));
+    let groups = approval.by.groups.iter().map(|group| format!("group {group}"));
     let who = users.chain(groups).collect::<Vec<_>>().join(" or ");
-    let reason = if approval.by.reason_required {
-        ", with a reason"
-    } else {
-        ""
-    };
+    let reason = if approval.by.reason_required { ", with a reason" } else { "" };
     format!("{} of {who}{reason}", approval.by.quorum)
 }
 

@@ -46,11 +46,7 @@ async fn ls(local: &Local, limit: u32, json: bool) -> Result<Outcome> {
             ]
         })
         .collect();
-    output::table(
-        &["seq", "at", "actor", "action", "object", "detail"],
-        rows,
-        "the audit log is empty",
-    )?;
+    output::table(&["seq", "at", "actor", "action", "object", "detail"], rows, "the audit log is empty")?;
     Ok(Outcome::Done)
 }
 

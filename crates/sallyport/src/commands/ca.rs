@@ -22,28 +22,20 @@ pub(crate) fn run(global: &Global, ca: &Ca) -> Result<Outcome> {
             path.display()
         );
     }
-    let path = path
-        .canonicalize()
-        .with_context(|| format!("{}: find it", path.display()))?;
+    let path = path.canonicalize().with_context(|| format!("{}: find it", path.display()))?;
     let listen = Listen::read(&layout.listen())?;
-    let port = listen
-        .as_ref()
-        .and_then(|listen| listen.postgres.rsplit_once(':'))
-        .map_or("6432", |(_, port)| port);
+    let port = listen.as_ref().and_then(|listen| listen.postgres.rsplit_once(':')).map_or("6432", |(_, port)| port);
     let line = format!(
         "PGPASSWORD=$TOKEN psql \"host=localhost port={port} dbname=TARGET user=ROLE sslmode=verify-full sslrootcert={}\"",
         path.display()
     );
     if ca.json {
-        let pem = std::fs::read_to_string(&path)
-            .with_context(|| format!("{}: read it", path.display()))?;
+        let pem = std::fs::read_to_string(&path).with_context(|| format!("{}: read it", path.display()))?;
         output::json(&serde_json::json!({ "path": path, "pem": pem, "psql": line }))?;
     } else if ca.path {
         output::line(&path.display().to_string())?;
     } else {
-        output::write_out(
-            &std::fs::read(&path).with_context(|| format!("{}: read it", path.display()))?,
-        )?;
+        output::write_out(&std::fs::read(&path).with_context(|| format!("{}: read it", path.display()))?)?;
         output::note(&format!("# {}\n# {line}", path.display()));
     }
     Ok(Outcome::Done)

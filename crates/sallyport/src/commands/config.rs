@@ -22,11 +22,7 @@ pub(crate) fn run(global: &Global, command: ConfigCommand) -> Result<Outcome> {
     match command {
         ConfigCommand::Check { json } => check(global, json),
         ConfigCommand::Schema { policy } => {
-            let schema = if policy {
-                Policy::json_schema()
-            } else {
-                schemars::schema_for!(Document)
-            };
+            let schema = if policy { Policy::json_schema() } else { schemars::schema_for!(Document) };
             output::json(&schema)?;
             Ok(Outcome::Done)
         }
@@ -47,15 +43,11 @@ fn check(global: &Global, as_json: bool) -> Result<Outcome> {
     let mut found = Found::default();
     match Config::load(&path) {
         Ok(config) => look(global, &path, &config, &mut found),
-        Err(Problems(problems)) => found
-            .problems
-            .extend(problems.iter().map(ToString::to_string)),
+        Err(Problems(problems)) => found.problems.extend(problems.iter().map(ToString::to_string)),
     }
     let good = found.problems.is_empty();
     if as_json {
-        output::json(
-            &json!({ "ok": good, "config": path, "problems": found.problems, "warnings": found.warnings }),
-        )?;
+        output::json(&json!({ "ok": good, "config": path, "problems": found.problems, "warnings": found.warnings }))?;
         return Ok(Outcome::of(good));
     }
     for line in &found.good {
@@ -67,22 +59,14 @@ fn check(global: &Global, as_json: bool) -> Result<Outcome> {
     for line in &found.problems {
         output::line(&format!("problem  {line}"))?;
     }
-    let end = if good {
-        "the configuration is good"
-    } else {
-        "the configuration has problems; the gateway would not start"
-    };
+    let end =
+        if good { "the configuration is good" } else { "the configuration has problems; the gateway would not start" };
     output::line(&format!("{}: {end}", path.display()))?;
     Ok(Outcome::of(good))
 }
 
 fn look(global: &Global, path: &Path, config: &Config, found: &mut Found) {
-    found.good.push(format!(
-        "{}: {} targets, {} issuers",
-        path.display(),
-        config.targets.len(),
-        config.issuers.len()
-    ));
+    found.good.push(format!("{}: {} targets, {} issuers", path.display(), config.targets.len(), config.issuers.len()));
     look_at_policy(config, found);
     look_at_tls(config, found);
     for problem in crate::protocols::check_files(config) {
@@ -98,36 +82,23 @@ fn look_at_policy(config: &Config, found: &mut Found) {
     match files::load(&config.policy) {
         Ok(policy) => {
             for finding in policy.lint(&config.policy_targets()) {
-                let list = if finding.level == Level::Error {
-                    &mut found.problems
-                } else {
-                    &mut found.warnings
-                };
+                let list = if finding.level == Level::Error { &mut found.problems } else { &mut found.warnings };
                 list.push(finding.to_string());
             }
             let rules = policy.rule_names().count();
             if rules == 0 {
-                found
-                    .warnings
-                    .push("the policy has no rules: everything is denied".to_owned());
+                found.warnings.push("the policy has no rules: everything is denied".to_owned());
             }
-            found.good.push(format!(
-                "policy version {}, {rules} rules",
-                policy.version()
-            ));
+            found.good.push(format!("policy version {}, {rules} rules", policy.version()));
         }
-        Err(Problems(problems)) => found
-            .problems
-            .extend(problems.iter().map(ToString::to_string)),
+        Err(Problems(problems)) => found.problems.extend(problems.iter().map(ToString::to_string)),
     }
 }
 
 fn look_at_tls(config: &Config, found: &mut Found) {
     for path in [&config.tls.cert, &config.tls.key].into_iter().flatten() {
         if let Err(error) = std::fs::File::open(path) {
-            found
-                .problems
-                .push(Problem::of(path, crate::config::load::unreadable(&error)).to_string());
+            found.problems.push(Problem::of(path, crate::config::load::unreadable(&error)).to_string());
         }
     }
     if let Some(path) = &config.tls.key
@@ -140,19 +111,14 @@ fn look_at_tls(config: &Config, found: &mut Found) {
 
 fn look_at_data(layout: &Layout, config: &Config, found: &mut Found) {
     if !layout.root().exists() {
-        found.good.push(format!(
-            "{}: data directory, made at the first start",
-            layout.root().display()
-        ));
+        found.good.push(format!("{}: data directory, made at the first start", layout.root().display()));
     } else {
         for path in [layout.operator(), layout.mask_key()] {
             if let Err(error) = key::read(&path) {
                 found.problems.push(error.to_string());
             }
         }
-        found
-            .good
-            .push(format!("{}: data directory", layout.root().display()));
+        found.good.push(format!("{}: data directory", layout.root().display()));
     }
     for missing in local::missing_secrets(layout, config) {
         found.warnings.push(missing);

@@ -65,11 +65,7 @@ fn wait(future: impl Future<Output = Result<Outcome>>) -> Result<Outcome> {
 
 /// A small runtime for a command.
 fn runtime() -> Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .context("start the runtime")
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().context("start the runtime")
 }
 
 fn version(json: bool) -> Result<Outcome> {

@@ -25,21 +25,14 @@ use crate::output;
 pub(crate) fn run(global: &Global, command: PolicyCommand) -> Result<Outcome> {
     match command {
         PolicyCommand::Check { files, json } => check(global, &files, json),
-        PolicyCommand::Test {
-            cases,
-            policy,
-            json,
-        } => test(global, &cases, &policy, json),
+        PolicyCommand::Test { cases, policy, json } => test(global, &cases, &policy, json),
         PolicyCommand::Explain(explain) => explain_one(global, explain),
     }
 }
 
 fn check(global: &Global, named: &[PathBuf], json: bool) -> Result<Outcome> {
     let config = context(global, named)?;
-    let targets = config
-        .as_ref()
-        .map(Config::policy_targets)
-        .unwrap_or_default();
+    let targets = config.as_ref().map(Config::policy_targets).unwrap_or_default();
     let policy = match policy_of(config.as_ref(), named) {
         Ok(policy) => policy,
         Err(problems) => return problems_found(&problems, json),
@@ -47,22 +40,13 @@ fn check(global: &Global, named: &[PathBuf], json: bool) -> Result<Outcome> {
     let findings = policy.lint(&targets);
     let good = !findings.iter().any(|finding| finding.level == Level::Error);
     if json {
-        output::json(
-            &serde_json::json!({ "ok": good, "version": policy.version(), "findings": findings }),
-        )?;
+        output::json(&serde_json::json!({ "ok": good, "version": policy.version(), "findings": findings }))?;
         return Ok(Outcome::of(good));
     }
     show_findings(&findings)?;
     let rules = policy.rule_names().count();
-    let end = if good {
-        "the policy is good"
-    } else {
-        "the policy has problems"
-    };
-    output::line(&format!(
-        "{end}: version {}, {rules} rules",
-        policy.version()
-    ))?;
+    let end = if good { "the policy is good" } else { "the policy has problems" };
+    output::line(&format!("{end}: version {}, {rules} rules", policy.version()))?;
     Ok(Outcome::of(good))
 }
 
@@ -71,9 +55,7 @@ fn check(global: &Global, named: &[PathBuf], json: bool) -> Result<Outcome> {
 /// # Errors
 /// When standard output cannot be written.
 pub(crate) fn show_findings(findings: &[Finding]) -> Result<()> {
-    findings
-        .iter()
-        .try_for_each(|finding| output::line(&finding.to_string()))
+    findings.iter().try_for_each(|finding| output::line(&finding.to_string()))
 }
 
 fn problems_found(problems: &Problems, json: bool) -> Result<Outcome> {
@@ -88,24 +70,13 @@ fn problems_found(problems: &Problems, json: bool) -> Result<Outcome> {
 
 fn test(global: &Global, case_files: &[PathBuf], named: &[PathBuf], json: bool) -> Result<Outcome> {
     let config = context(global, named)?;
-    let targets = config
-        .as_ref()
-        .map(Config::policy_targets)
-        .unwrap_or_default();
+    let targets = config.as_ref().map(Config::policy_targets).unwrap_or_default();
     let policy = policy_of(config.as_ref(), named)?;
     let texts = case_files
         .iter()
-        .map(|path| {
-            Ok((
-                path.to_string_lossy().into_owned(),
-                read_text(path).map_err(Problems::from)?,
-            ))
-        })
+        .map(|path| Ok((path.to_string_lossy().into_owned(), read_text(path).map_err(Problems::from)?)))
         .collect::<Result<Vec<_>>>()?;
-    let sources: Vec<Source<'_>> = texts
-        .iter()
-        .map(|(name, text)| Source { name, text })
-        .collect();
+    let sources: Vec<Source<'_>> = texts.iter().map(|(name, text)| Source { name, text }).collect();
     let cases = policy::cases::parse(&sources).map_err(|errors| {
         let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("{}", lines.join("\n"))
@@ -136,37 +107,22 @@ fn explain_one(global: &Global, explain: Explain) -> Result<Outcome> {
     let config = global.places().config()?;
     let policy = files::load(&config.policy)?;
     let target = find_target(&config, &explain.target)?;
-    let role = explain
-        .role
-        .clone()
-        .unwrap_or_else(|| target.default_role.clone());
+    let role = explain.role.clone().unwrap_or_else(|| target.default_role.clone());
     if !target.roles.contains(&role) {
-        bail!(
-            "{} has no role {role}; roles are: {}",
-            target.name,
-            target.roles.join(", ")
-        );
+        bail!("{} has no role {role}; roles are: {}", target.name, target.roles.join(", "));
     }
     let text = match explain.statement.as_str() {
-        "-" => std::io::read_to_string(std::io::stdin())
-            .context("read the statement from standard input")?,
+        "-" => std::io::read_to_string(std::io::stdin()).context("read the statement from standard input")?,
         text => text.to_owned(),
     };
     let analyzed = as_public(&analyze(&text));
     let identity = identity(&explain)?;
     let now = match &explain.at {
-        Some(text) => text
-            .parse()
-            .context("--at must be a time such as 2026-11-21T08:00:00Z")?,
+        Some(text) => text.parse().context("--at must be a time such as 2026-11-21T08:00:00Z")?,
         None => Timestamp::now(),
     };
     let explanation = policy.explain(&Request {
-        subject: Subject {
-            identity: &identity,
-            target: &target,
-            role: &role,
-            from: explain.from,
-        },
+        subject: Subject { identity: &identity, target: &target, role: &role, from: explain.from },
         actions: &analyzed.actions,
         flags: analyzed.flags,
         in_transaction: explain.in_transaction,
@@ -203,22 +159,11 @@ fn policy_of(config: Option<&Config>, named: &[PathBuf]) -> Result<Policy, Probl
 }
 
 fn find_target(config: &Config, name: &str) -> Result<Target> {
-    match config
-        .targets
-        .iter()
-        .find(|target| target.target.name == name)
-    {
+    match config.targets.iter().find(|target| target.target.name == name) {
         Some(found) => Ok(found.target.clone()),
         None => {
-            let known: Vec<&str> = config
-                .targets
-                .iter()
-                .map(|target| target.target.name.as_str())
-                .collect();
-            bail!(
-                "there is no target {name}; targets are: {}",
-                known.join(", ")
-            )
+            let known: Vec<&str> = config.targets.iter().map(|target| target.target.name.as_str()).collect();
+            bail!("there is no target {name}; targets are: {}", known.join(", "))
         }
     }
 }
@@ -226,11 +171,8 @@ fn find_target(config: &Config, name: &str) -> Result<Target> {
 fn identity(explain: &Explain) -> Result<Identity> {
     let mut claims = BTreeMap::new();
     for claim in &explain.claims {
-        let (name, value) = claim
-            .split_once('=')
-            .with_context(|| format!("--claim {claim}: write NAME=VALUE"))?;
-        let value = serde_json::from_str(value)
-            .unwrap_or_else(|_| serde_json::Value::String(value.to_owned()));
+        let (name, value) = claim.split_once('=').with_context(|| format!("--claim {claim}: write NAME=VALUE"))?;
+        let value = serde_json::from_str(value).unwrap_or_else(|_| serde_json::Value::String(value.to_owned()));
         claims.insert(name.to_owned(), value);
     }
     let mut groups = explain.groups.clone();
@@ -251,31 +193,12 @@ fn analyze(text: &str) -> Arc<Intent> {
     let work = || {
         let catalog = sql::Catalog::empty();
         let path = ["public".to_owned()];
-        sql::analyze(
-            text,
-            &sql::Context {
-                catalog: &catalog,
-                search_path: &path,
-                caps: sql::Caps::default(),
-            },
-        )
-        .intent
+        sql::analyze(text, &sql::Context { catalog: &catalog, search_path: &path, caps: sql::Caps::default() }).intent
     };
     std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new()
-            .stack_size(sql::STACK)
-            .spawn_scoped(scope, work);
-        let unknown = || {
-            Arc::new(Intent::simple(
-                0,
-                "UNKNOWN",
-                model::Action::bare(model::Effect::Unknown),
-            ))
-        };
-        thread.map_or_else(
-            |_| unknown(),
-            |thread| thread.join().unwrap_or_else(|_| unknown()),
-        )
+        let thread = std::thread::Builder::new().stack_size(sql::STACK).spawn_scoped(scope, work);
+        let unknown = || Arc::new(Intent::simple(0, "UNKNOWN", model::Action::bare(model::Effect::Unknown)));
+        thread.map_or_else(|_| unknown(), |thread| thread.join().unwrap_or_else(|_| unknown()))
     })
 }
 

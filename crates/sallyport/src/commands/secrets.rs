@@ -27,10 +27,7 @@ pub(crate) async fn run(global: &Global, command: Secrets) -> Result<Outcome> {
             layout.prepare()?;
             let value = read_secret(&name)?;
             let sealed = local::sealed(&layout)?;
-            local::audited(&layout, "secret.set", &name, || {
-                Ok(sealed.set(&name, &value)?)
-            })
-            .await?;
+            local::audited(&layout, "secret.set", &name, || Ok(sealed.set(&name, &value)?)).await?;
             output::line(&format!("{name} is stored"))?;
         }
         Secrets::Ls { json } => {
@@ -40,8 +37,7 @@ pub(crate) async fn run(global: &Global, command: Secrets) -> Result<Outcome> {
         Secrets::Rm { name } => {
             layout.require()?;
             let sealed = local::sealed(&layout)?;
-            let gone =
-                local::audited(&layout, "secret.rm", &name, || Ok(sealed.rm(&name)?)).await?;
+            let gone = local::audited(&layout, "secret.rm", &name, || Ok(sealed.rm(&name)?)).await?;
             if !gone {
                 bail!("there is no secret {name}; `sallyport secrets ls` lists them");
             }
@@ -54,11 +50,7 @@ pub(crate) async fn run(global: &Global, command: Secrets) -> Result<Outcome> {
 
 fn read_secret(name: &str) -> Result<Secret> {
     let stdin = std::io::stdin();
-    let bytes = if stdin.is_terminal() {
-        ask(name)?
-    } else {
-        read_all(&mut stdin.lock())?
-    };
+    let bytes = if stdin.is_terminal() { ask(name)? } else { read_all(&mut stdin.lock())? };
     if bytes.is_empty() {
         bail!("nothing was given: write the secret to standard input, or type it when asked");
     }
@@ -67,9 +59,7 @@ fn read_secret(name: &str) -> Result<Secret> {
 
 fn read_all(from: &mut impl Read) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    from.take(MAX + 1)
-        .read_to_end(&mut bytes)
-        .context("read the secret from standard input")?;
+    from.take(MAX + 1).read_to_end(&mut bytes).context("read the secret from standard input")?;
     if bytes.len() as u64 > MAX {
         bail!("the secret is larger than 64 KiB");
     }
@@ -86,18 +76,14 @@ fn read_all(from: &mut impl Read) -> Result<Vec<u8>> {
 fn ask(name: &str) -> Result<Vec<u8>> {
     let stdin = std::io::stdin();
     let mut err = std::io::stderr();
-    write!(err, "{name}: ")
-        .and_then(|()| err.flush())
-        .context("ask on the terminal")?;
+    write!(err, "{name}: ").and_then(|()| err.flush()).context("ask on the terminal")?;
     let before = rustix::termios::tcgetattr(&stdin).context("ask the terminal for its settings")?;
     let mut quiet = before.clone();
     quiet.local_modes.remove(rustix::termios::LocalModes::ECHO);
-    rustix::termios::tcsetattr(&stdin, rustix::termios::OptionalActions::Now, &quiet)
-        .context("turn echo off")?;
+    rustix::termios::tcsetattr(&stdin, rustix::termios::OptionalActions::Now, &quiet).context("turn echo off")?;
     let mut line = String::new();
     let read = stdin.read_line(&mut line);
-    rustix::termios::tcsetattr(&stdin, rustix::termios::OptionalActions::Now, &before)
-        .context("turn echo on again")?;
+    rustix::termios::tcsetattr(&stdin, rustix::termios::OptionalActions::Now, &before).context("turn echo on again")?;
     output::note("");
     read.context("read the secret from the terminal")?;
     Ok(line.trim_end_matches(['\r', '\n']).as_bytes().to_vec())
@@ -114,14 +100,7 @@ fn show(secrets: &[SecretInfo], json: bool) -> Result<()> {
     }
     let rows = secrets
         .iter()
-        .map(|info| {
-            vec![
-                info.name.clone(),
-                info.version.to_string(),
-                output::when(&set(info)),
-                info.key.clone(),
-            ]
-        })
+        .map(|info| vec![info.name.clone(), info.version.to_string(), output::when(&set(info)), info.key.clone()])
         .collect();
     output::table(
         &["name", "version", "set", "key"],
@@ -132,13 +111,8 @@ fn show(secrets: &[SecretInfo], json: bool) -> Result<()> {
 
 async fn rotate(layout: &Layout, to: Option<&Path>) -> Result<()> {
     layout.require()?;
-    let count = local::audited(layout, "secret.rotate", "master key", || {
-        local::rotate(layout, to)
-    })
-    .await?;
-    output::line(&format!(
-        "{count} secrets are sealed with the new master key"
-    ))?;
+    let count = local::audited(layout, "secret.rotate", "master key", || local::rotate(layout, to)).await?;
+    output::line(&format!("{count} secrets are sealed with the new master key"))?;
     if to.is_some() {
         output::note("set SALLYPORT_MASTER_KEY to the new key before the gateway starts again");
     }

@@ -27,20 +27,8 @@ pub(crate) async fn run(global: &Global, command: Sessions) -> Result<Outcome> {
     match command {
         Sessions::Verify { id, json } => verify(global, id.as_deref(), json),
         Sessions::Kill { id, reason, json } => kill(global, &id, reason, json).await,
-        Sessions::Ls {
-            live,
-            subject,
-            target,
-            since,
-            limit,
-            json,
-        } => {
-            let filter = SessionFilter {
-                subject,
-                target,
-                since: since.as_deref().map(time).transpose()?,
-                limit,
-            };
+        Sessions::Ls { live, subject, target, since, limit, json } => {
+            let filter = SessionFilter { subject, target, since: since.as_deref().map(time).transpose()?, limit };
             ls(&Source::find(global)?, live, &filter, json).await
         }
         Sessions::Show { id, json } => {
@@ -49,30 +37,16 @@ pub(crate) async fn run(global: &Global, command: Sessions) -> Result<Outcome> {
             show(&source.one(id).await?, json)
         }
         Sessions::Replay { id, rows } => text(global, &id, rows, false).await,
-        Sessions::Tail {
-            id,
-            rows,
-            json: false,
-        } => text(global, &id, rows, true).await,
+        Sessions::Tail { id, rows, json: false } => text(global, &id, rows, true).await,
         Sessions::Tail { id, json: true, .. } => {
             let source = Source::find(global)?;
-            let reading = Reading {
-                format: Format::Jsonl,
-                follow: true,
-                rows: 0,
-                color: false,
-            };
-            source
-                .read(source.id(&id).await?, reading, output::write_out)
-                .await?;
+            let reading = Reading { format: Format::Jsonl, follow: true, rows: 0, color: false };
+            source.read(source.id(&id).await?, reading, output::write_out).await?;
             Ok(Outcome::Done)
         }
-        Sessions::Export {
-            id,
-            all: _,
-            format,
-            output,
-        } => export(global, id.as_deref(), format, output.as_deref()).await,
+        Sessions::Export { id, all: _, format, output } => {
+            export(global, id.as_deref(), format, output.as_deref()).await
+        }
     }
 }
 
@@ -89,9 +63,7 @@ impl Source {
         }
         let layout = Layout::new(global.places().data_dir()?);
         layout.require()?;
-        Ok(Self::Files(Shelf(std::sync::Arc::new(Library::open_dir(
-            layout.root(),
-        )))))
+        Ok(Self::Files(Shelf(std::sync::Arc::new(Library::open_dir(layout.root())))))
     }
 
     async fn list(&self, filter: &SessionFilter, live: bool) -> Result<Vec<SessionView>> {
@@ -104,9 +76,7 @@ impl Source {
                     ("since", filter.since.map(console::view::rfc3339)),
                     ("limit", Some(filter.limit.to_string())),
                 ];
-                client
-                    .get(&format!("/api/v1/sessions{}", query(&pairs)))
-                    .await
+                client.get(&format!("/api/v1/sessions{}", query(&pairs))).await
             }
             Self::Files(_) if live => Ok(Vec::new()),
             Self::Files(shelf) => Ok(shelf.list(filter).await?),
@@ -125,21 +95,13 @@ impl Source {
         if word != "last" {
             return Ok(word.parse()?);
         }
-        let filter = SessionFilter {
-            limit: 1,
-            ..SessionFilter::default()
-        };
+        let filter = SessionFilter { limit: 1, ..SessionFilter::default() };
         let newest = self.list(&filter, false).await?;
         let newest = newest.first().context("there is no session yet")?;
         Ok(newest.id.parse()?)
     }
 
-    async fn read(
-        &self,
-        id: SessionId,
-        reading: Reading,
-        mut each: impl FnMut(&[u8]) -> Result<()>,
-    ) -> Result<()> {
+    async fn read(&self, id: SessionId, reading: Reading, mut each: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
         match self {
             Self::Gateway(client) => {
                 let format = match reading.format {
@@ -153,12 +115,7 @@ impl Source {
                     ("rows", Some(reading.rows.to_string())),
                     ("color", reading.color.then(|| "true".to_owned())),
                 ];
-                client
-                    .stream(
-                        &format!("/api/v1/sessions/{id}/events{}", query(&pairs)),
-                        each,
-                    )
-                    .await
+                client.stream(&format!("/api/v1/sessions/{id}/events{}", query(&pairs)), each).await
             }
             Self::Files(shelf) => {
                 let mut parts = shelf.read(id, reading).await?;
@@ -177,8 +134,7 @@ async fn ls(source: &Source, live: bool, filter: &SessionFilter, json: bool) -> 
         output::json(&sessions)?;
         return Ok(Outcome::Done);
     }
-    let count =
-        |number: Option<u64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
+    let count = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
     let rows = sessions
         .into_iter()
         .map(|session| {
@@ -194,18 +150,8 @@ async fn ls(source: &Source, live: bool, filter: &SessionFilter, json: bool) -> 
             ]
         })
         .collect();
-    let empty = if live {
-        "no session is open"
-    } else {
-        "no session is recorded"
-    };
-    output::table(
-        &[
-            "id", "state", "who", "target", "opened", "commands", "denied", "held",
-        ],
-        rows,
-        empty,
-    )?;
+    let empty = if live { "no session is open" } else { "no session is recorded" };
+    output::table(&["id", "state", "who", "target", "opened", "commands", "denied", "held"], rows, empty)?;
     Ok(Outcome::Done)
 }
 
@@ -219,34 +165,15 @@ fn show(session: &SessionView, json: bool) -> Result<Outcome> {
         ("id", session.id.clone()),
         ("state", session.state.clone()),
         ("who", session.identity.clone()),
-        (
-            "target",
-            format!(
-                "{} as {} ({})",
-                session.target, session.role, session.protocol
-            ),
-        ),
+        ("target", format!("{} as {} ({})", session.target, session.role, session.protocol)),
         ("from", session.from.clone()),
         ("opened", output::when(&session.opened)),
-        (
-            "closed",
-            session
-                .closed
-                .as_deref()
-                .map(output::when)
-                .unwrap_or_default(),
-        ),
+        ("closed", session.closed.as_deref().map(output::when).unwrap_or_default()),
         ("reason", session.reason.clone().unwrap_or_default()),
         ("commands", session.commands.to_string()),
         ("denied", number(session.denied)),
         ("held", number(session.held)),
-        (
-            "recording",
-            session
-                .bytes
-                .map(|bytes| format!("{bytes} bytes"))
-                .unwrap_or_default(),
-        ),
+        ("recording", session.bytes.map(|bytes| format!("{bytes} bytes")).unwrap_or_default()),
     ];
     fields.retain(|(_, value)| !value.is_empty());
     output::fields(&fields)?;
@@ -256,57 +183,34 @@ fn show(session: &SessionView, json: bool) -> Result<Outcome> {
 async fn text(global: &Global, word: &str, rows: usize, follow: bool) -> Result<Outcome> {
     let source = Source::find(global)?;
     let id = source.id(word).await?;
-    let reading = Reading {
-        format: Format::Text,
-        follow,
-        rows,
-        color: output::color(),
-    };
+    let reading = Reading { format: Format::Text, follow, rows, color: output::color() };
     source.read(id, reading, output::write_out).await?;
     Ok(Outcome::Done)
 }
 
-async fn export(
-    global: &Global,
-    word: Option<&str>,
-    format: ExportFormat,
-    path: Option<&Path>,
-) -> Result<Outcome> {
+async fn export(global: &Global, word: Option<&str>, format: ExportFormat, path: Option<&Path>) -> Result<Outcome> {
     let source = Source::find(global)?;
     let ids = match word {
         Some(word) => vec![source.id(word).await?],
         None => {
-            let all = SessionFilter {
-                limit: usize::MAX,
-                ..SessionFilter::default()
-            };
+            let all = SessionFilter { limit: usize::MAX, ..SessionFilter::default() };
             let mut listed = source.list(&all, false).await?;
             // A deleted recording has nothing to export; `sessions ls` still names it.
             listed.retain(|session| session.state != "removed");
             listed.reverse();
-            listed
-                .iter()
-                .map(|session| session.id.parse())
-                .collect::<Result<Vec<SessionId>, _>>()?
+            listed.iter().map(|session| session.id.parse()).collect::<Result<Vec<SessionId>, _>>()?
         }
     };
     let format = match format {
         ExportFormat::Jsonl => Format::Jsonl,
         ExportFormat::Ocsf => Format::Ocsf,
     };
-    let reading = Reading {
-        format,
-        follow: false,
-        rows: 0,
-        color: false,
-    };
+    let reading = Reading { format, follow: false, rows: 0, color: false };
     let mut file = path.map(create).transpose()?;
     for id in ids {
         source
             .read(id, reading, |bytes| match &mut file {
-                Some((file, path)) => file
-                    .write_all(bytes)
-                    .with_context(|| format!("{}: write it", path.display())),
+                Some((file, path)) => file.write_all(bytes).with_context(|| format!("{}: write it", path.display())),
                 None => output::write_out(bytes),
             })
             .await
@@ -318,23 +222,13 @@ async fn export(
 /// A new file for this user alone: it holds what production answered.
 fn create(path: &Path) -> Result<(File, PathBuf)> {
     use std::os::unix::fs::OpenOptionsExt;
-    let file = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path);
-    Ok((
-        file.with_context(|| format!("{}: make the file", path.display()))?,
-        path.to_owned(),
-    ))
+    let file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+    Ok((file.with_context(|| format!("{}: make the file", path.display()))?, path.to_owned()))
 }
 
 async fn kill(global: &Global, id: &str, reason: String, json: bool) -> Result<Outcome> {
     let id: SessionId = id.parse()?;
-    let done: Done = Client::find(global)?
-        .post(&format!("/api/v1/sessions/{id}/kill"), &Reason { reason })
-        .await?;
+    let done: Done = Client::find(global)?.post(&format!("/api/v1/sessions/{id}/kill"), &Reason { reason }).await?;
     if json {
         output::json(&done)?;
     } else {
@@ -397,13 +291,7 @@ fn verify_all(library: &Library, json: bool) -> Result<Outcome> {
     let end = if good { "all whole" } else { "NOT whole" };
     output::line(&format!(
         "{end}: {} sessions ({} closed, {} recovered, {} open, {} deleted on purpose), {} entries, {} bytes",
-        report.sessions,
-        report.closed,
-        report.recovered,
-        report.open,
-        report.removed,
-        report.totals.0,
-        report.totals.1
+        report.sessions, report.closed, report.recovered, report.open, report.removed, report.totals.0, report.totals.1
     ))?;
     Ok(Outcome::of(good))
 }

@@ -36,25 +36,11 @@ async fn ls(global: &Global, json: bool) -> Result<Outcome> {
     let rows = targets
         .into_iter()
         .map(|target| {
-            let labels: Vec<String> = target
-                .labels
-                .iter()
-                .map(|(name, value)| format!("{name}={value}"))
-                .collect();
-            vec![
-                target.name,
-                target.kind,
-                labels.join(","),
-                target.roles.join(","),
-                target.default_role,
-            ]
+            let labels: Vec<String> = target.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            vec![target.name, target.kind, labels.join(","), target.roles.join(","), target.default_role]
         })
         .collect();
-    output::table(
-        &["name", "kind", "labels", "roles", "default role"],
-        rows,
-        "no target is configured",
-    )?;
+    output::table(&["name", "kind", "labels", "roles", "default role"], rows, "no target is configured")?;
     Ok(Outcome::Done)
 }
 
@@ -74,32 +60,14 @@ fn configured(global: &Global) -> Result<Vec<TargetView>> {
 
 async fn check(global: &Global, name: &str, role: Option<&str>, json: bool) -> Result<Outcome> {
     let config = global.places().config()?;
-    let Some(target) = config
-        .targets
-        .iter()
-        .find(|target| target.target.name == name)
-    else {
-        let known: Vec<&str> = config
-            .targets
-            .iter()
-            .map(|target| target.target.name.as_str())
-            .collect();
-        bail!(
-            "there is no target {name}; targets are: {}",
-            known.join(", ")
-        );
+    let Some(target) = config.targets.iter().find(|target| target.target.name == name) else {
+        let known: Vec<&str> = config.targets.iter().map(|target| target.target.name.as_str()).collect();
+        bail!("there is no target {name}; targets are: {}", known.join(", "));
     };
-    let roles: Vec<&String> = target
-        .roles
-        .keys()
-        .filter(|known| role.is_none_or(|role| role == known.as_str()))
-        .collect();
+    let roles: Vec<&String> =
+        target.roles.keys().filter(|known| role.is_none_or(|role| role == known.as_str())).collect();
     if roles.is_empty() {
-        bail!(
-            "{name} has no role {}; roles are: {}",
-            role.unwrap_or_default(),
-            target.target.roles.join(", ")
-        );
+        bail!("{name} has no role {}; roles are: {}", role.unwrap_or_default(), target.target.roles.join(", "));
     }
     let layout = Layout::new(global.places().data_dir_of(Some(&config))?);
     let local = Local::open(global).await?;
@@ -110,19 +78,14 @@ async fn check(global: &Global, name: &str, role: Option<&str>, json: bool) -> R
         let reached = probe::reach(&local, &sealed, &config, name, role).await;
         good &= reached.is_ok();
         let (user, detail) = match &reached {
-            Ok(reached) => (
-                reached.user.clone(),
-                format!("PostgreSQL {}, {}", reached.version, reached.link),
-            ),
+            Ok(reached) => (reached.user.clone(), format!("PostgreSQL {}, {}", reached.version, reached.link)),
             Err(error) => (String::new(), format!("{error:#}")),
         };
-        results.push(serde_json::json!({ "target": name, "role": role, "ok": reached.is_ok(), "user": user, "detail": detail }));
+        results.push(
+            serde_json::json!({ "target": name, "role": role, "ok": reached.is_ok(), "user": user, "detail": detail }),
+        );
         if !json {
-            let word = if reached.is_ok() {
-                format!("logged in as {user}: ")
-            } else {
-                "FAILED: ".to_owned()
-            };
+            let word = if reached.is_ok() { format!("logged in as {user}: ") } else { "FAILED: ".to_owned() };
             output::line(&output::plain(&format!("{name} as {role}: {word}{detail}")))?;
         }
     }

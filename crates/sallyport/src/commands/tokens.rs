@@ -22,10 +22,7 @@ pub(crate) async fn issue(global: &Global, token: Token) -> Result<Outcome> {
     let target = token.targets.first().cloned();
     let order = order(token);
     let (given, listen) = match Client::find_running(global)? {
-        Some(client) => (
-            client.post("/api/v1/tokens", &order).await?,
-            listen(global)?,
-        ),
+        Some(client) => (client.post("/api/v1/tokens", &order).await?, listen(global)?),
         None => (issue_directly(global, &order).await?, None),
     };
     if json {
@@ -34,12 +31,7 @@ pub(crate) async fn issue(global: &Global, token: Token) -> Result<Outcome> {
         output::line(&given.token)?;
     } else {
         output::line(&given.token)?;
-        output::note(&format!(
-            "# {} for {}, good until {}",
-            given.id,
-            given.subject,
-            output::when(&given.expires)
-        ));
+        output::note(&format!("# {} for {}, good until {}", given.id, given.subject, output::when(&given.expires)));
         if let Some(line) = example(target.as_deref(), listen.as_ref()) {
             output::note(&format!("# {line}"));
         }
@@ -79,25 +71,14 @@ async fn ls(global: &Global, all: bool, json: bool) -> Result<Outcome> {
                 who.join(" for "),
                 token.kind,
                 token.groups.join(","),
-                token
-                    .targets
-                    .map_or_else(|| "all".to_owned(), |targets| targets.join(",")),
+                token.targets.map_or_else(|| "all".to_owned(), |targets| targets.join(",")),
                 output::when(&token.expires),
                 token.issued_by,
             ]
         })
         .collect();
     output::table(
-        &[
-            "id",
-            "state",
-            "who",
-            "kind",
-            "groups",
-            "targets",
-            "expires",
-            "issued by",
-        ],
+        &["id", "state", "who", "kind", "groups", "targets", "expires", "issued by"],
         rows,
         "no live token; --all shows the others",
     )?;
@@ -107,11 +88,7 @@ async fn ls(global: &Global, all: bool, json: bool) -> Result<Outcome> {
 async fn revoke(global: &Global, id: &str, json: bool) -> Result<Outcome> {
     let id: TokenId = id.parse()?;
     let done = match Client::find_running(global)? {
-        Some(client) => {
-            client
-                .delete::<Done>(&format!("/api/v1/tokens/{id}"))
-                .await?
-        }
+        Some(client) => client.delete::<Done>(&format!("/api/v1/tokens/{id}")).await?,
         None => {
             let local = Local::open(global).await?;
             if !local.tokens().await?.revoke(id, &local.actor).await? {
@@ -123,10 +100,7 @@ async fn revoke(global: &Global, id: &str, json: bool) -> Result<Outcome> {
     if json {
         output::json(&done)?;
     } else {
-        output::line(&format!(
-            "{id} is revoked; {} sessions ended",
-            done.sessions
-        ))?;
+        output::line(&format!("{id} is revoked; {} sessions ended", done.sessions))?;
     }
     Ok(Outcome::Done)
 }
@@ -162,11 +136,7 @@ fn order(token: Token) -> TokenOrder {
         groups: token.groups,
         on_behalf_of: token.on_behalf_of,
         task: token.task,
-        targets: if token.all_targets {
-            None
-        } else {
-            Some(token.targets)
-        },
+        targets: if token.all_targets { None } else { Some(token.targets) },
         ttl_seconds: token.ttl.map(|ttl| ttl.get().as_secs()),
     }
 }
@@ -183,12 +153,6 @@ fn example(target: Option<&str>, listen: Option<&Listen>) -> Option<String> {
     let target = target.filter(|name| *name != gate::gate::OWN_TARGET)?;
     let (host, port) = listen?.postgres.rsplit_once(':')?;
     let host = host.trim_matches(['[', ']']);
-    let host = if host == "0.0.0.0" || host == "::" {
-        "localhost"
-    } else {
-        host
-    };
-    Some(format!(
-        "PGPASSWORD=TOKEN psql -h {host} -p {port} -U ROLE {target}"
-    ))
+    let host = if host == "0.0.0.0" || host == "::" { "localhost" } else { host };
+    Some(format!("PGPASSWORD=TOKEN psql -h {host} -p {port} -U ROLE {target}"))
 }

@@ -64,11 +64,7 @@ pub(crate) struct Listen {
 
 impl Default for Listen {
     fn default() -> Self {
-        Self {
-            postgres: "127.0.0.1:6432".to_owned(),
-            api: "127.0.0.1:8460".to_owned(),
-            proxy_from: Vec::new(),
-        }
+        Self { postgres: "127.0.0.1:6432".to_owned(), api: "127.0.0.1:8460".to_owned(), proxy_from: Vec::new() }
     }
 }
 
@@ -152,10 +148,7 @@ pub(crate) struct Log {
 
 impl Default for Log {
     fn default() -> Self {
-        Self {
-            format: LogFormat::Text,
-            level: "info".to_owned(),
-        }
+        Self { format: LogFormat::Text, level: "info".to_owned() }
     }
 }
 
@@ -189,10 +182,7 @@ pub(crate) struct ApprovalsDoc {
 
 impl Default for ApprovalsDoc {
     fn default() -> Self {
-        Self {
-            url: None,
-            in_transaction: Span::seconds(60),
-        }
+        Self { url: None, in_transaction: Span::seconds(60) }
     }
 }
 
@@ -216,10 +206,7 @@ pub(crate) struct TokensDoc {
 
 impl Default for TokensDoc {
     fn default() -> Self {
-        Self {
-            ttl: Span::seconds(15 * 60),
-            max_ttl: Span::seconds(24 * 3600),
-        }
+        Self { ttl: Span::seconds(15 * 60), max_ttl: Span::seconds(24 * 3600) }
     }
 }
 
@@ -299,10 +286,7 @@ impl JsonSchema for TargetDoc {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let role = generator.subschema_for::<secrets::RoleConfig>();
-        let kinds: Vec<&str> = crate::protocols::ALL
-            .iter()
-            .map(|protocol| protocol.id.0)
-            .collect();
+        let kinds: Vec<&str> = crate::protocols::ALL.iter().map(|protocol| protocol.id.0).collect();
         json_schema!({
             "type": "object",
             "description": "A protected resource; other keys are options of its protocol",

@@ -27,9 +27,7 @@ impl Span {
 
     /// Reads `90s`, `1500ms`, `15m`, `24h` or `7d`.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let split = text
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(text.len());
+        let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
         let (number, unit) = text.split_at_checked(split).unwrap_or((text, ""));
         let wrong = || "expected a duration such as 90s, 15m, 24h or 7d".to_owned();
         let number: u64 = number.parse().map_err(|_| wrong())?;
@@ -51,21 +49,12 @@ impl Span {
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let millis = self.0.as_millis();
-        for (unit, name) in [
-            (86_400_000, "d"),
-            (3_600_000, "h"),
-            (60_000, "m"),
-            (1000, "s"),
-        ] {
+        for (unit, name) in [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s")] {
             if millis != 0 && millis.is_multiple_of(unit) {
                 return write!(f, "{}{name}", millis / unit);
             }
         }
-        if millis == 0 {
-            f.write_str("0s")
-        } else {
-            write!(f, "{millis}ms")
-        }
+        if millis == 0 { f.write_str("0s") } else { write!(f, "{millis}ms") }
     }
 }
 
@@ -118,17 +107,7 @@ mod tests {
             };
             assert_eq!(back.as_deref(), Ok(expected));
         }
-        for text in [
-            "",
-            "15",
-            "m",
-            "-5m",
-            "1.5h",
-            "15 m",
-            "99999999999999999999s",
-            "9999d",
-            "5w",
-        ] {
+        for text in ["", "15", "m", "-5m", "1.5h", "15 m", "99999999999999999999s", "9999d", "5w"] {
             assert!(Span::parse(text).is_err(), "{text}");
         }
     }

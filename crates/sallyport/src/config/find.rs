@@ -58,10 +58,7 @@ impl Places {
             (Some(path), _) => Ok(Some(Config::load(path)?)),
             // A data directory that was named is enough; an unrelated ./sallyport.yaml must not get in the way.
             (None, Some(_)) => Ok(None),
-            (None, None) => default_config()
-                .map(|path| Config::load(&path))
-                .transpose()
-                .map_err(Into::into),
+            (None, None) => default_config().map(|path| Config::load(&path)).transpose().map_err(Into::into),
         }
     }
 
@@ -103,11 +100,7 @@ fn usual_data_dir() -> Result<PathBuf> {
     if rustix::process::geteuid().is_root() {
         return Ok(PathBuf::from("/var/lib/sallyport"));
     }
-    let set = |name: &str| {
-        std::env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     if let Some(state) = set("XDG_STATE_HOME") {
         return Ok(state.join("sallyport"));
     }

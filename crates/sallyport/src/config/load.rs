@@ -29,18 +29,12 @@ pub(crate) struct Loaded {
 /// Reads a configuration file or directory.
 pub(crate) fn load(path: &Path) -> Result<Loaded, Problems> {
     let kind = std::fs::metadata(path).map_err(|error| Problem::of(path, unreadable(&error)))?;
-    if kind.is_dir() {
-        load_directory(path)
-    } else {
-        load_file(path)
-    }
+    if kind.is_dir() { load_directory(path) } else { load_file(path) }
 }
 
 /// Reads a text file of bounded size.
 pub(crate) fn read_text(path: &Path) -> Result<String, Problem> {
-    let size = std::fs::metadata(path)
-        .map_err(|error| Problem::of(path, unreadable(&error)))?
-        .len();
+    let size = std::fs::metadata(path).map_err(|error| Problem::of(path, unreadable(&error)))?.len();
     if size > MAX_FILE {
         return Err(Problem::of(path, "the file is larger than 4 MiB; split it"));
     }
@@ -49,20 +43,12 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Problem> {
 
 /// The YAML files of a directory, by name.
 pub(crate) fn yaml_files(directory: &Path) -> Result<Vec<PathBuf>, Problem> {
-    let entries =
-        std::fs::read_dir(directory).map_err(|error| Problem::of(directory, unreadable(&error)))?;
+    let entries = std::fs::read_dir(directory).map_err(|error| Problem::of(directory, unreadable(&error)))?;
     let mut files: Vec<PathBuf> = entries
         .filter_map(Result::ok)
         .map(|entry| entry.path())
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|ext| ext == "yaml" || ext == "yml")
-        })
-        .filter(|path| {
-            path.file_name()
-                .and_then(|name| name.to_str())
-                .is_some_and(|name| !name.starts_with('.'))
-        })
+        .filter(|path| path.extension().is_some_and(|ext| ext == "yaml" || ext == "yml"))
+        .filter(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(|name| !name.starts_with('.')))
         .collect();
     files.sort();
     Ok(files)
@@ -72,9 +58,7 @@ pub(crate) fn yaml_files(directory: &Path) -> Result<Vec<PathBuf>, Problem> {
 pub(crate) fn unreadable(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        std::io::ErrorKind::PermissionDenied => {
-            "it may not be read by this user; change its owner or mode".to_owned()
-        }
+        std::io::ErrorKind::PermissionDenied => "it may not be read by this user; change its owner or mode".to_owned(),
         std::io::ErrorKind::InvalidData => "it is not UTF-8 text".to_owned(),
         _ => format!("it cannot be read: {error}"),
     }
@@ -126,24 +110,14 @@ fn load_directory(directory: &Path) -> Result<Loaded, Problems> {
             Err(problem) => problems.push(problem),
         }
     }
-    if problems.is_empty() {
-        Ok(loaded)
-    } else {
-        Err(Problems(problems))
-    }
+    if problems.is_empty() { Ok(loaded) } else { Err(Problems(problems)) }
 }
 
-fn policy_named(
-    directory: &Path,
-    texts: &[(PathBuf, String, Vec<String>)],
-) -> Result<Vec<PathBuf>, Problems> {
+fn policy_named(directory: &Path, texts: &[(PathBuf, String, Vec<String>)]) -> Result<Vec<PathBuf>, Problems> {
     for (file, text, keys) in texts {
         if keys.iter().any(|key| key == "policy") {
             let document = parse(file, text)?;
-            let paths = document
-                .policy
-                .map(|policy| policy.value.paths())
-                .unwrap_or_default();
+            let paths = document.policy.map(|policy| policy.value.paths()).unwrap_or_default();
             return Ok(paths.iter().map(|path| directory.join(path)).collect());
         }
     }
@@ -152,20 +126,17 @@ fn policy_named(
 
 /// Keys that only a policy has; `limits` is a word of both.
 fn is_policy(keys: &[String]) -> bool {
-    keys.iter()
-        .any(|key| matches!(key.as_str(), "rules" | "masks" | "records"))
+    keys.iter().any(|key| matches!(key.as_str(), "rules" | "masks" | "records"))
 }
 
 fn top_level(file: &Path, text: &str) -> Result<Vec<String>, Problem> {
     let map: std::collections::BTreeMap<String, IgnoredAny> =
-        serde_saphyr::from_str_with_options(text, options())
-            .map_err(|error| Problem::of_yaml(file, &error))?;
+        serde_saphyr::from_str_with_options(text, options()).map_err(|error| Problem::of_yaml(file, &error))?;
     Ok(map.into_keys().collect())
 }
 
 fn parse(file: &Path, text: &str) -> Result<Document, Problem> {
-    serde_saphyr::from_str_with_options(text, options())
-        .map_err(|error| Problem::of_yaml(file, &error))
+    serde_saphyr::from_str_with_options(text, options()).map_err(|error| Problem::of_yaml(file, &error))
 }
 
 fn options() -> serde_saphyr::Options {
@@ -192,8 +163,8 @@ fn merge(into: &mut Loaded, file: &Path, from: Document, problems: &mut Vec<Prob
         };
     }
     take!(
-        data_dir, listen, tls, auth, targets, issuers, policy, limits, log, otlp, approvals,
-        recordings, tokens, metrics, drain
+        data_dir, listen, tls, auth, targets, issuers, policy, limits, log, otlp, approvals, recordings, tokens,
+        metrics, drain
     );
 }
 

@@ -18,9 +18,7 @@ pub(crate) mod target;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 
-use document::{
-    ApprovalsDoc, AuthMethod, LimitsDoc, Log, MetricsDoc, Otlp, RecordingsDoc, Tls, TokensDoc,
-};
+use document::{ApprovalsDoc, AuthMethod, LimitsDoc, Log, MetricsDoc, Otlp, RecordingsDoc, Tls, TokensDoc};
 use duration::Span;
 use problem::{Problem, Problems};
 use target::TargetConfig;
@@ -76,46 +74,27 @@ impl Config {
         let mut problems = Vec::new();
         let document = loaded.document;
         let listen = document.listen.unwrap_or_default();
-        let targets = target::read(
-            &loaded.targets_file,
-            &loaded.base,
-            document.targets.unwrap_or_default(),
-            &mut problems,
-        );
+        let targets =
+            target::read(&loaded.targets_file, &loaded.base, document.targets.unwrap_or_default(), &mut problems);
         let policy = match document.policy {
-            Some(policy) => policy
-                .value
-                .paths()
-                .iter()
-                .map(|path| loaded.base.join(path))
-                .collect(),
+            Some(policy) => policy.value.paths().iter().map(|path| loaded.base.join(path)).collect(),
             None => loaded.policy_found,
         };
         if policy.is_empty() {
-            problems.push(Problem::of(&loaded.main, "`policy` is missing: without rules everything is denied; write `policy: policy.yaml`"));
-        }
-        let tls = resolve_tls(
-            &loaded.base,
-            document.tls.unwrap_or_default(),
-            &loaded.main,
-            &mut problems,
-        );
-        let tokens = document.tokens.unwrap_or_default();
-        if tokens.ttl > tokens.max_ttl {
             problems.push(Problem::of(
                 &loaded.main,
-                "`tokens.ttl` is longer than `tokens.max_ttl`",
+                "`policy` is missing: without rules everything is denied; write `policy: policy.yaml`",
             ));
+        }
+        let tls = resolve_tls(&loaded.base, document.tls.unwrap_or_default(), &loaded.main, &mut problems);
+        let tokens = document.tokens.unwrap_or_default();
+        if tokens.ttl > tokens.max_ttl {
+            problems.push(Problem::of(&loaded.main, "`tokens.ttl` is longer than `tokens.max_ttl`"));
         }
         let config = Self {
             source: source.to_owned(),
             data_dir: document.data_dir.map(|path| loaded.base.join(path)),
-            postgres: address(
-                &listen.postgres,
-                "listen.postgres",
-                &loaded.main,
-                &mut problems,
-            ),
+            postgres: address(&listen.postgres, "listen.postgres", &loaded.main, &mut problems),
             api: address(&listen.api, "listen.api", &loaded.main, &mut problems),
             proxy_from: listen.proxy_from,
             tls,
@@ -138,11 +117,7 @@ impl Config {
             drain: document.drain.unwrap_or(Span::seconds(30)),
         };
         config.check_values(&loaded.main, &mut problems);
-        if problems.is_empty() {
-            Ok(config)
-        } else {
-            Err(Problems(problems))
-        }
+        if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
     }
 
     /// The targets as the gate takes them.
@@ -150,53 +125,36 @@ impl Config {
     /// # Errors
     /// When two have one name.
     pub(crate) fn gate_targets(&self) -> Result<gate::Targets, String> {
-        gate::Targets::new(
-            self.targets
-                .iter()
-                .map(|target| (target.target.clone(), target.endpoint.clone()))
-                .collect(),
-        )
+        gate::Targets::new(self.targets.iter().map(|target| (target.target.clone(), target.endpoint.clone())).collect())
     }
 
     /// The targets as policy sees them.
     pub(crate) fn policy_targets(&self) -> Vec<model::Target> {
-        self.targets
-            .iter()
-            .map(|target| target.target.clone())
-            .collect()
+        self.targets.iter().map(|target| target.target.clone()).collect()
     }
 
     fn check_values(&self, file: &Path, problems: &mut Vec<Problem>) {
         if let Some(otlp) = &self.otlp
             && !(otlp.endpoint.starts_with("http://") || otlp.endpoint.starts_with("https://"))
         {
-            problems.push(Problem::of(
-                file,
-                "`otlp.endpoint` must start with http:// or https://",
-            ));
+            problems.push(Problem::of(file, "`otlp.endpoint` must start with http:// or https://"));
         }
         if let Some(url) = &self.approvals.url
             && !(url.starts_with("http://") || url.starts_with("https://"))
         {
-            problems.push(Problem::of(
-                file,
-                "`approvals.url` must start with http:// or https://",
-            ));
+            problems.push(Problem::of(file, "`approvals.url` must start with http:// or https://"));
         }
         if self.limits.max_connections == 0 || self.limits.max_logins_per_address == 0 {
-            problems.push(Problem::of(
-                file,
-                "`limits`: a bound of 0 connections lets nobody in",
-            ));
+            problems.push(Problem::of(file, "`limits`: a bound of 0 connections lets nobody in"));
         }
         if self.limits.max_message < 8192 {
-            problems.push(Problem::of(
-                file,
-                "`limits.max_message` must be at least 8192 bytes",
-            ));
+            problems.push(Problem::of(file, "`limits.max_message` must be at least 8192 bytes"));
         }
         if tracing_subscriber::EnvFilter::try_new(&self.log.level).is_err() {
-            problems.push(Problem::of(file, "`log.level` must be error, warn, info, debug, trace, or directives such as info,sallyport_gate=debug"));
+            problems.push(Problem::of(
+                file,
+                "`log.level` must be error, warn, info, debug, trace, or directives such as info,sallyport_gate=debug",
+            ));
         }
         if self.log.level.is_empty() {
             problems.push(Problem::of(file, "`log.level` must not be empty"));
@@ -209,9 +167,7 @@ fn address(text: &str, key: &str, file: &Path, problems: &mut Vec<Problem>) -> S
     found.unwrap_or_else(|| {
         problems.push(Problem::of(
             file,
-            format!(
-                "`{key}` must be an address and a port of this machine, such as 127.0.0.1:6432"
-            ),
+            format!("`{key}` must be an address and a port of this machine, such as 127.0.0.1:6432"),
         ));
         SocketAddr::from(([127, 0, 0, 1], 0))
     })
@@ -219,10 +175,7 @@ fn address(text: &str, key: &str, file: &Path, problems: &mut Vec<Problem>) -> S
 
 fn resolve_tls(base: &Path, mut tls: Tls, file: &Path, problems: &mut Vec<Problem>) -> Tls {
     if tls.cert.is_some() != tls.key.is_some() {
-        problems.push(Problem::of(
-            file,
-            "`tls` needs both `cert` and `key`, or neither",
-        ));
+        problems.push(Problem::of(file, "`tls` needs both `cert` and `key`, or neither"));
     }
     tls.cert = tls.cert.map(|path| base.join(path));
     tls.key = tls.key.map(|path| base.join(path));

@@ -13,18 +13,14 @@ use super::problem::{Problem, Problems};
 /// Every problem that was found, with its place.
 pub(crate) fn load(paths: &[PathBuf]) -> Result<Policy, Problems> {
     let texts = texts(paths)?;
-    let sources: Vec<Source<'_>> = texts
-        .iter()
-        .map(|(name, text)| Source { name, text })
-        .collect();
+    let sources: Vec<Source<'_>> = texts.iter().map(|(name, text)| Source { name, text }).collect();
     Policy::parse(&sources).map_err(|errors| {
         Problems(
             errors
                 .into_iter()
                 .map(|error| Problem {
                     file: PathBuf::from(error.file),
-                    at: (error.line > 0)
-                        .then_some((u64::from(error.line), u64::from(error.column))),
+                    at: (error.line > 0).then_some((u64::from(error.line), u64::from(error.column))),
                     message: error.message,
                 })
                 .collect(),
@@ -39,10 +35,7 @@ pub(crate) fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Problem> {
         if path.is_dir() {
             let found = yaml_files(path)?;
             if found.is_empty() {
-                return Err(Problem::of(
-                    path,
-                    "no .yaml file is in this policy directory",
-                ));
+                return Err(Problem::of(path, "no .yaml file is in this policy directory"));
             }
             files.extend(found);
         } else {
@@ -53,10 +46,7 @@ pub(crate) fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Problem> {
 }
 
 fn texts(paths: &[PathBuf]) -> Result<Vec<(String, String)>, Problem> {
-    files(paths)?
-        .into_iter()
-        .map(|path| Ok((name(&path), read_text(&path)?)))
-        .collect()
+    files(paths)?.into_iter().map(|path| Ok((name(&path), read_text(&path)?))).collect()
 }
 
 fn name(path: &Path) -> String {

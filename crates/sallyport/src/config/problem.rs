@@ -17,42 +17,21 @@ pub(crate) struct Problem {
 impl Problem {
     /// A problem of a file as a whole.
     pub(crate) fn of(file: &Path, message: impl Into<String>) -> Self {
-        Self {
-            file: file.to_owned(),
-            at: None,
-            message: message.into(),
-        }
+        Self { file: file.to_owned(), at: None, message: message.into() }
     }
 
     /// A problem at a place.
-    pub(crate) fn at(
-        file: &Path,
-        location: serde_saphyr::Location,
-        message: impl Into<String>,
-    ) -> Self {
+    pub(crate) fn at(file: &Path, location: serde_saphyr::Location, message: impl Into<String>) -> Self {
         let at = (location.line() > 0).then(|| (location.line(), location.column()));
-        Self {
-            file: file.to_owned(),
-            at,
-            message: message.into(),
-        }
+        Self { file: file.to_owned(), at, message: message.into() }
     }
 
     /// What the YAML reader found, in our form: the place first, and a near word for a mistyped key.
     pub(crate) fn of_yaml(file: &Path, error: &serde_saphyr::Error) -> Self {
         let text = error.to_string();
-        let message = text
-            .rfind(" at line ")
-            .and_then(|cut| text.get(..cut))
-            .unwrap_or(&text);
-        let at = error
-            .location()
-            .map(|location| (location.line(), location.column()));
-        Self {
-            file: file.to_owned(),
-            at,
-            message: with_hint(message),
-        }
+        let message = text.rfind(" at line ").and_then(|cut| text.get(..cut)).unwrap_or(&text);
+        let at = error.location().map(|location| (location.line(), location.column()));
+        Self { file: file.to_owned(), at, message: with_hint(message) }
     }
 }
 
@@ -93,21 +72,13 @@ impl From<Problem> for Problems {
 /// Words an unknown field with the field that was probably meant.
 fn with_hint(message: &str) -> String {
     let Some(rest) = message.strip_prefix("unknown field `") else {
-        return message.replace(
-            ", set DuplicateKeyPolicy in Options if acceptable",
-            "; remove one of them",
-        );
+        return message.replace(", set DuplicateKeyPolicy in Options if acceptable", "; remove one of them");
     };
-    let Some((wrong, known)) = rest
-        .split_once("`, expected one of ")
-        .or_else(|| rest.split_once("`, expected "))
+    let Some((wrong, known)) = rest.split_once("`, expected one of ").or_else(|| rest.split_once("`, expected "))
     else {
         return message.to_owned();
     };
-    let known: Vec<&str> = known
-        .split([',', ' ', '`'])
-        .filter(|word| !word.is_empty() && *word != "or")
-        .collect();
+    let known: Vec<&str> = known.split([',', ' ', '`']).filter(|word| !word.is_empty() && *word != "or").collect();
     match nearest(wrong, &known) {
         Some(near) => format!("unknown field `{wrong}`; did you mean `{near}`?"),
         None => format!("unknown field `{wrong}`; known here: {}", known.join(", ")),
@@ -132,16 +103,9 @@ fn distance(a: &str, b: &str) -> usize {
         let mut next = Vec::with_capacity(row.len());
         next.push(i + 1);
         for (j, (to, pair)) in b.iter().zip(row.windows(2)).enumerate() {
-            let (diagonal, above) = (
-                pair.first().copied().unwrap_or(0),
-                pair.get(1).copied().unwrap_or(0),
-            );
+            let (diagonal, above) = (pair.first().copied().unwrap_or(0), pair.get(1).copied().unwrap_or(0));
             let left = next.get(j).copied().unwrap_or(0);
-            next.push(
-                (diagonal + usize::from(from != *to))
-                    .min(above + 1)
-                    .min(left + 1),
-            );
+            next.push((diagonal + usize::from(from != *to)).min(above + 1).min(left + 1));
         }
         row = next;
     }
@@ -156,10 +120,7 @@ mod tests {
     fn mistyped_words_find_their_neighbour() {
         assert_eq!(distance("postgrs", "postgres"), 1);
         assert_eq!(distance("", "ab"), 2);
-        assert_eq!(
-            nearest("targtes", &["listen", "targets", "policy"]),
-            Some("targets")
-        );
+        assert_eq!(nearest("targtes", &["listen", "targets", "policy"]), Some("targets"));
         assert_eq!(nearest("nonsense", &["listen", "targets"]), None);
         assert_eq!(
             with_hint("unknown field `polcy`, expected one of `policy`, `listen`"),

@@ -34,21 +34,14 @@ pub(crate) fn read(
     problems: &mut Vec<Problem>,
 ) -> Vec<TargetConfig> {
     if documents.is_empty() {
-        problems.push(Problem::of(
-            file,
-            "`targets` is missing or empty: name at least one target",
-        ));
+        problems.push(Problem::of(file, "`targets` is missing or empty: name at least one target"));
     }
     let mut names = BTreeSet::new();
     let mut targets = Vec::new();
     for document in documents {
         let name = document.name.clone();
         if !names.insert(name.value.clone()) {
-            problems.push(Problem::at(
-                file,
-                name.referenced,
-                format!("two targets are named {}", name.value),
-            ));
+            problems.push(Problem::at(file, name.referenced, format!("two targets are named {}", name.value)));
         }
         targets.extend(one(file, base, document, problems));
     }
@@ -56,24 +49,22 @@ pub(crate) fn read(
     targets
 }
 
-fn one(
-    file: &Path,
-    base: &Path,
-    document: TargetDoc,
-    problems: &mut Vec<Problem>,
-) -> Option<TargetConfig> {
+fn one(file: &Path, base: &Path, document: TargetDoc, problems: &mut Vec<Problem>) -> Option<TargetConfig> {
     let before = problems.len();
     let name = &document.name;
     if !is_name(&name.value) || name.value == gate::gate::OWN_TARGET {
-        let text =
-            "a target's name has 1 to 63 letters, digits, `-`, `_` or `.`, and is not `sallyport`";
+        let text = "a target's name has 1 to 63 letters, digits, `-`, `_` or `.`, and is not `sallyport`";
         problems.push(Problem::at(file, name.referenced, text));
     }
     check_address(file, &document.address, problems);
     let default_role = default_role(file, &document, problems);
     for role in document.roles.keys() {
         if !is_name(role) {
-            problems.push(Problem::at(file, name.referenced, format!("role {role:?} of {}: a role's name has 1 to 63 letters, digits, `-`, `_` or `.`", name.value)));
+            problems.push(Problem::at(
+                file,
+                name.referenced,
+                format!("role {role:?} of {}: a role's name has 1 to 63 letters, digits, `-`, `_` or `.`", name.value),
+            ));
         }
     }
     let protocol = protocol(file, &document.kind, problems)?;
@@ -89,53 +80,27 @@ fn one(
             roles: document.roles.keys().cloned().collect(),
             default_role,
         },
-        endpoint: Endpoint {
-            address: document.address.value,
-            options,
-        },
-        roles: document
-            .roles
-            .into_iter()
-            .map(|(role, config)| (role, config.relative_to(base)))
-            .collect(),
+        endpoint: Endpoint { address: document.address.value, options },
+        roles: document.roles.into_iter().map(|(role, config)| (role, config.relative_to(base))).collect(),
     })
 }
 
-fn protocol(
-    file: &Path,
-    kind: &Spanned<String>,
-    problems: &mut Vec<Problem>,
-) -> Option<&'static Protocol> {
+fn protocol(file: &Path, kind: &Spanned<String>, problems: &mut Vec<Problem>) -> Option<&'static Protocol> {
     let found = protocols::find(&kind.value);
     if found.is_none() {
-        let known: Vec<&str> = protocols::ALL
-            .iter()
-            .map(|protocol| protocol.id.0)
-            .collect();
-        let hint = nearest(&kind.value, &known)
-            .map(|near| format!("; did you mean {near}?"))
-            .unwrap_or_default();
-        problems.push(Problem::at(
-            file,
-            kind.referenced,
-            format!("`kind` must be one of: {}{hint}", known.join(", ")),
-        ));
+        let known: Vec<&str> = protocols::ALL.iter().map(|protocol| protocol.id.0).collect();
+        let hint = nearest(&kind.value, &known).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+        problems.push(Problem::at(file, kind.referenced, format!("`kind` must be one of: {}{hint}", known.join(", "))));
     }
     found
 }
 
 fn check_address(file: &Path, address: &Spanned<String>, problems: &mut Vec<Problem>) {
     let good = address.value.rsplit_once(':').is_some_and(|(host, port)| {
-        !host.is_empty()
-            && !host.contains(['/', '@', ' '])
-            && port.parse::<u16>().is_ok_and(|port| port > 0)
+        !host.is_empty() && !host.contains(['/', '@', ' ']) && port.parse::<u16>().is_ok_and(|port| port > 0)
     });
     if !good {
-        problems.push(Problem::at(
-            file,
-            address.referenced,
-            "`address` must be host:port, such as db.internal:5432",
-        ));
+        problems.push(Problem::at(file, address.referenced, "`address` must be host:port, such as db.internal:5432"));
     }
 }
 
@@ -147,11 +112,7 @@ fn default_role(file: &Path, document: &TargetDoc, problems: &mut Vec<Problem>) 
             problems.push(Problem::at(
                 file,
                 role.referenced,
-                format!(
-                    "`default_role` names no role of {}; roles are: {}",
-                    name.value,
-                    known.join(", ")
-                ),
+                format!("`default_role` names no role of {}; roles are: {}", name.value, known.join(", ")),
             ));
         }
         return role.value.clone();
@@ -160,7 +121,14 @@ fn default_role(file: &Path, document: &TargetDoc, problems: &mut Vec<Problem>) 
     match (roles.next(), roles.next()) {
         (Some(only), None) => only.clone(),
         (Some(_), Some(_)) => {
-            problems.push(Problem::at(file, name.referenced, format!("{} has several roles; say which one a session gets that names none: `default_role: …`", name.value)));
+            problems.push(Problem::at(
+                file,
+                name.referenced,
+                format!(
+                    "{} has several roles; say which one a session gets that names none: `default_role: …`",
+                    name.value
+                ),
+            ));
             String::new()
         }
         (None, _) => {
@@ -171,13 +139,7 @@ fn default_role(file: &Path, document: &TargetDoc, problems: &mut Vec<Problem>) 
 }
 
 /// The protocol's options as one document; paths in them are made relative to the configuration.
-fn options(
-    file: &Path,
-    base: &Path,
-    protocol: &Protocol,
-    document: &TargetDoc,
-    problems: &mut Vec<Problem>,
-) -> Value {
+fn options(file: &Path, base: &Path, protocol: &Protocol, document: &TargetDoc, problems: &mut Vec<Problem>) -> Value {
     let mut map = Map::new();
     for (key, value) in &document.options {
         let value = match value {
@@ -190,16 +152,9 @@ fn options(
     }
     let value = Value::Object(map);
     if let Err(message) = (protocol.check_options)(&value) {
-        let key = document
-            .options
-            .iter()
-            .find(|(key, _)| message.contains(&format!("`{}`", key.value)));
+        let key = document.options.iter().find(|(key, _)| message.contains(&format!("`{}`", key.value)));
         let place = key.map_or(document.name.referenced, |(key, _)| key.referenced);
-        problems.push(Problem::at(
-            file,
-            place,
-            format!("target {}: {message}", document.name.value),
-        ));
+        problems.push(Problem::at(file, place, format!("target {}: {message}", document.name.value)));
     }
     value
 }
@@ -207,7 +162,5 @@ fn options(
 fn is_name(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= MAX_NAME
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
 }

@@ -39,15 +39,9 @@ pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     };
     private(path, &meta)?;
     if meta.len() == 0 || meta.len() > MAX {
-        bail!(
-            "{}: not a key file of Sallyport ({} bytes); restore it from a backup",
-            path.display(),
-            meta.len()
-        );
+        bail!("{}: not a key file of Sallyport ({} bytes); restore it from a backup", path.display(), meta.len());
     }
-    std::fs::read(path)
-        .map(Some)
-        .with_context(|| format!("{}: read the key file", path.display()))
+    std::fs::read(path).map(Some).with_context(|| format!("{}: read the key file", path.display()))
 }
 
 /// Refuses a file that other users can read or write, or that belongs to someone else.
@@ -75,8 +69,7 @@ pub(crate) fn private(path: &Path, meta: &std::fs::Metadata) -> Result<()> {
 /// When the system gives no randomness.
 pub(crate) fn random_hex() -> Result<Vec<u8>> {
     let mut bytes = [0u8; 32];
-    aws_lc_rs::rand::fill(&mut bytes)
-        .map_err(|_| anyhow::anyhow!("the system gives no random numbers"))?;
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| anyhow::anyhow!("the system gives no random numbers"))?;
     let mut text = Vec::with_capacity(64);
     for byte in bytes {
         write!(text, "{byte:02x}").context("write to memory")?;
@@ -90,8 +83,7 @@ pub(crate) fn random_hex() -> Result<Vec<u8>> {
 /// When the system gives no randomness.
 pub(crate) fn random_bytes() -> Result<Vec<u8>> {
     let mut bytes = vec![0u8; 32];
-    aws_lc_rs::rand::fill(&mut bytes)
-        .map_err(|_| anyhow::anyhow!("the system gives no random numbers"))?;
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| anyhow::anyhow!("the system gives no random numbers"))?;
     Ok(bytes)
 }
 
@@ -115,8 +107,7 @@ fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
             return Err(error).with_context(|| format!("{}: put the key in place", path.display()));
         }
     }
-    std::fs::remove_file(&fresh)
-        .with_context(|| format!("{}: remove the temporary name", fresh.display()))
+    std::fs::remove_file(&fresh).with_context(|| format!("{}: remove the temporary name", fresh.display()))
 }
 
 #[cfg(test)]
@@ -130,10 +121,7 @@ mod tests {
         let first = once(&path, random_hex).unwrap();
         assert_eq!(first.len(), 64);
         assert_eq!(once(&path, random_hex).unwrap(), first);
-        assert_eq!(
-            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
         let error = once(&path, random_hex).unwrap_err().to_string();
         assert!(error.contains("chmod 600"), "{error}");

@@ -60,11 +60,8 @@ impl Written {
             .with_context(|| format!("{}: write where the gateway listens", fresh.display()))?;
         let text = serde_json::to_string_pretty(listen).context("describe the addresses")?;
         writeln!(file, "{text}").with_context(|| format!("{}: write it", fresh.display()))?;
-        std::fs::rename(&fresh, path)
-            .with_context(|| format!("{}: put it in place", path.display()))?;
-        Ok(Self {
-            path: path.to_owned(),
-        })
+        std::fs::rename(&fresh, path).with_context(|| format!("{}: put it in place", path.display()))?;
+        Ok(Self { path: path.to_owned() })
     }
 }
 

@@ -69,10 +69,7 @@ mod tests {
         let first = Lock::take(&path).unwrap();
         assert!(is_held(&path));
         let error = Lock::take(&path).unwrap_err().to_string();
-        assert!(
-            error.contains(&format!("process {}", std::process::id())),
-            "{error}"
-        );
+        assert!(error.contains(&format!("process {}", std::process::id())), "{error}");
         drop(first);
         assert!(!is_held(&path));
         Lock::take(&path).unwrap();

@@ -79,10 +79,8 @@ impl Layout {
         make_private(&self.root)?;
         make_private(&self.keys())?;
         let probe = self.root.join(format!(".probe-{}", std::process::id()));
-        std::fs::write(&probe, b"")
-            .map_err(|error| anyhow::anyhow!("{}", cannot_write(&self.root, &error)))?;
-        std::fs::remove_file(&probe)
-            .with_context(|| format!("{}: remove a probe file", probe.display()))
+        std::fs::write(&probe, b"").map_err(|error| anyhow::anyhow!("{}", cannot_write(&self.root, &error)))?;
+        std::fs::remove_file(&probe).with_context(|| format!("{}: remove a probe file", probe.display()))
     }
 
     /// Refuses a data directory that is not there, for commands that only read.
@@ -107,21 +105,13 @@ pub(crate) fn make_private(path: &Path) -> Result<()> {
         .mode(0o700)
         .create(path)
         .map_err(|error| anyhow::anyhow!("{}", cannot_write(path, &error)))?;
-    let meta = std::fs::metadata(path)
-        .with_context(|| format!("{}: look at the directory", path.display()))?;
+    let meta = std::fs::metadata(path).with_context(|| format!("{}: look at the directory", path.display()))?;
     let user = rustix::process::geteuid();
     if meta.uid() != user.as_raw() && !user.is_root() {
-        bail!(
-            "{}: belongs to another user; run as that user, or name another data directory",
-            path.display()
-        );
+        bail!("{}: belongs to another user; run as that user, or name another data directory", path.display());
     }
     if meta.permissions().mode() & 0o022 != 0 {
-        bail!(
-            "{}: others can write to it; run `chmod 700 {}`",
-            path.display(),
-            path.display()
-        );
+        bail!("{}: others can write to it; run `chmod 700 {}`", path.display(), path.display());
     }
     if meta.permissions().mode() & 0o055 != 0 {
         // Made by hand, as by `mkdir`: the files in it are private anyway, and closing it surprises nobody.
@@ -136,9 +126,7 @@ fn cannot_write(path: &Path, error: &std::io::Error) -> String {
         std::io::ErrorKind::PermissionDenied => "this user may not write here",
         std::io::ErrorKind::ReadOnlyFilesystem => "the file system is read-only",
         std::io::ErrorKind::StorageFull => "the disk is full",
-        std::io::ErrorKind::NotADirectory | std::io::ErrorKind::AlreadyExists => {
-            "a file of this name is in the way"
-        }
+        std::io::ErrorKind::NotADirectory | std::io::ErrorKind::AlreadyExists => "a file of this name is in the way",
         _ => {
             return format!(
                 "{}: cannot be written: {error}; name another data directory with --data-dir",

@@ -12,11 +12,7 @@ pub(super) fn show(built: &Built, running: &Running) {
     let config = built.config.load();
     let policy = built.gate.policy();
     let rules = policy.rule_names().count();
-    let names: Vec<&str> = config
-        .targets
-        .iter()
-        .map(|target| target.target.name.as_str())
-        .collect();
+    let names: Vec<&str> = config.targets.iter().map(|target| target.target.name.as_str()).collect();
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         postgres = listen.postgres,
@@ -31,15 +27,8 @@ pub(super) fn show(built: &Built, running: &Running) {
         return;
     }
     let first = names.first().copied().unwrap_or("TARGET");
-    let (host, port) = listen
-        .postgres
-        .rsplit_once(':')
-        .unwrap_or(("127.0.0.1", "6432"));
-    let host = if host == "0.0.0.0" || host == "[::]" {
-        "localhost"
-    } else {
-        host.trim_matches(['[', ']'])
-    };
+    let (host, port) = listen.postgres.rsplit_once(':').unwrap_or(("127.0.0.1", "6432"));
+    let host = if host == "0.0.0.0" || host == "[::]" { "localhost" } else { host.trim_matches(['[', ']']) };
     output::note(&format!(
         "
   Sallyport {version}
@@ -57,12 +46,7 @@ pub(super) fn show(built: &Built, running: &Running) {
         api = listen.api_url,
         data = built.layout.root().display(),
         policy = policy.version(),
-        files = config
-            .policy
-            .iter()
-            .map(|path| path.display().to_string())
-            .collect::<Vec<_>>()
-            .join(", "),
+        files = config.policy.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", "),
         targets = names.join(", "),
     ));
 }

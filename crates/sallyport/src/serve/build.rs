@@ -60,13 +60,7 @@ pub(super) async fn build(config: Config, layout: &Layout) -> Result<Arc<Built>>
     let sealed = Arc::new(SealedStore::open(layout.root())?);
     let leases = Arc::new(Leases::new(sealed, local::roles(&config)));
     let settings = local::token_settings(&config);
-    let directory = Directory::new(
-        store.clone(),
-        settings,
-        config.issuers.clone(),
-        Arc::new(SystemClock),
-    )
-    .await?;
+    let directory = Directory::new(store.clone(), settings, config.issuers.clone(), Arc::new(SystemClock)).await?;
     let directory = Arc::new(directory);
     let recordings = start_recordings(layout).await?;
     let gate = Gate::new(Parts {
@@ -110,11 +104,8 @@ async fn start_recordings(layout: &Layout) -> Result<Arc<FileRecordings>> {
 fn mask_key(layout: &Layout) -> Result<MaskKey> {
     let path = layout.mask_key();
     let bytes = key::once(&path, key::random_bytes)?;
-    let bytes: [u8; 32] = bytes.try_into().map_err(|_| {
-        anyhow::anyhow!(
-            "{}: not a mask key (32 bytes); restore it from a backup",
-            path.display()
-        )
-    })?;
+    let bytes: [u8; 32] = bytes
+        .try_into()
+        .map_err(|_| anyhow::anyhow!("{}: not a mask key (32 bytes); restore it from a backup", path.display()))?;
     Ok(MaskKey::new(bytes))
 }

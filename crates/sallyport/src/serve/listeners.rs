@@ -47,26 +47,15 @@ impl Tls {
     fn new(config: &Config, layout: &Layout) -> Result<Arc<Self>> {
         let source = match (&config.tls.cert, &config.tls.key) {
             (Some(cert), Some(key)) => {
-                let meta = std::fs::metadata(key)
-                    .with_context(|| format!("{}: look at the key", key.display()))?;
+                let meta = std::fs::metadata(key).with_context(|| format!("{}: look at the key", key.display()))?;
                 key::private(key, &meta)?;
-                net::tls::server::Source::Files {
-                    cert: cert.clone(),
-                    key: key.clone(),
-                }
+                net::tls::server::Source::Files { cert: cert.clone(), key: key.clone() }
             }
-            _ => net::tls::server::Source::Own {
-                directory: layout.tls(),
-                names: config.tls.names.clone(),
-            },
+            _ => net::tls::server::Source::Own { directory: layout.tls(), names: config.tls.names.clone() },
         };
         let server = Arc::new(ServerTls::new(source.clone())?);
         let api = ArcSwap::from(https(&source)?);
-        Ok(Arc::new(Self {
-            server,
-            api,
-            source,
-        }))
+        Ok(Arc::new(Self { server, api, source }))
     }
 
     /// Reads the files again, renewing our own certificate near its end.
@@ -100,12 +89,7 @@ impl Listeners {
             true => None,
             false => Some(Server::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), None).await?),
         };
-        Ok(Self {
-            postgres,
-            api,
-            local_api,
-            tls,
-        })
+        Ok(Self { postgres, api, local_api, tls })
     }
 
     /// Serves.
@@ -124,28 +108,14 @@ impl Listeners {
         for server in [Some(self.api), self.local_api].into_iter().flatten() {
             api.push(tokio::spawn(server.run(router.clone(), stopped.clone())));
         }
-        let workers =
-            Arc::new(Workers::start(worker_threads()).context("start the worker threads")?);
+        let workers = Arc::new(Workers::start(worker_threads()).context("start the worker threads")?);
         let drain = Drain::default();
         let server = protocols::postgres_server(&built.gate, &self.tls.server, &config)?;
         let serve = move |accepted| Arc::clone(&server).serve(accepted);
         let limits = protocols::postgres_limits(&config)?;
-        let accepting =
-            tokio::spawn(
-                self.postgres
-                    .run(limits, Arc::clone(&workers), drain.watch(), serve),
-            );
+        let accepting = tokio::spawn(self.postgres.run(limits, Arc::clone(&workers), drain.watch(), serve));
         let written = Written::new(&layout.listen(), &listen)?;
-        Ok(Running {
-            listen,
-            tls: self.tls,
-            drain,
-            workers,
-            accepting,
-            stop_api,
-            api,
-            _written: written,
-        })
+        Ok(Running { listen, tls: self.tls, drain, workers, accepting, stop_api, api, _written: written })
     }
 
     fn describe(&self) -> Listen {
@@ -182,29 +152,20 @@ fn api(built: &Arc<Built>, operator: &str, open_metrics: bool) -> Api {
 /// The same certificate for HTTPS: its handshake names another protocol than a database's.
 fn https(source: &net::tls::server::Source) -> Result<Arc<ServerConfig>> {
     let (cert, key) = match source {
-        net::tls::server::Source::Own { directory, .. } => {
-            (directory.join("cert.pem"), directory.join("key.pem"))
-        }
+        net::tls::server::Source::Own { directory, .. } => (directory.join("cert.pem"), directory.join("key.pem")),
         net::tls::server::Source::Files { cert, key } => (cert.clone(), key.clone()),
     };
     let chain = CertificateDer::pem_file_iter(&cert)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .with_context(|| format!("{}: read the certificate", cert.display()))?;
-    let secret = PrivateKeyDer::from_pem_file(&key)
-        .with_context(|| format!("{}: read the key", key.display()))?;
+    let secret = PrivateKeyDer::from_pem_file(&key).with_context(|| format!("{}: read the key", key.display()))?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .context("TLS versions")?
         .with_no_client_auth()
         .with_single_cert(chain, secret)
-        .with_context(|| {
-            format!(
-                "{} and {} do not belong together",
-                cert.display(),
-                key.display()
-            )
-        })?;
+        .with_context(|| format!("{} and {} do not belong together", cert.display(), key.display()))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }

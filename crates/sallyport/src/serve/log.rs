@@ -31,17 +31,11 @@ impl Logging {
     /// When the collector's address cannot be used.
     pub(super) fn start(log: &Log, otlp: Option<&Otlp>) -> Result<Self> {
         let traces = otlp.map(provider).transpose()?;
-        let filter =
-            EnvFilter::try_new(&log.level).with_context(|| format!("log.level: {}", log.level))?;
+        let filter = EnvFilter::try_new(&log.level).with_context(|| format!("log.level: {}", log.level))?;
         let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
         let lines = match log.format {
-            LogFormat::Json => lines
-                .json()
-                .flatten_event(true)
-                .with_current_span(true)
-                .with_span_list(false)
-                .boxed(),
+            LogFormat::Json => lines.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed(),
             LogFormat::Text => lines.with_ansi(color).with_target(false).boxed(),
         };
         let spans = traces.as_ref().map(|provider| {
@@ -50,9 +44,7 @@ impl Logging {
                 .with_location(false)
                 .with_threads(false)
                 // Spans of our own crates: sessions and commands. Events stay in the log.
-                .with_filter(filter_fn(|meta| {
-                    meta.is_span() && meta.target().starts_with("sallyport")
-                }))
+                .with_filter(filter_fn(|meta| meta.is_span() && meta.target().starts_with("sallyport")))
         });
         tracing_subscriber::registry()
             .with(lines.with_filter(filter))
@@ -89,8 +81,5 @@ fn provider(otlp: &Otlp) -> Result<SdkTracerProvider> {
         .with_service_name("sallyport")
         .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
         .build();
-    Ok(SdkTracerProvider::builder()
-        .with_span_processor(batches)
-        .with_resource(resource)
-        .build())
+    Ok(SdkTracerProvider::builder().with_span_processor(batches).with_resource(resource).build())
 }

@@ -13,12 +13,8 @@ use super::state::State;
 
 /// Adds them to the gate's metrics.
 pub(super) fn register(gate: &Gate, recordings: &Arc<FileRecordings>, state: &Arc<State>) {
-    let numbers = Numbers {
-        recordings: Arc::clone(recordings),
-        state: Arc::clone(state),
-    };
-    gate.metrics()
-        .register(|registry| registry.register_collector(Box::new(numbers)));
+    let numbers = Numbers { recordings: Arc::clone(recordings), state: Arc::clone(state) };
+    gate.metrics().register(|registry| registry.register_collector(Box::new(numbers)));
 }
 
 struct Numbers {
@@ -36,11 +32,7 @@ impl Collector for Numbers {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let stats = self.recordings.stats();
         let gauges = [
-            (
-                "recorder_lag_bytes",
-                "Bytes that are recorded and not in a recording's file yet",
-                stats.lag,
-            ),
+            ("recorder_lag_bytes", "Bytes that are recorded and not in a recording's file yet", stats.lag),
             ("recordings_open", "Recordings that are open", stats.open),
             (
                 "files_in_force",

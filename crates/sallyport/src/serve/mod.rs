@@ -107,13 +107,8 @@ async fn stop(built: &Arc<Built>, running: listeners::Running, mut signals: Sign
         );
     }
     let recordings = Arc::clone(&built.recordings);
-    if tokio::task::spawn_blocking(move || recordings.shut_down())
-        .await
-        .is_err()
-    {
-        tracing::error!(
-            "the recorder did not stop in order; recordings are completed at the next start"
-        );
+    if tokio::task::spawn_blocking(move || recordings.shut_down()).await.is_err() {
+        tracing::error!("the recorder did not stop in order; recordings are completed at the next start");
     }
     built.store.close().await;
     tracing::info!("stopped");

@@ -110,19 +110,12 @@ async fn reload(built: &Arc<Built>) -> bool {
     let targets_changed = !same_targets(&old, &config);
     if !policy_changed && !targets_changed {
         if !built.state.is_current() {
-            tracing::info!(
-                policy = policy.version(),
-                "the files are as they are in force again"
-            );
+            tracing::info!(policy = policy.version(), "the files are as they are in force again");
         }
         built.state.reloaded(false);
         return true;
     }
-    let detail = format!(
-        "policy {}, {} targets",
-        policy.version(),
-        config.targets.len()
-    );
+    let detail = format!("policy {}, {} targets", policy.version(), config.targets.len());
     let entry = AuditEntry {
         at: SystemClock.now(),
         actor: "gateway".to_owned(),
@@ -146,18 +139,8 @@ async fn reload(built: &Arc<Built>) -> bool {
     }
     built.config.store(Arc::new(config));
     built.state.reloaded(policy_changed);
-    built
-        .gate
-        .metrics()
-        .reloads
-        .get_or_create(&vec![("result", "ok".to_owned())])
-        .inc();
-    tracing::info!(
-        policy = version,
-        policy_changed,
-        targets_changed,
-        "policy and targets were reloaded"
-    );
+    built.gate.metrics().reloads.get_or_create(&vec![("result", "ok".to_owned())]).inc();
+    tracing::info!(policy = version, policy_changed, targets_changed, "policy and targets were reloaded");
     true
 }
 
@@ -168,12 +151,7 @@ fn refuse(built: &Built, problem: &str) -> bool {
         policy = version,
         "the edited files were REFUSED; the older policy and targets stay in force. `sallyport config check` shows this without a restart"
     );
-    built
-        .gate
-        .metrics()
-        .reloads
-        .get_or_create(&vec![("result", "refused".to_owned())])
-        .inc();
+    built.gate.metrics().reloads.get_or_create(&vec![("result", "refused".to_owned())]).inc();
     built.state.refused(problem.to_owned());
     true
 }
@@ -191,10 +169,7 @@ fn same_targets(old: &Config, new: &Config) -> bool {
 /// Names what changed and takes effect at the next start only.
 fn warn_about_the_rest(old: &Config, new: &Config) {
     let changed = [
-        (
-            "listen",
-            old.postgres != new.postgres || old.api != new.api || old.proxy_from != new.proxy_from,
-        ),
+        ("listen", old.postgres != new.postgres || old.api != new.api || old.proxy_from != new.proxy_from),
         ("tls", old.tls != new.tls),
         ("auth", old.auth != new.auth),
         ("data_dir", old.data_dir != new.data_dir),
@@ -205,16 +180,9 @@ fn warn_about_the_rest(old: &Config, new: &Config) {
         ("tokens", old.tokens != new.tokens),
         ("metrics", old.metrics != new.metrics),
     ];
-    let names: Vec<&str> = changed
-        .iter()
-        .filter(|(_, changed)| *changed)
-        .map(|(name, _)| *name)
-        .collect();
+    let names: Vec<&str> = changed.iter().filter(|(_, changed)| *changed).map(|(name, _)| *name).collect();
     if !names.is_empty() {
-        tracing::warn!(
-            keys = names.join(", "),
-            "these keys were changed and take effect at the next start"
-        );
+        tracing::warn!(keys = names.join(", "), "these keys were changed and take effect at the next start");
     }
 }
 
@@ -226,9 +194,8 @@ fn print(config: &Config) -> Print {
     watched(config)
         .into_iter()
         .map(|path| {
-            let looks = std::fs::metadata(&path)
-                .ok()
-                .map(|meta| (meta.ino(), meta.size(), meta.mtime(), meta.mtime_nsec()));
+            let looks =
+                std::fs::metadata(&path).ok().map(|meta| (meta.ino(), meta.size(), meta.mtime(), meta.mtime_nsec()));
             (path, looks)
         })
         .collect()
@@ -237,18 +204,11 @@ fn print(config: &Config) -> Print {
 /// Every file that the configuration is made of.
 fn watched(config: &Config) -> Vec<PathBuf> {
     let opened = |path: &PathBuf| {
-        let mut all = if path.is_dir() {
-            yaml_files(path).unwrap_or_default()
-        } else {
-            Vec::new()
-        };
+        let mut all = if path.is_dir() { yaml_files(path).unwrap_or_default() } else { Vec::new() };
         all.push(path.clone());
         all
     };
-    let mut paths: Vec<PathBuf> = std::iter::once(&config.source)
-        .chain(&config.policy)
-        .flat_map(opened)
-        .collect();
+    let mut paths: Vec<PathBuf> = std::iter::once(&config.source).chain(&config.policy).flat_map(opened).collect();
     paths.sort();
     paths.dedup();
     paths
@@ -264,9 +224,7 @@ struct FileWatcher {
 impl FileWatcher {
     fn new(changed: mpsc::Sender<()>) -> Self {
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            let matters = event.as_ref().map_or(true, |event| {
-                !matches!(event.kind, notify::EventKind::Access(_))
-            });
+            let matters = event.as_ref().map_or(true, |event| !matches!(event.kind, notify::EventKind::Access(_)));
             if matters {
                 // A full queue means that a look is due anyway.
                 changed.try_send(()).ok();
@@ -279,18 +237,14 @@ impl FileWatcher {
                 None
             }
         };
-        Self {
-            watcher,
-            directories: BTreeSet::new(),
-        }
+        Self { watcher, directories: BTreeSet::new() }
     }
 
     fn follow(&mut self, config: &Config) {
         let Some(watcher) = &mut self.watcher else {
             return;
         };
-        let wanted: BTreeSet<PathBuf> =
-            watched(config).iter().map(|path| directory(path)).collect();
+        let wanted: BTreeSet<PathBuf> = watched(config).iter().map(|path| directory(path)).collect();
         for gone in self.directories.difference(&wanted) {
             watcher.unwatch(gone).ok();
         }

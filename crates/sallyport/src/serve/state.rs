@@ -40,10 +40,7 @@ impl State {
             store: store.clone(),
             recordings: Arc::clone(recordings),
             directory: Arc::clone(directory),
-            policy: Mutex::new(PolicyNote {
-                since: SystemClock.now(),
-                problem: None,
-            }),
+            policy: Mutex::new(PolicyNote { since: SystemClock.now(), problem: None }),
             stopping: AtomicBool::new(false),
         }
     }
@@ -64,10 +61,7 @@ impl State {
 
     /// The files have a problem; what was in force before stays.
     pub(super) fn refused(&self, problem: String) {
-        self.policy
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .problem = Some(problem);
+        self.policy.lock().unwrap_or_else(PoisonError::into_inner).problem = Some(problem);
     }
 
     /// Whether the files on disk are in force.
@@ -76,10 +70,7 @@ impl State {
     }
 
     fn note(&self) -> PolicyNote {
-        self.policy
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.policy.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn policy_check(&self) -> Check {
@@ -96,11 +87,7 @@ impl State {
         check(
             "policy",
             rules > 0,
-            if rules > 0 {
-                detail
-            } else {
-                "there are no rules: everything is denied".to_owned()
-            },
+            if rules > 0 { detail } else { "there are no rules: everything is denied".to_owned() },
         )
     }
 
@@ -109,19 +96,9 @@ impl State {
         let bad: Vec<String> = issuers
             .iter()
             .filter(|issuer| !issuer.usable)
-            .map(|issuer| {
-                format!(
-                    "{}: {}",
-                    issuer.url,
-                    issuer.problem.unwrap_or("its keys were not fetched yet")
-                )
-            })
+            .map(|issuer| format!("{}: {}", issuer.url, issuer.problem.unwrap_or("its keys were not fetched yet")))
             .collect();
-        let detail = if bad.is_empty() {
-            format!("{} issuers", issuers.len())
-        } else {
-            bad.join("; ")
-        };
+        let detail = if bad.is_empty() { format!("{} issuers", issuers.len()) } else { bad.join("; ") };
         check("keys", bad.is_empty(), detail)
     }
 }
@@ -134,30 +111,13 @@ impl Runtime for State {
                 Err(away) => check("store", false, away.to_string()),
             };
             let recorder = match self.recordings.healthy() {
-                Ok(()) => check(
-                    "recorder",
-                    true,
-                    format!("{} bytes behind", self.recordings.stats().lag),
-                ),
+                Ok(()) => check("recorder", true, format!("{} bytes behind", self.recordings.stats().lag)),
                 Err(why) => check("recorder", false, why),
             };
             let stopping = self.stopping.load(Ordering::Acquire);
-            let accepting = check(
-                "accepting",
-                !stopping,
-                if stopping {
-                    "the gateway is stopping"
-                } else {
-                    "takes connections"
-                },
-            );
-            vec![
-                store,
-                recorder,
-                self.policy_check(),
-                self.keys_check(),
-                accepting,
-            ]
+            let accepting =
+                check("accepting", !stopping, if stopping { "the gateway is stopping" } else { "takes connections" });
+            vec![store, recorder, self.policy_check(), self.keys_check(), accepting]
         })
     }
 
@@ -188,9 +148,5 @@ impl Runtime for State {
 }
 
 fn check(name: &str, ok: bool, detail: impl Into<String>) -> Check {
-    Check {
-        name: name.to_owned(),
-        ok,
-        detail: detail.into(),
-    }
+    Check { name: name.to_owned(), ok, detail: detail.into() }
 }

@@ -41,12 +41,7 @@ pub(super) fn start(built: Arc<Built>, tls: Arc<Tls>) -> Upkeep {
     let warm = tokio::spawn({
         let directory = Arc::clone(&built.directory);
         async move {
-            for issuer in directory
-                .warm()
-                .await
-                .iter()
-                .filter(|issuer| !issuer.usable)
-            {
+            for issuer in directory.warm().await.iter().filter(|issuer| !issuer.usable) {
                 tracing::warn!(
                     issuer = issuer.url,
                     problem = issuer.problem,
@@ -124,11 +119,9 @@ async fn retention(built: &Arc<Built>) {
     let reason = format!("older than {keep}");
     match tokio::task::spawn_blocking(move || recordings.remove_before(before, &reason)).await {
         Ok(Ok(removed)) if removed.sessions == 0 => {}
-        Ok(Ok(removed)) => tracing::info!(
-            sessions = removed.sessions,
-            bytes = removed.bytes,
-            "old recordings were deleted"
-        ),
+        Ok(Ok(removed)) => {
+            tracing::info!(sessions = removed.sessions, bytes = removed.bytes, "old recordings were deleted")
+        }
         Ok(Err(error)) => tracing::error!(%error, "old recordings could not be deleted"),
         Err(error) => tracing::error!(%error, "old recordings could not be deleted"),
     }

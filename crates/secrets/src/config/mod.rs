@@ -86,7 +86,8 @@ impl<'de> Deserialize<'de> for SecretRef {
     }
 }
 
-const FORMS: &str = "write { secret: NAME }, { env: VARIABLE } or { file: PATH }; a value itself never stands in the configuration";
+const FORMS: &str =
+    "write { secret: NAME }, { env: VARIABLE } or { file: PATH }; a value itself never stands in the configuration";
 
 struct RefVisitor;
 
@@ -111,12 +112,8 @@ impl<'de> Visitor<'de> for RefVisitor {
             return Err(A::Error::custom(FORMS));
         }
         match &found {
-            SecretRef::Secret(name) if !crate::sealed::is_name(name) => {
-                Err(A::Error::custom(crate::sealed::NAME_RULE))
-            }
-            SecretRef::Env(name) if name.is_empty() || name.contains(['=', '\0']) => {
-                Err(A::Error::custom(FORMS))
-            }
+            SecretRef::Secret(name) if !crate::sealed::is_name(name) => Err(A::Error::custom(crate::sealed::NAME_RULE)),
+            SecretRef::Env(name) if name.is_empty() || name.contains(['=', '\0']) => Err(A::Error::custom(FORMS)),
             SecretRef::File(path) if path.as_os_str().is_empty() => Err(A::Error::custom(FORMS)),
             SecretRef::Secret(_) | SecretRef::Env(_) | SecretRef::File(_) => Ok(found),
         }
@@ -160,9 +157,7 @@ struct Word(String);
 
 impl<'de> Deserialize<'de> for Word {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)
-            .map(Self)
-            .map_err(|_| D::Error::custom(FORMS))
+        String::deserialize(deserializer).map(Self).map_err(|_| D::Error::custom(FORMS))
     }
 }
 

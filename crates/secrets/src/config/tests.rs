@@ -9,37 +9,22 @@ fn parse(json: &str) -> Result<RoleConfig, serde_json::Error> {
 #[test]
 fn reads_every_form() {
     let role = parse(r#"{"user":"app","password":{"secret":"orders-app"}}"#).unwrap();
-    assert_eq!(
-        role.password,
-        Some(SecretRef::Secret("orders-app".to_owned()))
-    );
+    assert_eq!(role.password, Some(SecretRef::Secret("orders-app".to_owned())));
     let role = parse(r#"{"user":"app","password":{"env":"APP_PW"}}"#).unwrap();
     assert_eq!(role.password, Some(SecretRef::Env("APP_PW".to_owned())));
-    let role = parse(r#"{"user":"app","certificate":{"cert":"app.pem","key":{"file":"app.key"}}}"#)
-        .unwrap();
+    let role = parse(r#"{"user":"app","certificate":{"cert":"app.pem","key":{"file":"app.key"}}}"#).unwrap();
     let role = role.relative_to(Path::new("/etc/sallyport"));
     let certificate = role.certificate.unwrap();
     assert_eq!(certificate.cert, Path::new("/etc/sallyport/app.pem"));
-    assert_eq!(
-        certificate.key,
-        SecretRef::File("/etc/sallyport/app.key".into())
-    );
+    assert_eq!(certificate.key, SecretRef::File("/etc/sallyport/app.key".into()));
     assert_eq!(parse(r#"{"user":"app"}"#).unwrap().password, None);
 }
 
 #[test]
 fn writes_what_it_reads() {
-    for reference in [
-        SecretRef::Secret("a".to_owned()),
-        SecretRef::Env("B".to_owned()),
-        SecretRef::File("/c".into()),
-    ] {
+    for reference in [SecretRef::Secret("a".to_owned()), SecretRef::Env("B".to_owned()), SecretRef::File("/c".into())] {
         let text = serde_json::to_string(&reference).unwrap();
-        assert_eq!(
-            serde_json::from_str::<SecretRef>(&text).unwrap(),
-            reference,
-            "{text}"
-        );
+        assert_eq!(serde_json::from_str::<SecretRef>(&text).unwrap(), reference, "{text}");
     }
 }
 
@@ -55,21 +40,14 @@ fn a_value_in_the_configuration_is_refused_and_not_repeated() {
         r#"{"env":"hunter2=x"}"#,
         r#"["hunter2"]"#,
     ] {
-        let error = parse(&format!(r#"{{"user":"app","password":{value}}}"#))
-            .unwrap_err()
-            .to_string();
+        let error = parse(&format!(r#"{{"user":"app","password":{value}}}"#)).unwrap_err().to_string();
         assert!(!error.contains("hunter2"), "{value}: {error}");
         assert!(error.contains("secret"), "{value}: {error}");
     }
     for value in ["12345", "-12345", "1.2345", "true", "{}"] {
-        let error = parse(&format!(r#"{{"user":"app","password":{value}}}"#))
-            .unwrap_err()
-            .to_string();
+        let error = parse(&format!(r#"{{"user":"app","password":{value}}}"#)).unwrap_err().to_string();
         assert!(!error.contains("2345"), "{error}");
-        assert!(
-            error.contains("a value itself never stands in the configuration"),
-            "{error}"
-        );
+        assert!(error.contains("a value itself never stands in the configuration"), "{error}");
     }
 }
 

@@ -42,15 +42,11 @@ impl MasterKey {
     /// # Errors
     /// [`SealError::KeyMalformed`].
     pub fn from_base64(text: &[u8], origin: &str) -> Result<Self, SealError> {
-        let malformed = || SealError::KeyMalformed {
-            origin: origin.to_owned(),
-        };
+        let malformed = || SealError::KeyMalformed { origin: origin.to_owned() };
         let mut bytes = Zeroizing::new([0; KEY_BYTES]);
         // One byte more than a key, so that a longer text is an error and not cut.
         let mut decoded = Zeroizing::new([0; KEY_BYTES + 4]);
-        let length = STANDARD
-            .decode_slice(text.trim_ascii(), decoded.as_mut_slice())
-            .map_err(|_| malformed())?;
+        let length = STANDARD.decode_slice(text.trim_ascii(), decoded.as_mut_slice()).map_err(|_| malformed())?;
         if length != KEY_BYTES {
             return Err(malformed());
         }
@@ -64,9 +60,7 @@ impl MasterKey {
     /// [`SealError::KeyOpenToOthers`], [`SealError::KeyMissing`], [`SealError::KeyMalformed`] or [`SealError::File`].
     pub fn from_file(path: &Path) -> Result<Self, SealError> {
         let unreadable = |error: std::io::Error| match error.kind() {
-            ErrorKind::NotFound => SealError::KeyMissing {
-                path: path.to_path_buf(),
-            },
+            ErrorKind::NotFound => SealError::KeyMissing { path: path.to_path_buf() },
             _ => SealError::file("read", path, &error),
         };
         // The open file is asked, not the path: what was checked is what is read.
@@ -75,10 +69,7 @@ impl MasterKey {
         let owner = meta.uid();
         let user = rustix::process::geteuid().as_raw();
         if meta.mode() & 0o077 != 0 || (owner != user && owner != 0) {
-            return Err(SealError::KeyOpenToOthers {
-                path: path.to_path_buf(),
-                mode: meta.mode() & 0o7777,
-            });
+            return Err(SealError::KeyOpenToOthers { path: path.to_path_buf(), mode: meta.mode() & 0o7777 });
         }
         let text = files::read_open(file, FILE_LIMIT).map_err(unreadable)?;
         Self::from_base64(&text, &path.display().to_string())
@@ -98,9 +89,7 @@ impl MasterKey {
     pub(crate) fn file_text(&self) -> Zeroizing<Vec<u8>> {
         // 44 characters of base64 and the line break.
         let mut text = Zeroizing::new(vec![0; 45]);
-        let length = STANDARD
-            .encode_slice(self.bytes.as_slice(), text.as_mut_slice())
-            .unwrap_or(0);
+        let length = STANDARD.encode_slice(self.bytes.as_slice(), text.as_mut_slice()).unwrap_or(0);
         if let Some(end) = text.get_mut(length) {
             *end = b'\n';
         }
@@ -112,12 +101,7 @@ impl MasterKey {
         context.update(b"sallyport master key id 1");
         context.update(bytes.as_slice());
         let hash = context.finish();
-        let id = hash
-            .as_ref()
-            .iter()
-            .take(8)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let id = hash.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         Self { bytes, id }
     }
 }
@@ -139,8 +123,7 @@ impl KeySource {
         match std::env::var_os(KEY_VARIABLE) {
             Some(value) => {
                 let value = Zeroizing::new(value.into_encoded_bytes());
-                MasterKey::from_base64(&value, &format!("environment variable {KEY_VARIABLE}"))
-                    .map(Self::Given)
+                MasterKey::from_base64(&value, &format!("environment variable {KEY_VARIABLE}")).map(Self::Given)
             }
             None => Ok(Self::File(data_dir.join("keys").join("master.key"))),
         }

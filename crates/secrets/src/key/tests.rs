@@ -39,10 +39,7 @@ fn a_file_that_others_can_read_is_refused() {
     for mode in [0o640, 0o604, 0o660, 0o601] {
         write(&path, &key.file_text(), mode);
         let error = refused(MasterKey::from_file(&path)).to_string();
-        assert!(
-            error.contains(&format!("mode {mode:04o}")) && error.contains("chmod 0600"),
-            "{error}"
-        );
+        assert!(error.contains(&format!("mode {mode:04o}")) && error.contains("chmod 0600"), "{error}");
     }
     write(&path, &key.file_text(), 0o400);
     MasterKey::from_file(&path).unwrap();
@@ -53,22 +50,13 @@ fn what_is_no_key_is_refused_without_showing_it() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("master.key");
     let long = "QUJD".repeat(20);
-    for text in [
-        "",
-        "hunter2",
-        "aHVudGVyMg==",
-        "aHVudGVyMmh1bnRlcjJodW50ZXIyaHVudGVyMmh1bnQ!",
-        long.as_str(),
-    ] {
+    for text in ["", "hunter2", "aHVudGVyMg==", "aHVudGVyMmh1bnRlcjJodW50ZXIyaHVudGVyMmh1bnQ!", long.as_str()] {
         write(&path, text.as_bytes(), 0o600);
         let error = refused(MasterKey::from_file(&path)).to_string();
         assert!(error.contains("32 bytes in base64"), "{error}");
         assert!(text.is_empty() || !error.contains(text), "{error}");
     }
-    assert!(matches!(
-        refused(MasterKey::from_file(&directory.path().join("none"))),
-        SealError::KeyMissing { .. }
-    ));
+    assert!(matches!(refused(MasterKey::from_file(&directory.path().join("none"))), SealError::KeyMissing { .. }));
     assert!(matches!(
         refused(MasterKey::from_file(directory.path())),
         SealError::KeyOpenToOthers { .. } | SealError::File { .. }
@@ -79,8 +67,5 @@ fn what_is_no_key_is_refused_without_showing_it() {
 fn white_space_around_a_key_is_allowed() {
     let key = MasterKey::generate().unwrap();
     let text = [b"  \n".as_slice(), &key.file_text(), b"\r\n"].concat();
-    assert_eq!(
-        MasterKey::from_base64(&text, "here").unwrap().bytes(),
-        key.bytes()
-    );
+    assert_eq!(MasterKey::from_base64(&text, "here").unwrap().bytes(), key.bytes());
 }

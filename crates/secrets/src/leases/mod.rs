@@ -28,9 +28,7 @@ pub struct Leases {
 
 impl std::fmt::Debug for Leases {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Leases")
-            .field("sealed", &self.sealed)
-            .finish_non_exhaustive()
+        f.debug_struct("Leases").field("sealed", &self.sealed).finish_non_exhaustive()
     }
 }
 
@@ -38,10 +36,7 @@ impl Leases {
     /// Leases from this store by these roles.
     #[must_use]
     pub fn new(sealed: Arc<SealedStore>, roles: Roles) -> Self {
-        Self {
-            sealed,
-            roles: ArcSwap::from_pointee(roles),
-        }
+        Self { sealed, roles: ArcSwap::from_pointee(roles) }
     }
 
     /// Other roles from the next lease on; sessions under way keep what they have.
@@ -60,9 +55,7 @@ impl Leases {
     fn open(&self, target: &str, role: &str) -> Result<Lease, LeaseError> {
         let roles = self.roles.load();
         let Some(config) = roles.0.get(target).and_then(|roles| roles.get(role)) else {
-            return Err(LeaseError::Sealed(format!(
-                "{target} has no role {role} in the configuration"
-            )));
+            return Err(LeaseError::Sealed(format!("{target} has no role {role} in the configuration")));
         };
         let from = |reference: &SecretRef| self.value(reference, target, role);
         Ok(Lease {
@@ -111,12 +104,7 @@ impl Secrets for Leases {
         Box::pin(async move { self.open(target, role) })
     }
 
-    fn release<'a>(
-        &'a self,
-        _target: &'a str,
-        _role: &'a str,
-        _session: SessionId,
-    ) -> BoxFuture<'a, ()> {
+    fn release<'a>(&'a self, _target: &'a str, _role: &'a str, _session: SessionId) -> BoxFuture<'a, ()> {
         // A static credential lives on; the session's copy was wiped when its lease was dropped.
         Box::pin(std::future::ready(()))
     }
@@ -125,18 +113,11 @@ impl Secrets for Leases {
 /// Passwords are lines: an editor, `echo` and most secret managers end the file with a break that is no part of it.
 fn without_line_break(value: Secret) -> Result<Secret, LeaseError> {
     let bytes = value.expose();
-    let bytes = bytes
-        .strip_suffix(b"\r\n")
-        .or_else(|| bytes.strip_suffix(b"\n"))
-        .unwrap_or(bytes);
+    let bytes = bytes.strip_suffix(b"\r\n").or_else(|| bytes.strip_suffix(b"\n")).unwrap_or(bytes);
     if bytes.is_empty() {
         return Err(LeaseError::Sealed("a password is empty".to_owned()));
     }
-    if bytes.len() == value.expose().len() {
-        Ok(value)
-    } else {
-        Ok(Secret::new(bytes.to_vec()))
-    }
+    if bytes.len() == value.expose().len() { Ok(value) } else { Ok(Secret::new(bytes.to_vec())) }
 }
 
 fn secret_file(path: &Path) -> Result<Secret, LeaseError> {
@@ -145,17 +126,11 @@ fn secret_file(path: &Path) -> Result<Secret, LeaseError> {
 }
 
 fn public_file(path: &Path) -> Result<Vec<u8>, LeaseError> {
-    files::read_bounded(path, VALUE_LIMIT)
-        .map(|content| content.to_vec())
-        .map_err(|error| refused(path, &error))
+    files::read_bounded(path, VALUE_LIMIT).map(|content| content.to_vec()).map_err(|error| refused(path, &error))
 }
 
 fn refused(path: &Path, error: &std::io::Error) -> LeaseError {
-    LeaseError::Sealed(format!(
-        "{}: cannot be read: {}",
-        path.display(),
-        error.kind()
-    ))
+    LeaseError::Sealed(format!("{}: cannot be read: {}", path.display(), error.kind()))
 }
 
 #[cfg(test)]

@@ -50,11 +50,7 @@ impl Envelope {
             wrapped: String::new(),
             sealed: String::new(),
         };
-        envelope.sealed = STANDARD.encode(encrypt(
-            &data_key,
-            &envelope.bound_to("value"),
-            value.expose(),
-        )?);
+        envelope.sealed = STANDARD.encode(encrypt(&data_key, &envelope.bound_to("value"), value.expose())?);
         envelope.wrap(&data_key, master)?;
         Ok(envelope)
     }
@@ -62,22 +58,13 @@ impl Envelope {
     /// Opens the value. `name` is the file's, so that a file under another secret's name does not open.
     pub(super) fn open(&self, name: &str, master: &MasterKey) -> Result<Secret, SealError> {
         let data_key = self.unwrap(name, master)?;
-        let tampered = || SealError::Tampered {
-            name: name.to_owned(),
-        };
+        let tampered = || SealError::Tampered { name: name.to_owned() };
         let sealed = STANDARD.decode(&self.sealed).map_err(|_| tampered())?;
-        decrypt(&data_key, &self.bound_to("value"), sealed)
-            .map(Secret::new)
-            .ok_or_else(tampered)
+        decrypt(&data_key, &self.bound_to("value"), sealed).map(Secret::new).ok_or_else(tampered)
     }
 
     /// The same secret under another master key; its value is not decrypted.
-    pub(super) fn rewrap(
-        mut self,
-        name: &str,
-        old: &MasterKey,
-        new: &MasterKey,
-    ) -> Result<Self, SealError> {
+    pub(super) fn rewrap(mut self, name: &str, old: &MasterKey, new: &MasterKey) -> Result<Self, SealError> {
         let data_key = self.unwrap(name, old)?;
         self.wrap(&data_key, new)?;
         Ok(self)
@@ -94,21 +81,13 @@ impl Envelope {
         Ok(())
     }
 
-    fn unwrap(
-        &self,
-        name: &str,
-        master: &MasterKey,
-    ) -> Result<Zeroizing<[u8; KEY_BYTES]>, SealError> {
-        let tampered = || SealError::Tampered {
-            name: name.to_owned(),
-        };
+    fn unwrap(&self, name: &str, master: &MasterKey) -> Result<Zeroizing<[u8; KEY_BYTES]>, SealError> {
+        let tampered = || SealError::Tampered { name: name.to_owned() };
         if self.name != name {
             return Err(tampered());
         }
         let wrapped = STANDARD.decode(&self.wrapped).map_err(|_| tampered())?;
-        let opened = Zeroizing::new(
-            decrypt(master.bytes(), &self.bound_to("key"), wrapped).ok_or_else(tampered)?,
-        );
+        let opened = Zeroizing::new(decrypt(master.bytes(), &self.bound_to("key"), wrapped).ok_or_else(tampered)?);
         let mut data_key = Zeroizing::new([0; KEY_BYTES]);
         if opened.len() != KEY_BYTES {
             return Err(tampered());
@@ -131,35 +110,24 @@ impl Envelope {
 }
 
 fn cipher(key: &[u8; KEY_BYTES]) -> Result<LessSafeKey, SealError> {
-    UnboundKey::new(&AES_256_GCM, key)
-        .map(LessSafeKey::new)
-        .map_err(|_| SealError::Random)
+    UnboundKey::new(&AES_256_GCM, key).map(LessSafeKey::new).map_err(|_| SealError::Random)
 }
 
 fn encrypt(key: &[u8; KEY_BYTES], bound: &[u8], plain: &[u8]) -> Result<Vec<u8>, SealError> {
     let mut nonce = [0; NONCE_LEN];
     // Random nonces: a data key encrypts once, and a master key far fewer than the 2^32 times that are safe.
     rand::fill(&mut nonce).map_err(|_| SealError::Random)?;
-    let mut body = Zeroizing::new(Vec::with_capacity(
-        plain.len().saturating_add(AES_256_GCM.tag_len()),
-    ));
+    let mut body = Zeroizing::new(Vec::with_capacity(plain.len().saturating_add(AES_256_GCM.tag_len())));
     body.extend_from_slice(plain);
     cipher(key)?
-        .seal_in_place_append_tag(
-            Nonce::assume_unique_for_key(nonce),
-            Aad::from(bound),
-            &mut *body,
-        )
+        .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(bound), &mut *body)
         .map_err(|_| SealError::Random)?;
     Ok([nonce.as_slice(), body.as_slice()].concat())
 }
 
 fn decrypt(key: &[u8; KEY_BYTES], bound: &[u8], mut stored: Vec<u8>) -> Option<Vec<u8>> {
     let (nonce, body) = stored.split_first_chunk_mut::<NONCE_LEN>()?;
-    let opened = cipher(key)
-        .ok()?
-        .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(bound), body)
-        .ok()?;
+    let opened = cipher(key).ok()?.open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(bound), body).ok()?;
     let plain = opened.to_vec();
     zeroize::Zeroize::zeroize(&mut stored);
     Some(plain)

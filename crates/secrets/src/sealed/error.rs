@@ -38,9 +38,7 @@ pub enum SealError {
         have: String,
     },
     /// The file is not what was written.
-    #[error(
-        "secret {name} was changed or damaged on disk; set it again: sallyport secrets set {name}"
-    )]
+    #[error("secret {name} was changed or damaged on disk; set it again: sallyport secrets set {name}")]
     Tampered {
         /// The secret.
         name: String,
@@ -80,10 +78,6 @@ pub enum SealError {
 
 impl SealError {
     pub(crate) fn file(doing: &'static str, path: &Path, error: &std::io::Error) -> Self {
-        Self::File {
-            path: path.to_path_buf(),
-            doing,
-            reason: error.kind().to_string(),
-        }
+        Self::File { path: path.to_path_buf(), doing, reason: error.kind().to_string() }
     }
 }

@@ -24,7 +24,8 @@ pub const VALUE_LIMIT: usize = 64 * 1024;
 /// A value of that size in base64, with its frame.
 const FILE_LIMIT: usize = VALUE_LIMIT * 2;
 /// What a secret may be called.
-pub(crate) const NAME_RULE: &str = "a secret's name has 1 to 64 letters, digits, dots, dashes and underscores, and starts with a letter or digit";
+pub(crate) const NAME_RULE: &str =
+    "a secret's name has 1 to 64 letters, digits, dots, dashes and underscores, and starts with a letter or digit";
 /// How often a reader looks for a key that is just being replaced.
 const KEY_TRIES: usize = 3;
 
@@ -58,19 +59,13 @@ struct Keys {
 
 impl Keys {
     fn find(&self, id: &str) -> Option<Arc<MasterKey>> {
-        [Some(&self.current), self.next.as_ref()]
-            .into_iter()
-            .flatten()
-            .find(|key| key.id() == id)
-            .cloned()
+        [Some(&self.current), self.next.as_ref()].into_iter().flatten().find(|key| key.id() == id).cloned()
     }
 }
 
 impl std::fmt::Debug for SealedStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SealedStore")
-            .field("directory", &self.directory)
-            .finish_non_exhaustive()
+        f.debug_struct("SealedStore").field("directory", &self.directory).finish_non_exhaustive()
     }
 }
 
@@ -89,23 +84,12 @@ impl SealedStore {
     /// As [`SealedStore::open`].
     pub fn open_with(data_dir: &Path, source: KeySource) -> Result<Self, SealError> {
         let directory = data_dir.join("secrets");
-        files::private_directory(&directory)
-            .map_err(|error| SealError::file("make", &directory, &error))?;
+        files::private_directory(&directory).map_err(|error| SealError::file("make", &directory, &error))?;
         let (keys, key_file) = match source {
-            KeySource::Given(key) => (
-                Keys {
-                    current: Arc::new(key),
-                    next: None,
-                },
-                None,
-            ),
+            KeySource::Given(key) => (Keys { current: Arc::new(key), next: None }, None),
             KeySource::File(path) => (first_keys(&directory, &path)?, Some(path)),
         };
-        let store = Self {
-            directory,
-            key_file,
-            keys: RwLock::new(keys),
-        };
+        let store = Self { directory, key_file, keys: RwLock::new(keys) };
         store.sweep()?;
         Ok(store)
     }
@@ -134,13 +118,7 @@ impl SealedStore {
             Err(error) => return Err(error),
         };
         let keys = self.keys();
-        let envelope = Envelope::seal(
-            name,
-            version,
-            now(),
-            value,
-            keys.next.as_ref().unwrap_or(&keys.current),
-        )?;
+        let envelope = Envelope::seal(name, version, now(), value, keys.next.as_ref().unwrap_or(&keys.current))?;
         self.write(&envelope)?;
         Ok(info(&envelope))
     }
@@ -190,13 +168,9 @@ impl SealedStore {
         let new = Arc::new(new);
         if let Some(key_file) = &self.key_file {
             let path = next_file(key_file);
-            files::write_whole(&path, &new.file_text())
-                .map_err(|error| SealError::file("write", &path, &error))?;
+            files::write_whole(&path, &new.file_text()).map_err(|error| SealError::file("write", &path, &error))?;
         }
-        self.set_keys(Keys {
-            current: self.keys().current,
-            next: Some(Arc::clone(&new)),
-        });
+        self.set_keys(Keys { current: self.keys().current, next: Some(Arc::clone(&new)) });
         let count = self.rewrap_all(&new)?;
         self.adopt(new)?;
         Ok(count)
@@ -227,13 +201,11 @@ impl SealedStore {
             // Another process may have rotated; between its last two steps the key is in neither file that we read.
             self.reload_keys()?;
         }
-        self.keys()
-            .find(&envelope.key)
-            .ok_or_else(|| SealError::WrongKey {
-                name: envelope.name.clone(),
-                wanted: envelope.key.clone(),
-                have: self.key_id(),
-            })
+        self.keys().find(&envelope.key).ok_or_else(|| SealError::WrongKey {
+            name: envelope.name.clone(),
+            wanted: envelope.key.clone(),
+            have: self.key_id(),
+        })
     }
 
     fn rewrap_all(&self, new: &MasterKey) -> Result<usize, SealError> {
@@ -259,10 +231,7 @@ impl SealedStore {
                 .and_then(|()| files::sync_directory(directory))
                 .map_err(|error| SealError::file("replace", key_file, &error))?;
         }
-        self.set_keys(Keys {
-            current: new,
-            next: None,
-        });
+        self.set_keys(Keys { current: new, next: None });
         Ok(())
     }
 
@@ -275,17 +244,11 @@ impl SealedStore {
 
     fn keys(&self) -> Keys {
         // Keys are replaced whole, so a panic elsewhere cannot have left half of them.
-        self.keys
-            .read()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .clone()
+        self.keys.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
     fn set_keys(&self, keys: Keys) {
-        *self
-            .keys
-            .write()
-            .unwrap_or_else(std::sync::PoisonError::into_inner) = keys;
+        *self.keys.write().unwrap_or_else(std::sync::PoisonError::into_inner) = keys;
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -298,25 +261,17 @@ impl SealedStore {
             Ok(content) => content,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) if error.kind() == std::io::ErrorKind::FileTooLarge => {
-                return Err(SealError::Tampered {
-                    name: name.to_owned(),
-                });
+                return Err(SealError::Tampered { name: name.to_owned() });
             }
             Err(error) => return Err(SealError::file("read", &path, &error)),
         };
         let envelope: Envelope =
-            serde_json::from_slice(&content).map_err(|_| SealError::Tampered {
-                name: name.to_owned(),
-            })?;
+            serde_json::from_slice(&content).map_err(|_| SealError::Tampered { name: name.to_owned() })?;
         if !envelope.known() {
-            return Err(SealError::Newer {
-                name: name.to_owned(),
-            });
+            return Err(SealError::Newer { name: name.to_owned() });
         }
         if envelope.name != name {
-            return Err(SealError::Tampered {
-                name: name.to_owned(),
-            });
+            return Err(SealError::Tampered { name: name.to_owned() });
         }
         Ok(Some(envelope))
     }
@@ -332,14 +287,8 @@ impl SealedStore {
     fn lock(&self) -> Result<File, SealError> {
         let path = self.directory.join(".lock");
         let failed = |error: std::io::Error| SealError::file("lock", &path, &error);
-        let file = File::options()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(failed)?;
-        rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)
-            .map_err(|error| failed(error.into()))?;
+        let file = File::options().write(true).create(true).truncate(false).open(&path).map_err(failed)?;
+        rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive).map_err(|error| failed(error.into()))?;
         Ok(file)
     }
 
@@ -358,9 +307,7 @@ impl SealedStore {
 /// Whether this may be a secret's name. No name leaves the directory, and none is hidden.
 pub(crate) fn is_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    (1..=64).contains(&name.len())
-        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && name.chars().all(plain)
+    (1..=64).contains(&name.len()) && name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(plain)
 }
 
 /// The keys at a start: makes the key file when there is none and nothing was sealed with a lost one.
@@ -368,8 +315,7 @@ fn first_keys(directory: &Path, key_file: &Path) -> Result<Keys, SealError> {
     match load_keys(key_file) {
         Err(SealError::KeyMissing { .. }) if names(directory)?.is_empty() => {
             let parent = key_file.parent().unwrap_or(Path::new("."));
-            files::private_directory(parent)
-                .map_err(|error| SealError::file("make", parent, &error))?;
+            files::private_directory(parent).map_err(|error| SealError::file("make", parent, &error))?;
             match files::write_once(key_file, &MasterKey::generate()?.file_text()) {
                 // Another process was first: its key is the one.
                 Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
@@ -419,18 +365,11 @@ fn entries(directory: &Path) -> Result<Vec<String>, SealError> {
 }
 
 fn info(envelope: &Envelope) -> SecretInfo {
-    SecretInfo {
-        name: envelope.name.clone(),
-        version: envelope.version,
-        set: envelope.set,
-        key: envelope.key.clone(),
-    }
+    SecretInfo { name: envelope.name.clone(), version: envelope.version, set: envelope.set, key: envelope.key.clone() }
 }
 
 fn now() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 

@@ -15,10 +15,7 @@ fn open(directory: &TempDir) -> SealedStore {
 }
 
 fn try_open(directory: &TempDir) -> Result<SealedStore, SealError> {
-    SealedStore::open_with(
-        directory.path(),
-        KeySource::File(directory.path().join("keys").join("master.key")),
-    )
+    SealedStore::open_with(directory.path(), KeySource::File(directory.path().join("keys").join("master.key")))
 }
 
 fn secret(text: &str) -> Secret {
@@ -26,9 +23,7 @@ fn secret(text: &str) -> Secret {
 }
 
 fn value(store: &SealedStore, name: &str) -> Result<Option<String>, SealError> {
-    Ok(store
-        .open_value(name)?
-        .map(|value| String::from_utf8(value.expose().to_vec()).unwrap()))
+    Ok(store.open_value(name)?.map(|value| String::from_utf8(value.expose().to_vec()).unwrap()))
 }
 
 /// Every file below a directory with its content.
@@ -47,9 +42,7 @@ fn files(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 fn holds(content: &[u8], text: &str) -> bool {
-    content
-        .windows(text.len())
-        .any(|window| window == text.as_bytes())
+    content.windows(text.len()).any(|window| window == text.as_bytes())
 }
 
 #[test]
@@ -57,25 +50,11 @@ fn seals_opens_lists_and_removes() {
     let directory = TempDir::new().unwrap();
     let store = open(&directory);
     assert_eq!(store.set("orders-app", &secret(VALUE)).unwrap().version, 1);
-    assert_eq!(
-        store.set("orders-app", &secret("newer")).unwrap().version,
-        2
-    );
+    assert_eq!(store.set("orders-app", &secret("newer")).unwrap().version, 2);
     store.set("A.b_c", &secret(VALUE)).unwrap();
-    assert_eq!(
-        value(&store, "orders-app").unwrap().as_deref(),
-        Some("newer")
-    );
-    let listed: Vec<_> = store
-        .ls()
-        .unwrap()
-        .into_iter()
-        .map(|info| (info.name, info.version))
-        .collect();
-    assert_eq!(
-        listed,
-        [("A.b_c".to_owned(), 1), ("orders-app".to_owned(), 2)]
-    );
+    assert_eq!(value(&store, "orders-app").unwrap().as_deref(), Some("newer"));
+    let listed: Vec<_> = store.ls().unwrap().into_iter().map(|info| (info.name, info.version)).collect();
+    assert_eq!(listed, [("A.b_c".to_owned(), 1), ("orders-app".to_owned(), 2)]);
     let again = open(&directory);
     assert_eq!(value(&again, "A.b_c").unwrap().as_deref(), Some(VALUE));
     assert!(again.rm("A.b_c").unwrap());
@@ -88,9 +67,7 @@ fn nothing_readable_is_on_disk_and_nobody_else_may_read_it() {
     let directory = TempDir::new().unwrap();
     let store = open(&directory);
     store.set("orders-app", &secret(VALUE)).unwrap();
-    store
-        .set("orders-app", &secret(&VALUE.repeat(100)))
-        .unwrap();
+    store.set("orders-app", &secret(&VALUE.repeat(100))).unwrap();
     store.rotate(MasterKey::generate().unwrap()).unwrap();
     let found = files(directory.path());
     assert_eq!(found.len(), 3, "key, lock, secret: {found:?}");
@@ -101,10 +78,7 @@ fn nothing_readable_is_on_disk_and_nobody_else_may_read_it() {
         assert!(mode == 0o600 || lock, "{}: {mode:o}", path.display());
     }
     for directory in ["keys", "secrets"].map(|name| directory.path().join(name)) {
-        assert_eq!(
-            std::fs::metadata(directory).unwrap().permissions().mode() & 0o777,
-            0o700
-        );
+        assert_eq!(std::fs::metadata(directory).unwrap().permissions().mode() & 0o777, 0o700);
     }
 }
 
@@ -117,19 +91,11 @@ fn one_secret_cannot_be_put_in_another_ones_place() {
     let (a, b) = (store.path("a"), store.path("b"));
     std::fs::copy(&a, &b).unwrap();
     let error = value(&store, "b").unwrap_err();
-    assert!(
-        matches!(error, SealError::Tampered { ref name } if name == "b"),
-        "{error}"
-    );
+    assert!(matches!(error, SealError::Tampered { ref name } if name == "b"), "{error}");
     // Also with the name written over.
-    let text = std::fs::read_to_string(&a)
-        .unwrap()
-        .replace("\"name\":\"a\"", "\"name\":\"b\"");
+    let text = std::fs::read_to_string(&a).unwrap().replace("\"name\":\"a\"", "\"name\":\"b\"");
     std::fs::write(&b, text).unwrap();
-    assert!(matches!(
-        value(&store, "b").unwrap_err(),
-        SealError::Tampered { .. }
-    ));
+    assert!(matches!(value(&store, "b").unwrap_err(), SealError::Tampered { .. }));
     assert_eq!(value(&store, "a").unwrap().as_deref(), Some("value of a"));
 }
 
@@ -148,30 +114,16 @@ fn every_field_is_authenticated() {
         let mut mixed = second.clone();
         mixed[field] = first[field].clone();
         std::fs::write(store.path("a"), mixed.to_string()).unwrap();
-        assert!(
-            matches!(value(&store, "a").unwrap_err(), SealError::Tampered { .. }),
-            "{field}"
-        );
+        assert!(matches!(value(&store, "a").unwrap_err(), SealError::Tampered { .. }), "{field}");
     }
     let mut newer = second.clone();
     newer["format"] = 2.into();
     std::fs::write(store.path("a"), newer.to_string()).unwrap();
-    assert!(matches!(
-        value(&store, "a").unwrap_err(),
-        SealError::Newer { .. }
-    ));
+    assert!(matches!(value(&store, "a").unwrap_err(), SealError::Newer { .. }));
     // The cure that the error names.
     std::fs::write(store.path("a"), "gone wrong").unwrap();
-    assert!(
-        value(&store, "a")
-            .unwrap_err()
-            .to_string()
-            .contains("sallyport secrets set a")
-    );
-    assert!(matches!(
-        store.ls().unwrap_err(),
-        SealError::Tampered { .. }
-    ));
+    assert!(value(&store, "a").unwrap_err().to_string().contains("sallyport secrets set a"));
+    assert!(matches!(store.ls().unwrap_err(), SealError::Tampered { .. }));
     store.set("a", &secret("third")).unwrap();
     assert_eq!(value(&store, "a").unwrap().as_deref(), Some("third"));
 }
@@ -181,16 +133,9 @@ fn another_key_is_named() {
     let directory = TempDir::new().unwrap();
     let store = open(&directory);
     store.set("orders-app", &secret(VALUE)).unwrap();
-    let other = SealedStore::open_with(
-        directory.path(),
-        KeySource::Given(MasterKey::generate().unwrap()),
-    )
-    .unwrap();
+    let other = SealedStore::open_with(directory.path(), KeySource::Given(MasterKey::generate().unwrap())).unwrap();
     let error = value(&other, "orders-app").unwrap_err().to_string();
-    assert!(
-        error.contains(&store.key_id()) && error.contains(&other.key_id()),
-        "{error}"
-    );
+    assert!(error.contains(&store.key_id()) && error.contains(&other.key_id()), "{error}");
     assert!(error.contains("bring that key back"), "{error}");
 }
 
@@ -203,10 +148,7 @@ fn a_lost_key_is_not_replaced_while_there_are_secrets() {
     open(&directory);
     std::fs::remove_file(&key).unwrap();
     let given = KeySource::Given(MasterKey::generate().unwrap());
-    SealedStore::open_with(directory.path(), given)
-        .unwrap()
-        .set("a", &secret(VALUE))
-        .unwrap();
+    SealedStore::open_with(directory.path(), given).unwrap().set("a", &secret(VALUE)).unwrap();
     let error = try_open(&directory).unwrap_err();
     assert!(matches!(error, SealError::KeyMissing { .. }), "{error}");
     assert!(!key.exists());
@@ -219,10 +161,7 @@ fn an_open_key_is_refused_at_the_start() {
     open(&directory);
     let key = directory.path().join("keys").join("master.key");
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
-    assert!(matches!(
-        try_open(&directory).unwrap_err(),
-        SealError::KeyOpenToOthers { mode: 0o644, .. }
-    ));
+    assert!(matches!(try_open(&directory).unwrap_err(), SealError::KeyOpenToOthers { mode: 0o644, .. }));
 }
 
 #[test]
@@ -230,35 +169,10 @@ fn names_stay_in_the_directory() {
     let directory = TempDir::new().unwrap();
     let store = open(&directory);
     let long = "x".repeat(65);
-    for name in [
-        "",
-        ".",
-        "..",
-        "../a",
-        "/etc/passwd",
-        "a/b",
-        ".hidden",
-        "-a",
-        "a b",
-        "a\0",
-        "ä",
-        long.as_str(),
-    ] {
-        assert!(
-            matches!(
-                store.set(name, &secret(VALUE)).unwrap_err(),
-                SealError::BadName
-            ),
-            "{name}"
-        );
-        assert!(
-            matches!(store.rm(name).unwrap_err(), SealError::BadName),
-            "{name}"
-        );
-        assert!(
-            matches!(store.open_value(name), Err(SealError::BadName)),
-            "{name}"
-        );
+    for name in ["", ".", "..", "../a", "/etc/passwd", "a/b", ".hidden", "-a", "a b", "a\0", "ä", long.as_str()] {
+        assert!(matches!(store.set(name, &secret(VALUE)).unwrap_err(), SealError::BadName), "{name}");
+        assert!(matches!(store.rm(name).unwrap_err(), SealError::BadName), "{name}");
+        assert!(matches!(store.open_value(name), Err(SealError::BadName)), "{name}");
     }
 }
 
@@ -266,22 +180,13 @@ fn names_stay_in_the_directory() {
 fn sizes_are_bounded() {
     let directory = TempDir::new().unwrap();
     let store = open(&directory);
-    assert!(matches!(
-        store.set("a", &secret("")).unwrap_err(),
-        SealError::Empty
-    ));
+    assert!(matches!(store.set("a", &secret("")).unwrap_err(), SealError::Empty));
     let most = "x".repeat(VALUE_LIMIT);
     store.set("a", &secret(&most)).unwrap();
     assert_eq!(value(&store, "a").unwrap().unwrap(), most);
-    assert!(matches!(
-        store.set("a", &secret(&format!("{most}x"))).unwrap_err(),
-        SealError::TooLong { .. }
-    ));
+    assert!(matches!(store.set("a", &secret(&format!("{most}x"))).unwrap_err(), SealError::TooLong { .. }));
     std::fs::write(store.path("b"), vec![b' '; FILE_LIMIT + 1]).unwrap();
-    assert!(matches!(
-        value(&store, "b").unwrap_err(),
-        SealError::Tampered { .. }
-    ));
+    assert!(matches!(value(&store, "b").unwrap_err(), SealError::Tampered { .. }));
 }
 
 #[test]
@@ -294,31 +199,15 @@ fn rotation_leaves_the_old_key_useless_and_a_running_reader_working() {
     }
     let old = std::fs::read(&key_file).unwrap();
     let old_id = running.key_id();
-    assert_eq!(
-        open(&directory)
-            .rotate(MasterKey::generate().unwrap())
-            .unwrap(),
-        3
-    );
+    assert_eq!(open(&directory).rotate(MasterKey::generate().unwrap()).unwrap(), 3);
     for name in ["a", "b", "c"] {
         assert_eq!(value(&running, name).unwrap().as_deref(), Some(VALUE));
     }
     assert_ne!(running.key_id(), old_id);
     let old = MasterKey::from_base64(&old, "old").unwrap();
     let with_old = SealedStore::open_with(directory.path(), KeySource::Given(old)).unwrap();
-    assert!(matches!(
-        value(&with_old, "a").unwrap_err(),
-        SealError::WrongKey { .. }
-    ));
-    assert_eq!(
-        running
-            .ls()
-            .unwrap()
-            .iter()
-            .map(|info| info.version)
-            .collect::<Vec<_>>(),
-        [1, 1, 1]
-    );
+    assert!(matches!(value(&with_old, "a").unwrap_err(), SealError::WrongKey { .. }));
+    assert_eq!(running.ls().unwrap().iter().map(|info| info.version).collect::<Vec<_>>(), [1, 1, 1]);
 }
 
 #[test]
@@ -337,19 +226,13 @@ fn rotation_cut_short_is_finished() {
         for name in ["a", "b", "c"].iter().take(done) {
             let envelope = store.read(name).unwrap().unwrap();
             let old = store.keys().current;
-            store
-                .write(&envelope.rewrap(name, &old, &next).unwrap())
-                .unwrap();
+            store.write(&envelope.rewrap(name, &old, &next).unwrap()).unwrap();
         }
         // The process that was running, and one started after: both read all, and write under the key that will stay.
         let started = open(&directory);
         for store in [&store, &started] {
             for name in ["a", "b", "c"] {
-                assert_eq!(
-                    value(store, name).unwrap().as_deref(),
-                    Some(name),
-                    "after {done}"
-                );
+                assert_eq!(value(store, name).unwrap().as_deref(), Some(name), "after {done}");
             }
         }
         assert_eq!(started.set("d", &secret("d")).unwrap().key, next_id);
@@ -368,18 +251,11 @@ fn rotation_cut_short_is_finished() {
 #[test]
 fn a_given_key_is_rotated_by_whoever_gives_it() {
     let directory = TempDir::new().unwrap();
-    let given = |key: &MasterKey| {
-        KeySource::Given(MasterKey::from_base64(&key.file_text(), "given").unwrap())
-    };
-    let (old, new) = (
-        MasterKey::generate().unwrap(),
-        MasterKey::generate().unwrap(),
-    );
+    let given = |key: &MasterKey| KeySource::Given(MasterKey::from_base64(&key.file_text(), "given").unwrap());
+    let (old, new) = (MasterKey::generate().unwrap(), MasterKey::generate().unwrap());
     let store = SealedStore::open_with(directory.path(), given(&old)).unwrap();
     store.set("a", &secret(VALUE)).unwrap();
-    store
-        .rotate(MasterKey::from_base64(&new.file_text(), "new").unwrap())
-        .unwrap();
+    store.rotate(MasterKey::from_base64(&new.file_text(), "new").unwrap()).unwrap();
     assert_eq!(value(&store, "a").unwrap().as_deref(), Some(VALUE));
     let again = SealedStore::open_with(directory.path(), given(&new)).unwrap();
     assert_eq!(value(&again, "a").unwrap().as_deref(), Some(VALUE));
@@ -391,10 +267,7 @@ fn leftovers_of_a_write_are_swept_and_never_listed() {
     let directory = TempDir::new().unwrap();
     let store = open(&directory);
     store.set("a", &secret(VALUE)).unwrap();
-    let leftover = directory
-        .path()
-        .join("secrets")
-        .join(format!("{}1-1", crate::files::TEMPORARY));
+    let leftover = directory.path().join("secrets").join(format!("{}1-1", crate::files::TEMPORARY));
     std::fs::write(&leftover, "half").unwrap();
     assert_eq!(store.ls().unwrap().len(), 1);
     open(&directory);
@@ -405,13 +278,8 @@ fn leftovers_of_a_write_are_swept_and_never_listed() {
 fn many_that_start_at_once_get_one_key() {
     let directory = TempDir::new().unwrap();
     let ids: Vec<String> = std::thread::scope(|scope| {
-        let starts: Vec<_> = (0..8)
-            .map(|_| scope.spawn(|| open(&directory).key_id()))
-            .collect();
-        starts
-            .into_iter()
-            .map(|start| start.join().unwrap())
-            .collect()
+        let starts: Vec<_> = (0..8).map(|_| scope.spawn(|| open(&directory).key_id())).collect();
+        starts.into_iter().map(|start| start.join().unwrap()).collect()
     });
     assert!(ids.windows(2).all(|pair| pair[0] == pair[1]), "{ids:?}");
 }
@@ -423,16 +291,9 @@ fn debug_and_errors_show_no_value() {
     store.set("a", &secret(VALUE)).unwrap();
     let mut shown = format!("{store:?} {:?}", store.ls().unwrap());
     std::fs::write(store.path("a"), VALUE).unwrap();
-    shown.push_str(&format!(
-        "{:?} {}",
-        value(&store, "a").unwrap_err(),
-        value(&store, "a").unwrap_err()
-    ));
+    shown.push_str(&format!("{:?} {}", value(&store, "a").unwrap_err(), value(&store, "a").unwrap_err()));
     let key = std::fs::read_to_string(directory.path().join("keys").join("master.key")).unwrap();
-    assert!(
-        !shown.contains("horse") && !shown.contains(key.trim()),
-        "{shown}"
-    );
+    assert!(!shown.contains("horse") && !shown.contains(key.trim()), "{shown}");
 }
 
 proptest! {

@@ -3,10 +3,7 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use super::{
-    Catalog, Column, Function, Operator, QUERIES, Reference, Relation, RelationKind, Rule, Trigger,
-    Type,
-};
+use super::{Catalog, Column, Function, Operator, QUERIES, Reference, Relation, RelationKind, Rule, Trigger, Type};
 
 /// A row that does not have the form its query gives.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -15,9 +12,7 @@ pub enum CatalogError {
     #[error("{0:?} is not one of the catalogue queries")]
     UnknownQuery(String),
     /// A cell is missing or has another form than expected.
-    #[error(
-        "the answer to catalogue query {query:?} has a bad or missing value in column {column}"
-    )]
+    #[error("the answer to catalogue query {query:?} has a bad or missing value in column {column}")]
     BadCell {
         /// The query.
         query: &'static str,
@@ -63,18 +58,11 @@ struct Cells<'a> {
 
 impl<'a> Cells<'a> {
     fn bad(&self, column: usize) -> CatalogError {
-        CatalogError::BadCell {
-            query: self.query,
-            column,
-        }
+        CatalogError::BadCell { query: self.query, column }
     }
 
     fn text(&self, column: usize) -> Result<&'a str, CatalogError> {
-        self.cells
-            .get(column)
-            .copied()
-            .flatten()
-            .ok_or_else(|| self.bad(column))
+        self.cells.get(column).copied().flatten().ok_or_else(|| self.bad(column))
     }
 
     fn string(&self, column: usize) -> Result<String, CatalogError> {
@@ -82,10 +70,7 @@ impl<'a> Cells<'a> {
     }
 
     fn number<T: std::str::FromStr>(&self, column: usize) -> Result<T, CatalogError> {
-        self.text(column)?
-            .trim()
-            .parse()
-            .map_err(|_| self.bad(column))
+        self.text(column)?.trim().parse().map_err(|_| self.bad(column))
     }
 
     fn optional(&self, column: usize) -> Result<Option<u32>, CatalogError> {
@@ -97,10 +82,7 @@ impl<'a> Cells<'a> {
     }
 
     fn letter(&self, column: usize) -> Result<char, CatalogError> {
-        self.text(column)?
-            .chars()
-            .next()
-            .ok_or_else(|| self.bad(column))
+        self.text(column)?.chars().next().ok_or_else(|| self.bad(column))
     }
 
     fn flag(&self, column: usize) -> Result<bool, CatalogError> {
@@ -161,23 +143,16 @@ impl Builder {
             }
             "functions" => self.function(cells),
             "operators" => {
-                self.operators
-                    .push((cells.string(0)?, cells.string(1)?, cells.number(2)?));
+                self.operators.push((cells.string(0)?, cells.string(1)?, cells.number(2)?));
                 Ok(())
             }
             "types" => self.type_row(cells),
             "casts" => {
-                self.casts.push((
-                    cells.number(0)?,
-                    cells.number(1)?,
-                    cells.number(2)?,
-                    cells.letter(3)?,
-                ));
+                self.casts.push((cells.number(0)?, cells.number(1)?, cells.number(2)?, cells.letter(3)?));
                 Ok(())
             }
             "uses" => {
-                self.uses
-                    .push((cells.optional(0)?, cells.optional(1)?, cells.number(2)?));
+                self.uses.push((cells.optional(0)?, cells.optional(1)?, cells.number(2)?));
                 Ok(())
             }
             "event_triggers" => {
@@ -217,11 +192,7 @@ impl Builder {
         self.relations.push(Relation {
             oid,
             // A session sees its own temporary schema only, under this name.
-            full: if schema.starts_with("pg_temp_") {
-                format!("pg_temp.{name}")
-            } else {
-                format!("{schema}.{name}")
-            },
+            full: if schema.starts_with("pg_temp_") { format!("pg_temp.{name}") } else { format!("{schema}.{name}") },
             schema,
             name,
             kind,
@@ -259,13 +230,8 @@ impl Builder {
                 not_null: cells.flag(4)?,
             }),
             // NULL for a view dropped in between.
-            "views" => {
-                relation.definition = cells.cells.get(1).copied().flatten().map(str::to_owned)
-            }
-            "rules" => relation.rules.push(Rule {
-                event: cells.letter(1)?,
-                definition: cells.string(3)?,
-            }),
+            "views" => relation.definition = cells.cells.get(1).copied().flatten().map(str::to_owned),
+            "rules" => relation.rules.push(Rule { event: cells.letter(1)?, definition: cells.string(3)? }),
             "unique" => {
                 for number in cells.numbers(1)? {
                     if number > 0 && !relation.unique.contains(&number) {
@@ -335,12 +301,8 @@ impl Builder {
                 function: function.map_or_else(|| format!("pg_catalog.{code}"), Function::full),
             });
         }
-        let event_triggers = self
-            .event_triggers
-            .iter()
-            .filter_map(|oid| functions.get(oid))
-            .map(Function::full)
-            .collect();
+        let event_triggers =
+            self.event_triggers.iter().filter_map(|oid| functions.get(oid)).map(Function::full).collect();
         let mut by_name: HashMap<String, Vec<usize>> = HashMap::new();
         for (at, relation) in self.relations.iter().enumerate() {
             by_name.entry(relation.name.clone()).or_default().push(at);
@@ -349,10 +311,7 @@ impl Builder {
         let mut function_names = HashMap::new();
         for (oid, function) in functions {
             function_names.insert(oid, (function.schema.clone(), function.name.clone()));
-            by_function_name
-                .entry(function.name.clone())
-                .or_default()
-                .push(function);
+            by_function_name.entry(function.name.clone()).or_default().push(function);
         }
         let mut extensions: Vec<String> = self.extensions.into_values().collect();
         extensions.sort();
@@ -399,14 +358,8 @@ impl Builder {
         }
         for (table, bits, oid, schema, name) in std::mem::take(&mut self.triggers) {
             // The server's own trigger functions (tsvector_update_trigger) are not in the list of functions.
-            let harmless = functions
-                .get(&oid)
-                .map_or(schema == "pg_catalog", Function::is_harmless);
-            let trigger = Trigger {
-                bits,
-                function: format!("{schema}.{name}"),
-                harmless,
-            };
+            let harmless = functions.get(&oid).map_or(schema == "pg_catalog", Function::is_harmless);
+            let trigger = Trigger { bits, function: format!("{schema}.{name}"), harmless };
             if let Some(relation) = self.get(table) {
                 relation.triggers.push(trigger);
             }
@@ -414,10 +367,7 @@ impl Builder {
         let uses = std::mem::take(&mut self.uses);
         let mut by_domain: HashMap<u32, Vec<String>> = HashMap::new();
         for (table, domain, oid) in &uses {
-            let Some(function) = functions
-                .get(oid)
-                .filter(|function| !function.is_harmless())
-            else {
+            let Some(function) = functions.get(oid).filter(|function| !function.is_harmless()) else {
                 continue;
             };
             let name = function.full();
@@ -449,9 +399,7 @@ impl Builder {
     fn implicit_casts(&self, functions: &HashMap<u32, Function>) -> HashMap<u32, Vec<String>> {
         let mut found: HashMap<u32, Vec<String>> = HashMap::new();
         for (source, _, function, context) in &self.casts {
-            let harmful = functions
-                .get(function)
-                .filter(|function| !function.is_harmless());
+            let harmful = functions.get(function).filter(|function| !function.is_harmless());
             if let (Some(function), 'i' | 'a') = (harmful, *context) {
                 found.entry(*source).or_default().push(function.full());
             }
@@ -461,11 +409,7 @@ impl Builder {
 
     fn types_by_name(&self, functions: &HashMap<u32, Function>) -> HashMap<String, Vec<Type>> {
         let mut runs: HashMap<u32, Vec<String>> = HashMap::new();
-        let harmful = |oid: &u32| {
-            functions
-                .get(oid)
-                .filter(|function| !function.is_harmless())
-        };
+        let harmful = |oid: &u32| functions.get(oid).filter(|function| !function.is_harmless());
         for raw in &self.types {
             // Built-in input functions are not in the list; a base type's own is, and runs on every conversion from text.
             if let (Some(function), 'b') = (harmful(&raw.input), raw.kind) {
@@ -492,20 +436,13 @@ impl Builder {
             let mut next = Some(raw);
             while let Some(current) = next.filter(|_| steps < 16) {
                 all.extend(runs.get(&oid).into_iter().flatten().cloned());
-                oid = if current.base != 0 {
-                    current.base
-                } else {
-                    current.element
-                };
+                oid = if current.base != 0 { current.base } else { current.element };
                 next = by_oid.get(&oid).copied();
                 steps += 1;
             }
             all.sort();
             all.dedup();
-            found.entry(raw.name.clone()).or_default().push(Type {
-                schema: raw.schema.clone(),
-                runs: all,
-            });
+            found.entry(raw.name.clone()).or_default().push(Type { schema: raw.schema.clone(), runs: all });
         }
         found
     }

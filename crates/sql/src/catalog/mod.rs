@@ -257,10 +257,7 @@ impl Catalog {
     #[must_use]
     pub fn column(&self, table_oid: u32, attnum: i16) -> Option<(&str, &str)> {
         let relation = self.relation(table_oid)?;
-        let column = relation
-            .columns
-            .iter()
-            .find(|column| column.number == attnum)?;
+        let column = relation.columns.iter().find(|column| column.number == attnum)?;
         Some((&relation.full, &column.name))
     }
 
@@ -279,9 +276,7 @@ impl Catalog {
     /// `schema` and `name` of a function, by its number.
     #[must_use]
     pub fn function_name(&self, oid: u32) -> Option<(&str, &str)> {
-        self.function_names
-            .get(&oid)
-            .map(|(schema, name)| (schema.as_str(), name.as_str()))
+        self.function_names.get(&oid).map(|(schema, name)| (schema.as_str(), name.as_str()))
     }
 
     /// Where the values of a column come from below the relation itself: the base columns of a view's column, the parents' column of a
@@ -291,11 +286,7 @@ impl Catalog {
         let Some(relation) = self.relation(oid) else {
             return Deps::Unknown;
         };
-        let Some(column) = relation
-            .columns
-            .iter()
-            .find(|column| column.number == attnum)
-        else {
+        let Some(column) = relation.columns.iter().find(|column| column.number == attnum) else {
             return Deps::Unknown;
         };
         view::below(self, relation, &column.name)
@@ -306,15 +297,8 @@ impl Catalog {
     }
 
     /// All relations of a name, in any schema.
-    pub(crate) fn relations_named<'c>(
-        &'c self,
-        name: &str,
-    ) -> impl Iterator<Item = &'c Relation> + use<'c> {
-        self.by_name
-            .get(name)
-            .map_or(&[][..], Vec::as_slice)
-            .iter()
-            .filter_map(|at| self.relations.get(*at))
+    pub(crate) fn relations_named<'c>(&'c self, name: &str) -> impl Iterator<Item = &'c Relation> + use<'c> {
+        self.by_name.get(name).map_or(&[][..], Vec::as_slice).iter().filter_map(|at| self.relations.get(*at))
     }
 
     pub(crate) fn functions_named(&self, name: &str) -> &[Function] {

@@ -13,30 +13,21 @@ pub const QUERIES: &[(&str, &str)] = &[
     ),
     // With an empty path every name in a definition comes back with its schema.
     ("path", "SET LOCAL search_path = ''"),
-    (
-        "extensions",
-        "SELECT oid, extname FROM pg_catalog.pg_extension",
-    ),
+    ("extensions", "SELECT oid, extname FROM pg_catalog.pg_extension"),
     ("relations", RELATIONS),
     ("columns", COLUMNS),
     ("views", VIEWS),
     ("rules", RULES),
     ("triggers", TRIGGERS),
     ("foreign_keys", FOREIGN_KEYS),
-    (
-        "inherits",
-        "SELECT inhrelid, inhparent FROM pg_catalog.pg_inherits",
-    ),
+    ("inherits", "SELECT inhrelid, inhparent FROM pg_catalog.pg_inherits"),
     ("unique", UNIQUE),
     ("functions", FUNCTIONS),
     ("operators", OPERATORS),
     ("types", TYPES),
     ("casts", CASTS),
     ("uses", USES),
-    (
-        "event_triggers",
-        "SELECT evtname, evtfoid FROM pg_catalog.pg_event_trigger WHERE evtenabled <> 'D'",
-    ),
+    ("event_triggers", "SELECT evtname, evtfoid FROM pg_catalog.pg_event_trigger WHERE evtenabled <> 'D'"),
     ("end", "COMMIT"),
 ];
 

@@ -80,32 +80,16 @@ impl View {
         // Definitions come with schemas on every name but pg_catalog's.
         let mut walker = Walker::new(catalog, &[]);
         let columns = walker.view_columns(raw.stmt.as_deref(), open);
-        let columns = columns.map(|columns| {
-            columns
-                .iter()
-                .map(|lineage| walker.deps_of(lineage))
-                .collect()
-        });
-        Self {
-            read: walker.collected(),
-            columns,
-        }
+        let columns = columns.map(|columns| columns.iter().map(|lineage| walker.deps_of(lineage)).collect());
+        Self { read: walker.collected(), columns }
     }
 
     /// What a column has below its own relation.
-    pub(crate) fn below(
-        catalog: &Catalog,
-        relation: &Relation,
-        column: &str,
-        open: &[u32],
-    ) -> Deps {
+    pub(crate) fn below(catalog: &Catalog, relation: &Relation, column: &str, open: &[u32]) -> Deps {
         let mut found = Merge::default();
         if relation.is_view() && !relation.is_system() {
             let view = Self::of(catalog, relation, open);
-            let at = relation
-                .columns
-                .iter()
-                .position(|other| other.name == column);
+            let at = relation.columns.iter().position(|other| other.name == column);
             match (&view.columns, at) {
                 (Some(columns), Some(at)) => found.add(columns.get(at).unwrap_or(&Deps::Unknown)),
                 _ => found.add(&Deps::Unknown),
@@ -144,10 +128,7 @@ fn kin<'c>(catalog: &'c Catalog, relation: &Relation) -> Vec<&'c Relation> {
     if relation.parents.is_empty() && relation.children.is_empty() {
         return Vec::new();
     }
-    catalog
-        .relation(relation.oid)
-        .map(|relation| catalog.kin(relation))
-        .unwrap_or_default()
+    catalog.relation(relation.oid).map(|relation| catalog.kin(relation)).unwrap_or_default()
 }
 
 #[derive(Default)]
@@ -158,10 +139,7 @@ struct Merge {
 
 impl Merge {
     fn push(&mut self, relation: &str, column: &str) {
-        self.columns.push(ColumnRef {
-            relation: relation.to_owned(),
-            column: column.to_owned(),
-        });
+        self.columns.push(ColumnRef { relation: relation.to_owned(), column: column.to_owned() });
     }
 
     fn add(&mut self, deps: &Deps) {
@@ -178,10 +156,6 @@ impl Merge {
         }
         self.columns.sort();
         self.columns.dedup();
-        if self.columns.is_empty() {
-            Deps::Clean
-        } else {
-            Deps::Columns(self.columns)
-        }
+        if self.columns.is_empty() { Deps::Clean } else { Deps::Columns(self.columns) }
     }
 }

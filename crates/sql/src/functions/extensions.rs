@@ -17,11 +17,10 @@ pub(crate) enum Trust {
 /// `pg_visibility`, `pg_buffercache`, `pg_walinspect` (read below all permissions), `plpgsql` and other languages, `pg_cron`.
 pub(crate) fn trust(extension: &str) -> Option<Trust> {
     match extension {
-        "hstore" | "citext" | "pg_trgm" | "ltree" | "intarray" | "cube" | "seg" | "isn"
-        | "unaccent" | "btree_gin" | "btree_gist" | "fuzzystrmatch" | "uuid-ossp" | "pgcrypto"
-        | "earthdistance" | "dict_int" | "dict_xsyn" | "tsm_system_rows" | "tsm_system_time"
-        | "intagg" | "bloom" | "pg_uuidv7" | "ip4r" | "semver" | "pg_hashids" | "hll"
-        | "prefix" | "unit" => Some(Trust::Calm),
+        "hstore" | "citext" | "pg_trgm" | "ltree" | "intarray" | "cube" | "seg" | "isn" | "unaccent" | "btree_gin"
+        | "btree_gist" | "fuzzystrmatch" | "uuid-ossp" | "pgcrypto" | "earthdistance" | "dict_int" | "dict_xsyn"
+        | "tsm_system_rows" | "tsm_system_time" | "intagg" | "bloom" | "pg_uuidv7" | "ip4r" | "semver"
+        | "pg_hashids" | "hll" | "prefix" | "unit" => Some(Trust::Calm),
         "vector"
         | "postgis"
         | "postgis_raster"
@@ -33,8 +32,8 @@ pub(crate) fn trust(extension: &str) -> Option<Trust> {
         | "timescaledb"
         | "address_standardizer"
         | "pgroonga" => Some(Trust::ImmutableOnly),
-        "dblink" | "postgres_fdw" | "mysql_fdw" | "oracle_fdw" | "tds_fdw" | "http" | "pg_net"
-        | "aws_s3" | "aws_lambda" | "plproxy" => Some(Trust::Remote),
+        "dblink" | "postgres_fdw" | "mysql_fdw" | "oracle_fdw" | "tds_fdw" | "http" | "pg_net" | "aws_s3"
+        | "aws_lambda" | "plproxy" => Some(Trust::Remote),
         _ => None,
     }
 }

@@ -66,47 +66,32 @@ fn words(texts: &[&'static str]) -> HashSet<&'static str> {
 
 fn harmless() -> &'static HashSet<&'static str> {
     static SET: OnceLock<HashSet<&'static str>> = OnceLock::new();
-    SET.get_or_init(|| {
-        words(&[
-            include_str!("harmless.txt"),
-            include_str!("later.txt"),
-            include_str!("volatile.txt"),
-        ])
-    })
+    SET.get_or_init(|| words(&[include_str!("harmless.txt"), include_str!("later.txt"), include_str!("volatile.txt")]))
 }
 
 /// Whether an operator name is one of pg_catalog's.
 pub(crate) fn is_builtin_operator(name: &str) -> bool {
     static SET: OnceLock<HashSet<&'static str>> = OnceLock::new();
-    SET.get_or_init(|| words(&[include_str!("operators.txt")]))
-        .contains(name)
+    SET.get_or_init(|| words(&[include_str!("operators.txt")])).contains(name)
 }
 
 /// Whether a type name is one of pg_catalog's, array types (`_int4`) included.
 pub(crate) fn is_builtin_type(name: &str) -> bool {
     static SET: OnceLock<HashSet<&'static str>> = OnceLock::new();
     let set = SET.get_or_init(|| words(&[include_str!("types.txt")]));
-    set.contains(name)
-        || name
-            .strip_prefix('_')
-            .is_some_and(|element| set.contains(element))
+    set.contains(name) || name.strip_prefix('_').is_some_and(|element| set.contains(element))
 }
 
 /// What the built-in function of this name does; `None` when there is none known, which is not harmless.
 pub(crate) fn builtin(name: &str) -> Option<Builtin> {
-    special(name).or_else(|| {
-        if harmless().contains(name) {
-            Some(Builtin::Harmless)
-        } else {
-            by_prefix(name)
-        }
-    })
+    special(name).or_else(|| if harmless().contains(name) { Some(Builtin::Harmless) } else { by_prefix(name) })
 }
 
 fn special(name: &str) -> Option<Builtin> {
     Some(match name {
-        "count" | "row_number" | "rank" | "dense_rank" | "percent_rank" | "cume_dist" | "ntile"
-        | "regr_count" => Builtin::Counts,
+        "count" | "row_number" | "rank" | "dense_rank" | "percent_rank" | "cume_dist" | "ntile" | "regr_count" => {
+            Builtin::Counts
+        }
         "repeat" => Builtin::Sized(1),
         "lpad" | "rpad" => Builtin::Sized(1),
         "format" => Builtin::Format,
@@ -135,11 +120,13 @@ fn special(name: &str) -> Option<Builtin> {
         | "pg_sleep_until" => Builtin::Waits,
         "lo_import" => Builtin::File(Effect::Import),
         "lo_export" | "pg_stat_file" => Builtin::File(Effect::Export),
-        "lo_get" | "loread" | "lo_open" | "lo_close" | "lo_lseek" | "lo_lseek64" | "lo_tell"
-        | "lo_tell64" => Builtin::LargeObject(Effect::Read),
+        "lo_get" | "loread" | "lo_open" | "lo_close" | "lo_lseek" | "lo_lseek64" | "lo_tell" | "lo_tell64" => {
+            Builtin::LargeObject(Effect::Read)
+        }
         "lo_unlink" => Builtin::LargeObject(Effect::Delete),
-        "lo_creat" | "lo_create" | "lo_from_bytea" | "lo_put" | "lowrite" | "lo_truncate"
-        | "lo_truncate64" => Builtin::LargeObject(Effect::Write),
+        "lo_creat" | "lo_create" | "lo_from_bytea" | "lo_put" | "lowrite" | "lo_truncate" | "lo_truncate64" => {
+            Builtin::LargeObject(Effect::Write)
+        }
         "query_to_xml"
         | "query_to_xmlschema"
         | "query_to_xml_and_xmlschema"
@@ -219,10 +206,7 @@ fn by_prefix(name: &str) -> Option<Builtin> {
         ("pg_logical_slot_", Builtin::Admin),
         ("binary_upgrade_", Builtin::Admin),
     ];
-    PREFIXES
-        .iter()
-        .find(|(prefix, _)| name.starts_with(prefix))
-        .map(|(_, what)| *what)
+    PREFIXES.iter().find(|(prefix, _)| name.starts_with(prefix)).map(|(_, what)| *what)
 }
 
 #[cfg(test)]
@@ -231,32 +215,13 @@ mod tests {
 
     #[test]
     fn lists_hold_what_they_should_and_nothing_that_acts() {
-        for name in [
-            "lower",
-            "now",
-            "sum",
-            "jsonb_build_object",
-            "pg_get_viewdef",
-            "random",
-            "any_value",
-        ] {
+        for name in ["lower", "now", "sum", "jsonb_build_object", "pg_get_viewdef", "random", "any_value"] {
             assert_eq!(builtin(name), Some(Builtin::Harmless), "{name}");
         }
         for name in special_names() {
-            assert!(
-                !harmless().contains(name) || special(name).is_some(),
-                "{name}"
-            );
+            assert!(!harmless().contains(name) || special(name).is_some(), "{name}");
         }
-        for name in [
-            "query_to_xml",
-            "pg_read_file",
-            "pg_sleep",
-            "nextval",
-            "lo_export",
-            "ts_stat",
-            "repeat",
-        ] {
+        for name in ["query_to_xml", "pg_read_file", "pg_sleep", "nextval", "lo_export", "ts_stat", "repeat"] {
             assert_ne!(builtin(name), Some(Builtin::Harmless), "{name}");
         }
         assert_eq!(builtin("no_such_function"), None);

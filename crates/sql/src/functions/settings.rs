@@ -22,18 +22,12 @@ pub(crate) fn judge(name: &str, value: Option<&str>) -> Setting {
         "standard_conforming_strings" => value.is_some_and(is_on),
         "transaction_read_only" | "default_transaction_read_only" => value.is_some_and(is_on),
         "client_encoding" | "names" => value.is_some_and(is_utf8),
-        "backslash_quote" => {
-            value.is_some_and(|value| matches(value, &["safe_encoding", "off", "false", "no", "0"]))
-        }
+        "backslash_quote" => value.is_some_and(|value| matches(value, &["safe_encoding", "off", "false", "no", "0"])),
         "row_security" => value.is_some_and(is_on),
         // A literal of the sorts of value below may be anything.
         _ => is_presentation(&name) || is_planning(&name),
     };
-    if harmless {
-        Setting::Harmless
-    } else {
-        Setting::Guarded
-    }
+    if harmless { Setting::Harmless } else { Setting::Guarded }
 }
 
 fn is_presentation(name: &str) -> bool {
@@ -77,13 +71,7 @@ fn is_planning(name: &str) -> bool {
     name.starts_with("enable_")
         || name.starts_with("geqo")
         || name.starts_with("jit")
-            && !matches!(
-                name,
-                "jit_provider"
-                    | "jit_debugging_support"
-                    | "jit_dump_bitcode"
-                    | "jit_profiling_support"
-            )
+            && !matches!(name, "jit_provider" | "jit_debugging_support" | "jit_dump_bitcode" | "jit_profiling_support")
         || matches!(
             name,
             "work_mem"
@@ -166,11 +154,7 @@ mod tests {
             ("jit", "off"),
             ("row_security", "on"),
         ] {
-            assert_eq!(
-                judge(name, Some(value)),
-                Setting::Harmless,
-                "{name}={value}"
-            );
+            assert_eq!(judge(name, Some(value)), Setting::Harmless, "{name}={value}");
         }
         for (name, value) in [
             ("statement_timeout", Some("0")),

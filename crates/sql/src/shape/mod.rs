@@ -56,8 +56,8 @@ const fn classes() -> [Class; 256] {
             b' ' | b'\t' | b'\n' | b'\r' | 0x0c => Class::Blank,
             b'a'..=b'z' | b'A'..=b'Z' | b'_' => Class::Letter,
             b'0'..=b'9' => Class::Digit,
-            b'~' | b'!' | b'@' | b'#' | b'^' | b'&' | b'|' | b'`' | b'?' | b'+' | b'-' | b'*'
-            | b'/' | b'%' | b'<' | b'>' | b'=' => Class::Operator,
+            b'~' | b'!' | b'@' | b'#' | b'^' | b'&' | b'|' | b'`' | b'?' | b'+' | b'-' | b'*' | b'/' | b'%' | b'<'
+            | b'>' | b'=' => Class::Operator,
             b',' | b'(' | b')' | b'[' | b']' | b';' | b':' => Class::Single,
             b'\'' => Class::Quote,
             b'"' => Class::Name,
@@ -224,11 +224,7 @@ impl Lexer<'_> {
     /// A name or keyword; answers whether it is `float`.
     fn word(&mut self, out: &mut Vec<u8>) -> Option<bool> {
         let start = self.at;
-        while self
-            .text
-            .get(self.at)
-            .is_some_and(|byte| continues_name(*byte))
-        {
+        while self.text.get(self.at).is_some_and(|byte| continues_name(*byte)) {
             self.at += 1;
         }
         let word = self.text.get(start..self.at)?;
@@ -281,13 +277,9 @@ impl Lexer<'_> {
         }
         if kind == INTEGER {
             let text = self.text.get(start..self.at)?;
-            let significant = text
-                .iter()
-                .position(|byte| *byte != b'0')
-                .map_or(&[][..], |from| text.get(from..).unwrap_or(&[]));
-            if significant.len() > 10
-                || significant.len() == 10 && significant > b"2147483647".as_slice()
-            {
+            let significant =
+                text.iter().position(|byte| *byte != b'0').map_or(&[][..], |from| text.get(from..).unwrap_or(&[]));
+            if significant.len() > 10 || significant.len() == 10 && significant > b"2147483647".as_slice() {
                 kind = BIG;
             }
         }

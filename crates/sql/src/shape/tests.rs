@@ -22,26 +22,11 @@ fn tokens(text: &str) -> Option<Vec<(i32, String)>> {
     Some(
         scan.tokens
             .iter()
-            .filter(|token| {
-                !matches!(
-                    Token::try_from(token.token),
-                    Ok(Token::SqlComment | Token::CComment)
-                )
-            })
+            .filter(|token| !matches!(Token::try_from(token.token), Ok(Token::SqlComment | Token::CComment)))
             .map(|token| {
-                let literal = matches!(
-                    Token::try_from(token.token),
-                    Ok(Token::Iconst | Token::Fconst | Token::Sconst)
-                );
+                let literal = matches!(Token::try_from(token.token), Ok(Token::Iconst | Token::Fconst | Token::Sconst));
                 let (start, end) = (token.start as usize, token.end as usize);
-                (
-                    token.token,
-                    if literal {
-                        String::new()
-                    } else {
-                        text[start..end].to_owned()
-                    },
-                )
+                (token.token, if literal { String::new() } else { text[start..end].to_owned() })
             })
             .collect(),
     )
@@ -68,10 +53,7 @@ fn check(text: &str) {
         return;
     };
     let expected = tokens(text);
-    assert!(
-        expected.is_some(),
-        "the scanner refuses a plain text: {text:?}"
-    );
+    assert!(expected.is_some(), "the scanner refuses a plain text: {text:?}");
     if shaped.is_ascii() && !text.contains('"') {
         assert_eq!(tokens(&readable(&shaped)), expected, "{text:?}");
     }
@@ -79,26 +61,11 @@ fn check(text: &str) {
 
 #[test]
 fn literals_do_not_show_and_classes_do() {
-    let same = |left: &str, right: &str| {
-        assert_eq!(
-            plain(left).unwrap(),
-            plain(right).unwrap(),
-            "{left} / {right}"
-        )
-    };
-    let differ = |left: &str, right: &str| {
-        assert_ne!(
-            plain(left).unwrap(),
-            plain(right).unwrap(),
-            "{left} / {right}"
-        )
-    };
+    let same = |left: &str, right: &str| assert_eq!(plain(left).unwrap(), plain(right).unwrap(), "{left} / {right}");
+    let differ = |left: &str, right: &str| assert_ne!(plain(left).unwrap(), plain(right).unwrap(), "{left} / {right}");
     same("SELECT 1", "SELECT   42 ");
     same("SELECT 1 /* a /* b */ */ + 2", "SELECT 5 -- x\n + 007");
-    same(
-        "SELECT * FROM t WHERE a = 'x' AND b=1.5",
-        "SELECT * FROM t WHERE a = 'it''s; DROP' AND b=2e10",
-    );
+    same("SELECT * FROM t WHERE a = 'x' AND b=1.5", "SELECT * FROM t WHERE a = 'it''s; DROP' AND b=2e10");
     differ("SELECT 1", "SELECT 2147483648");
     differ("SELECT 1", "SELECT 1.0");
     differ("SELECT 1", "SELECT '1'");

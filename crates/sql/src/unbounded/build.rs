@@ -1,8 +1,8 @@
 //! Tree → [`Condition`].
 
 use pg_query::protobuf::{
-    AExpr, AExprKind, BoolExprType, FuncCall, Node, NullTestType, SelectStmt, SetOperation,
-    SubLink, SubLinkType, a_const::Val, node::Node as N,
+    AExpr, AExprKind, BoolExprType, FuncCall, Node, NullTestType, SelectStmt, SetOperation, SubLink, SubLinkType,
+    a_const::Val, node::Node as N,
 };
 
 use super::{Base, Compare, Condition, Pattern, Target, Term};
@@ -32,64 +32,29 @@ fn negate(condition: Condition) -> Condition {
     match condition {
         Condition::And(parts) => Condition::Or(parts.into_iter().map(negate).collect()),
         Condition::Or(parts) => Condition::And(parts.into_iter().map(negate).collect()),
-        Condition::Compare(compare, left, right) => {
-            Condition::Compare(compare.negated(), left, right)
-        }
-        Condition::Null {
-            key,
-            is_null,
-            never,
-        } => Condition::Null {
-            key,
-            is_null: !is_null,
-            never,
-        },
-        Condition::Matches {
-            pattern,
-            text,
-            negated,
-        } => Condition::Matches {
-            pattern,
-            text,
-            negated: !negated,
-        },
-        Condition::Truth { term, negated } => Condition::Truth {
-            term,
-            negated: !negated,
-        },
+        Condition::Compare(compare, left, right) => Condition::Compare(compare.negated(), left, right),
+        Condition::Null { key, is_null, never } => Condition::Null { key, is_null: !is_null, never },
+        Condition::Matches { pattern, text, negated } => Condition::Matches { pattern, text, negated: !negated },
+        Condition::Truth { term, negated } => Condition::Truth { term, negated: !negated },
         Condition::Always(answer) => Condition::Always(!answer),
-        Condition::Opaque { key, negated } => Condition::Opaque {
-            key,
-            negated: !negated,
-        },
+        Condition::Opaque { key, negated } => Condition::Opaque { key, negated: !negated },
     }
 }
 
 impl<'a, 't, 'c> Builder<'a, 't, 'c> {
     pub(super) fn new(target: &'a Target<'t, 'c>) -> Self {
-        Self {
-            target,
-            looked_at_literal: false,
-            has_parameters: false,
-            is_cursor: false,
-        }
+        Self { target, looked_at_literal: false, has_parameters: false, is_cursor: false }
     }
 
     pub(super) fn condition(&mut self, node: &Node, depth: usize) -> Condition {
-        let opaque = Condition::Opaque {
-            key: String::new(),
-            negated: false,
-        };
+        let opaque = Condition::Opaque { key: String::new(), negated: false };
         if depth > 400 {
             return opaque;
         }
         match inner(Some(node)) {
             Some(N::BoolExpr(expression)) => {
-                let parts: Vec<Condition> = expression
-                    .args
-                    .iter()
-                    .map(|part| self.condition(part, depth + 1))
-                    .collect();
+                let parts: Vec<Condition> =
+                    expression.args.iter().map(|part| self.condition(part, depth + 1)).collect();
                 match expression.boolop() {
                     BoolExprType::AndExpr => Condition::And(parts),
                     BoolExprType::OrExpr => {
@@ -100,9 +65,7 @@ impl<'a, 't, 'c> Builder<'a, 't, 'c> {
                     BoolExprType::Undefined => opaque,
                 }
             }
-            Some(N::AExpr(expression)) => self
-                .operation(expression, depth)
-                .unwrap_or_else(|| self.opaque(node)),
+            Some(N::AExpr(expression)) => self.operation(expression, depth).unwrap_or_else(|| self.opaque(node)),
             Some(N::NullTest(test)) => match test.arg.as_deref() {
                 Some(argument) => Condition::Null {
                     key: self.key(argument, 0).unwrap_or_default(),
@@ -112,18 +75,16 @@ impl<'a, 't, 'c> Builder<'a, 't, 'c> {
                 None => opaque,
             },
             Some(N::SubLink(link)) => self.sub_link(link).unwrap_or_else(|| self.opaque(node)),
-            Some(N::FuncCall(call)) if last_name(&call.funcname) == "starts_with" => self
-                .matches(Pattern::Prefix, call.args.get(1), false)
-                .unwrap_or_else(|| self.opaque(node)),
+            Some(N::FuncCall(call)) if last_name(&call.funcname) == "starts_with" => {
+                self.matches(Pattern::Prefix, call.args.get(1), false).unwrap_or_else(|| self.opaque(node))
+            }
             Some(N::CaseExpr(case)) => {
                 let results = case.args.iter().filter_map(|when| match inner(Some(when)) {
                     Some(N::CaseWhen(when)) => when.result.as_deref(),
                     _ => None,
                 });
-                let parts: Vec<Condition> = results
-                    .chain(case.defresult.as_deref())
-                    .map(|part| self.condition(part, depth + 1))
-                    .collect();
+                let parts: Vec<Condition> =
+                    results.chain(case.defresult.as_deref()).map(|part| self.condition(part, depth + 1)).collect();
                 // True whichever branch is taken.
                 Condition::And(parts)
             }
@@ -135,14 +96,8 @@ impl<'a, 't, 'c> Builder<'a, 't, 'c> {
                 let term = self.term(node, 0);
                 self.looked_at_literal |= matches!(term.base, Base::Text(_) | Base::Number);
                 match term.base {
-                    Base::Key(key) => Condition::Opaque {
-                        key,
-                        negated: false,
-                    },
-                    _ => Condition::Truth {
-                        term,
-                        negated: false,
-                    },
+                    Base::Key(key) => Condition::Opaque { key, negated: false },
+                    _ => Condition::Truth { term, negated: false },
                 }
             }
             _ => self.opaque(node),
@@ -150,10 +105,7 @@ impl<'a, 't, 'c> Builder<'a, 't, 'c> {
     }
 
     fn opaque(&mut self, node: &Node) -> Condition {
-        Condition::Opaque {
-            key: self.key(node, 0).unwrap_or_default(),
-            negated: false,
-        }
+        Condition::Opaque { key: self.key(node, 0).unwrap_or_default(), negated: false }
     }
 
     /// Ranges over one key beside each other may cover everything, depending on their constants.
@@ -186,19 +138,13 @@ impl<'a, 't, 'c> Builder<'a, 't, 'c> {
             AExprKind::AexprLike | AExprKind::AexprIlike => {
                 self.matches(Pattern::Like, Some(right), name.starts_with('!'))
             }
-            AExprKind::AexprSimilar => {
-                self.matches(Pattern::Like, Some(right), name.starts_with('!'))
-            }
+            AExprKind::AexprSimilar => self.matches(Pattern::Like, Some(right), name.starts_with('!')),
             AExprKind::AexprNotDistinct => Some(self.compare(Compare::Equal, left?, right)),
             AExprKind::AexprDistinct => Some(self.compare(Compare::NotEqual, left?, right)),
             AExprKind::AexprIn => self.any_of(Compare::parse(name)?, left?, right),
             AExprKind::AexprOpAny => self.any_of(Compare::parse(name)?, left?, right),
-            AExprKind::AexprBetween | AExprKind::AexprBetweenSym => {
-                self.between(left?, right, false)
-            }
-            AExprKind::AexprNotBetween | AExprKind::AexprNotBetweenSym => {
-                self.between(left?, right, true)
-            }
+            AExprKind::AexprBetween | AExprKind::AexprBetweenSym => self.between(left?, right, false),
+            AExprKind::AexprNotBetween | AExprKind::AexprNotBetweenSym => self.between(left?, right, true),
             AExprKind::AexprOpAll | AExprKind::AexprNullif | AExprKind::Undefined => None,
         }
     }
@@ -210,10 +156,8 @@ impl<'a, 't, 'c> Builder<'a, 't, 'c> {
         let [low, high] = list.items.as_slice() else {
             return None;
         };
-        let parts = vec![
-            self.compare(Compare::GreaterEqual, subject, low),
-            self.compare(Compare::LessEqual, subject, high),
-        ];
+        let parts =
+            vec![self.compare(Compare::GreaterEqual, subject, low), self.compare(Compare::LessEqual, subject, high)];
         if negated {
             self.looked_at_literal = true;
             return Some(negate(Condition::And(parts)));
@@ -229,23 +173,14 @@ impl<'a, 't, 'c> Builder<'a, 't, 'c> {
             _ => return None,
         };
         // Thousands of values restrict; only the subject itself among them does not.
-        let parts: Vec<Condition> = items
-            .iter()
-            .take(256)
-            .map(|item| self.compare(compare, subject, item))
-            .collect();
-        Some(if compare == Compare::NotEqual {
-            Condition::And(parts)
-        } else {
-            Condition::Or(parts)
-        })
+        let parts: Vec<Condition> = items.iter().take(256).map(|item| self.compare(compare, subject, item)).collect();
+        Some(if compare == Compare::NotEqual { Condition::And(parts) } else { Condition::Or(parts) })
     }
 
     fn compare(&mut self, compare: Compare, left: &Node, right: &Node) -> Condition {
         let (left, right) = (self.term(left, 0), self.term(right, 0));
         let constant = |term: &Term| matches!(term.base, Base::Number | Base::Text(_) | Base::Null);
-        let measured =
-            |term: &Term| matches!(&term.base, Base::Key(key) if super::evaluate::is_measure(key));
+        let measured = |term: &Term| matches!(&term.base, Base::Key(key) if super::evaluate::is_measure(key));
         self.looked_at_literal |= constant(&left) && constant(&right)
             || left.base == right.base && (left.offset != 0.0 || right.offset != 0.0)
             || measured(&left)
@@ -253,21 +188,11 @@ impl<'a, 't, 'c> Builder<'a, 't, 'c> {
         Condition::Compare(compare, left, right)
     }
 
-    fn matches(
-        &mut self,
-        pattern: Pattern,
-        text: Option<&Node>,
-        negated: bool,
-    ) -> Option<Condition> {
+    fn matches(&mut self, pattern: Pattern, text: Option<&Node>, negated: bool) -> Option<Condition> {
         let node = text?;
         // SIMILAR TO and ESCAPE wrap the pattern in a function.
         let node = match inner(Some(node)) {
-            Some(N::FuncCall(call))
-                if matches!(
-                    last_name(&call.funcname),
-                    "similar_to_escape" | "like_escape"
-                ) =>
-            {
+            Some(N::FuncCall(call)) if matches!(last_name(&call.funcname), "similar_to_escape" | "like_escape") => {
                 call.args.first()?
             }
             _ => node,
@@ -277,11 +202,7 @@ impl<'a, 't, 'c> Builder<'a, 't, 'c> {
         if matches!(text.base, Base::Key(_)) {
             return None;
         }
-        Some(Condition::Matches {
-            pattern,
-            text,
-            negated,
-        })
+        Some(Condition::Matches { pattern, text, negated })
     }
 
     fn sub_link(&mut self, link: &SubLink) -> Option<Condition> {
@@ -303,11 +224,7 @@ impl<'a, 't, 'c> Builder<'a, 't, 'c> {
                 let Some(N::ResTarget(target)) = inner(select.target_list.first()) else {
                     return None;
                 };
-                let inside = Target {
-                    alias: &alias,
-                    name: self.target.name,
-                    relations: self.target.relations,
-                };
+                let inside = Target { alias: &alias, name: self.target.name, relations: self.target.relations };
                 let column = Builder::new(&inside).key(target.val.as_deref()?, 0)?;
                 let equality = link.oper_name.is_empty() || last_name(&link.oper_name) == "=";
                 (column == subject && equality).then_some(Condition::Always(true))
@@ -324,12 +241,8 @@ impl<'a, 't, 'c> Builder<'a, 't, 'c> {
         let Some(N::RangeVar(range)) = inner(Some(only)) else {
             return None;
         };
-        (range.relname == self.target.name).then(|| {
-            range
-                .alias
-                .as_ref()
-                .map_or_else(|| range.relname.clone(), |alias| alias.aliasname.clone())
-        })
+        (range.relname == self.target.name)
+            .then(|| range.alias.as_ref().map_or_else(|| range.relname.clone(), |alias| alias.aliasname.clone()))
     }
 
     fn never_null(&self, node: &Node) -> bool {
@@ -338,11 +251,7 @@ impl<'a, 't, 'c> Builder<'a, 't, 'c> {
         };
         let name = last_name(&reference.fields);
         !self.target.relations.is_empty()
-            && self
-                .target
-                .relations
-                .iter()
-                .all(|relation| relation.column(name).is_some_and(|column| column.not_null))
+            && self.target.relations.iter().all(|relation| relation.column(name).is_some_and(|column| column.not_null))
     }
 
     fn term(&mut self, node: &Node, depth: usize) -> Term {
@@ -358,15 +267,9 @@ impl<'a, 't, 'c> Builder<'a, 't, 'c> {
         match inner(Some(node)) {
             Some(N::AConst(constant)) => match &constant.val {
                 None => plain(Base::Null),
-                Some(Val::Ival(number)) => Term {
-                    base: Base::Number,
-                    offset: f64::from(number.ival),
-                },
+                Some(Val::Ival(number)) => Term { base: Base::Number, offset: f64::from(number.ival) },
                 Some(Val::Fval(number)) => match number.fval.parse() {
-                    Ok(offset) => Term {
-                        base: Base::Number,
-                        offset,
-                    },
+                    Ok(offset) => Term { base: Base::Number, offset },
                     Err(_) => plain(Base::Text(number.fval.clone())),
                 },
                 Some(Val::Boolval(flag)) => plain(Base::Text(flag.boolval.to_string())),
@@ -375,27 +278,17 @@ impl<'a, 't, 'c> Builder<'a, 't, 'c> {
             },
             Some(N::ParamRef(parameter)) => {
                 self.has_parameters = true;
-                plain(Base::Parameter(
-                    usize::try_from(parameter.number).unwrap_or(0),
-                ))
+                plain(Base::Parameter(usize::try_from(parameter.number).unwrap_or(0)))
             }
-            Some(N::TypeCast(cast)) => cast
-                .arg
-                .as_deref()
-                .map_or_else(none, |argument| self.term(argument, depth + 1)),
-            Some(N::CollateClause(clause)) => clause
-                .arg
-                .as_deref()
-                .map_or_else(none, |argument| self.term(argument, depth + 1)),
+            Some(N::TypeCast(cast)) => cast.arg.as_deref().map_or_else(none, |argument| self.term(argument, depth + 1)),
+            Some(N::CollateClause(clause)) => {
+                clause.arg.as_deref().map_or_else(none, |argument| self.term(argument, depth + 1))
+            }
             Some(N::AExpr(expression)) => match self.sum(expression, depth) {
                 Some(term) => term,
-                None => self
-                    .key(node, depth)
-                    .map_or_else(none, |key| plain(Base::Key(key))),
+                None => self.key(node, depth).map_or_else(none, |key| plain(Base::Key(key))),
             },
-            _ => self
-                .key(node, depth)
-                .map_or_else(none, |key| plain(Base::Key(key))),
+            _ => self.key(node, depth).map_or_else(none, |key| plain(Base::Key(key))),
         }
     }
 
@@ -409,27 +302,15 @@ impl<'a, 't, 'c> Builder<'a, 't, 'c> {
         let Some(left) = expression.lexpr.as_deref() else {
             return match (name, &right.base) {
                 ("+", _) => Some(right),
-                ("-", Base::Number) => Some(Term {
-                    base: Base::Number,
-                    offset: -right.offset,
-                }),
+                ("-", Base::Number) => Some(Term { base: Base::Number, offset: -right.offset }),
                 _ => None,
             };
         };
         let left = self.term(left, depth + 1);
         match (name, &left.base, &right.base) {
-            ("+", _, Base::Number) => Some(Term {
-                offset: left.offset + right.offset,
-                ..left
-            }),
-            ("+", Base::Number, _) => Some(Term {
-                offset: left.offset + right.offset,
-                ..right
-            }),
-            ("-", _, Base::Number) => Some(Term {
-                offset: left.offset - right.offset,
-                ..left
-            }),
+            ("+", _, Base::Number) => Some(Term { offset: left.offset + right.offset, ..left }),
+            ("+", Base::Number, _) => Some(Term { offset: left.offset + right.offset, ..right }),
+            ("-", _, Base::Number) => Some(Term { offset: left.offset - right.offset, ..left }),
             ("*", _, Base::Number) | ("/", _, Base::Number) if right.offset == 1.0 => Some(left),
             ("*", Base::Number, _) if left.offset == 1.0 => Some(right),
             ("||", _, Base::Text(text)) if text.is_empty() => Some(left),
@@ -469,9 +350,7 @@ impl<'a, 't, 'c> Builder<'a, 't, 'c> {
             N::CoalesceExpr(coalesce) => {
                 let parts = self.keys(&coalesce.args, depth)?;
                 match parts.as_slice() {
-                    [first, rest @ ..] if rest.iter().all(|part| part == first) => {
-                        Some(first.clone())
-                    }
+                    [first, rest @ ..] if rest.iter().all(|part| part == first) => Some(first.clone()),
                     _ => Some(format!("coalesce({})", parts.join(","))),
                 }
             }
@@ -482,22 +361,14 @@ impl<'a, 't, 'c> Builder<'a, 't, 'c> {
                     None => String::new(),
                 };
                 let right = self.key(expression.rexpr.as_deref()?, depth + 1)?;
-                Some(format!(
-                    "({left} {}{} {right})",
-                    expression.kind,
-                    last_name(&expression.name)
-                ))
+                Some(format!("({left} {}{} {right})", expression.kind, last_name(&expression.name)))
             }
             _ => None,
         }
     }
 
     fn keys(&mut self, nodes: &[Node], depth: usize) -> Option<Vec<String>> {
-        nodes
-            .iter()
-            .take(64)
-            .map(|node| self.key(node, depth + 1))
-            .collect()
+        nodes.iter().take(64).map(|node| self.key(node, depth + 1)).collect()
     }
 
     fn call_key(&mut self, call: &FuncCall, depth: usize) -> Option<String> {
@@ -505,11 +376,7 @@ impl<'a, 't, 'c> Builder<'a, 't, 'c> {
             return None;
         }
         let parts = self.keys(&call.args, depth)?;
-        Some(format!(
-            "{}({})",
-            last_name(&call.funcname),
-            parts.join(",")
-        ))
+        Some(format!("{}({})", last_name(&call.funcname), parts.join(",")))
     }
 }
 
@@ -519,8 +386,5 @@ fn is_unrestricted(select: &SelectStmt) -> bool {
         && select.limit_count.is_none()
         && select.limit_offset.is_none()
         && select.values_lists.is_empty()
-        && matches!(
-            select.op(),
-            SetOperation::SetopNone | SetOperation::Undefined
-        )
+        && matches!(select.op(), SetOperation::SetopNone | SetOperation::Undefined)
 }

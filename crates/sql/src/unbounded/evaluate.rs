@@ -64,24 +64,16 @@ pub(super) fn always(condition: &Condition, values: &[Option<&str>]) -> Option<b
             }
             none
         }
-        Condition::Compare(compare, left, right) => {
-            comparison(*compare, &value(left, values), &value(right, values))
-        }
+        Condition::Compare(compare, left, right) => comparison(*compare, &value(left, values), &value(right, values)),
         Condition::Null { is_null, never, .. } => never.then_some(!is_null),
-        Condition::Matches {
-            pattern,
-            text,
-            negated,
-        } => {
+        Condition::Matches { pattern, text, negated } => {
             let everything = match value(text, values) {
                 Value::Text(text) => matches_everything(*pattern, &text),
                 Value::Number(_) | Value::Null | Value::Row(..) | Value::Open => false,
             };
             everything.then_some(!negated)
         }
-        Condition::Truth { term, negated } => {
-            truth(&value(term, values)).map(|answer| answer != *negated)
-        }
+        Condition::Truth { term, negated } => truth(&value(term, values)).map(|answer| answer != *negated),
         Condition::Opaque { .. } => None,
     }
 }
@@ -108,27 +100,19 @@ fn truth(value: &Value) -> Option<bool> {
 
 fn comparison(compare: Compare, left: &Value, right: &Value) -> Option<bool> {
     match (left, right) {
-        (Value::Number(left), Value::Number(right)) => {
-            left.partial_cmp(right).map(|order| compare.holds(order))
-        }
+        (Value::Number(left), Value::Number(right)) => left.partial_cmp(right).map(|order| compare.holds(order)),
         (Value::Text(left), Value::Text(right)) => match compare {
-            Compare::Equal | Compare::LessEqual | Compare::GreaterEqual if left == right => {
-                Some(true)
-            }
+            Compare::Equal | Compare::LessEqual | Compare::GreaterEqual if left == right => Some(true),
             Compare::NotEqual | Compare::Less | Compare::Greater if left == right => Some(false),
             Compare::Equal => Some(false),
             Compare::NotEqual => Some(true),
             // Depends on the collation, not on the row.
-            Compare::Less | Compare::LessEqual | Compare::Greater | Compare::GreaterEqual => {
-                Some(true)
-            }
+            Compare::Less | Compare::LessEqual | Compare::Greater | Compare::GreaterEqual => Some(true),
         },
         (Value::Row(left, plus), Value::Row(right, other)) if left == right && !left.is_empty() => {
             plus.partial_cmp(other).map(|order| compare.holds(order))
         }
-        (Value::Row(key, plus), Value::Number(number)) if is_measure(key) => {
-            below_zero(compare, number - plus)
-        }
+        (Value::Row(key, plus), Value::Number(number)) if is_measure(key) => below_zero(compare, number - plus),
         (Value::Number(number), Value::Row(key, plus)) if is_measure(key) => {
             below_zero(compare.mirrored(), number - plus)
         }
@@ -175,11 +159,7 @@ fn matches_everything(pattern: Pattern, text: &str) -> bool {
             while let Some(after) = rest.strip_prefix(".*").or_else(|| rest.strip_prefix("()")) {
                 rest = after.trim_start_matches('?');
             }
-            rest.is_empty()
-                || matches!(
-                    rest,
-                    "|" | "(.*)" | "(?:.*)" | "[\\s\\S]*" | ".{0,}" | "\\A"
-                )
+            rest.is_empty() || matches!(rest, "|" | "(.*)" | "(?:.*)" | "[\\s\\S]*" | ".{0,}" | "\\A")
         }
         Pattern::Prefix => text.is_empty(),
     }
@@ -209,9 +189,7 @@ fn covers(parts: &[Condition], values: &[Option<&str>]) -> bool {
     for part in parts {
         match part {
             Condition::Compare(compare, left, right) => {
-                if let Some((key, compare, place)) =
-                    placed(*compare, &value(left, values), &value(right, values))
-                {
+                if let Some((key, compare, place)) = placed(*compare, &value(left, values), &value(right, values)) {
                     add(line(&mut lines, key), compare, place);
                 }
             }
@@ -233,13 +211,10 @@ fn covers(parts: &[Condition], values: &[Option<&str>]) -> bool {
 }
 
 fn line(lines: &mut Vec<(String, Line)>, key: String) -> &mut Line {
-    let at = lines
-        .iter()
-        .position(|(name, _)| *name == key)
-        .unwrap_or_else(|| {
-            lines.push((key, Line::default()));
-            lines.len() - 1
-        });
+    let at = lines.iter().position(|(name, _)| *name == key).unwrap_or_else(|| {
+        lines.push((key, Line::default()));
+        lines.len() - 1
+    });
     &mut lines[at].1
 }
 
@@ -249,11 +224,9 @@ fn placed(compare: Compare, left: &Value, right: &Value) -> Option<(String, Comp
         (Value::Row(key, plus), Value::Number(number)) if !key.is_empty() => {
             Some((key.clone(), compare, Value::Number(number - plus)))
         }
-        (Value::Number(number), Value::Row(key, plus)) if !key.is_empty() => Some((
-            key.clone(),
-            compare.mirrored(),
-            Value::Number(number - plus),
-        )),
+        (Value::Number(number), Value::Row(key, plus)) if !key.is_empty() => {
+            Some((key.clone(), compare.mirrored(), Value::Number(number - plus)))
+        }
         (Value::Row(key, _), Value::Text(text)) if !key.is_empty() => {
             Some((key.clone(), compare, Value::Text(text.clone())))
         }
@@ -263,17 +236,9 @@ fn placed(compare: Compare, left: &Value, right: &Value) -> Option<(String, Comp
         (Value::Row(one, plus), Value::Row(two, other)) if !one.is_empty() && !two.is_empty() => {
             // Both orders of the two are the same line.
             if one <= two {
-                Some((
-                    format!("{one} - {two}"),
-                    compare,
-                    Value::Number(other - plus),
-                ))
+                Some((format!("{one} - {two}"), compare, Value::Number(other - plus)))
             } else {
-                Some((
-                    format!("{two} - {one}"),
-                    compare.mirrored(),
-                    Value::Number(plus - other),
-                ))
+                Some((format!("{two} - {one}"), compare.mirrored(), Value::Number(plus - other)))
             }
         }
         _ => None,
@@ -317,12 +282,8 @@ fn is_full(line: &Line) -> bool {
     for hole in &line.not_equal {
         let filled = line.not_equal.iter().any(|other| other != hole)
             || line.equal.contains(hole)
-            || line
-                .below
-                .is_some_and(|(below, with)| *hole < below || *hole == below && with)
-            || line
-                .above
-                .is_some_and(|(above, with)| *hole > above || *hole == above && with);
+            || line.below.is_some_and(|(below, with)| *hole < below || *hole == below && with)
+            || line.above.is_some_and(|(above, with)| *hole > above || *hole == above && with);
         if filled {
             return true;
         }
@@ -332,11 +293,9 @@ fn is_full(line: &Line) -> bool {
             let opposite = *other == compare.negated()
                 || matches!(
                     (compare, other),
-                    (Compare::LessEqual, Compare::GreaterEqual)
-                        | (Compare::GreaterEqual, Compare::LessEqual)
+                    (Compare::LessEqual, Compare::GreaterEqual) | (Compare::GreaterEqual, Compare::LessEqual)
                 );
-            opposite && text == same
-                || *compare == Compare::NotEqual && *other == Compare::NotEqual && text != same
+            opposite && text == same || *compare == Compare::NotEqual && *other == Compare::NotEqual && text != same
         })
     })
 }

@@ -19,11 +19,7 @@ use crate::catalog::Relation;
 /// given as any text that is not its value.
 #[must_use]
 pub fn bind_unbounded(statement: &Statement, values: &[Option<&str>]) -> bool {
-    statement.intent.flags.unbounded
-        || statement
-            .bound
-            .as_ref()
-            .is_some_and(|bound| bound.always(values) == Some(true))
+    statement.intent.flags.unbounded || statement.bound.as_ref().is_some_and(|bound| bound.always(values) == Some(true))
 }
 
 /// The table that is changed.
@@ -69,11 +65,8 @@ impl Bound {
 
     /// Whether some condition is true for every row (`Some(true)`), or all are false for every row.
     pub(crate) fn always(&self, values: &[Option<&str>]) -> Option<bool> {
-        let answers: Vec<Option<bool>> = self
-            .conditions
-            .iter()
-            .map(|condition| evaluate::always(condition, values))
-            .collect();
+        let answers: Vec<Option<bool>> =
+            self.conditions.iter().map(|condition| evaluate::always(condition, values)).collect();
         if answers.contains(&Some(true)) {
             Some(true)
         } else if answers.iter().all(|answer| *answer == Some(false)) {

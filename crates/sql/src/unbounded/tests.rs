@@ -22,11 +22,7 @@ fn catalog() -> Catalog {
 fn ask(text: &str) -> crate::Statement {
     let catalog = catalog();
     let path = vec!["public".to_owned()];
-    let context = Context {
-        catalog: &catalog,
-        search_path: &path,
-        caps: Caps::default(),
-    };
+    let context = Context { catalog: &catalog, search_path: &path, caps: Caps::default() };
     let mut analysis = analyze(text, &context);
     assert!(analysis.problem.is_none(), "{text}");
     analysis.statements.remove(0)
@@ -103,36 +99,11 @@ fn conditions_that_restrict_nothing() {
     }
     assert!(ask("DELETE FROM orders").intent.flags.unbounded);
     assert!(ask("UPDATE orders SET total = 0").intent.flags.unbounded);
-    assert!(
-        ask("UPDATE orders SET total = 0 WHERE orders.id = id")
-            .intent
-            .flags
-            .unbounded
-    );
-    assert!(
-        ask("UPDATE orders SET total = 0 FROM items i WHERE i.id = 5")
-            .intent
-            .flags
-            .unbounded
-    );
-    assert!(
-        ask("MERGE INTO orders o USING items i ON true WHEN MATCHED THEN DELETE")
-            .intent
-            .flags
-            .unbounded
-    );
-    assert!(
-        ask("WITH d AS (DELETE FROM orders) SELECT 1")
-            .intent
-            .flags
-            .unbounded
-    );
-    assert!(
-        ask("EXPLAIN ANALYZE DELETE FROM orders")
-            .intent
-            .flags
-            .unbounded
-    );
+    assert!(ask("UPDATE orders SET total = 0 WHERE orders.id = id").intent.flags.unbounded);
+    assert!(ask("UPDATE orders SET total = 0 FROM items i WHERE i.id = 5").intent.flags.unbounded);
+    assert!(ask("MERGE INTO orders o USING items i ON true WHEN MATCHED THEN DELETE").intent.flags.unbounded);
+    assert!(ask("WITH d AS (DELETE FROM orders) SELECT 1").intent.flags.unbounded);
+    assert!(ask("EXPLAIN ANALYZE DELETE FROM orders").intent.flags.unbounded);
     assert!(ask("TRUNCATE orders").intent.flags.unbounded);
 }
 
@@ -180,40 +151,19 @@ fn conditions_that_restrict() {
         let text = format!("DELETE FROM orders WHERE {condition}");
         assert!(!ask(&text).intent.flags.unbounded, "{text}");
     }
+    assert!(!ask("DELETE FROM orders WHERE CURRENT OF c").intent.flags.unbounded);
     assert!(
-        !ask("DELETE FROM orders WHERE CURRENT OF c")
-            .intent
-            .flags
-            .unbounded
+        !ask("UPDATE orders o SET total = 0 FROM items i WHERE o.id = i.id AND i.status = 'x'").intent.flags.unbounded
     );
-    assert!(
-        !ask("UPDATE orders o SET total = 0 FROM items i WHERE o.id = i.id AND i.status = 'x'")
-            .intent
-            .flags
-            .unbounded
-    );
-    assert!(
-        !ask("DELETE FROM orders o USING items i WHERE o.id = i.id")
-            .intent
-            .flags
-            .unbounded
-    );
-    assert!(
-        !ask("INSERT INTO orders(id) VALUES (1)")
-            .intent
-            .flags
-            .unbounded
-    );
+    assert!(!ask("DELETE FROM orders o USING items i WHERE o.id = i.id").intent.flags.unbounded);
+    assert!(!ask("INSERT INTO orders(id) VALUES (1)").intent.flags.unbounded);
 }
 
 #[test]
 fn parameters_decide_at_execution() {
     let yes = |text: &str, values: &[Option<&str>]| {
         let statement = ask(text);
-        assert!(
-            !statement.intent.flags.unbounded,
-            "{text} is bounded before its values are known"
-        );
+        assert!(!statement.intent.flags.unbounded, "{text} is bounded before its values are known");
         assert!(bind_unbounded(&statement, values), "{text} {values:?}");
     };
     let no = |text: &str, values: &[Option<&str>]| {
@@ -249,11 +199,7 @@ fn parameters_decide_at_execution() {
 fn what_looks_at_a_literal_says_so() {
     let catalog = catalog();
     let path = vec!["public".to_owned()];
-    let context = Context {
-        catalog: &catalog,
-        search_path: &path,
-        caps: Caps::default(),
-    };
+    let context = Context { catalog: &catalog, search_path: &path, caps: Caps::default() };
     for (text, expected) in [
         ("DELETE FROM orders WHERE id = 5", false),
         ("DELETE FROM orders WHERE id = 5 AND status = 'x'", false),
@@ -270,10 +216,6 @@ fn what_looks_at_a_literal_says_so() {
         ("SELECT 1; SELECT 2", true),
         ("BEGIN", false),
     ] {
-        assert_eq!(
-            analyze(text, &context).literal_dependent,
-            expected,
-            "{text}"
-        );
+        assert_eq!(analyze(text, &context).literal_dependent, expected, "{text}");
     }
 }

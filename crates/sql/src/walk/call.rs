@@ -25,44 +25,19 @@ pub(super) enum Flow {
 pub(super) fn compares(operator: &str) -> bool {
     !matches!(
         operator,
-        "+" | "-"
-            | "*"
-            | "/"
-            | "%"
-            | "^"
-            | "|/"
-            | "||/"
-            | "||"
-            | "->"
-            | "->>"
-            | "#>"
-            | "#>>"
-            | "#-"
-            | "&"
-            | "|"
-            | "#"
+        "+" | "-" | "*" | "/" | "%" | "^" | "|/" | "||/" | "||" | "->" | "->>" | "#>" | "#>>" | "#-" | "&" | "|" | "#"
     )
 }
 
 impl<'c> Walker<'c> {
-    pub(super) fn call(
-        &mut self,
-        call: &FuncCall,
-        scope: &Scope<'_, 'c>,
-        sink: &mut Lineage,
-        predicate: bool,
-    ) {
+    pub(super) fn call(&mut self, call: &FuncCall, scope: &Scope<'_, 'c>, sink: &mut Lineage, predicate: bool) {
         let (schema, name) = qualified(&call.funcname);
         let flow = self.function(schema, name, call, scope);
         let stores = std::mem::take(&mut self.stores_arguments);
         let mut arguments = Lineage::default();
         // Counting values of an expression tells which are NULL; counting distinct ones tells which are equal.
         let asks = flow == Flow::Counts
-            && (call.agg_distinct
-                || !call
-                    .args
-                    .iter()
-                    .all(|node| matches!(inner(Some(node)), Some(N::ColumnRef(_)))));
+            && (call.agg_distinct || !call.args.iter().all(|node| matches!(inner(Some(node)), Some(N::ColumnRef(_)))));
         let predicate_arguments = predicate || asks || call.agg_distinct;
         self.exprs(&call.args, scope, &mut arguments, predicate_arguments);
         self.sort_items(&call.agg_order, scope, &mut arguments);
@@ -86,13 +61,7 @@ impl<'c> Walker<'c> {
     }
 
     /// What a call does, whichever function of that name the server would choose.
-    fn function(
-        &mut self,
-        schema: Option<&str>,
-        name: &str,
-        call: &FuncCall,
-        scope: &Scope<'_, 'c>,
-    ) -> Flow {
+    fn function(&mut self, schema: Option<&str>, name: &str, call: &FuncCall, scope: &Scope<'_, 'c>) -> Flow {
         if schema != Some("pg_catalog") {
             self.check_fresh(name);
         }
@@ -114,9 +83,7 @@ impl<'c> Walker<'c> {
             return flow;
         }
         // `mytype(x)` is a conversion.
-        if call.args.len() == 1
-            && (functions::is_builtin_type(name) || !self.catalog.types_named(name).is_empty())
-        {
+        if call.args.len() == 1 && (functions::is_builtin_type(name) || !self.catalog.types_named(name).is_empty()) {
             let type_name = pg_query::protobuf::TypeName {
                 names: call.funcname.clone(),
                 ..pg_query::protobuf::TypeName::default()
@@ -135,11 +102,7 @@ impl<'c> Walker<'c> {
         }
         let object = self.unresolved(schema.unwrap_or(""), name, ObjectKind::Function);
         self.reason(format!("function {} is not known", object.name));
-        let effect = if name.starts_with("dblink") {
-            Effect::Export
-        } else {
-            Effect::Execute
-        };
+        let effect = if name.starts_with("dblink") { Effect::Export } else { Effect::Execute };
         self.act(effect, object);
         Flow::Unknown
     }
@@ -147,10 +110,7 @@ impl<'c> Walker<'c> {
     /// A function named without a call that can be looked into: a sampling method, a procedure of a trigger.
     pub(super) fn function_effect(&mut self, schema: Option<&str>, name: &str, arguments: usize) {
         let plain = matches!(schema, None | Some("pg_catalog"))
-            && matches!(
-                functions::builtin(name),
-                Some(Builtin::Harmless | Builtin::Counts)
-            );
+            && matches!(functions::builtin(name), Some(Builtin::Harmless | Builtin::Counts));
         let users = self.user_functions(schema, name, Some(arguments));
         if !plain && users.is_none() {
             self.unknown_function(schema, name);
@@ -158,12 +118,7 @@ impl<'c> Walker<'c> {
     }
 
     /// The functions of the catalogue that may be meant; `None` when there are none.
-    fn user_functions(
-        &mut self,
-        schema: Option<&str>,
-        name: &str,
-        arguments: Option<usize>,
-    ) -> Option<Flow> {
+    fn user_functions(&mut self, schema: Option<&str>, name: &str, arguments: Option<usize>) -> Option<Flow> {
         let mut flow = None;
         let catalog = self.catalog;
         for function in catalog.functions_named(name) {
@@ -198,24 +153,14 @@ impl<'c> Walker<'c> {
             (Some("pg_stat_statements"), _) if function.name.contains("reset") => {
                 self.act(Effect::Admin, Object::new(ObjectKind::Function, full));
             }
-            (Some("pg_stat_statements"), _) => {
-                self.act(Effect::Read, Object::new(ObjectKind::Function, full))
-            }
-            (Some("adminpack"), _) => {
-                self.act(Effect::Export, Object::new(ObjectKind::Function, full))
-            }
+            (Some("pg_stat_statements"), _) => self.act(Effect::Read, Object::new(ObjectKind::Function, full)),
+            (Some("adminpack"), _) => self.act(Effect::Export, Object::new(ObjectKind::Function, full)),
             _ => self.runs(&full, "the call of"),
         }
         self.reads_unknown = true;
     }
 
-    fn built_in(
-        &mut self,
-        builtin: Builtin,
-        name: &str,
-        call: &FuncCall,
-        scope: &Scope<'_, 'c>,
-    ) -> Flow {
+    fn built_in(&mut self, builtin: Builtin, name: &str, call: &FuncCall, scope: &Scope<'_, 'c>) -> Flow {
         let object = || Object::new(ObjectKind::Function, format!("pg_catalog.{name}"));
         match builtin {
             Builtin::Harmless => Flow::Arguments,
@@ -228,23 +173,18 @@ impl<'c> Walker<'c> {
                 self.literal = true;
                 let size = call.args.get(at).and_then(constant::integer);
                 if size.is_none_or(|size| size > MAX_SIZE) {
-                    self.reason(format!(
-                        "{name} makes a value of any length unless its length is a small constant"
-                    ));
+                    self.reason(format!("{name} makes a value of any length unless its length is a small constant"));
                     self.act(Effect::Execute, object());
                 }
                 Flow::Arguments
             }
             Builtin::Format => {
                 self.literal = true;
-                if !call
-                    .args
-                    .first()
-                    .and_then(constant::text)
-                    .is_some_and(is_small_format)
-                    || call.func_variadic
-                {
-                    self.reason("format makes a value of any length unless its format is a constant with small widths".to_owned());
+                if !call.args.first().and_then(constant::text).is_some_and(is_small_format) || call.func_variadic {
+                    self.reason(
+                        "format makes a value of any length unless its format is a constant with small widths"
+                            .to_owned(),
+                    );
                     self.act(Effect::Execute, object());
                 }
                 Flow::Arguments
@@ -252,11 +192,7 @@ impl<'c> Walker<'c> {
             Builtin::SequenceWrite | Builtin::SequenceRead => self.sequence(builtin, call),
             Builtin::SetConfig => self.set_config(call, scope),
             Builtin::Notify => {
-                let channel = call
-                    .args
-                    .first()
-                    .and_then(constant::text)
-                    .map_or_else(|| "?.".to_owned(), str::to_owned);
+                let channel = call.args.first().and_then(constant::text).map_or_else(|| "?.".to_owned(), str::to_owned);
                 self.literal = true;
                 self.act(Effect::Write, Object::new(ObjectKind::Channel, channel));
                 self.stores_arguments = true;
@@ -268,12 +204,7 @@ impl<'c> Walker<'c> {
             }
             Builtin::File(effect) => {
                 self.literal = true;
-                let file = call
-                    .args
-                    .iter()
-                    .find_map(constant::text)
-                    .unwrap_or(name)
-                    .to_owned();
+                let file = call.args.iter().find_map(constant::text).unwrap_or(name).to_owned();
                 self.act(effect, Object::new(ObjectKind::File, file));
                 self.reason(format!("{name} uses files of the server"));
                 self.reads_unknown = true;
@@ -306,17 +237,8 @@ impl<'c> Walker<'c> {
 
     fn sequence(&mut self, builtin: Builtin, call: &FuncCall) -> Flow {
         self.literal = true;
-        let effect = if builtin == Builtin::SequenceWrite {
-            Effect::Write
-        } else {
-            Effect::Read
-        };
-        let parts = call
-            .args
-            .first()
-            .and_then(constant::text)
-            .map(constant::name_parts)
-            .unwrap_or_default();
+        let effect = if builtin == Builtin::SequenceWrite { Effect::Write } else { Effect::Read };
+        let parts = call.args.first().and_then(constant::text).map(constant::name_parts).unwrap_or_default();
         let (schema, name) = match parts.as_slice() {
             [name] => ("", name.as_str()),
             [.., schema, name] => (schema.as_str(), name.as_str()),
@@ -326,35 +248,27 @@ impl<'c> Walker<'c> {
                 return Flow::Arguments;
             }
         };
-        let found = self.resolve(schema, name, |kind| {
-            kind == crate::catalog::RelationKind::Sequence
-        });
+        let found = self.resolve(schema, name, |kind| kind == crate::catalog::RelationKind::Sequence);
         if found.is_empty() {
             let object = self.unresolved(schema, name, ObjectKind::Sequence);
             self.act(effect, object);
         }
         for sequence in found {
-            self.act(
-                effect,
-                Object::new(ObjectKind::Sequence, sequence.full.clone()),
-            );
+            self.act(effect, Object::new(ObjectKind::Sequence, sequence.full.clone()));
         }
         Flow::Arguments
     }
 
     fn set_config(&mut self, call: &FuncCall, scope: &Scope<'_, 'c>) -> Flow {
         self.literal = true;
-        let name = call
-            .args
-            .first()
-            .and_then(|node| match constant::text(node) {
-                Some(name) => Some(name.to_owned()),
-                // `set_config(name, …) FROM pg_settings WHERE name = '…'`
-                None => super::query::bare_name(node).and_then(|column| {
-                    let pin = scope.pinned.iter().find(|(pinned, _)| pinned == column);
-                    pin.map(|(_, value)| value.clone())
-                }),
-            });
+        let name = call.args.first().and_then(|node| match constant::text(node) {
+            Some(name) => Some(name.to_owned()),
+            // `set_config(name, …) FROM pg_settings WHERE name = '…'`
+            None => super::query::bare_name(node).and_then(|column| {
+                let pin = scope.pinned.iter().find(|(pinned, _)| pinned == column);
+                pin.map(|(_, value)| value.clone())
+            }),
+        });
         let value = call.args.get(1).and_then(constant::setting);
         match name {
             Some(name) => {
@@ -362,8 +276,7 @@ impl<'c> Walker<'c> {
                 if name == "search_path" {
                     self.path_changes(value.as_deref());
                 }
-                if value.is_some() && settings::judge(&name, value.as_deref()) == Setting::Harmless
-                {
+                if value.is_some() && settings::judge(&name, value.as_deref()) == Setting::Harmless {
                     self.bare(Effect::Session);
                 } else {
                     self.guarded(&name);
@@ -392,8 +305,7 @@ impl<'c> Walker<'c> {
         if schema != Some("pg_catalog") {
             self.check_fresh(name);
         }
-        let builtin = functions::is_builtin_operator(name)
-            && schema.is_none_or(|schema| schema == "pg_catalog");
+        let builtin = functions::is_builtin_operator(name) && schema.is_none_or(|schema| schema == "pg_catalog");
         let catalog = self.catalog;
         let mut found = builtin;
         for operator in catalog.operators_named(name) {
@@ -410,10 +322,7 @@ impl<'c> Walker<'c> {
             }
         }
         // BETWEEN, LIKE and the like name no operator of the catalogue.
-        let keyword = name.is_empty()
-            || name
-                .bytes()
-                .all(|byte| byte.is_ascii_alphabetic() || byte == b' ');
+        let keyword = name.is_empty() || name.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b' ');
         if !found && !keyword {
             let object = self.unresolved(schema.unwrap_or(""), name, ObjectKind::Function);
             self.reason(format!("operator {name} is not known"));
@@ -444,20 +353,12 @@ fn is_small_format(text: &str) -> bool {
             rest = after;
             continue;
         }
-        let end = rest
-            .find(|letter: char| letter.is_ascii_alphabetic())
-            .unwrap_or(rest.len());
+        let end = rest.find(|letter: char| letter.is_ascii_alphabetic()).unwrap_or(rest.len());
         let specifier = rest.get(..end).unwrap_or("");
         if specifier.contains('*') {
             return false;
         }
-        let digits: String = specifier
-            .rsplit('$')
-            .next()
-            .unwrap_or("")
-            .chars()
-            .filter(char::is_ascii_digit)
-            .collect();
+        let digits: String = specifier.rsplit('$').next().unwrap_or("").chars().filter(char::is_ascii_digit).collect();
         match digits.parse::<u64>() {
             Ok(width) => total = total.saturating_add(width),
             Err(_) if digits.is_empty() => {}

@@ -1,9 +1,7 @@
 //! Permissions, roles, servers, databases: statements that change who may do what, or the server itself.
 
 use model::{Effect, Object, ObjectKind};
-use pg_query::protobuf::{
-    AlterTableMoveAllStmt, GrantStmt, Node, ObjectType, RangeVar, RoleSpec, node::Node as N,
-};
+use pg_query::protobuf::{AlterTableMoveAllStmt, GrantStmt, Node, ObjectType, RangeVar, RoleSpec, node::Node as N};
 
 use super::{Walker, inner, qualified, strings};
 
@@ -36,10 +34,7 @@ impl Walker<'_> {
             match inner(Some(node)) {
                 Some(N::RoleSpec(role)) => self.role(effect, Some(role)),
                 Some(N::AccessPriv(role)) => {
-                    self.act(
-                        effect,
-                        Object::new(ObjectKind::Role, role.priv_name.clone()),
-                    );
+                    self.act(effect, Object::new(ObjectKind::Role, role.priv_name.clone()));
                 }
                 _ => self.not_understood("a role"),
             }
@@ -47,13 +42,7 @@ impl Walker<'_> {
     }
 
     /// ALTER of an object that is named by its type: an effect on it.
-    fn named(
-        &mut self,
-        effect: Effect,
-        what: ObjectType,
-        relation: Option<&RangeVar>,
-        object: Option<&Node>,
-    ) {
+    fn named(&mut self, effect: Effect, what: ObjectType, relation: Option<&RangeVar>, object: Option<&Node>) {
         self.label = "ALTER";
         if let Some(range) = relation {
             for object in self.objects_of_any(range) {
@@ -76,11 +65,8 @@ impl Walker<'_> {
         {
             names.pop();
         }
-        let effect = if super::ddl::is_administration(what) && effect == Effect::Alter {
-            Effect::Admin
-        } else {
-            effect
-        };
+        let effect =
+            if super::ddl::is_administration(what) && effect == Effect::Alter { Effect::Admin } else { effect };
         let (schema, name) = match names.as_slice() {
             [] => ("", "?"),
             [name] => ("", *name),
@@ -88,11 +74,7 @@ impl Walker<'_> {
         };
         match kind {
             ObjectKind::Relation | ObjectKind::Sequence => {
-                let range = RangeVar {
-                    schemaname: schema.to_owned(),
-                    relname: name.to_owned(),
-                    ..RangeVar::default()
-                };
+                let range = RangeVar { schemaname: schema.to_owned(), relname: name.to_owned(), ..RangeVar::default() };
                 for object in self.objects_of_any(&range) {
                     self.act(effect, object);
                 }
@@ -108,10 +90,7 @@ impl Walker<'_> {
             | ObjectKind::Host
             | ObjectKind::Path
             | ObjectKind::Other => {
-                self.act(
-                    effect,
-                    Object::new(kind, super::ddl::titled(what, &names.join("."))),
-                );
+                self.act(effect, Object::new(kind, super::ddl::titled(what, &names.join("."))));
             }
         }
     }
@@ -121,10 +100,7 @@ impl Walker<'_> {
         if found.is_empty() {
             return vec![self.unresolved(&range.schemaname, &range.relname, ObjectKind::Relation)];
         }
-        found
-            .into_iter()
-            .map(|relation| Object::new(ObjectKind::Relation, relation.full.clone()))
-            .collect()
+        found.into_iter().map(|relation| Object::new(ObjectKind::Relation, relation.full.clone())).collect()
     }
 
     pub(super) fn alter_object(&mut self, node: &N) -> bool {
@@ -136,81 +112,40 @@ impl Walker<'_> {
                 ) {
                     self.fresh.insert(rename.newname.clone());
                 }
-                let effect = if rename.rename_type() == ObjectType::ObjectRole {
-                    Effect::Grant
-                } else {
-                    Effect::Alter
-                };
+                let effect = if rename.rename_type() == ObjectType::ObjectRole { Effect::Grant } else { Effect::Alter };
                 if matches!(
                     rename.rename_type(),
                     ObjectType::ObjectRole | ObjectType::ObjectDatabase | ObjectType::ObjectSchema
                 ) || rename.relation.is_none() && rename.object.is_none()
                 {
                     let kind = super::ddl::kind_of(rename.rename_type());
-                    let effect = if kind == ObjectKind::Database {
-                        Effect::Admin
-                    } else {
-                        effect
-                    };
+                    let effect = if kind == ObjectKind::Database { Effect::Admin } else { effect };
                     self.label = "ALTER";
                     self.act(effect, Object::new(kind, rename.subname.clone()));
                 } else {
-                    self.named(
-                        effect,
-                        rename.rename_type(),
-                        rename.relation.as_ref(),
-                        rename.object.as_deref(),
-                    );
+                    self.named(effect, rename.rename_type(), rename.relation.as_ref(), rename.object.as_deref());
                 }
             }
             N::AlterObjectSchemaStmt(alter) => {
                 if let Some(name) = names_of(alter.object.as_deref()).last() {
                     self.fresh.insert((*name).to_owned());
                 }
-                self.named(
-                    Effect::Alter,
-                    alter.object_type(),
-                    alter.relation.as_ref(),
-                    alter.object.as_deref(),
-                );
-                self.act(
-                    Effect::Create,
-                    Object::new(ObjectKind::Schema, alter.newschema.clone()),
-                );
+                self.named(Effect::Alter, alter.object_type(), alter.relation.as_ref(), alter.object.as_deref());
+                self.act(Effect::Create, Object::new(ObjectKind::Schema, alter.newschema.clone()));
             }
             N::AlterObjectDependsStmt(alter) => {
-                self.named(
-                    Effect::Alter,
-                    alter.object_type(),
-                    alter.relation.as_ref(),
-                    alter.object.as_deref(),
-                );
+                self.named(Effect::Alter, alter.object_type(), alter.relation.as_ref(), alter.object.as_deref());
             }
             N::AlterOwnerStmt(alter) => {
-                self.named(
-                    Effect::Grant,
-                    alter.object_type(),
-                    alter.relation.as_ref(),
-                    alter.object.as_deref(),
-                );
+                self.named(Effect::Grant, alter.object_type(), alter.relation.as_ref(), alter.object.as_deref());
                 self.role(Effect::Grant, alter.newowner.as_ref());
             }
             N::CommentStmt(comment) => {
-                self.named(
-                    Effect::Alter,
-                    comment.objtype(),
-                    None,
-                    comment.object.as_deref(),
-                );
+                self.named(Effect::Alter, comment.objtype(), None, comment.object.as_deref());
                 self.label = "COMMENT";
             }
             N::SecLabelStmt(label) => {
-                self.named(
-                    Effect::Alter,
-                    label.objtype(),
-                    None,
-                    label.object.as_deref(),
-                );
+                self.named(Effect::Alter, label.objtype(), None, label.object.as_deref());
                 self.label = "SECURITY LABEL";
             }
             N::AlterDomainStmt(alter) => {
@@ -270,10 +205,7 @@ impl Walker<'_> {
             }
             N::CreateRoleStmt(create) => {
                 self.label = "CREATE";
-                self.act(
-                    Effect::Grant,
-                    Object::new(ObjectKind::Role, create.role.clone()),
-                );
+                self.act(Effect::Grant, Object::new(ObjectKind::Role, create.role.clone()));
             }
             N::AlterRoleStmt(alter) => {
                 self.label = "ALTER";
@@ -349,114 +281,50 @@ impl Walker<'_> {
 
     pub(super) fn administration(&mut self, node: &N) -> bool {
         match node {
-            N::CreateExtensionStmt(one) => self.server(
-                "CREATE",
-                Effect::Import,
-                format!("extension {}", one.extname),
-            ),
-            N::AlterExtensionStmt(one) => self.server(
-                "ALTER",
-                Effect::Import,
-                format!("extension {}", one.extname),
-            ),
+            N::CreateExtensionStmt(one) => self.server("CREATE", Effect::Import, format!("extension {}", one.extname)),
+            N::AlterExtensionStmt(one) => self.server("ALTER", Effect::Import, format!("extension {}", one.extname)),
             N::AlterExtensionContentsStmt(one) => {
-                self.server(
-                    "ALTER",
-                    Effect::Import,
-                    format!("extension {}", one.extname),
-                );
+                self.server("ALTER", Effect::Import, format!("extension {}", one.extname));
             }
-            N::CreatePlangStmt(one) => {
-                self.server("CREATE", Effect::Import, format!("language {}", one.plname))
-            }
+            N::CreatePlangStmt(one) => self.server("CREATE", Effect::Import, format!("language {}", one.plname)),
             N::ImportForeignSchemaStmt(one) => {
-                self.server(
-                    "IMPORT",
-                    Effect::Import,
-                    format!("server {}", one.server_name),
-                );
+                self.server("IMPORT", Effect::Import, format!("server {}", one.server_name));
             }
-            N::CreateFdwStmt(one) => {
-                self.server("CREATE", Effect::Admin, format!("wrapper {}", one.fdwname))
+            N::CreateFdwStmt(one) => self.server("CREATE", Effect::Admin, format!("wrapper {}", one.fdwname)),
+            N::AlterFdwStmt(one) => self.server("ALTER", Effect::Admin, format!("wrapper {}", one.fdwname)),
+            N::CreateForeignServerStmt(one) => {
+                self.server("CREATE", Effect::Admin, format!("server {}", one.servername))
             }
-            N::AlterFdwStmt(one) => {
-                self.server("ALTER", Effect::Admin, format!("wrapper {}", one.fdwname))
+            N::AlterForeignServerStmt(one) => self.server("ALTER", Effect::Admin, format!("server {}", one.servername)),
+            N::CreateUserMappingStmt(one) => self.server("CREATE", Effect::Admin, format!("server {}", one.servername)),
+            N::AlterUserMappingStmt(one) => self.server("ALTER", Effect::Admin, format!("server {}", one.servername)),
+            N::DropUserMappingStmt(one) => self.server("DROP", Effect::Admin, format!("server {}", one.servername)),
+            N::CreatePublicationStmt(one) => {
+                self.server("CREATE", Effect::Admin, format!("publication {}", one.pubname))
             }
-            N::CreateForeignServerStmt(one) => self.server(
-                "CREATE",
-                Effect::Admin,
-                format!("server {}", one.servername),
-            ),
-            N::AlterForeignServerStmt(one) => {
-                self.server("ALTER", Effect::Admin, format!("server {}", one.servername))
+            N::AlterPublicationStmt(one) => self.server("ALTER", Effect::Admin, format!("publication {}", one.pubname)),
+            N::CreateSubscriptionStmt(one) => {
+                self.server("CREATE", Effect::Admin, format!("subscription {}", one.subname))
             }
-            N::CreateUserMappingStmt(one) => self.server(
-                "CREATE",
-                Effect::Admin,
-                format!("server {}", one.servername),
-            ),
-            N::AlterUserMappingStmt(one) => {
-                self.server("ALTER", Effect::Admin, format!("server {}", one.servername))
+            N::AlterSubscriptionStmt(one) => {
+                self.server("ALTER", Effect::Admin, format!("subscription {}", one.subname))
             }
-            N::DropUserMappingStmt(one) => {
-                self.server("DROP", Effect::Admin, format!("server {}", one.servername))
+            N::DropSubscriptionStmt(one) => self.server("DROP", Effect::Admin, format!("subscription {}", one.subname)),
+            N::CreateEventTrigStmt(one) => {
+                self.server("CREATE", Effect::Admin, format!("event trigger {}", one.trigname))
             }
-            N::CreatePublicationStmt(one) => self.server(
-                "CREATE",
-                Effect::Admin,
-                format!("publication {}", one.pubname),
-            ),
-            N::AlterPublicationStmt(one) => self.server(
-                "ALTER",
-                Effect::Admin,
-                format!("publication {}", one.pubname),
-            ),
-            N::CreateSubscriptionStmt(one) => self.server(
-                "CREATE",
-                Effect::Admin,
-                format!("subscription {}", one.subname),
-            ),
-            N::AlterSubscriptionStmt(one) => self.server(
-                "ALTER",
-                Effect::Admin,
-                format!("subscription {}", one.subname),
-            ),
-            N::DropSubscriptionStmt(one) => self.server(
-                "DROP",
-                Effect::Admin,
-                format!("subscription {}", one.subname),
-            ),
-            N::CreateEventTrigStmt(one) => self.server(
-                "CREATE",
-                Effect::Admin,
-                format!("event trigger {}", one.trigname),
-            ),
-            N::AlterEventTrigStmt(one) => self.server(
-                "ALTER",
-                Effect::Admin,
-                format!("event trigger {}", one.trigname),
-            ),
-            N::CreateAmStmt(one) => self.server(
-                "CREATE",
-                Effect::Admin,
-                format!("access method {}", one.amname),
-            ),
-            N::CreateTableSpaceStmt(one) => self.server(
-                "CREATE",
-                Effect::Admin,
-                format!("tablespace {}", one.tablespacename),
-            ),
-            N::DropTableSpaceStmt(one) => self.server(
-                "DROP",
-                Effect::Admin,
-                format!("tablespace {}", one.tablespacename),
-            ),
+            N::AlterEventTrigStmt(one) => {
+                self.server("ALTER", Effect::Admin, format!("event trigger {}", one.trigname))
+            }
+            N::CreateAmStmt(one) => self.server("CREATE", Effect::Admin, format!("access method {}", one.amname)),
+            N::CreateTableSpaceStmt(one) => {
+                self.server("CREATE", Effect::Admin, format!("tablespace {}", one.tablespacename))
+            }
+            N::DropTableSpaceStmt(one) => {
+                self.server("DROP", Effect::Admin, format!("tablespace {}", one.tablespacename))
+            }
             N::AlterTableSpaceOptionsStmt(one) => {
-                self.server(
-                    "ALTER",
-                    Effect::Admin,
-                    format!("tablespace {}", one.tablespacename),
-                );
+                self.server("ALTER", Effect::Admin, format!("tablespace {}", one.tablespacename));
             }
             N::AlterTableMoveAllStmt(one) => self.move_all(one),
             N::CreatedbStmt(one) => self.database("CREATE", &one.dbname),
@@ -465,18 +333,11 @@ impl Walker<'_> {
             N::AlterDatabaseSetStmt(one) => self.database("ALTER", &one.dbname),
             N::DropdbStmt(one) => {
                 self.database("DROP", &one.dbname);
-                self.act(
-                    Effect::Destroy,
-                    Object::new(ObjectKind::Database, one.dbname.clone()),
-                );
+                self.act(Effect::Destroy, Object::new(ObjectKind::Database, one.dbname.clone()));
             }
             N::AlterSystemStmt(one) => {
                 self.label = "ALTER SYSTEM";
-                let name = one
-                    .setstmt
-                    .as_ref()
-                    .map(|set| set.name.to_ascii_lowercase())
-                    .unwrap_or_default();
+                let name = one.setstmt.as_ref().map(|set| set.name.to_ascii_lowercase()).unwrap_or_default();
                 self.guarded(if name.is_empty() { "all" } else { &name });
             }
             _ => return false,
@@ -485,11 +346,7 @@ impl Walker<'_> {
     }
 
     fn move_all(&mut self, one: &AlterTableMoveAllStmt) {
-        self.server(
-            "ALTER",
-            Effect::Admin,
-            format!("tablespace {}", one.new_tablespacename),
-        );
+        self.server("ALTER", Effect::Admin, format!("tablespace {}", one.new_tablespacename));
     }
 
     fn database(&mut self, label: &'static str, name: &str) {

@@ -19,11 +19,7 @@ impl Walker<'_> {
         };
         let elsewhere = copy.is_program || !copy.filename.is_empty();
         if elsewhere {
-            let effect = if copy.is_from {
-                Effect::Import
-            } else {
-                Effect::Export
-            };
+            let effect = if copy.is_from { Effect::Import } else { Effect::Export };
             self.act(effect, Object::new(ObjectKind::File, copy.filename.clone()));
         }
         if copy.is_from {
@@ -43,24 +39,12 @@ impl Walker<'_> {
             self.not_understood("COPY without a table");
             return Kind::Unparsed;
         };
-        let columns: Vec<String> = strings(&copy.attlist)
-            .into_iter()
-            .map(str::to_owned)
-            .collect();
+        let columns: Vec<String> = strings(&copy.attlist).into_iter().map(str::to_owned).collect();
         let relations = self.change(range, Change::Insert, &[]);
-        self.unique_probe(
-            &relations,
-            (!columns.is_empty()).then_some(columns.as_slice()),
-        );
+        self.unique_probe(&relations, (!columns.is_empty()).then_some(columns.as_slice()));
         if let Some(condition) = copy.where_clause.as_deref() {
             let mut scope = Scope::under(None);
-            self.push_tables(
-                &mut scope,
-                range.relname.clone(),
-                None,
-                relations,
-                Vec::new(),
-            );
+            self.push_tables(&mut scope, range.relname.clone(), None, relations, Vec::new());
             self.predicate(condition, &scope);
         }
         if elsewhere {
@@ -68,16 +52,9 @@ impl Walker<'_> {
         }
         // How much it brings is not for its text to say: a bulk load is judged like a change of all rows.
         self.unbounded = true;
-        let relation = self
-            .objects(range)
-            .into_iter()
-            .next()
-            .unwrap_or_else(|| Object::new(ObjectKind::Relation, "?."));
-        Kind::CopyIn {
-            relation,
-            columns,
-            format,
-        }
+        let relation =
+            self.objects(range).into_iter().next().unwrap_or_else(|| Object::new(ObjectKind::Relation, "?."));
+        Kind::CopyIn { relation, columns, format }
     }
 
     /// The columns that COPY … TO sends.
@@ -85,12 +62,9 @@ impl Walker<'_> {
         if let Some(query) = copy.query.as_deref() {
             return match inner(Some(query)) {
                 Some(N::SelectStmt(select)) => self.select(select, None),
-                Some(
-                    node @ (N::InsertStmt(_)
-                    | N::UpdateStmt(_)
-                    | N::DeleteStmt(_)
-                    | N::MergeStmt(_)),
-                ) => self.change_statement(node, None),
+                Some(node @ (N::InsertStmt(_) | N::UpdateStmt(_) | N::DeleteStmt(_) | N::MergeStmt(_))) => {
+                    self.change_statement(node, None)
+                }
                 _ => {
                     self.not_understood("the query of COPY");
                     None
@@ -106,13 +80,7 @@ impl Walker<'_> {
             return None;
         }
         let mut scope = Scope::under(None);
-        let all = self.push_tables(
-            &mut scope,
-            range.relname.clone(),
-            None,
-            relations,
-            Vec::new(),
-        );
+        let all = self.push_tables(&mut scope, range.relname.clone(), None, relations, Vec::new());
         if copy.attlist.is_empty() {
             for item in &scope.items {
                 self.use_item(item);
@@ -169,8 +137,8 @@ fn format_of(nodes: &[Node]) -> Option<CopyFormat> {
                     return None;
                 }
             }
-            "freeze" | "force_quote" | "force_not_null" | "force_null" | "default" | "on_error"
-            | "log_verbosity" | "reject_limit" => {}
+            "freeze" | "force_quote" | "force_not_null" | "force_null" | "default" | "on_error" | "log_verbosity"
+            | "reject_limit" => {}
             _ => return None,
         }
     }

@@ -2,9 +2,8 @@
 
 use model::{Effect, Object, ObjectKind};
 use pg_query::protobuf::{
-    AlterTableStmt, AlterTableType, ColumnDef, Constraint, CreateStmt, CreateTableAsStmt, DropStmt,
-    IndexStmt, Node, ObjectType, PartitionBoundSpec, RangeVar, RuleStmt, TruncateStmt, ViewStmt,
-    node::Node as N,
+    AlterTableStmt, AlterTableType, ColumnDef, Constraint, CreateStmt, CreateTableAsStmt, DropStmt, IndexStmt, Node,
+    ObjectType, PartitionBoundSpec, RangeVar, RuleStmt, TruncateStmt, ViewStmt, node::Node as N,
 };
 
 use super::effects::Change;
@@ -157,20 +156,10 @@ impl<'c> Walker<'c> {
             N::CreateTableAsStmt(create) => self.create_as(create),
             N::ViewStmt(view) => self.create_view(view),
             N::IndexStmt(index) => self.create_index(index),
-            N::CreateSeqStmt(sequence) => {
-                self.create_range(ObjectKind::Sequence, sequence.sequence.as_ref())
-            }
+            N::CreateSeqStmt(sequence) => self.create_range(ObjectKind::Sequence, sequence.sequence.as_ref()),
             N::CreateSchemaStmt(schema) => {
-                let role = schema
-                    .authrole
-                    .as_ref()
-                    .map(|role| role.rolename.clone())
-                    .unwrap_or_default();
-                let name = if schema.schemaname.is_empty() {
-                    role
-                } else {
-                    schema.schemaname.clone()
-                };
+                let role = schema.authrole.as_ref().map(|role| role.rolename.clone()).unwrap_or_default();
+                let name = if schema.schemaname.is_empty() { role } else { schema.schemaname.clone() };
                 self.create(ObjectKind::Schema, name);
                 if schema.authrole.is_some() {
                     self.bare(Effect::Grant);
@@ -227,15 +216,9 @@ impl<'c> Walker<'c> {
                     }
                 }
             }
-            N::CreateOpClassStmt(create) => {
-                self.create_named(ObjectKind::Catalog, &create.opclassname)
-            }
-            N::CreateOpFamilyStmt(create) => {
-                self.create_named(ObjectKind::Catalog, &create.opfamilyname)
-            }
-            N::CreateConversionStmt(create) => {
-                self.create_named(ObjectKind::Catalog, &create.conversion_name)
-            }
+            N::CreateOpClassStmt(create) => self.create_named(ObjectKind::Catalog, &create.opclassname),
+            N::CreateOpFamilyStmt(create) => self.create_named(ObjectKind::Catalog, &create.opfamilyname),
+            N::CreateConversionStmt(create) => self.create_named(ObjectKind::Catalog, &create.conversion_name),
             N::CreateCastStmt(_) => {
                 self.fresh.insert(ANY_CAST.to_owned());
                 self.create(ObjectKind::Catalog, "cast".to_owned());
@@ -252,9 +235,7 @@ impl<'c> Walker<'c> {
             match inner(Some(node)) {
                 Some(N::ColumnDef(column)) => self.column_definition(column),
                 Some(N::Constraint(constraint)) => self.constraint(constraint),
-                Some(N::TableLikeClause(like)) => {
-                    self.on_relation(Effect::Read, like.relation.as_ref())
-                }
+                Some(N::TableLikeClause(like)) => self.on_relation(Effect::Read, like.relation.as_ref()),
                 _ => self.not_understood("an element of a table"),
             }
         }
@@ -279,16 +260,9 @@ impl<'c> Walker<'c> {
         let Some(bound) = bound else {
             return;
         };
-        for node in bound
-            .listdatums
-            .iter()
-            .chain(&bound.lowerdatums)
-            .chain(&bound.upperdatums)
-        {
+        for node in bound.listdatums.iter().chain(&bound.lowerdatums).chain(&bound.upperdatums) {
             match inner(Some(node)) {
-                Some(N::PartitionRangeDatum(datum)) => {
-                    self.walk_loose(datum.value.as_deref(), "a bound")
-                }
+                Some(N::PartitionRangeDatum(datum)) => self.walk_loose(datum.value.as_deref(), "a bound"),
                 // MINVALUE and MAXVALUE come as column references.
                 Some(N::ColumnRef(_)) | None => {}
                 Some(_) => self.walk_loose(Some(node), "a bound"),
@@ -304,13 +278,7 @@ impl<'c> Walker<'c> {
         let relations = self.resolve_range(range);
         let mut scope = Scope::under(None);
         for name in ["new", "old"] {
-            self.push_tables(
-                &mut scope,
-                name.to_owned(),
-                None,
-                relations.clone(),
-                Vec::new(),
-            );
+            self.push_tables(&mut scope, name.to_owned(), None, relations.clone(), Vec::new());
         }
         let unbounded = self.unbounded;
         for action in &rule.actions {
@@ -408,10 +376,7 @@ impl<'c> Walker<'c> {
                 self.label = "REINDEX";
                 match &reindex.relation {
                     Some(range) => self.on_any(Effect::Alter, range),
-                    None => self.act(
-                        Effect::Alter,
-                        Object::new(ObjectKind::Schema, reindex.name.clone()),
-                    ),
+                    None => self.act(Effect::Alter, Object::new(ObjectKind::Schema, reindex.name.clone())),
                 }
             }
             N::ClusterStmt(cluster) => {
@@ -419,11 +384,7 @@ impl<'c> Walker<'c> {
                 self.on_relation(Effect::Alter, cluster.relation.as_ref());
             }
             N::VacuumStmt(vacuum) => {
-                self.label = if vacuum.is_vacuumcmd {
-                    "VACUUM"
-                } else {
-                    "ANALYZE"
-                };
+                self.label = if vacuum.is_vacuumcmd { "VACUUM" } else { "ANALYZE" };
                 if vacuum.rels.is_empty() {
                     self.bare(Effect::Alter);
                 }
@@ -443,13 +404,8 @@ impl<'c> Walker<'c> {
                     // Its query runs.
                     for relation in self.resolve_range(range) {
                         let view = crate::catalog::View::of(self.catalog, relation, &[]);
-                        self.actions.extend(
-                            view.read
-                                .actions
-                                .iter()
-                                .filter(|action| action.effect != Effect::Read)
-                                .cloned(),
-                        );
+                        self.actions
+                            .extend(view.read.actions.iter().filter(|action| action.effect != Effect::Read).cloned());
                     }
                 }
             }
@@ -543,11 +499,7 @@ impl<'c> Walker<'c> {
         self.label = "DROP";
         let what = drop.remove_type();
         let kind = kind_of(what);
-        let effect = if is_administration(what) {
-            Effect::Admin
-        } else {
-            Effect::Destroy
-        };
+        let effect = if is_administration(what) { Effect::Admin } else { Effect::Destroy };
         for node in &drop.objects {
             self.drop_one(node, what, kind, effect);
         }
@@ -566,9 +518,9 @@ impl<'c> Walker<'c> {
         };
         // The last name of a trigger, rule or policy is its own; the object is its table.
         let names = match what {
-            ObjectType::ObjectTrigger | ObjectType::ObjectRule | ObjectType::ObjectPolicy => names
-                .get(..names.len().saturating_sub(1))
-                .unwrap_or_default(),
+            ObjectType::ObjectTrigger | ObjectType::ObjectRule | ObjectType::ObjectPolicy => {
+                names.get(..names.len().saturating_sub(1)).unwrap_or_default()
+            }
             _ => names.as_slice(),
         };
         let (schema, name) = match names {
@@ -578,11 +530,7 @@ impl<'c> Walker<'c> {
         };
         match kind {
             ObjectKind::Relation | ObjectKind::Sequence => {
-                let range = RangeVar {
-                    schemaname: schema.to_owned(),
-                    relname: name.to_owned(),
-                    ..RangeVar::default()
-                };
+                let range = RangeVar { schemaname: schema.to_owned(), relname: name.to_owned(), ..RangeVar::default() };
                 self.on_any(effect, &range);
             }
             ObjectKind::Function | ObjectKind::Type => self.on_routine(effect, kind, schema, name),
@@ -602,13 +550,7 @@ impl<'c> Walker<'c> {
     }
 
     /// An effect on existing functions or types of a name.
-    pub(super) fn on_routine(
-        &mut self,
-        effect: Effect,
-        kind: ObjectKind,
-        schema: &str,
-        name: &str,
-    ) {
+    pub(super) fn on_routine(&mut self, effect: Effect, kind: ObjectKind, schema: &str, name: &str) {
         let catalog = self.catalog;
         let reachable = |other: &str| {
             if schema.is_empty() {
@@ -619,16 +561,10 @@ impl<'c> Walker<'c> {
         };
         let mut found: Vec<String> = if kind == ObjectKind::Function {
             let functions = catalog.functions_named(name).iter();
-            functions
-                .filter(|function| reachable(&function.schema))
-                .map(crate::catalog::Function::full)
-                .collect()
+            functions.filter(|function| reachable(&function.schema)).map(crate::catalog::Function::full).collect()
         } else {
             let types = catalog.types_named(name).iter();
-            types
-                .filter(|one| reachable(&one.schema))
-                .map(|one| format!("{}.{name}", one.schema))
-                .collect()
+            types.filter(|one| reachable(&one.schema)).map(|one| format!("{}.{name}", one.schema)).collect()
         };
         found.dedup();
         if found.is_empty() {
@@ -664,13 +600,7 @@ impl<'c> Walker<'c> {
         };
         let relations = self.resolve_range(range);
         let mut scope = Scope::under(None);
-        self.push_tables(
-            &mut scope,
-            range.relname.clone(),
-            None,
-            relations,
-            Vec::new(),
-        );
+        self.push_tables(&mut scope, range.relname.clone(), None, relations, Vec::new());
         self.predicate(node, &scope);
     }
 }

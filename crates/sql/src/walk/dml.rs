@@ -2,8 +2,8 @@
 
 use model::Effect;
 use pg_query::protobuf::{
-    CmdType, DeleteStmt, InsertStmt, MergeStmt, MergeWhenClause, Node, OnConflictAction,
-    OnConflictClause, RangeVar, ReturningClause, UpdateStmt, node::Node as N,
+    CmdType, DeleteStmt, InsertStmt, MergeStmt, MergeWhenClause, Node, OnConflictAction, OnConflictClause, RangeVar,
+    ReturningClause, UpdateStmt, node::Node as N,
 };
 
 use super::effects::Change;
@@ -47,10 +47,7 @@ impl<'c> Walker<'c> {
                 self.select(select, Some(scope));
             }
             N::NotifyStmt(notify) => {
-                self.act(
-                    Effect::Write,
-                    model::Object::new(model::ObjectKind::Channel, notify.conditionname.clone()),
-                );
+                self.act(Effect::Write, model::Object::new(model::ObjectKind::Channel, notify.conditionname.clone()));
             }
             other => {
                 self.change_statement(other, Some(scope));
@@ -58,16 +55,8 @@ impl<'c> Walker<'c> {
         }
     }
 
-    fn target_item(
-        &mut self,
-        range: &RangeVar,
-        relations: &[&'c Relation],
-        scope: &mut Scope<'_, 'c>,
-    ) {
-        let name = range
-            .alias
-            .as_ref()
-            .map_or_else(|| range.relname.clone(), |alias| alias.aliasname.clone());
+    fn target_item(&mut self, range: &RangeVar, relations: &[&'c Relation], scope: &mut Scope<'_, 'c>) {
+        let name = range.alias.as_ref().map_or_else(|| range.relname.clone(), |alias| alias.aliasname.clone());
         if relations.is_empty() {
             super::from::push(scope, name, None, Source::Open(Lineage::unknown()));
             return;
@@ -136,10 +125,7 @@ impl<'c> Walker<'c> {
         }
         self.change(range, Change::Update, &assigned(&conflict.target_list));
         let mut inside = Scope::under(Some(scope));
-        let name = range
-            .alias
-            .as_ref()
-            .map_or_else(|| range.relname.clone(), |alias| alias.aliasname.clone());
+        let name = range.alias.as_ref().map_or_else(|| range.relname.clone(), |alias| alias.aliasname.clone());
         if relations.is_empty() {
             for name in [name, "excluded".to_owned()] {
                 super::from::push(&mut inside, name, None, Source::Open(Lineage::unknown()));
@@ -148,18 +134,9 @@ impl<'c> Walker<'c> {
             self.push_tables(&mut inside, name, None, relations.to_vec(), Vec::new());
             // The row that was to be inserted: where it comes from counts as stored already.
             let columns = relations.iter().flat_map(|relation| &relation.columns);
-            let columns = columns
-                .map(|column| OutputColumn {
-                    name: column.name.clone(),
-                    lineage: Lineage::default(),
-                })
-                .collect();
-            super::from::push(
-                &mut inside,
-                "excluded".to_owned(),
-                None,
-                Source::Derived(columns),
-            );
+            let columns =
+                columns.map(|column| OutputColumn { name: column.name.clone(), lineage: Lineage::default() }).collect();
+            super::from::push(&mut inside, "excluded".to_owned(), None, Source::Derived(columns));
         }
         self.assignments(&conflict.target_list, relations, &inside);
         if let Some(condition) = conflict.where_clause.as_deref() {
@@ -209,10 +186,7 @@ impl<'c> Walker<'c> {
         for step in &target.indirection {
             match inner(Some(step)) {
                 Some(N::AIndices(indices)) => {
-                    for index in [indices.lidx.as_deref(), indices.uidx.as_deref()]
-                        .into_iter()
-                        .flatten()
-                    {
+                    for index in [indices.lidx.as_deref(), indices.uidx.as_deref()].into_iter().flatten() {
                         self.predicate(index, scope);
                     }
                 }
@@ -279,26 +253,15 @@ impl<'c> Walker<'c> {
             target.touched.set(false);
         }
         self.predicate(condition, scope);
-        let alias = range
-            .alias
-            .as_ref()
-            .map_or(range.relname.as_str(), |alias| alias.aliasname.as_str());
-        let target = unbounded::Target {
-            alias,
-            name: &range.relname,
-            relations,
-        };
+        let alias = range.alias.as_ref().map_or(range.relname.as_str(), |alias| alias.aliasname.as_str());
+        let target = unbounded::Target { alias, name: &range.relname, relations };
         let judged = Bound::new(condition, &target);
         self.literal |= judged.looked_at_literal;
-        let touched =
-            scope.items.first().is_some_and(|item| item.touched.get()) || judged.is_cursor;
+        let touched = scope.items.first().is_some_and(|item| item.touched.get()) || judged.is_cursor;
         if !touched || judged.always(&[]) == Some(true) {
             self.unbounded = true;
         } else if judged.has_parameters {
-            self.bound = Some(std::sync::Arc::new(Bound::either(
-                self.bound.take().as_deref(),
-                judged,
-            )));
+            self.bound = Some(std::sync::Arc::new(Bound::either(self.bound.take().as_deref(), judged)));
         }
     }
 
@@ -319,10 +282,7 @@ impl<'c> Walker<'c> {
         if let Some(condition) = merge.join_condition.as_deref() {
             self.predicate(condition, &scope);
             let target = unbounded::Target {
-                alias: range
-                    .alias
-                    .as_ref()
-                    .map_or(range.relname.as_str(), |alias| alias.aliasname.as_str()),
+                alias: range.alias.as_ref().map_or(range.relname.as_str(), |alias| alias.aliasname.as_str()),
                 name: &range.relname,
                 relations: &relations,
             };
@@ -366,11 +326,7 @@ impl<'c> Walker<'c> {
                 self.change(range, Change::Delete, &[]);
             }
             CmdType::CmdNothing => {}
-            CmdType::Undefined
-            | CmdType::CmdUnknown
-            | CmdType::CmdSelect
-            | CmdType::CmdMerge
-            | CmdType::CmdUtility => {
+            CmdType::Undefined | CmdType::CmdUnknown | CmdType::CmdSelect | CmdType::CmdMerge | CmdType::CmdUtility => {
                 self.not_understood("a WHEN of MERGE");
             }
         }

@@ -117,17 +117,11 @@ impl<'c> Walker<'c> {
         self.reads.insert(object.clone());
         if is_credential(relation) {
             self.act(Effect::Admin, object);
-            self.reason(format!(
-                "{} holds credentials or configuration",
-                relation.full
-            ));
+            self.reason(format!("{} holds credentials or configuration", relation.full));
         }
         if reveals(&relation.name) {
             self.reads_unknown = true;
-            self.reason(format!(
-                "{} shows data of other relations or sessions",
-                relation.full
-            ));
+            self.reason(format!("{} shows data of other relations or sessions", relation.full));
         }
         for function in &relation.on_read {
             self.runs(function, "a column's type is converted by");
@@ -174,12 +168,7 @@ impl<'c> Walker<'c> {
     }
 
     /// Changes a relation: its own effect and everything it sets off. `columns` are the columns assigned, for foreign keys; empty for all.
-    pub(super) fn change(
-        &mut self,
-        range: &RangeVar,
-        change: Change,
-        columns: &[&str],
-    ) -> Vec<&'c Relation> {
+    pub(super) fn change(&mut self, range: &RangeVar, change: Change, columns: &[&str]) -> Vec<&'c Relation> {
         let found = self.resolve_range(range);
         if found.is_empty() {
             let object = self.unresolved(&range.schemaname, &range.relname, ObjectKind::Relation);
@@ -193,13 +182,7 @@ impl<'c> Walker<'c> {
         found
     }
 
-    fn change_relation(
-        &mut self,
-        relation: &'c Relation,
-        change: Change,
-        columns: &[&str],
-        depth: usize,
-    ) {
+    fn change_relation(&mut self, relation: &'c Relation, change: Change, columns: &[&str], depth: usize) {
         let object = relation.object();
         self.act(change.effect(), object.clone());
         if change != Change::Insert {
@@ -252,8 +235,7 @@ impl<'c> Walker<'c> {
 
     /// The effects of a rule's actions; NEW and OLD are rows of the relation.
     fn rule(&mut self, relation: &'c Relation, definition: &str) {
-        if self.rules.len() > MAX_CHAIN
-            || crate::prescan::check(definition, &crate::analysis::Caps::default()).is_err()
+        if self.rules.len() > MAX_CHAIN || crate::prescan::check(definition, &crate::analysis::Caps::default()).is_err()
         {
             self.not_understood("a rule");
             return;
@@ -275,15 +257,11 @@ impl<'c> Walker<'c> {
                     schema: None,
                     hidden: false,
                     touched: std::cell::Cell::new(false),
-                    source: Source::Tables {
-                        relations: vec![relation],
-                        renames: Vec::new(),
-                    },
+                    source: Source::Tables { relations: vec![relation], renames: Vec::new() },
                 });
             }
             let label = self.label;
-            let (unbounded, bound, stored) =
-                (self.unbounded, self.bound.take(), self.stored.clone());
+            let (unbounded, bound, stored) = (self.unbounded, self.bound.take(), self.stored.clone());
             for action in &rule.actions {
                 if let Some(action) = super::inner(Some(action)) {
                     self.rule_action(action, &scope);
@@ -314,22 +292,16 @@ impl<'c> Walker<'c> {
                 Change::Update => {
                     let touches = columns.is_empty()
                         || relation.columns.iter().any(|column| {
-                            reference.key.contains(&column.number)
-                                && columns.contains(&column.name.as_str())
+                            reference.key.contains(&column.number) && columns.contains(&column.name.as_str())
                         });
-                    (touches && matches!(reference.on_update, 'c' | 'n' | 'd'))
-                        .then_some(Change::Update)
+                    (touches && matches!(reference.on_update, 'c' | 'n' | 'd')).then_some(Change::Update)
                 }
             };
-            let (Some(change), Some(other)) = (follow, self.catalog.relation(reference.from))
-            else {
+            let (Some(change), Some(other)) = (follow, self.catalog.relation(reference.from)) else {
                 continue;
             };
             // Once is enough: cycles of foreign keys exist.
-            if self
-                .actions
-                .contains(&Action::on(change.effect(), other.object()))
-            {
+            if self.actions.contains(&Action::on(change.effect(), other.object())) {
                 continue;
             }
             self.reason(format!("a foreign key of {} cascades", other.full));
@@ -339,11 +311,7 @@ impl<'c> Walker<'c> {
 
     /// TRUNCATE … CASCADE empties every table that points here.
     pub(super) fn truncate_cascade(&mut self, relation: &'c Relation) {
-        let mut ahead: Vec<u32> = relation
-            .referenced_by
-            .iter()
-            .map(|reference| reference.from)
-            .collect();
+        let mut ahead: Vec<u32> = relation.referenced_by.iter().map(|reference| reference.from).collect();
         let mut seen = vec![relation.oid];
         while let Some(oid) = ahead.pop() {
             if seen.contains(&oid) || seen.len() > 4096 {
@@ -362,12 +330,7 @@ impl<'c> Walker<'c> {
     fn change_below(&mut self, relation: &'c Relation, change: Change, depth: usize) {
         let view = &View::of(self.catalog, relation, &self.views).read;
         for object in &view.reads {
-            let Some(oid) = view
-                .bases
-                .iter()
-                .find(|(name, _)| *name == object.name)
-                .map(|(_, oid)| *oid)
-            else {
+            let Some(oid) = view.bases.iter().find(|(name, _)| *name == object.name).map(|(_, oid)| *oid) else {
                 self.act(change.effect(), object.clone());
                 continue;
             };

@@ -1,8 +1,7 @@
 //! Expressions: what they do, and where their values come from.
 
 use pg_query::protobuf::{
-    AExpr, AExprKind, AIndirection, CaseExpr, Node, SubLink, SubLinkType, TypeCast, TypeName,
-    XmlExpr, node::Node as N,
+    AExpr, AExprKind, AIndirection, CaseExpr, Node, SubLink, SubLinkType, TypeCast, TypeName, XmlExpr, node::Node as N,
 };
 
 use super::scope::Scope;
@@ -20,38 +19,20 @@ impl<'c> Walker<'c> {
         }
     }
 
-    fn expr_maybe(
-        &mut self,
-        node: Option<&Node>,
-        scope: &Scope<'_, 'c>,
-        sink: &mut Lineage,
-        predicate: bool,
-    ) {
+    fn expr_maybe(&mut self, node: Option<&Node>, scope: &Scope<'_, 'c>, sink: &mut Lineage, predicate: bool) {
         if let Some(node) = node {
             self.expr(node, scope, sink, predicate);
         }
     }
 
-    pub(super) fn exprs(
-        &mut self,
-        nodes: &[Node],
-        scope: &Scope<'_, 'c>,
-        sink: &mut Lineage,
-        predicate: bool,
-    ) {
+    pub(super) fn exprs(&mut self, nodes: &[Node], scope: &Scope<'_, 'c>, sink: &mut Lineage, predicate: bool) {
         for node in nodes {
             self.expr(node, scope, sink, predicate);
         }
     }
 
     /// Walks an expression: its effects are collected, its columns are added to `sink`, and to the predicates when `predicate`.
-    pub(super) fn expr(
-        &mut self,
-        node: &Node,
-        scope: &Scope<'_, 'c>,
-        sink: &mut Lineage,
-        predicate: bool,
-    ) {
+    pub(super) fn expr(&mut self, node: &Node, scope: &Scope<'_, 'c>, sink: &mut Lineage, predicate: bool) {
         let Some(node) = node.node.as_ref() else {
             return;
         };
@@ -73,9 +54,7 @@ impl<'c> Walker<'c> {
             N::BooleanTest(test) => self.expr_maybe(test.arg.as_deref(), scope, sink, true),
             N::FuncCall(call) => self.call(call, scope, sink, predicate),
             N::TypeCast(cast) => self.cast(cast, scope, sink, predicate),
-            N::CollateClause(clause) => {
-                self.expr_maybe(clause.arg.as_deref(), scope, sink, predicate)
-            }
+            N::CollateClause(clause) => self.expr_maybe(clause.arg.as_deref(), scope, sink, predicate),
             N::SubLink(link) => self.sub_link(link, scope, sink, predicate),
             N::CaseExpr(case) => self.case(case, scope, sink, predicate),
             N::CoalesceExpr(coalesce) => self.exprs(&coalesce.args, scope, sink, predicate),
@@ -84,13 +63,9 @@ impl<'c> Walker<'c> {
             N::RowExpr(row) => self.exprs(&row.args, scope, sink, predicate),
             N::List(list) => self.exprs(&list.items, scope, sink, predicate),
             N::AIndirection(indirection) => self.indirection(indirection, scope, sink, predicate),
-            N::NamedArgExpr(argument) => {
-                self.expr_maybe(argument.arg.as_deref(), scope, sink, predicate)
-            }
+            N::NamedArgExpr(argument) => self.expr_maybe(argument.arg.as_deref(), scope, sink, predicate),
             N::GroupingFunc(_) => {}
-            N::MultiAssignRef(assignment) => {
-                self.expr_maybe(assignment.source.as_deref(), scope, sink, predicate)
-            }
+            N::MultiAssignRef(assignment) => self.expr_maybe(assignment.source.as_deref(), scope, sink, predicate),
             N::ResTarget(target) => self.expr_maybe(target.val.as_deref(), scope, sink, predicate),
             N::XmlExpr(xml) => self.xml(xml, scope, sink, predicate),
             N::XmlSerialize(xml) => {
@@ -108,13 +83,7 @@ impl<'c> Walker<'c> {
         }
     }
 
-    fn operation(
-        &mut self,
-        expression: &AExpr,
-        scope: &Scope<'_, 'c>,
-        sink: &mut Lineage,
-        predicate: bool,
-    ) {
+    fn operation(&mut self, expression: &AExpr, scope: &Scope<'_, 'c>, sink: &mut Lineage, predicate: bool) {
         let mut anything = self.operator(&expression.name);
         let compares = match expression.kind() {
             AExprKind::AexprOp => super::call::compares(qualified(&expression.name).1),
@@ -161,13 +130,7 @@ impl<'c> Walker<'c> {
         }
     }
 
-    fn cast(
-        &mut self,
-        cast: &TypeCast,
-        scope: &Scope<'_, 'c>,
-        sink: &mut Lineage,
-        predicate: bool,
-    ) {
+    fn cast(&mut self, cast: &TypeCast, scope: &Scope<'_, 'c>, sink: &mut Lineage, predicate: bool) {
         if let Some(name) = &cast.type_name {
             self.conversion(name);
         }
@@ -193,8 +156,7 @@ impl<'c> Walker<'c> {
         for candidate in self.catalog.types_named(name) {
             let reachable = match schema {
                 Some(schema) => {
-                    candidate.schema == schema
-                        || schema == "pg_temp" && candidate.schema.starts_with("pg_temp_")
+                    candidate.schema == schema || schema == "pg_temp" && candidate.schema.starts_with("pg_temp_")
                 }
                 None => {
                     self.path.contains(&candidate.schema)
@@ -211,24 +173,14 @@ impl<'c> Walker<'c> {
             self.runs(&function, "a conversion runs");
         }
         // Row types of system tables and views are not in the list.
-        if !found
-            && self
-                .resolve(schema.unwrap_or(""), name, |_| true)
-                .is_empty()
-        {
+        if !found && self.resolve(schema.unwrap_or(""), name, |_| true).is_empty() {
             let object = self.unresolved(schema.unwrap_or(""), name, model::ObjectKind::Type);
             self.reason(format!("type {} is not known", object.name));
             self.act(model::Effect::Execute, object);
         }
     }
 
-    fn sub_link(
-        &mut self,
-        link: &SubLink,
-        scope: &Scope<'_, 'c>,
-        sink: &mut Lineage,
-        predicate: bool,
-    ) {
+    fn sub_link(&mut self, link: &SubLink, scope: &Scope<'_, 'c>, sink: &mut Lineage, predicate: bool) {
         let compares = match link.sub_link_type() {
             SubLinkType::AnySublink | SubLinkType::AllSublink | SubLinkType::RowcompareSublink => {
                 if link.oper_name.is_empty() {
@@ -261,9 +213,7 @@ impl<'c> Walker<'c> {
         }
         let mut lineage = Lineage::default();
         match columns {
-            Some(columns) => columns
-                .iter()
-                .for_each(|column| lineage.merge(&column.lineage)),
+            Some(columns) => columns.iter().for_each(|column| lineage.merge(&column.lineage)),
             None => lineage.set_unknown(),
         }
         if predicate {
@@ -272,13 +222,7 @@ impl<'c> Walker<'c> {
         sink.merge(&lineage);
     }
 
-    fn case(
-        &mut self,
-        case: &CaseExpr,
-        scope: &Scope<'_, 'c>,
-        sink: &mut Lineage,
-        predicate: bool,
-    ) {
+    fn case(&mut self, case: &CaseExpr, scope: &Scope<'_, 'c>, sink: &mut Lineage, predicate: bool) {
         if let Some(argument) = case.arg.as_deref() {
             self.operator_named(None, "=");
             self.expr(argument, scope, sink, true);
@@ -295,13 +239,7 @@ impl<'c> Walker<'c> {
         self.expr_maybe(case.defresult.as_deref(), scope, sink, predicate);
     }
 
-    fn indirection(
-        &mut self,
-        indirection: &AIndirection,
-        scope: &Scope<'_, 'c>,
-        sink: &mut Lineage,
-        predicate: bool,
-    ) {
+    fn indirection(&mut self, indirection: &AIndirection, scope: &Scope<'_, 'c>, sink: &mut Lineage, predicate: bool) {
         let mut lineage = Lineage::default();
         self.expr_maybe(indirection.arg.as_deref(), scope, &mut lineage, predicate);
         for step in &indirection.indirection {
@@ -341,12 +279,7 @@ impl<'c> Walker<'c> {
             Some(N::TypeName(_) | N::List(_) | N::RoleSpec(_) | N::ObjectWithArgs(_)) | None => {}
             Some(_) => {
                 let mut scope = Scope::under(None);
-                super::from::push(
-                    &mut scope,
-                    String::new(),
-                    None,
-                    super::scope::Source::Open(Lineage::default()),
-                );
+                super::from::push(&mut scope, String::new(), None, super::scope::Source::Open(Lineage::default()));
                 let mut unused = Lineage::default();
                 self.expr(node, &scope, &mut unused, false);
             }

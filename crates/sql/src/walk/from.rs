@@ -3,8 +3,7 @@
 use std::cell::Cell;
 
 use pg_query::protobuf::{
-    Alias, JoinExpr, Node, RangeFunction, RangeSubselect, RangeTableFunc, RangeTableSample,
-    RangeVar, node::Node as N,
+    Alias, JoinExpr, Node, RangeFunction, RangeSubselect, RangeTableFunc, RangeTableSample, RangeVar, node::Node as N,
 };
 
 use super::query::{OutputColumn, rename};
@@ -13,14 +12,7 @@ use super::{Walker, inner, qualified, strings};
 use crate::lineage::Lineage;
 
 fn alias_names(alias: Option<&Alias>) -> Vec<String> {
-    alias
-        .map(|alias| {
-            strings(&alias.colnames)
-                .into_iter()
-                .map(str::to_owned)
-                .collect()
-        })
-        .unwrap_or_default()
+    alias.map(|alias| strings(&alias.colnames).into_iter().map(str::to_owned).collect()).unwrap_or_default()
 }
 
 impl<'c> Walker<'c> {
@@ -56,9 +48,7 @@ impl<'c> Walker<'c> {
             if let (Some(columns), Some(alias)) = (&mut columns, alias) {
                 rename(columns, &alias.colnames);
             }
-            let source = columns
-                .clone()
-                .map_or_else(|| Source::Open(Lineage::unknown()), Source::Derived);
+            let source = columns.clone().map_or_else(|| Source::Open(Lineage::unknown()), Source::Derived);
             push(scope, name, None, source);
             return columns;
         }
@@ -69,10 +59,7 @@ impl<'c> Walker<'c> {
             push(scope, name, None, Source::Open(lineage));
             return None;
         }
-        let schema = alias
-            .is_none()
-            .then(|| relations.first().map(|relation| relation.schema.clone()))
-            .flatten();
+        let schema = alias.is_none().then(|| relations.first().map(|relation| relation.schema.clone())).flatten();
         self.push_tables(scope, name, schema, relations, alias_names(alias))
     }
 
@@ -86,13 +73,7 @@ impl<'c> Walker<'c> {
         renames: Vec<String>,
     ) -> Shape {
         let source = Source::Tables { relations, renames };
-        let item = Item {
-            name,
-            schema,
-            hidden: false,
-            touched: Cell::new(false),
-            source,
-        };
+        let item = Item { name, schema, hidden: false, touched: Cell::new(false), source };
         let columns = self.item_columns(&item);
         scope.items.push(item);
         columns
@@ -137,22 +118,14 @@ impl<'c> Walker<'c> {
         if let (Some(columns), Some(alias)) = (&mut columns, &range.alias) {
             rename(columns, &alias.colnames);
         }
-        let source = columns
-            .clone()
-            .map_or_else(|| Source::Open(Lineage::unknown()), Source::Derived);
-        let name = range
-            .alias
-            .as_ref()
-            .map(|alias| alias.aliasname.clone())
-            .unwrap_or_default();
+        let source = columns.clone().map_or_else(|| Source::Open(Lineage::unknown()), Source::Derived);
+        let name = range.alias.as_ref().map(|alias| alias.aliasname.clone()).unwrap_or_default();
         push(scope, name, None, source);
         columns
     }
 
     fn push_open(&mut self, alias: Option<&Alias>, lineage: Lineage, scope: &mut Scope<'_, 'c>) {
-        let name = alias
-            .map(|alias| alias.aliasname.clone())
-            .unwrap_or_default();
+        let name = alias.map(|alias| alias.aliasname.clone()).unwrap_or_default();
         push(scope, name, None, Source::Open(lineage));
     }
 
@@ -189,37 +162,25 @@ impl<'c> Walker<'c> {
         {
             let at = columns.len();
             columns.push(OutputColumn {
-                name: alias_names(range.alias.as_ref())
-                    .get(at)
-                    .cloned()
-                    .unwrap_or_else(|| "ordinality".to_owned()),
+                name: alias_names(range.alias.as_ref()).get(at).cloned().unwrap_or_else(|| "ordinality".to_owned()),
                 lineage: Lineage::default(),
             });
         }
-        let source = columns
-            .clone()
-            .map_or(Source::Open(lineage), Source::Derived);
+        let source = columns.clone().map_or(Source::Open(lineage), Source::Derived);
         push(scope, name, None, source);
         columns
     }
 
     /// The columns of a function in FROM where the text or the function's name tells them.
-    fn function_columns(
-        &mut self,
-        range: &RangeFunction,
-        lists: usize,
-        lineage: &Lineage,
-        name: &str,
-    ) -> Shape {
+    fn function_columns(&mut self, range: &RangeFunction, lists: usize, lineage: &Lineage, name: &str) -> Shape {
         if !range.coldeflist.is_empty() && lists == 0 {
             let columns = range
                 .coldeflist
                 .iter()
                 .filter_map(|node| match inner(Some(node)) {
-                    Some(N::ColumnDef(column)) => Some(OutputColumn {
-                        name: column.colname.clone(),
-                        lineage: lineage.clone(),
-                    }),
+                    Some(N::ColumnDef(column)) => {
+                        Some(OutputColumn { name: column.colname.clone(), lineage: lineage.clone() })
+                    }
                     _ => None,
                 })
                 .collect();
@@ -235,8 +196,7 @@ impl<'c> Walker<'c> {
             return None;
         };
         let (schema, function) = qualified(&call.funcname);
-        let is_builtin =
-            schema == Some("pg_catalog") || self.catalog.functions_named(function).is_empty();
+        let is_builtin = schema == Some("pg_catalog") || self.catalog.functions_named(function).is_empty();
         // Built-in functions that return one column of a plain type.
         let single = matches!(
             function,
@@ -278,10 +238,7 @@ impl<'c> Walker<'c> {
 
     fn range_table_func(&mut self, range: &RangeTableFunc, scope: &mut Scope<'_, 'c>) -> Shape {
         let mut lineage = Lineage::default();
-        for node in [range.docexpr.as_deref(), range.rowexpr.as_deref()]
-            .into_iter()
-            .flatten()
-        {
+        for node in [range.docexpr.as_deref(), range.rowexpr.as_deref()].into_iter().flatten() {
             self.expr(node, scope, &mut lineage, false);
         }
         for node in &range.namespaces {
@@ -300,21 +257,13 @@ impl<'c> Walker<'c> {
             if let Some(name) = &column.type_name {
                 self.conversion(name);
             }
-            for value in [column.colexpr.as_deref(), column.coldefexpr.as_deref()]
-                .into_iter()
-                .flatten()
-            {
+            for value in [column.colexpr.as_deref(), column.coldefexpr.as_deref()].into_iter().flatten() {
                 self.expr(value, scope, &mut lineage, false);
             }
             columns.push(column.colname.clone());
         }
-        let mut columns: Vec<OutputColumn> = columns
-            .into_iter()
-            .map(|name| OutputColumn {
-                name,
-                lineage: lineage.clone(),
-            })
-            .collect();
+        let mut columns: Vec<OutputColumn> =
+            columns.into_iter().map(|name| OutputColumn { name, lineage: lineage.clone() }).collect();
         let mut name = "xmltable".to_owned();
         if let Some(alias) = &range.alias {
             rename(&mut columns, &alias.colnames);
@@ -326,15 +275,11 @@ impl<'c> Walker<'c> {
 
     fn range_sample(&mut self, sample: &RangeTableSample, scope: &mut Scope<'_, 'c>) -> Shape {
         let (schema, method) = qualified(&sample.method);
-        let builtin = matches!(method, "bernoulli" | "system")
-            && schema.is_none_or(|schema| schema == "pg_catalog");
+        let builtin = matches!(method, "bernoulli" | "system") && schema.is_none_or(|schema| schema == "pg_catalog");
         if !builtin {
             self.function_effect(schema, method, 1);
         }
-        let columns = sample
-            .relation
-            .as_deref()
-            .and_then(|node| self.from_item(node, scope));
+        let columns = sample.relation.as_deref().and_then(|node| self.from_item(node, scope));
         for node in sample.args.iter().chain(sample.repeatable.as_deref()) {
             self.predicate(node, scope);
         }
@@ -343,26 +288,16 @@ impl<'c> Walker<'c> {
 
     fn join(&mut self, join: &JoinExpr, scope: &mut Scope<'_, 'c>) -> Shape {
         let start = scope.items.len();
-        let left = join
-            .larg
-            .as_deref()
-            .and_then(|node| self.from_item(node, scope));
-        let right = join
-            .rarg
-            .as_deref()
-            .and_then(|node| self.from_item(node, scope));
+        let left = join.larg.as_deref().and_then(|node| self.from_item(node, scope));
+        let right = join.rarg.as_deref().and_then(|node| self.from_item(node, scope));
         // ON sees the two sides and what is around the query, not the items before.
         let first = std::mem::replace(&mut scope.first, start);
         if let Some(condition) = join.quals.as_deref() {
             self.predicate(condition, scope);
         }
         scope.first = first;
-        let mut shared: Option<Vec<String>> = Some(
-            strings(&join.using_clause)
-                .into_iter()
-                .map(str::to_owned)
-                .collect(),
-        );
+        let mut shared: Option<Vec<String>> =
+            Some(strings(&join.using_clause).into_iter().map(str::to_owned).collect());
         if join.is_natural {
             shared = match (&left, &right) {
                 (Some(left), Some(right)) => Some(
@@ -409,24 +344,13 @@ impl<'c> Walker<'c> {
         let mut columns = Vec::with_capacity(left.len() + right.len());
         for name in shared {
             let mut lineage = Lineage::default();
-            for column in left
-                .iter()
-                .chain(&right)
-                .filter(|column| column.name == *name)
-            {
+            for column in left.iter().chain(&right).filter(|column| column.name == *name) {
                 lineage.merge(&column.lineage);
             }
             self.predicates.merge(&lineage);
-            columns.push(OutputColumn {
-                name: name.clone(),
-                lineage,
-            });
+            columns.push(OutputColumn { name: name.clone(), lineage });
         }
-        columns.extend(
-            left.into_iter()
-                .chain(right)
-                .filter(|column| !shared.contains(&column.name)),
-        );
+        columns.extend(left.into_iter().chain(right).filter(|column| !shared.contains(&column.name)));
         Some(columns)
     }
 
@@ -444,11 +368,7 @@ impl<'c> Walker<'c> {
                 || Source::Open(Lineage::unknown()),
                 |columns| {
                     Source::Derived(
-                        columns
-                            .iter()
-                            .filter(|column| shared.contains(&column.name.as_str()))
-                            .cloned()
-                            .collect(),
+                        columns.iter().filter(|column| shared.contains(&column.name.as_str())).cloned().collect(),
                     )
                 },
             );
@@ -482,10 +402,7 @@ impl<'c> Walker<'c> {
     pub(super) fn star(&mut self, node: &Node, scope: &Scope<'_, 'c>) -> Option<Shape> {
         match inner(Some(node)) {
             Some(N::ColumnRef(reference)) => {
-                let is_star = matches!(
-                    reference.fields.last().and_then(|node| node.node.as_ref()),
-                    Some(N::AStar(_))
-                );
+                let is_star = matches!(reference.fields.last().and_then(|node| node.node.as_ref()), Some(N::AStar(_)));
                 if !is_star {
                     return None;
                 }
@@ -496,13 +413,7 @@ impl<'c> Walker<'c> {
                 })
             }
             Some(N::AIndirection(indirection))
-                if matches!(
-                    indirection
-                        .indirection
-                        .last()
-                        .and_then(|node| node.node.as_ref()),
-                    Some(N::AStar(_))
-                ) =>
+                if matches!(indirection.indirection.last().and_then(|node| node.node.as_ref()), Some(N::AStar(_))) =>
             {
                 // The fields of a composite value: how many is not known here.
                 let mut lineage = Lineage::default();
@@ -535,17 +446,6 @@ impl<'c> Walker<'c> {
     }
 }
 
-pub(super) fn push<'c>(
-    scope: &mut Scope<'_, 'c>,
-    name: String,
-    schema: Option<String>,
-    source: Source<'c>,
-) {
-    scope.items.push(Item {
-        name,
-        schema,
-        hidden: false,
-        touched: Cell::new(false),
-        source,
-    });
+pub(super) fn push<'c>(scope: &mut Scope<'_, 'c>, name: String, schema: Option<String>, source: Source<'c>) {
+    scope.items.push(Item { name, schema, hidden: false, touched: Cell::new(false), source });
 }

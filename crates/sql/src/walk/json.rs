@@ -1,8 +1,6 @@
 //! SQL/JSON expressions.
 
-use pg_query::protobuf::{
-    JsonBehavior, JsonOutput, JsonTable, JsonValueExpr, Node, WindowDef, node::Node as N,
-};
+use pg_query::protobuf::{JsonBehavior, JsonOutput, JsonTable, JsonValueExpr, Node, WindowDef, node::Node as N};
 
 use super::scope::Scope;
 use super::{Walker, inner};
@@ -10,19 +8,11 @@ use crate::lineage::Lineage;
 
 impl<'c> Walker<'c> {
     /// Walks a SQL/JSON node; false when it is none.
-    pub(super) fn json(
-        &mut self,
-        node: &N,
-        scope: &Scope<'_, 'c>,
-        sink: &mut Lineage,
-        predicate: bool,
-    ) -> bool {
+    pub(super) fn json(&mut self, node: &N, scope: &Scope<'_, 'c>, sink: &mut Lineage, predicate: bool) -> bool {
         match node {
             N::JsonValueExpr(value) => self.json_value(Some(value), scope, sink, predicate),
             N::JsonIsPredicate(test) => self.json_expr(test.expr.as_deref(), scope, sink, true),
-            N::JsonArgument(argument) => {
-                self.json_value(argument.val.as_deref(), scope, sink, predicate)
-            }
+            N::JsonArgument(argument) => self.json_value(argument.val.as_deref(), scope, sink, predicate),
             N::JsonKeyValue(pair) => {
                 self.json_expr(pair.key.as_deref(), scope, sink, predicate);
                 self.json_value(pair.value.as_deref(), scope, sink, predicate);
@@ -76,13 +66,7 @@ impl<'c> Walker<'c> {
         true
     }
 
-    fn json_expr(
-        &mut self,
-        node: Option<&Node>,
-        scope: &Scope<'_, 'c>,
-        sink: &mut Lineage,
-        predicate: bool,
-    ) {
+    fn json_expr(&mut self, node: Option<&Node>, scope: &Scope<'_, 'c>, sink: &mut Lineage, predicate: bool) {
         if let Some(node) = node {
             self.expr(node, scope, sink, predicate);
         }
@@ -119,13 +103,7 @@ impl<'c> Walker<'c> {
         }
     }
 
-    fn json_query(
-        &mut self,
-        query: Option<&Node>,
-        scope: &Scope<'_, 'c>,
-        sink: &mut Lineage,
-        predicate: bool,
-    ) {
+    fn json_query(&mut self, query: Option<&Node>, scope: &Scope<'_, 'c>, sink: &mut Lineage, predicate: bool) {
         let Some(N::SelectStmt(select)) = inner(query) else {
             self.not_understood("a query inside JSON_ARRAY");
             sink.set_unknown();
@@ -133,9 +111,7 @@ impl<'c> Walker<'c> {
         };
         let mut lineage = Lineage::default();
         match self.select(select, Some(scope)) {
-            Some(columns) => columns
-                .iter()
-                .for_each(|column| lineage.merge(&column.lineage)),
+            Some(columns) => columns.iter().for_each(|column| lineage.merge(&column.lineage)),
             None => lineage.set_unknown(),
         }
         if predicate {
@@ -144,11 +120,7 @@ impl<'c> Walker<'c> {
         sink.merge(&lineage);
     }
 
-    fn json_aggregate(
-        &mut self,
-        aggregate: Option<&pg_query::protobuf::JsonAggConstructor>,
-        scope: &Scope<'_, 'c>,
-    ) {
+    fn json_aggregate(&mut self, aggregate: Option<&pg_query::protobuf::JsonAggConstructor>, scope: &Scope<'_, 'c>) {
         let Some(aggregate) = aggregate else {
             return;
         };

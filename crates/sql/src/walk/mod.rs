@@ -97,13 +97,7 @@ pub fn analyze(text: &str, context: &Context<'_>) -> Analysis {
         statements.push(statement);
     }
     let intent = union(&statements);
-    Analysis {
-        statements,
-        intent,
-        literal_dependent,
-        misses: misses.into_iter().collect(),
-        problem: None,
-    }
+    Analysis { statements, intent, literal_dependent, misses: misses.into_iter().collect(), problem: None }
 }
 
 /// Moves a range past the blanks at both ends.
@@ -121,20 +115,13 @@ fn parse_problem(error: &pg_query::Error) -> Problem {
         pg_query::Error::Parse(message) if message.starts_with("syntax error at end") => {
             "syntax error at the end of the text".to_owned()
         }
-        pg_query::Error::Parse(message) if message.starts_with("syntax error") => {
-            "syntax error in the text".to_owned()
-        }
-        pg_query::Error::Parse(message)
-            if message.contains("memory exhausted") || message.contains("depth") =>
-        {
+        pg_query::Error::Parse(message) if message.starts_with("syntax error") => "syntax error in the text".to_owned(),
+        pg_query::Error::Parse(message) if message.contains("memory exhausted") || message.contains("depth") => {
             "the text is nested too deeply; split it".to_owned()
         }
         _ => "the text is not a statement that PostgreSQL's grammar accepts".to_owned(),
     };
-    Problem {
-        message,
-        position: None,
-    }
+    Problem { message, position: None }
 }
 
 fn unparsed(text: &str, problem: Problem) -> Analysis {
@@ -185,11 +172,7 @@ fn finish(mut intent: Intent) -> Intent {
         hash.update(bytes);
     };
     put(intent.label.as_bytes());
-    put(&[
-        u8::from(intent.flags.unbounded),
-        u8::from(intent.flags.multi),
-        u8::from(intent.reads_unknown),
-    ]);
+    put(&[u8::from(intent.flags.unbounded), u8::from(intent.flags.multi), u8::from(intent.reads_unknown)]);
     put(&(intent.actions.len() as u64).to_le_bytes());
     for action in &intent.actions {
         put(action.effect.as_str().as_bytes());
@@ -323,19 +306,17 @@ impl<'c> Walker<'c> {
     fn finish(&mut self, kind: Kind, outputs: Outputs) -> Statement {
         let mut predicates = self.columns.list(&self.predicates);
         if self.predicates.is_unknown() {
-            predicates.extend(self.reads.iter().map(|object| model::ColumnRef {
-                relation: object.name.clone(),
-                column: "*".to_owned(),
-            }));
+            predicates.extend(
+                self.reads
+                    .iter()
+                    .map(|object| model::ColumnRef { relation: object.name.clone(), column: "*".to_owned() }),
+            );
         }
         let intent = finish(Intent {
             id: IntentId(0),
             label: self.label.to_owned(),
             actions: std::mem::take(&mut self.actions).into_iter().collect(),
-            flags: Flags {
-                unbounded: self.unbounded,
-                multi: false,
-            },
+            flags: Flags { unbounded: self.unbounded, multi: false },
             predicates,
             reads: std::mem::take(&mut self.reads).into_iter().collect(),
             reads_unknown: self.reads_unknown,
@@ -354,11 +335,7 @@ impl<'c> Walker<'c> {
     }
 
     /// The columns of a view's own query; `open` are the views around it, itself included.
-    pub(crate) fn view_columns(
-        &mut self,
-        node: Option<&Node>,
-        open: Vec<u32>,
-    ) -> Option<Vec<Lineage>> {
+    pub(crate) fn view_columns(&mut self, node: Option<&Node>, open: Vec<u32>) -> Option<Vec<Lineage>> {
         self.views = open;
         let Some(N::SelectStmt(select)) = inner(node) else {
             self.not_understood("a view that is not a query");
@@ -419,14 +396,9 @@ impl<'c> Walker<'c> {
     /// A name whose meaning an earlier statement of the same text changed.
     fn check_fresh(&mut self, name: &str) {
         if self.fresh.contains(name) {
-            self.act(
-                Effect::Execute,
-                Object::new(ObjectKind::Function, format!("?.{name}")),
-            );
+            self.act(Effect::Execute, Object::new(ObjectKind::Function, format!("?.{name}")));
             self.reads_unknown = true;
-            self.reason(format!(
-                "{name} is made by an earlier statement of the same text; send them one by one"
-            ));
+            self.reason(format!("{name} is made by an earlier statement of the same text; send them one by one"));
         }
     }
 
@@ -440,9 +412,7 @@ impl<'c> Walker<'c> {
     fn runs(&mut self, function: &str, why: &str) {
         self.act(Effect::Execute, Object::new(ObjectKind::Function, function));
         self.reads_unknown = true;
-        self.reason(format!(
-            "{why} {function}, which is not known to be harmless"
-        ));
+        self.reason(format!("{why} {function}, which is not known to be harmless"));
     }
 }
 

@@ -11,30 +11,17 @@ use crate::lineage::Lineage;
 
 /// Columns that every table has and that carry no data.
 fn is_system_column(name: &str) -> bool {
-    matches!(
-        name,
-        "ctid" | "xmin" | "xmax" | "cmin" | "cmax" | "tableoid"
-    )
+    matches!(name, "ctid" | "xmin" | "xmax" | "cmin" | "cmax" | "tableoid")
 }
 
 impl<'c> Walker<'c> {
     /// Every relation that the name may mean. Empty when the catalogue has none.
-    pub(super) fn resolve(
-        &self,
-        schema: &str,
-        name: &str,
-        wanted: fn(RelationKind) -> bool,
-    ) -> Vec<&'c Relation> {
-        let named = self
-            .catalog
-            .relations_named(name)
-            .filter(|relation| wanted(relation.kind));
+    pub(super) fn resolve(&self, schema: &str, name: &str, wanted: fn(RelationKind) -> bool) -> Vec<&'c Relation> {
+        let named = self.catalog.relations_named(name).filter(|relation| wanted(relation.kind));
         let mut found: Vec<&'c Relation> = if schema.is_empty() {
             named
                 .filter(|relation| {
-                    relation.is_temporary()
-                        || relation.schema == "pg_catalog"
-                        || self.path.contains(&relation.schema)
+                    relation.is_temporary() || relation.schema == "pg_catalog" || self.path.contains(&relation.schema)
                 })
                 .collect()
         } else if schema == "pg_temp" {
@@ -67,11 +54,7 @@ impl<'c> Walker<'c> {
     }
 
     pub(super) fn unresolved(&mut self, schema: &str, name: &str, kind: ObjectKind) -> Object {
-        let name = if schema.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{schema}.{name}")
-        };
+        let name = if schema.is_empty() { name.to_owned() } else { format!("{schema}.{name}") };
         let object = Object::new(kind, format!("?.{name}"));
         self.miss(name);
         object
@@ -100,10 +83,7 @@ impl<'c> Walker<'c> {
     pub(super) fn table_column(&mut self, relation: &'c Relation, column: &str) -> Lineage {
         let mut lineage = Lineage::default();
         lineage.add(self.columns.id(&relation.full, column));
-        self.add_deps(
-            &mut lineage,
-            &crate::catalog::View::below(self.catalog, relation, column, &self.views),
-        );
+        self.add_deps(&mut lineage, &crate::catalog::View::below(self.catalog, relation, column, &self.views));
         lineage
     }
 
@@ -111,10 +91,7 @@ impl<'c> Walker<'c> {
     pub(super) fn table_whole(&mut self, relation: &'c Relation) -> Lineage {
         let mut lineage = Lineage::default();
         lineage.add(self.columns.id(&relation.full, "*"));
-        self.add_deps(
-            &mut lineage,
-            &crate::catalog::View::whole(self.catalog, relation, &self.views),
-        );
+        self.add_deps(&mut lineage, &crate::catalog::View::whole(self.catalog, relation, &self.views));
         lineage
     }
 
@@ -145,12 +122,7 @@ impl<'c> Walker<'c> {
         }
     }
 
-    fn tables_column(
-        &mut self,
-        relations: &[&'c Relation],
-        renames: &[String],
-        name: &str,
-    ) -> Option<Lineage> {
+    fn tables_column(&mut self, relations: &[&'c Relation], renames: &[String], name: &str) -> Option<Lineage> {
         let mut found: Option<Lineage> = None;
         for relation in relations {
             for (at, column) in relation.columns.iter().enumerate() {
@@ -200,24 +172,13 @@ impl<'c> Walker<'c> {
     }
 
     /// Resolves `a`, `t.a`, `s.t.a`, `t.*` as a value; adds to `sink`, and to the predicates when `predicate`.
-    pub(super) fn column(
-        &mut self,
-        reference: &ColumnRef,
-        scope: &Scope<'_, 'c>,
-        sink: &mut Lineage,
-        predicate: bool,
-    ) {
+    pub(super) fn column(&mut self, reference: &ColumnRef, scope: &Scope<'_, 'c>, sink: &mut Lineage, predicate: bool) {
         let parts = strings(&reference.fields);
-        let star = matches!(
-            reference.fields.last().and_then(|node| node.node.as_ref()),
-            Some(N::AStar(_))
-        );
+        let star = matches!(reference.fields.last().and_then(|node| node.node.as_ref()), Some(N::AStar(_)));
         let lineage = match (parts.as_slice(), star) {
             ([name], false) => self.bare_column(name, scope),
             ([table, name], false) => self.qualified_column(None, table, name, scope),
-            ([.., schema, table, name], false) => {
-                self.qualified_column(Some(schema), table, name, scope)
-            }
+            ([.., schema, table, name], false) => self.qualified_column(Some(schema), table, name, scope),
             ([], true) => self.everything(scope),
             ([.., table], true) => self.whole_row(table, scope),
             ([], false) => None,

@@ -4,8 +4,7 @@ use std::rc::Rc;
 
 use model::Effect;
 use pg_query::protobuf::{
-    CommonTableExpr, IntoClause, Node, SelectStmt, SetOperation, WindowDef, WithClause,
-    a_const::Val, node::Node as N,
+    CommonTableExpr, IntoClause, Node, SelectStmt, SetOperation, WindowDef, WithClause, a_const::Val, node::Node as N,
 };
 
 use super::scope::{Cte, Scope, Shape, Source};
@@ -63,10 +62,7 @@ impl<'c> Walker<'c> {
     pub(super) fn into_clause(&mut self, into: &IntoClause) {
         if let Some(range) = &into.rel {
             let name = self.new_name(&range.schemaname, &range.relname, &range.relpersistence);
-            self.act(
-                Effect::Create,
-                model::Object::new(model::ObjectKind::Relation, name),
-            );
+            self.act(Effect::Create, model::Object::new(model::ObjectKind::Relation, name));
         }
         self.ddl_triggers();
         for option in &into.options {
@@ -83,10 +79,7 @@ impl<'c> Walker<'c> {
             };
             for (at, value) in row.items.iter().enumerate() {
                 if columns.len() <= at {
-                    columns.push(OutputColumn {
-                        name: format!("column{}", at + 1),
-                        lineage: Lineage::default(),
-                    });
+                    columns.push(OutputColumn { name: format!("column{}", at + 1), lineage: Lineage::default() });
                 }
                 let mut lineage = Lineage::default();
                 self.expr(value, scope, &mut lineage, false);
@@ -99,14 +92,8 @@ impl<'c> Walker<'c> {
     }
 
     fn set_operation(&mut self, select: &SelectStmt, scope: &Scope<'_, 'c>) -> Shape {
-        let left = select
-            .larg
-            .as_deref()
-            .and_then(|arm| self.select(arm, Some(scope)));
-        let right = select
-            .rarg
-            .as_deref()
-            .and_then(|arm| self.select(arm, Some(scope)));
+        let left = select.larg.as_deref().and_then(|arm| self.select(arm, Some(scope)));
+        let right = select.rarg.as_deref().and_then(|arm| self.select(arm, Some(scope)));
         let columns = match (left, right) {
             (Some(mut left), Some(right)) if left.len() == right.len() => {
                 for (column, other) in left.iter_mut().zip(&right) {
@@ -171,12 +158,7 @@ impl<'c> Walker<'c> {
         columns
     }
 
-    fn grouping(
-        &mut self,
-        select: &SelectStmt,
-        columns: Option<&[OutputColumn]>,
-        scope: &Scope<'_, 'c>,
-    ) {
+    fn grouping(&mut self, select: &SelectStmt, columns: Option<&[OutputColumn]>, scope: &Scope<'_, 'c>) {
         for group in &select.group_clause {
             self.group_item(group, columns, scope);
         }
@@ -214,9 +196,7 @@ impl<'c> Walker<'c> {
             return false;
         };
         self.literal = true;
-        let at = usize::try_from(number.ival)
-            .ok()
-            .and_then(|at| at.checked_sub(1));
+        let at = usize::try_from(number.ival).ok().and_then(|at| at.checked_sub(1));
         match columns.and_then(|columns| at.and_then(|at| columns.get(at))) {
             Some(column) => self.predicates.merge(&column.lineage),
             None => self.predicates.set_unknown(),
@@ -226,11 +206,7 @@ impl<'c> Walker<'c> {
 
     fn is_output(&mut self, name: &str, columns: Option<&[OutputColumn]>) -> bool {
         let mut found = false;
-        for column in columns
-            .unwrap_or(&[])
-            .iter()
-            .filter(|column| column.name == name)
-        {
+        for column in columns.unwrap_or(&[]).iter().filter(|column| column.name == name) {
             self.predicates.merge(&column.lineage);
             found = true;
         }
@@ -240,23 +216,14 @@ impl<'c> Walker<'c> {
     fn is_input(&mut self, name: &str, scope: &Scope<'_, 'c>) -> bool {
         scope.visible().any(|item| match &item.source {
             Source::Tables { relations, renames } => relations.iter().any(|relation| {
-                relation
-                    .columns
-                    .iter()
-                    .enumerate()
-                    .any(|(at, column)| renames.get(at).unwrap_or(&column.name) == name)
+                relation.columns.iter().enumerate().any(|(at, column)| renames.get(at).unwrap_or(&column.name) == name)
             }),
             Source::Derived(columns) => columns.iter().any(|column| column.name == name),
             Source::Open(_) => true,
         })
     }
 
-    fn distinct(
-        &mut self,
-        clause: &[Node],
-        columns: Option<&[OutputColumn]>,
-        scope: &Scope<'_, 'c>,
-    ) {
+    fn distinct(&mut self, clause: &[Node], columns: Option<&[OutputColumn]>, scope: &Scope<'_, 'c>) {
         let mut on = false;
         for node in clause.iter().filter(|node| node.node.is_some()) {
             on = true;
@@ -273,12 +240,7 @@ impl<'c> Walker<'c> {
     }
 
     /// ORDER BY, LIMIT, OFFSET.
-    fn order(
-        &mut self,
-        select: &SelectStmt,
-        columns: Option<&[OutputColumn]>,
-        scope: &Scope<'_, 'c>,
-    ) {
+    fn order(&mut self, select: &SelectStmt, columns: Option<&[OutputColumn]>, scope: &Scope<'_, 'c>) {
         for node in &select.sort_clause {
             let Some(N::SortBy(sort)) = inner(Some(node)) else {
                 self.not_understood("an ORDER BY item");
@@ -300,13 +262,7 @@ impl<'c> Walker<'c> {
             }
             self.predicate(key, scope);
         }
-        for node in [
-            select.limit_count.as_deref(),
-            select.limit_offset.as_deref(),
-        ]
-        .into_iter()
-        .flatten()
-        {
+        for node in [select.limit_count.as_deref(), select.limit_offset.as_deref()].into_iter().flatten() {
             self.predicate(node, scope);
         }
     }
@@ -333,10 +289,7 @@ impl<'c> Walker<'c> {
         let mut unused = Lineage::default();
         self.sort_items(&window.partition_clause, scope, &mut unused);
         self.sort_items(&window.order_clause, scope, &mut unused);
-        for offset in [window.start_offset.as_deref(), window.end_offset.as_deref()]
-            .into_iter()
-            .flatten()
-        {
+        for offset in [window.start_offset.as_deref(), window.end_offset.as_deref()].into_iter().flatten() {
             self.predicate(offset, scope);
         }
     }
@@ -373,13 +326,7 @@ impl<'c> Walker<'c> {
         }
         if !by_name {
             // Sub-queries in FROM are locked too.
-            objects.extend(
-                self.read_log
-                    .get(from_log)
-                    .unwrap_or_default()
-                    .iter()
-                    .cloned(),
-            );
+            objects.extend(self.read_log.get(from_log).unwrap_or_default().iter().cloned());
         }
         for object in objects {
             self.act(Effect::Write, object);
@@ -410,11 +357,7 @@ impl<'c> Walker<'c> {
             let mut lineage = Lineage::default();
             self.expr(value, scope, &mut lineage, false);
             if let Some(columns) = &mut columns {
-                let name = if target.name.is_empty() {
-                    output_name(value)
-                } else {
-                    target.name.clone()
-                };
+                let name = if target.name.is_empty() { output_name(value) } else { target.name.clone() };
                 columns.push(OutputColumn { name, lineage });
             }
         }
@@ -440,9 +383,9 @@ impl<'c> Walker<'c> {
     fn cte_query(&mut self, cte: &CommonTableExpr, scope: &Scope<'_, 'c>) -> Shape {
         match inner(cte.ctequery.as_deref()) {
             Some(N::SelectStmt(select)) => self.select(select, Some(scope)),
-            Some(
-                node @ (N::InsertStmt(_) | N::UpdateStmt(_) | N::DeleteStmt(_) | N::MergeStmt(_)),
-            ) => self.change_statement(node, Some(scope)),
+            Some(node @ (N::InsertStmt(_) | N::UpdateStmt(_) | N::DeleteStmt(_) | N::MergeStmt(_))) => {
+                self.change_statement(node, Some(scope))
+            }
             _ => {
                 self.not_understood("a WITH query");
                 None
@@ -468,16 +411,10 @@ impl<'c> Walker<'c> {
                 self.predicates.merge(&all);
             }
             for name in extra {
-                columns.push(OutputColumn {
-                    name,
-                    lineage: all.clone(),
-                });
+                columns.push(OutputColumn { name, lineage: all.clone() });
             }
         }
-        scope.ctes.push(Rc::new(Cte {
-            name: cte.ctename.clone(),
-            columns,
-        }));
+        scope.ctes.push(Rc::new(Cte { name: cte.ctename.clone(), columns }));
     }
 
     /// WITH RECURSIVE: all names are visible to all queries. Each CTE's own columns are markers first; then what the markers stand for is solved.
@@ -490,19 +427,13 @@ impl<'c> Walker<'c> {
             };
             open.push((scope.ctes.len(), cte, self.markers));
             self.markers += 1;
-            scope.ctes.push(Rc::new(Cte {
-                name: cte.ctename.clone(),
-                columns: None,
-            }));
+            scope.ctes.push(Rc::new(Cte { name: cte.ctename.clone(), columns: None }));
         }
         for (slot, cte, number) in &open {
             let names = cte_names(cte).or_else(|| self.first_arm_names(cte, scope));
             let columns = names.map(|names| self.marked(names, *number, cte));
             if let Some(place) = scope.ctes.get_mut(*slot) {
-                *place = Rc::new(Cte {
-                    name: cte.ctename.clone(),
-                    columns,
-                });
+                *place = Rc::new(Cte { name: cte.ctename.clone(), columns });
             }
         }
         let mut solved: Vec<(usize, Shape)> = Vec::new();
@@ -522,30 +453,18 @@ impl<'c> Walker<'c> {
         }
     }
 
-    fn marked(
-        &mut self,
-        names: Vec<String>,
-        number: usize,
-        cte: &CommonTableExpr,
-    ) -> Vec<OutputColumn> {
+    fn marked(&mut self, names: Vec<String>, number: usize, cte: &CommonTableExpr) -> Vec<OutputColumn> {
         let mut columns: Vec<OutputColumn> = names
             .into_iter()
             .enumerate()
-            .map(|(at, name)| OutputColumn {
-                name,
-                lineage: self.marker(number, at),
-            })
+            .map(|(at, name)| OutputColumn { name, lineage: self.marker(number, at) })
             .collect();
         rename(&mut columns, &cte.aliascolnames);
         columns
     }
 
     /// The columns of a recursive CTE whose first arm has a star: that arm is walked once more for its names.
-    fn first_arm_names(
-        &mut self,
-        cte: &CommonTableExpr,
-        scope: &Scope<'_, 'c>,
-    ) -> Option<Vec<String>> {
+    fn first_arm_names(&mut self, cte: &CommonTableExpr, scope: &Scope<'_, 'c>) -> Option<Vec<String>> {
         // Such CTEs inside each other double the work each.
         if self.rewalks >= MAX_REWALKS {
             return None;
@@ -557,17 +476,13 @@ impl<'c> Walker<'c> {
 
     fn marker(&mut self, number: usize, at: usize) -> Lineage {
         let mut lineage = Lineage::default();
-        lineage.add(
-            self.columns
-                .id(&format!("{MARKER}{number}"), &at.to_string()),
-        );
+        lineage.add(self.columns.id(&format!("{MARKER}{number}"), &at.to_string()));
         lineage
     }
 
     /// Replaces markers by what they stand for, until nothing changes.
     fn solve(&mut self, solved: &mut [(usize, Shape)]) {
-        let mut meaning: std::collections::HashMap<u32, (usize, usize)> =
-            std::collections::HashMap::new();
+        let mut meaning: std::collections::HashMap<u32, (usize, usize)> = std::collections::HashMap::new();
         for (slot, (number, columns)) in solved.iter().enumerate() {
             for at in 0..columns.as_ref().map_or(0, Vec::len) {
                 if let [id] = self.marker(*number, at).ids() {
@@ -591,16 +506,11 @@ impl<'c> Walker<'c> {
         for _ in 0..=meaning.len() {
             let mut changed = false;
             for slot in 0..solved.len() {
-                let Some((_, Some(columns))) = solved
-                    .get(slot)
-                    .map(|(number, columns)| (number, columns.clone()))
+                let Some((_, Some(columns))) = solved.get(slot).map(|(number, columns)| (number, columns.clone()))
                 else {
                     continue;
                 };
-                let wide: Vec<Lineage> = columns
-                    .iter()
-                    .map(|column| expand(&column.lineage, solved))
-                    .collect();
+                let wide: Vec<Lineage> = columns.iter().map(|column| expand(&column.lineage, solved)).collect();
                 if let Some((_, Some(columns))) = solved.get_mut(slot) {
                     for (column, wide) in columns.iter_mut().zip(wide) {
                         changed |= column.lineage != wide;
@@ -625,10 +535,7 @@ impl<'c> Walker<'c> {
 }
 
 fn is_set_operation(select: &SelectStmt) -> bool {
-    matches!(
-        select.op(),
-        SetOperation::SetopUnion | SetOperation::SetopIntersect | SetOperation::SetopExcept
-    )
+    matches!(select.op(), SetOperation::SetopUnion | SetOperation::SetopIntersect | SetOperation::SetopExcept)
 }
 
 /// Renames columns by position.
@@ -643,10 +550,7 @@ pub(super) fn bare_name(node: &Node) -> Option<&str> {
     let Some(N::ColumnRef(reference)) = inner(Some(node)) else {
         return None;
     };
-    match (
-        reference.fields.len(),
-        strings(&reference.fields).as_slice(),
-    ) {
+    match (reference.fields.len(), strings(&reference.fields).as_slice()) {
         (1, [name]) => Some(name),
         _ => None,
     }
@@ -655,12 +559,10 @@ pub(super) fn bare_name(node: &Node) -> Option<&str> {
 /// The name that the server gives to a column without AS, where another name could refer to it.
 pub(super) fn output_name(node: &Node) -> String {
     match inner(Some(node)) {
-        Some(N::ColumnRef(reference)) => strings(&reference.fields)
-            .last()
-            .map_or_else(String::new, |name| (*name).to_owned()),
-        Some(N::FuncCall(call)) => strings(&call.funcname)
-            .last()
-            .map_or_else(String::new, |name| (*name).to_owned()),
+        Some(N::ColumnRef(reference)) => {
+            strings(&reference.fields).last().map_or_else(String::new, |name| (*name).to_owned())
+        }
+        Some(N::FuncCall(call)) => strings(&call.funcname).last().map_or_else(String::new, |name| (*name).to_owned()),
         Some(N::TypeCast(cast)) => match cast.arg.as_deref().map(output_name) {
             Some(name) if !name.is_empty() && name != "?column?" => name,
             _ => cast
@@ -674,9 +576,7 @@ pub(super) fn output_name(node: &Node) -> String {
             .map(|name| (*name).to_owned())
             .or_else(|| indirection.arg.as_deref().map(output_name))
             .unwrap_or_default(),
-        Some(N::CollateClause(clause)) => {
-            clause.arg.as_deref().map(output_name).unwrap_or_default()
-        }
+        Some(N::CollateClause(clause)) => clause.arg.as_deref().map(output_name).unwrap_or_default(),
         Some(N::CaseExpr(case)) => match case.defresult.as_deref().map(output_name) {
             Some(name) if !name.is_empty() && name != "?column?" => name,
             _ => "case".to_owned(),
@@ -687,9 +587,7 @@ pub(super) fn output_name(node: &Node) -> String {
             (pg_query::protobuf::SubLinkType::ArraySublink, _) => "array".to_owned(),
             (_, Some(N::SelectStmt(select))) => match inner(select.target_list.first()) {
                 Some(N::ResTarget(target)) if !target.name.is_empty() => target.name.clone(),
-                Some(N::ResTarget(target)) => {
-                    target.val.as_deref().map(output_name).unwrap_or_default()
-                }
+                Some(N::ResTarget(target)) => target.val.as_deref().map(output_name).unwrap_or_default(),
                 _ => String::new(),
             },
             _ => String::new(),
@@ -716,11 +614,7 @@ fn first_arm(cte: &CommonTableExpr) -> Option<&SelectStmt> {
 fn cte_names(cte: &CommonTableExpr) -> Option<Vec<String>> {
     let select = first_arm(cte)?;
     if let Some(N::List(row)) = inner(select.values_lists.first()) {
-        return Some(
-            (1..=row.items.len())
-                .map(|at| format!("column{at}"))
-                .collect(),
-        );
+        return Some((1..=row.items.len()).map(|at| format!("column{at}")).collect());
     }
     select
         .target_list
@@ -732,29 +626,14 @@ fn cte_names(cte: &CommonTableExpr) -> Option<Vec<String>> {
             let value = target.val.as_deref()?;
             let may_be_star = match inner(Some(value)) {
                 Some(N::ColumnRef(reference)) => {
-                    matches!(
-                        reference.fields.last().and_then(|node| node.node.as_ref()),
-                        Some(N::AStar(_))
-                    )
+                    matches!(reference.fields.last().and_then(|node| node.node.as_ref()), Some(N::AStar(_)))
                 }
                 Some(N::AIndirection(indirection)) => {
-                    matches!(
-                        indirection
-                            .indirection
-                            .last()
-                            .and_then(|node| node.node.as_ref()),
-                        Some(N::AStar(_))
-                    )
+                    matches!(indirection.indirection.last().and_then(|node| node.node.as_ref()), Some(N::AStar(_)))
                 }
                 _ => false,
             };
-            (!may_be_star).then(|| {
-                if target.name.is_empty() {
-                    output_name(value)
-                } else {
-                    target.name.clone()
-                }
-            })
+            (!may_be_star).then(|| if target.name.is_empty() { output_name(value) } else { target.name.clone() })
         })
         .collect()
 }

@@ -57,14 +57,7 @@ pub(crate) struct Scope<'s, 'c> {
 
 impl<'s, 'c> Scope<'s, 'c> {
     pub(crate) fn under(parent: Option<&'s Scope<'s, 'c>>) -> Self {
-        Self {
-            parent,
-            items: Vec::new(),
-            first: 0,
-            ctes: Vec::new(),
-            star: None,
-            pinned: Vec::new(),
-        }
+        Self { parent, items: Vec::new(), first: 0, ctes: Vec::new(), star: None, pinned: Vec::new() }
     }
 
     /// The nearest CTE of this name.
@@ -80,9 +73,6 @@ impl<'s, 'c> Scope<'s, 'c> {
     }
 
     pub(crate) fn visible(&self) -> impl Iterator<Item = &Item<'c>> {
-        self.items
-            .iter()
-            .skip(self.first)
-            .filter(|item| !item.hidden)
+        self.items.iter().skip(self.first).filter(|item| !item.hidden)
     }
 }

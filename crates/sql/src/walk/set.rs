@@ -2,8 +2,8 @@
 
 use model::{Effect, Object, ObjectKind};
 use pg_query::protobuf::{
-    DiscardMode, DiscardStmt, Node, TransactionStmt, TransactionStmtKind, VariableSetKind,
-    VariableSetStmt, VariableShowStmt, node::Node as N,
+    DiscardMode, DiscardStmt, Node, TransactionStmt, TransactionStmtKind, VariableSetKind, VariableSetStmt,
+    VariableShowStmt, node::Node as N,
 };
 
 use super::{Walker, constant, inner};
@@ -13,9 +13,7 @@ use crate::functions::settings::{self, Setting};
 /// The values of a SET, joined as the server stores lists. `None` when one is not constant.
 fn value_of(nodes: &[Node]) -> Option<String> {
     let values: Option<Vec<String>> = nodes.iter().map(constant::setting).collect();
-    values
-        .filter(|values| !values.is_empty())
-        .map(|values| values.join(", "))
+    values.filter(|values| !values.is_empty()).map(|values| values.join(", "))
 }
 
 impl Walker<'_> {
@@ -28,23 +26,14 @@ impl Walker<'_> {
                 let value = value_of(&set.args);
                 if name == "search_path" {
                     // Each element is one name, as it stands.
-                    self.new_path
-                        .extend(set.args.iter().filter_map(constant::setting));
+                    self.new_path.extend(set.args.iter().filter_map(constant::setting));
                 }
                 self.judge(&name, value.as_deref());
-                Kind::Set {
-                    name,
-                    value,
-                    local: set.is_local,
-                }
+                Kind::Set { name, value, local: set.is_local }
             }
             VariableSetKind::VarSetDefault => {
                 self.judge(&name, None);
-                Kind::Set {
-                    name,
-                    value: None,
-                    local: set.is_local,
-                }
+                Kind::Set { name, value: None, local: set.is_local }
             }
             VariableSetKind::VarSetMulti => self.set_multi(&name, set),
             VariableSetKind::VarReset => {
@@ -86,11 +75,7 @@ impl Walker<'_> {
             "transaction snapshot" => self.bare(Effect::Session),
             _ => self.guarded(name),
         }
-        Kind::Set {
-            name: name.to_owned(),
-            value: None,
-            local: set.is_local,
-        }
+        Kind::Set { name: name.to_owned(), value: None, local: set.is_local }
     }
 
     /// READ WRITE takes a guard away; all other options are the client's own.
@@ -117,39 +102,25 @@ impl Walker<'_> {
         self.bare(Effect::Session);
         self.transaction_options(&statement.options);
         let (label, kind) = match statement.kind() {
-            TransactionStmtKind::TransStmtBegin | TransactionStmtKind::TransStmtStart => {
-                ("BEGIN", Kind::Begin)
-            }
+            TransactionStmtKind::TransStmtBegin | TransactionStmtKind::TransStmtStart => ("BEGIN", Kind::Begin),
             TransactionStmtKind::TransStmtCommit => ("COMMIT", Kind::Commit),
             TransactionStmtKind::TransStmtRollback => ("ROLLBACK", Kind::Rollback),
             TransactionStmtKind::TransStmtSavepoint => ("SAVEPOINT", Kind::Savepoint),
             TransactionStmtKind::TransStmtRelease => ("RELEASE", Kind::Release),
             TransactionStmtKind::TransStmtRollbackTo => ("ROLLBACK TO", Kind::RollbackTo),
-            TransactionStmtKind::TransStmtPrepare => {
-                ("PREPARE TRANSACTION", Kind::PrepareTransaction)
-            }
-            TransactionStmtKind::TransStmtCommitPrepared => {
-                ("COMMIT PREPARED", Kind::CommitPrepared)
-            }
-            TransactionStmtKind::TransStmtRollbackPrepared => {
-                ("ROLLBACK PREPARED", Kind::RollbackPrepared)
-            }
+            TransactionStmtKind::TransStmtPrepare => ("PREPARE TRANSACTION", Kind::PrepareTransaction),
+            TransactionStmtKind::TransStmtCommitPrepared => ("COMMIT PREPARED", Kind::CommitPrepared),
+            TransactionStmtKind::TransStmtRollbackPrepared => ("ROLLBACK PREPARED", Kind::RollbackPrepared),
             TransactionStmtKind::Undefined => {
                 self.not_understood("a form of transaction control");
                 ("TRANSACTION", Kind::Other)
             }
         };
         self.label = label;
-        if matches!(
-            kind,
-            Kind::PrepareTransaction | Kind::CommitPrepared | Kind::RollbackPrepared
-        ) {
+        if matches!(kind, Kind::PrepareTransaction | Kind::CommitPrepared | Kind::RollbackPrepared) {
             // It outlives the session and holds locks until someone ends it.
             self.literal = true;
-            self.act(
-                Effect::Admin,
-                Object::new(ObjectKind::Catalog, "prepared transaction"),
-            );
+            self.act(Effect::Admin, Object::new(ObjectKind::Catalog, "prepared transaction"));
         }
         kind
     }

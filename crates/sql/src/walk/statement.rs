@@ -11,12 +11,9 @@ use crate::lineage::Lineage;
 impl<'c> Walker<'c> {
     pub(super) fn outputs(&mut self, columns: Option<&[OutputColumn]>) -> Outputs {
         match columns {
-            Some(columns) => Outputs::Columns(
-                columns
-                    .iter()
-                    .map(|column| self.columns.deps(&column.lineage))
-                    .collect(),
-            ),
+            Some(columns) => {
+                Outputs::Columns(columns.iter().map(|column| self.columns.deps(&column.lineage)).collect())
+            }
             None => Outputs::Unknown,
         }
     }
@@ -76,12 +73,7 @@ impl<'c> Walker<'c> {
             N::ExecuteStmt(execute) => {
                 self.label = "EXECUTE";
                 self.execute_arguments(&execute.params);
-                return (
-                    Kind::ExecutePrepared {
-                        name: execute.name.clone(),
-                    },
-                    Outputs::Unknown,
-                );
+                return (Kind::ExecutePrepared { name: execute.name.clone() }, Outputs::Unknown);
             }
             N::DeclareCursorStmt(cursor) => {
                 return self.declare(&cursor.portalname, cursor.query.as_deref());
@@ -89,42 +81,25 @@ impl<'c> Walker<'c> {
             N::FetchStmt(fetch) => {
                 self.label = if fetch.ismove { "MOVE" } else { "FETCH" };
                 self.bare(Effect::Read);
-                let outputs = if fetch.ismove {
-                    Outputs::None
-                } else {
-                    Outputs::Unknown
-                };
-                return (
-                    Kind::Fetch {
-                        cursor: fetch.portalname.clone(),
-                    },
-                    outputs,
-                );
+                let outputs = if fetch.ismove { Outputs::None } else { Outputs::Unknown };
+                return (Kind::Fetch { cursor: fetch.portalname.clone() }, outputs);
             }
             N::ClosePortalStmt(close) => {
                 self.label = "CLOSE";
                 self.bare(Effect::Session);
-                Kind::CloseCursor {
-                    name: (!close.portalname.is_empty()).then(|| close.portalname.clone()),
-                }
+                Kind::CloseCursor { name: (!close.portalname.is_empty()).then(|| close.portalname.clone()) }
             }
             N::DeallocateStmt(deallocate) => {
                 self.label = "DEALLOCATE";
                 self.bare(Effect::Session);
                 Kind::Deallocate {
-                    name: (!deallocate.isall && !deallocate.name.is_empty())
-                        .then(|| deallocate.name.clone()),
+                    name: (!deallocate.isall && !deallocate.name.is_empty()).then(|| deallocate.name.clone()),
                 }
             }
             N::ListenStmt(listen) => {
                 self.label = "LISTEN";
-                self.act(
-                    Effect::Session,
-                    Object::new(ObjectKind::Channel, listen.conditionname.clone()),
-                );
-                Kind::Listen {
-                    channel: listen.conditionname.clone(),
-                }
+                self.act(Effect::Session, Object::new(ObjectKind::Channel, listen.conditionname.clone()));
+                Kind::Listen { channel: listen.conditionname.clone() }
             }
             N::UnlistenStmt(_) => {
                 self.label = "UNLISTEN";
@@ -133,13 +108,8 @@ impl<'c> Walker<'c> {
             }
             N::NotifyStmt(notify) => {
                 self.label = "NOTIFY";
-                self.act(
-                    Effect::Write,
-                    Object::new(ObjectKind::Channel, notify.conditionname.clone()),
-                );
-                Kind::Notify {
-                    channel: notify.conditionname.clone(),
-                }
+                self.act(Effect::Write, Object::new(ObjectKind::Channel, notify.conditionname.clone()));
+                Kind::Notify { channel: notify.conditionname.clone() }
             }
             N::DiscardStmt(discard) => self.discard(discard),
             N::ConstraintsSetStmt(_) => {
@@ -155,10 +125,7 @@ impl<'c> Walker<'c> {
             }
             N::LoadStmt(load) => {
                 self.label = "LOAD";
-                self.act(
-                    Effect::Import,
-                    Object::new(ObjectKind::File, load.filename.clone()),
-                );
+                self.act(Effect::Import, Object::new(ObjectKind::File, load.filename.clone()));
                 Kind::Other
             }
             N::DoStmt(_) => {
@@ -202,13 +169,7 @@ impl<'c> Walker<'c> {
             let id = self.columns.id(&column.relation, &column.column);
             self.predicates.add(id);
         }
-        (
-            Kind::Prepare {
-                name: name.to_owned(),
-                inner: Box::new(inside),
-            },
-            Outputs::None,
-        )
+        (Kind::Prepare { name: name.to_owned(), inner: Box::new(inside) }, Outputs::None)
     }
 
     /// A statement inside another, on its own.
@@ -235,12 +196,7 @@ impl<'c> Walker<'c> {
         if self.actions.is_empty() {
             self.bare(Effect::Read);
         }
-        (
-            Kind::DeclareCursor {
-                name: name.to_owned(),
-            },
-            outputs,
-        )
+        (Kind::DeclareCursor { name: name.to_owned() }, outputs)
     }
 
     fn lock(&mut self, lock: &LockStmt) -> Kind {
@@ -273,12 +229,8 @@ impl<'c> Walker<'c> {
         let mut lineage = Lineage::default();
         self.call(call, &scope, &mut lineage, false);
         // No procedure is known to be harmless.
-        if !self.actions.iter().any(|action| {
-            matches!(
-                action.effect,
-                Effect::Execute | Effect::Export | Effect::Admin
-            )
-        }) {
+        if !self.actions.iter().any(|action| matches!(action.effect, Effect::Execute | Effect::Export | Effect::Admin))
+        {
             self.bare(Effect::Execute);
         }
         self.reads_unknown = true;
@@ -291,9 +243,7 @@ impl<'c> Walker<'c> {
                 .arg
                 .as_deref()
                 .and_then(constant::setting)
-                .is_none_or(|value| {
-                    !matches!(value.to_ascii_lowercase().as_str(), "false" | "off" | "0")
-                }),
+                .is_none_or(|value| !matches!(value.to_ascii_lowercase().as_str(), "false" | "off" | "0")),
             _ => false,
         });
         self.literal = true;
@@ -328,10 +278,7 @@ impl<'c> Walker<'c> {
     fn planned(&mut self, actions: &[model::Action]) {
         self.bare(Effect::Read);
         // What would be made does not exist.
-        for action in actions
-            .iter()
-            .filter(|action| action.effect != Effect::Create)
-        {
+        for action in actions.iter().filter(|action| action.effect != Effect::Create) {
             let Some(object) = &action.object else {
                 if action.effect == Effect::Unknown {
                     self.bare(Effect::Unknown);
@@ -339,9 +286,7 @@ impl<'c> Walker<'c> {
                 continue;
             };
             match object.kind {
-                ObjectKind::Relation | ObjectKind::Sequence => {
-                    self.act(Effect::Read, object.clone())
-                }
+                ObjectKind::Relation | ObjectKind::Sequence => self.act(Effect::Read, object.clone()),
                 ObjectKind::Function | ObjectKind::Type => {
                     self.actions.insert(action.clone());
                 }
@@ -372,11 +317,7 @@ impl<'c> Walker<'c> {
         if self.reads_unknown {
             lineage.set_unknown();
         }
-        let deps = if self.reads.is_empty() && !self.reads_unknown {
-            Deps::Clean
-        } else {
-            self.columns.deps(&lineage)
-        };
+        let deps = if self.reads.is_empty() && !self.reads_unknown { Deps::Clean } else { self.columns.deps(&lineage) };
         Outputs::Columns(vec![deps])
     }
 }

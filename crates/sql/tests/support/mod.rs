@@ -25,36 +25,18 @@ fn binaries() -> Option<PathBuf> {
     found
         .into_iter()
         .rev()
-        .chain(
-            std::env::var_os("PATH")
-                .iter()
-                .flat_map(std::env::split_paths),
-        )
-        .find(|dir| {
-            dir.join("initdb").exists()
-                && dir.join("postgres").exists()
-                && dir.join("pg_ctl").exists()
-        })
+        .chain(std::env::var_os("PATH").iter().flat_map(std::env::split_paths))
+        .find(|dir| dir.join("initdb").exists() && dir.join("postgres").exists() && dir.join("pg_ctl").exists())
 }
 
 impl Server {
     /// Starts a server, or says why not.
     pub(crate) fn start() -> Result<Self, String> {
-        let bin = binaries()
-            .ok_or("no PostgreSQL server binaries were found; install the package postgresql")?;
-        let root = std::fs::metadata("/proc/self")
-            .is_ok_and(|meta| std::os::unix::fs::MetadataExt::uid(&meta) == 0);
-        let dir = tempfile::Builder::new()
-            .prefix("sql-pg")
-            .tempdir()
-            .map_err(|error| error.to_string())?;
+        let bin = binaries().ok_or("no PostgreSQL server binaries were found; install the package postgresql")?;
+        let root = std::fs::metadata("/proc/self").is_ok_and(|meta| std::os::unix::fs::MetadataExt::uid(&meta) == 0);
+        let dir = tempfile::Builder::new().prefix("sql-pg").tempdir().map_err(|error| error.to_string())?;
         // Only the socket's name holds the port: any number does.
-        let server = Self {
-            bin,
-            dir,
-            port: 5432,
-            root,
-        };
+        let server = Self { bin, dir, port: 5432, root };
         if root {
             run(Command::new("chown").arg("postgres").arg(server.dir.path()))?;
         }
@@ -62,29 +44,11 @@ impl Server {
         let path = data.to_string_lossy().into_owned();
         run(&mut server.as_server(
             "initdb",
-            [
-                "-D",
-                &path,
-                "-A",
-                "trust",
-                "-U",
-                "postgres",
-                "--no-sync",
-                "-E",
-                "UTF8",
-                "--locale=C",
-            ],
+            ["-D", &path, "-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8", "--locale=C"],
         ))?;
-        let options = format!(
-            "-k {} -p {} -c listen_addresses= -F",
-            server.dir.path().display(),
-            server.port
-        );
+        let options = format!("-k {} -p {} -c listen_addresses= -F", server.dir.path().display(), server.port);
         let log = server.dir.path().join("log").to_string_lossy().into_owned();
-        run(&mut server.as_server(
-            "pg_ctl",
-            ["-D", &path, "-o", &options, "-l", &log, "-w", "start"],
-        ))?;
+        run(&mut server.as_server("pg_ctl", ["-D", &path, "-o", &options, "-l", &log, "-w", "start"]))?;
         Ok(server)
     }
 
@@ -92,14 +56,7 @@ impl Server {
         let path = self.bin.join(program);
         let mut command = if self.root {
             let mut command = Command::new("setpriv");
-            command
-                .args([
-                    "--reuid=postgres",
-                    "--regid=postgres",
-                    "--clear-groups",
-                    "--",
-                ])
-                .arg(path);
+            command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]).arg(path);
             command
         } else {
             Command::new(path)
@@ -117,19 +74,7 @@ impl Server {
         script: &str,
     ) -> Result<String, String> {
         let mut child = Command::new("psql")
-            .args([
-                "-X",
-                "-q",
-                "-v",
-                "ON_ERROR_STOP=1",
-                "-U",
-                user,
-                "-d",
-                database,
-                "-p",
-                &self.port.to_string(),
-                "-h",
-            ])
+            .args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-U", user, "-d", database, "-p", &self.port.to_string(), "-h"])
             .arg(self.dir.path())
             .args(options)
             .stdin(Stdio::piped())
@@ -140,9 +85,7 @@ impl Server {
         let mut stdin = child.stdin.take().ok_or("psql has no standard input")?;
         let script = script.to_owned();
         let writer = std::thread::spawn(move || stdin.write_all(script.as_bytes()));
-        let output = child
-            .wait_with_output()
-            .map_err(|error| error.to_string())?;
+        let output = child.wait_with_output().map_err(|error| error.to_string())?;
         let _ = writer.join();
         if !output.status.success() {
             return Err(String::from_utf8_lossy(&output.stderr).into_owned());
@@ -167,13 +110,9 @@ impl Server {
                 if record.is_empty() {
                     continue;
                 }
-                let cells: Vec<Option<&str>> = record
-                    .split('\u{1}')
-                    .map(|cell| (cell != "\u{3}").then_some(cell))
-                    .collect();
-                builder
-                    .row(query, &cells)
-                    .map_err(|error| format!("{error}: {record:?}"))?;
+                let cells: Vec<Option<&str>> =
+                    record.split('\u{1}').map(|cell| (cell != "\u{3}").then_some(cell)).collect();
+                builder.row(query, &cells).map_err(|error| format!("{error}: {record:?}"))?;
             }
         }
         Ok(builder.finish(1))
@@ -183,22 +122,15 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         let path = self.dir.path().join("data").to_string_lossy().into_owned();
-        let _ = self
-            .as_server("pg_ctl", ["-D", &path, "-m", "immediate", "-w", "stop"])
-            .output();
+        let _ = self.as_server("pg_ctl", ["-D", &path, "-m", "immediate", "-w", "stop"]).output();
     }
 }
 
 fn run(command: &mut Command) -> Result<(), String> {
-    let output = command
-        .output()
-        .map_err(|error| format!("{command:?}: {error}"))?;
+    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
     if output.status.success() {
         Ok(())
     } else {
-        Err(format!(
-            "{command:?}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        ))
+        Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)))
     }
 }

@@ -8,9 +8,7 @@
 //! `pending` and `approved` requests whose time is over read as `expired`, whoever reads and whether or not anything was
 //! written: expiry never waits for a sweep.
 
-use gate::ports::{
-    Answer, ApprovalRequest, ApprovalState, Approvals, BoxFuture, StoreAway, StoredApproval,
-};
+use gate::ports::{Answer, ApprovalRequest, ApprovalState, Approvals, BoxFuture, StoreAway, StoredApproval};
 use model::{ApprovalId, SessionId};
 use record::Micros;
 use sqlx::SqliteConnection;
@@ -43,11 +41,7 @@ impl Approvals for Store {
         }))
     }
 
-    fn list(
-        &self,
-        pending: bool,
-        limit: u32,
-    ) -> BoxFuture<'_, Result<Vec<StoredApproval>, StoreAway>> {
+    fn list(&self, pending: bool, limit: u32) -> BoxFuture<'_, Result<Vec<StoredApproval>, StoreAway>> {
         let now = self.now();
         Box::pin(self.reading(move |pool| async move {
             let mut transaction = Transaction::read(&pool).await?;
@@ -94,11 +88,7 @@ impl Approvals for Store {
         }))
     }
 
-    fn granted(
-        &self,
-        digest: [u8; 32],
-        now: Micros,
-    ) -> BoxFuture<'_, Result<Option<StoredApproval>, StoreAway>> {
+    fn granted(&self, digest: [u8; 32], now: Micros) -> BoxFuture<'_, Result<Option<StoredApproval>, StoreAway>> {
         Box::pin(self.reading(move |pool| async move {
             let mut transaction = Transaction::read(&pool).await?;
             let row = sqlx::query(
@@ -195,11 +185,7 @@ async fn insert(connection: &mut SqliteConnection, request: &ApprovalRequest) ->
 }
 
 /// Stores one person's answer to a pending request, and what follows from it.
-async fn add_answer(
-    connection: &mut SqliteConnection,
-    stored: &StoredApproval,
-    answer: &Answer,
-) -> Result<(), Fault> {
+async fn add_answer(connection: &mut SqliteConnection, stored: &StoredApproval, answer: &Answer) -> Result<(), Fault> {
     let id = codec::id_bytes(stored.request.id.0);
     sqlx::query(
         "INSERT INTO answers (approval, person, approve, reason, at) VALUES (?, ?, ?, ?, ?) \
@@ -229,11 +215,7 @@ async fn add_answer(
     Ok(())
 }
 
-async fn load(
-    connection: &mut SqliteConnection,
-    id: ApprovalId,
-    now: Micros,
-) -> Result<Option<StoredApproval>, Fault> {
+async fn load(connection: &mut SqliteConnection, id: ApprovalId, now: Micros) -> Result<Option<StoredApproval>, Fault> {
     let row = sqlx::query("SELECT * FROM approvals WHERE id = ?")
         .bind(codec::id_bytes(id.0))
         .fetch_optional(&mut *connection)
@@ -251,18 +233,12 @@ async fn with_answers(
 ) -> Result<StoredApproval, Fault> {
     let request = read_request(row)?;
     let state = read_state(row, request.expires, now)?;
-    let rows = sqlx::query(
-        "SELECT person, approve, reason, at FROM answers WHERE approval = ? ORDER BY at, person",
-    )
-    .bind(codec::id_bytes(request.id.0))
-    .fetch_all(connection)
-    .await?;
+    let rows = sqlx::query("SELECT person, approve, reason, at FROM answers WHERE approval = ? ORDER BY at, person")
+        .bind(codec::id_bytes(request.id.0))
+        .fetch_all(connection)
+        .await?;
     let answers = rows.iter().map(read_answer).collect::<Result<_, _>>()?;
-    Ok(StoredApproval {
-        request,
-        state,
-        answers,
-    })
+    Ok(StoredApproval { request, state, answers })
 }
 
 fn read_request(row: &SqliteRow) -> Result<ApprovalRequest, Fault> {

@@ -36,12 +36,7 @@ fn request(number: u128, quorum: u32, expires: i64) -> ApprovalRequest {
 }
 
 fn answer(by: &str, approve: bool, at: i64) -> Answer {
-    Answer {
-        by: by.to_owned(),
-        approve,
-        reason: format!("{by} looked"),
-        at: Micros(at),
-    }
+    Answer { by: by.to_owned(), approve, reason: format!("{by} looked"), at: Micros(at) }
 }
 
 async fn asked(quorum: u32) -> (Fixture, ApprovalId) {
@@ -60,49 +55,20 @@ async fn state(store: &Store, id: ApprovalId) -> ApprovalState {
 async fn round_trips_every_field() {
     let (fixture, id) = asked(2).await;
     let stored = fixture.store.get(id).await.unwrap().unwrap();
-    assert_eq!(
-        format!("{:?}", stored.request),
-        format!("{:?}", request(1, 2, 1_000))
-    );
-    assert_eq!(
-        (stored.state, stored.answers.len()),
-        (ApprovalState::Pending, 0)
-    );
-    assert!(
-        fixture
-            .store
-            .get(ApprovalId(Uuid::from_u128(9)))
-            .await
-            .unwrap()
-            .is_none()
-    );
+    assert_eq!(format!("{:?}", stored.request), format!("{:?}", request(1, 2, 1_000)));
+    assert_eq!((stored.state, stored.answers.len()), (ApprovalState::Pending, 0));
+    assert!(fixture.store.get(ApprovalId(Uuid::from_u128(9))).await.unwrap().is_none());
 }
 
 #[tokio::test]
 async fn an_approval_is_used_once() {
     let (fixture, id) = asked(1).await;
     let store = &fixture.store;
-    assert!(
-        !store.consume(id, Micros(30)).await.unwrap(),
-        "nobody approved"
-    );
-    let stored = store
-        .answer(id, &answer("dana", true, 30))
-        .await
-        .unwrap()
-        .unwrap();
+    assert!(!store.consume(id, Micros(30)).await.unwrap(), "nobody approved");
+    let stored = store.answer(id, &answer("dana", true, 30)).await.unwrap().unwrap();
     assert_eq!(stored.state, ApprovalState::Approved);
     assert_eq!(stored.answers, [answer("dana", true, 30)]);
-    assert_eq!(
-        store
-            .granted([1; 32], Micros(40))
-            .await
-            .unwrap()
-            .unwrap()
-            .request
-            .id,
-        id
-    );
+    assert_eq!(store.granted([1; 32], Micros(40)).await.unwrap().unwrap().request.id, id);
     assert!(store.consume(id, Micros(40)).await.unwrap());
     assert!(!store.consume(id, Micros(40)).await.unwrap());
     assert!(store.granted([1; 32], Micros(40)).await.unwrap().is_none());
@@ -115,23 +81,13 @@ async fn of_many_that_use_it_at_once_one_wins() {
         let fixture = fixture().await;
         let request = request(1, 1, 1_000);
         fixture.store.create(&request).await.unwrap();
-        fixture
-            .store
-            .answer(request.id, &answer("dana", true, 30))
-            .await
-            .unwrap();
+        fixture.store.answer(request.id, &answer("dana", true, 30)).await.unwrap();
         // Half of them through another process's connections.
-        let other = Store::open(&fixture.path, tokio::runtime::Handle::current())
-            .await
-            .unwrap();
+        let other = Store::open(&fixture.path, tokio::runtime::Handle::current()).await.unwrap();
         let gate = Arc::new(tokio::sync::Barrier::new(16));
         let tasks: Vec<_> = (0..16)
             .map(|number| {
-                let store = if number % 2 == 0 {
-                    fixture.store.clone()
-                } else {
-                    other.clone()
-                };
+                let store = if number % 2 == 0 { fixture.store.clone() } else { other.clone() };
                 let gate = Arc::clone(&gate);
                 tokio::spawn(async move {
                     gate.wait().await;
@@ -139,11 +95,7 @@ async fn of_many_that_use_it_at_once_one_wins() {
                 })
             })
             .collect();
-        let wins = futures_util::future::join_all(tasks)
-            .await
-            .into_iter()
-            .filter(|won| *won.as_ref().unwrap())
-            .count();
+        let wins = futures_util::future::join_all(tasks).await.into_iter().filter(|won| *won.as_ref().unwrap()).count();
         assert_eq!(wins, 1, "round {round}");
     }
 }
@@ -153,31 +105,12 @@ async fn a_quorum_counts_people_not_answers() {
     let (fixture, id) = asked(2).await;
     let store = &fixture.store;
     store.answer(id, &answer("dana", true, 30)).await.unwrap();
-    let again = store
-        .answer(id, &answer("dana", true, 31))
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(
-        (again.state, again.answers.len()),
-        (ApprovalState::Pending, 1)
-    );
-    let turned = store
-        .answer(id, &answer("dana", false, 32))
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(
-        turned.answers,
-        [answer("dana", true, 30)],
-        "the first answer counts"
-    );
+    let again = store.answer(id, &answer("dana", true, 31)).await.unwrap().unwrap();
+    assert_eq!((again.state, again.answers.len()), (ApprovalState::Pending, 1));
+    let turned = store.answer(id, &answer("dana", false, 32)).await.unwrap().unwrap();
+    assert_eq!(turned.answers, [answer("dana", true, 30)], "the first answer counts");
     assert_eq!(turned.state, ApprovalState::Pending);
-    let second = store
-        .answer(id, &answer("eli", true, 33))
-        .await
-        .unwrap()
-        .unwrap();
+    let second = store.answer(id, &answer("eli", true, 33)).await.unwrap().unwrap();
     assert_eq!(second.state, ApprovalState::Approved);
 }
 
@@ -185,24 +118,10 @@ async fn a_quorum_counts_people_not_answers() {
 async fn the_requester_and_whom_it_acts_for_never_count() {
     let (fixture, id) = asked(1).await;
     for own in ["agent-7", "alice"] {
-        let stored = fixture
-            .store
-            .answer(id, &answer(own, true, 30))
-            .await
-            .unwrap()
-            .unwrap();
-        assert_eq!(
-            (stored.state, stored.answers.len()),
-            (ApprovalState::Pending, 0),
-            "{own}"
-        );
+        let stored = fixture.store.answer(id, &answer(own, true, 30)).await.unwrap().unwrap();
+        assert_eq!((stored.state, stored.answers.len()), (ApprovalState::Pending, 0), "{own}");
     }
-    let stored = fixture
-        .store
-        .answer(id, &answer("alice", false, 31))
-        .await
-        .unwrap()
-        .unwrap();
+    let stored = fixture.store.answer(id, &answer("alice", false, 31)).await.unwrap().unwrap();
     assert_eq!(stored.state, ApprovalState::Denied, "they may take it back");
 }
 
@@ -211,20 +130,8 @@ async fn one_no_ends_it() {
     let (fixture, id) = asked(2).await;
     let store = &fixture.store;
     store.answer(id, &answer("dana", true, 30)).await.unwrap();
-    assert_eq!(
-        store
-            .answer(id, &answer("eli", false, 31))
-            .await
-            .unwrap()
-            .unwrap()
-            .state,
-        ApprovalState::Denied
-    );
-    let late = store
-        .answer(id, &answer("fay", true, 32))
-        .await
-        .unwrap()
-        .unwrap();
+    assert_eq!(store.answer(id, &answer("eli", false, 31)).await.unwrap().unwrap().state, ApprovalState::Denied);
+    let late = store.answer(id, &answer("fay", true, 32)).await.unwrap().unwrap();
     assert_eq!((late.state, late.answers.len()), (ApprovalState::Denied, 2));
     assert!(!store.consume(id, Micros(40)).await.unwrap());
 }
@@ -234,12 +141,7 @@ async fn nobody_is_no_quorum() {
     let (fixture, id) = asked(0).await;
     assert_eq!(state(&fixture.store, id).await, ApprovalState::Pending);
     assert!(!fixture.store.consume(id, Micros(40)).await.unwrap());
-    let stored = fixture
-        .store
-        .answer(id, &answer("dana", true, 30))
-        .await
-        .unwrap()
-        .unwrap();
+    let stored = fixture.store.answer(id, &answer("dana", true, 30)).await.unwrap().unwrap();
     assert_eq!(stored.state, ApprovalState::Approved);
 }
 
@@ -252,19 +154,9 @@ async fn expiry_needs_no_sweep() {
     fixture.clock.set(1_000);
     assert_eq!(state(store, id).await, ApprovalState::Expired);
     assert!(store.list(true, 10).await.unwrap().is_empty());
-    assert_eq!(
-        store.list(false, 10).await.unwrap()[0].state,
-        ApprovalState::Expired
-    );
-    let late = store
-        .answer(id, &answer("dana", true, 1_000))
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(
-        (late.state, late.answers.len()),
-        (ApprovalState::Expired, 0)
-    );
+    assert_eq!(store.list(false, 10).await.unwrap()[0].state, ApprovalState::Expired);
+    let late = store.answer(id, &answer("dana", true, 1_000)).await.unwrap().unwrap();
+    assert_eq!((late.state, late.answers.len()), (ApprovalState::Expired, 0));
 }
 
 #[tokio::test]
@@ -273,17 +165,8 @@ async fn an_approval_expires_too() {
     let store = &fixture.store;
     store.answer(id, &answer("dana", true, 30)).await.unwrap();
     assert!(store.granted([1; 32], Micros(999)).await.unwrap().is_some());
-    assert!(
-        store
-            .granted([1; 32], Micros(1_000))
-            .await
-            .unwrap()
-            .is_none()
-    );
-    assert!(
-        store.granted([2; 32], Micros(40)).await.unwrap().is_none(),
-        "another command"
-    );
+    assert!(store.granted([1; 32], Micros(1_000)).await.unwrap().is_none());
+    assert!(store.granted([2; 32], Micros(40)).await.unwrap().is_none(), "another command");
     assert!(!store.consume(id, Micros(1_000)).await.unwrap());
     assert!(store.consume(id, Micros(999)).await.unwrap());
 }
@@ -292,11 +175,7 @@ async fn an_approval_expires_too() {
 async fn only_pending_requests_end_and_only_as_ended() {
     let (fixture, id) = asked(1).await;
     let store = &fixture.store;
-    for wrong in [
-        ApprovalState::Pending,
-        ApprovalState::Approved,
-        ApprovalState::Used,
-    ] {
+    for wrong in [ApprovalState::Pending, ApprovalState::Approved, ApprovalState::Used] {
         assert!(store.end(id, wrong).await.is_err());
         assert_eq!(state(store, id).await, ApprovalState::Pending);
     }
@@ -304,22 +183,8 @@ async fn only_pending_requests_end_and_only_as_ended() {
     assert_eq!(state(store, id).await, ApprovalState::Cancelled);
     store.end(id, ApprovalState::Denied).await.unwrap();
     assert_eq!(state(store, id).await, ApprovalState::Cancelled);
-    assert_eq!(
-        store
-            .answer(id, &answer("dana", true, 30))
-            .await
-            .unwrap()
-            .unwrap()
-            .state,
-        ApprovalState::Cancelled
-    );
-    assert!(
-        store
-            .answer(ApprovalId(Uuid::from_u128(9)), &answer("dana", true, 30))
-            .await
-            .unwrap()
-            .is_none()
-    );
+    assert_eq!(store.answer(id, &answer("dana", true, 30)).await.unwrap().unwrap().state, ApprovalState::Cancelled);
+    assert!(store.answer(ApprovalId(Uuid::from_u128(9)), &answer("dana", true, 30)).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -330,20 +195,9 @@ async fn lists_newest_first_and_purges() {
         request.created = Micros(i64::from(number));
         fixture.store.create(&request).await.unwrap();
     }
-    let newest: Vec<_> = fixture
-        .store
-        .list(false, 2)
-        .await
-        .unwrap()
-        .iter()
-        .map(|one| one.request.digest[0])
-        .collect();
+    let newest: Vec<_> = fixture.store.list(false, 2).await.unwrap().iter().map(|one| one.request.digest[0]).collect();
     assert_eq!(newest, [4, 3]);
-    fixture
-        .store
-        .answer(request(1, 1, 0).id, &answer("dana", true, 30))
-        .await
-        .unwrap();
+    fixture.store.answer(request(1, 1, 0).id, &answer("dana", true, 30)).await.unwrap();
     assert_eq!(fixture.store.purge_approvals(Micros(250)).await.unwrap(), 2);
     assert_eq!(fixture.store.list(false, 10).await.unwrap().len(), 2);
 }

@@ -78,11 +78,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn audit_list(
-        &self,
-        before: Option<u64>,
-        limit: u32,
-    ) -> Result<Vec<AuditRow>, StoreAway> {
+    pub async fn audit_list(&self, before: Option<u64>, limit: u32) -> Result<Vec<AuditRow>, StoreAway> {
         self.reading(move |pool| async move {
             let before = before.map_or(Ok(i64::MAX), codec::number)?;
             let rows = sqlx::query(
@@ -115,8 +111,7 @@ impl Store {
     /// # Errors
     /// When the database cannot be read; a broken chain is no error but [`AuditReport::Broken`].
     pub async fn verify_audit(&self, anchor: Option<AuditHead>) -> Result<AuditReport, StoreAway> {
-        self.reading(move |pool| async move { verify(pool, anchor).await })
-            .await
+        self.reading(move |pool| async move { verify(pool, anchor).await }).await
     }
 }
 
@@ -132,21 +127,10 @@ impl Audit for Store {
 }
 
 /// Adds one entry inside the caller's transaction, so that an action and its entry are stored together or not at all.
-pub(crate) async fn append(
-    connection: &mut SqliteConnection,
-    entry: &AuditEntry,
-) -> Result<(), Fault> {
+pub(crate) async fn append(connection: &mut SqliteConnection, entry: &AuditEntry) -> Result<(), Fault> {
     let head = read_head(connection).await?;
-    let seq = head
-        .seq
-        .checked_add(1)
-        .ok_or(Fault::Refused("the audit log is full"))?;
-    let hash = link(
-        &head.hash,
-        seq,
-        entry.at,
-        [&entry.actor, entry.action, &entry.object, &entry.detail],
-    );
+    let seq = head.seq.checked_add(1).ok_or(Fault::Refused("the audit log is full"))?;
+    let hash = link(&head.hash, seq, entry.at, [&entry.actor, entry.action, &entry.object, &entry.detail]);
     sqlx::query("INSERT INTO audit (seq, at, actor, action, object, detail, hash) VALUES (?, ?, ?, ?, ?, ?, ?)")
         .bind(codec::number(seq)?)
         .bind(entry.at.0)
@@ -159,32 +143,24 @@ pub(crate) async fn append(
         .await?;
     let mut head = seq.to_be_bytes().to_vec();
     head.extend_from_slice(&hash);
-    sqlx::query("INSERT INTO meta (key, value) VALUES ('audit_head', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value")
-        .bind(head)
-        .execute(&mut *connection)
-        .await?;
+    sqlx::query(
+        "INSERT INTO meta (key, value) VALUES ('audit_head', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+    )
+    .bind(head)
+    .execute(&mut *connection)
+    .await?;
     Ok(())
 }
 
 async fn read_head(connection: &mut SqliteConnection) -> Result<AuditHead, Fault> {
     let stored: Option<Vec<u8>> =
-        sqlx::query_scalar("SELECT value FROM meta WHERE key = 'audit_head'")
-            .fetch_optional(connection)
-            .await?;
+        sqlx::query_scalar("SELECT value FROM meta WHERE key = 'audit_head'").fetch_optional(connection).await?;
     let Some(stored) = stored else {
-        return Ok(AuditHead {
-            seq: 0,
-            hash: [0; 32],
-        });
+        return Ok(AuditHead { seq: 0, hash: [0; 32] });
     };
-    let (seq, hash) = stored
-        .split_first_chunk::<8>()
-        .ok_or(Fault::Row("audit head"))?;
+    let (seq, hash) = stored.split_first_chunk::<8>().ok_or(Fault::Row("audit head"))?;
     let hash = hash.try_into().map_err(|_| Fault::Row("audit head"))?;
-    Ok(AuditHead {
-        seq: u64::from_be_bytes(*seq),
-        hash,
-    })
+    Ok(AuditHead { seq: u64::from_be_bytes(*seq), hash })
 }
 
 fn read_row(row: &SqliteRow) -> Result<AuditRow, Fault> {
@@ -223,15 +199,9 @@ async fn verify(pool: SqlitePool, anchor: Option<AuditHead>) -> Result<AuditRepo
     Ok(report)
 }
 
-async fn walk(
-    connection: &mut SqliteConnection,
-    anchor: Option<AuditHead>,
-) -> Result<AuditReport, Fault> {
+async fn walk(connection: &mut SqliteConnection, anchor: Option<AuditHead>) -> Result<AuditReport, Fault> {
     let head = read_head(connection).await?;
-    let mut chain = AuditHead {
-        seq: 0,
-        hash: [0; 32],
-    };
+    let mut chain = AuditHead { seq: 0, hash: [0; 32] };
     loop {
         let rows = sqlx::query(
             "SELECT seq, at, actor, action, object, detail, hash FROM audit WHERE seq > ? ORDER BY seq LIMIT ?",
@@ -276,30 +246,16 @@ async fn walk(
 fn follow(chain: &AuditHead, row: &SqliteRow) -> Result<AuditHead, AuditReport> {
     let expected = chain.seq.saturating_add(1);
     let Ok(row) = read_row(row) else {
-        return Err(AuditReport::Broken {
-            seq: expected,
-            why: "the entry cannot be read",
-        });
+        return Err(AuditReport::Broken { seq: expected, why: "the entry cannot be read" });
     };
     if row.seq != expected {
-        return Err(AuditReport::Broken {
-            seq: expected,
-            why: "the entry is missing",
-        });
+        return Err(AuditReport::Broken { seq: expected, why: "the entry is missing" });
     }
-    let hash = link(
-        &chain.hash,
-        row.seq,
-        row.at,
-        [&row.actor, &row.action, &row.object, &row.detail],
-    );
+    let hash = link(&chain.hash, row.seq, row.at, [&row.actor, &row.action, &row.object, &row.detail]);
     if hash == row.hash {
         Ok(AuditHead { seq: row.seq, hash })
     } else {
-        Err(AuditReport::Broken {
-            seq: row.seq,
-            why: "the entry was changed",
-        })
+        Err(AuditReport::Broken { seq: row.seq, why: "the entry was changed" })
     }
 }
 

@@ -82,9 +82,9 @@ impl From<Fault> for StoreAway {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Sql(error) => Self(Class::of(&error).text()),
-            Fault::Row(what) => Self(format!(
-                "a stored {what} cannot be read; the database was changed by hand or is damaged"
-            )),
+            Fault::Row(what) => {
+                Self(format!("a stored {what} cannot be read; the database was changed by hand or is damaged"))
+            }
             Fault::Refused(why) => Self(why.to_owned()),
         }
     }
@@ -106,9 +106,7 @@ pub(crate) enum Class {
 impl Class {
     pub(crate) fn of(error: &sqlx::Error) -> Self {
         match error {
-            sqlx::Error::Database(inner) => {
-                Self::of_code(inner.code().and_then(|code| code.parse::<i32>().ok()))
-            }
+            sqlx::Error::Database(inner) => Self::of_code(inner.code().and_then(|code| code.parse::<i32>().ok())),
             sqlx::Error::Io(inner) => Self::Io(inner.kind().to_string()),
             sqlx::Error::PoolTimedOut => Self::Busy,
             sqlx::Error::PoolClosed => Self::Other("the store is closed".to_owned()),
@@ -160,9 +158,7 @@ impl Class {
 fn kind(error: &sqlx::Error) -> &'static str {
     match error {
         sqlx::Error::RowNotFound => "a row that must be there is missing",
-        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
-            "a stored value has the wrong type"
-        }
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => "a stored value has the wrong type",
         sqlx::Error::WorkerCrashed => "the database thread has stopped",
         _ => "the database driver failed",
     }

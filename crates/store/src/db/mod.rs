@@ -16,9 +16,7 @@ use std::time::{Duration, SystemTime};
 
 use gate::ports::{Clock, StoreAway};
 use record::Micros;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use tokio::runtime::Handle;
 
 use error::Class;
@@ -54,9 +52,7 @@ struct Inner {
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store")
-            .field("path", &self.inner.path)
-            .finish_non_exhaustive()
+        f.debug_struct("Store").field("path", &self.inner.path).finish_non_exhaustive()
     }
 }
 
@@ -66,9 +62,7 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Micros {
-        let since = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
     }
 }
@@ -94,27 +88,13 @@ impl Store {
     ) -> Result<Self, OpenError> {
         let path = path.as_ref().to_path_buf();
         let connecting = path.clone();
-        let (write, read) = match control
-            .spawn(async move { connect(&connecting).await })
-            .await
-        {
+        let (write, read) = match control.spawn(async move { connect(&connecting).await }).await {
             Ok(pools) => pools?,
             Err(_) => {
-                return Err(OpenError::Other {
-                    path,
-                    reason: "the control runtime has stopped".to_owned(),
-                });
+                return Err(OpenError::Other { path, reason: "the control runtime has stopped".to_owned() });
             }
         };
-        Ok(Self {
-            inner: Arc::new(Inner {
-                path,
-                write,
-                read,
-                control,
-                clock,
-            }),
-        })
+        Ok(Self { inner: Arc::new(Inner { path, write, read, control, clock }) })
     }
 
     /// Where the database file is.
@@ -135,9 +115,7 @@ impl Store {
     /// [`StoreAway`] says why not.
     pub async fn healthy(&self) -> Result<(), StoreAway> {
         self.writing(|mut transaction| async move {
-            sqlx::query("UPDATE counters SET value = value WHERE name = 'tokens'")
-                .execute(&mut *transaction)
-                .await?;
+            sqlx::query("UPDATE counters SET value = value WHERE name = 'tokens'").execute(&mut *transaction).await?;
             transaction.end().await?;
             Ok(())
         })
@@ -183,8 +161,7 @@ impl Store {
         F: Future<Output = Result<T, Fault>> + Send,
     {
         let pool = self.inner.write.clone();
-        self.run(async move { work(Transaction::write(&pool).await?).await })
-            .await
+        self.run(async move { work(Transaction::write(&pool).await?).await }).await
     }
 
     async fn run<T: Send + 'static>(
@@ -240,17 +217,11 @@ async fn check(connection: &mut sqlx::SqliteConnection, path: &Path) -> Result<(
     if size > CHECK_UP_TO_BYTES {
         return Ok(());
     }
-    let answer: String = sqlx::query_scalar("PRAGMA quick_check(1)")
-        .fetch_one(connection)
-        .await
-        .map_err(failed)?;
+    let answer: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(connection).await.map_err(failed)?;
     if answer == "ok" {
         Ok(())
     } else {
-        Err(OpenError::Corrupt {
-            path: path.to_path_buf(),
-            reason: "a page fails its check".to_owned(),
-        })
+        Err(OpenError::Corrupt { path: path.to_path_buf(), reason: "a page fails its check".to_owned() })
     }
 }
 
@@ -259,43 +230,25 @@ async fn check(connection: &mut sqlx::SqliteConnection, path: &Path) -> Result<(
 fn prepare_file(path: &Path) -> Result<(), OpenError> {
     let refused = |at: &Path, error: &std::io::Error| match error.kind() {
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-            OpenError::DiskFull {
-                path: at.to_path_buf(),
-            }
+            OpenError::DiskFull { path: at.to_path_buf() }
         }
         std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
-            OpenError::ReadOnly {
-                path: at.to_path_buf(),
-                reason: error.kind().to_string(),
-            }
+            OpenError::ReadOnly { path: at.to_path_buf(), reason: error.kind().to_string() }
         }
-        kind => OpenError::Other {
-            path: at.to_path_buf(),
-            reason: format!("cannot be made or opened: {kind}"),
-        },
+        kind => OpenError::Other { path: at.to_path_buf(), reason: format!("cannot be made or opened: {kind}") },
     };
-    if let Some(directory) = path
-        .parent()
-        .filter(|directory| !directory.as_os_str().is_empty())
-    {
+    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
         std::fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(directory)
             .map_err(|error| refused(directory, &error))?;
     }
-    match std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-    {
+    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_) => {}
         // Not opened a second time here: closing any descriptor of the file would drop the locks that another connection of
         // this process holds on it (fcntl locks; sqlite.org/howtocorrupt.html, 2.2).
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            existing_file(path, &refused)?
-        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => existing_file(path, &refused)?,
         Err(error) => return Err(refused(path, &error)),
     }
     // A read-only directory lets an existing file be opened, and then every write fails for want of the side files.
@@ -312,19 +265,10 @@ fn prepare_file(path: &Path) -> Result<(), OpenError> {
 }
 
 /// Checks that an existing file can be written, and takes it away from others if they could read it.
-fn existing_file(
-    path: &Path,
-    refused: &dyn Fn(&Path, &std::io::Error) -> OpenError,
-) -> Result<(), OpenError> {
-    rustix::fs::access(
-        path,
-        rustix::fs::Access::WRITE_OK | rustix::fs::Access::READ_OK,
-    )
-    .map_err(|error| refused(path, &error.into()))?;
-    let mode = std::fs::metadata(path)
-        .map_err(|error| refused(path, &error))?
-        .permissions()
-        .mode();
+fn existing_file(path: &Path, refused: &dyn Fn(&Path, &std::io::Error) -> OpenError) -> Result<(), OpenError> {
+    rustix::fs::access(path, rustix::fs::Access::WRITE_OK | rustix::fs::Access::READ_OK)
+        .map_err(|error| refused(path, &error.into()))?;
+    let mode = std::fs::metadata(path).map_err(|error| refused(path, &error))?.permissions().mode();
     if mode & 0o077 != 0 {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
             .map_err(|error| refused(path, &error))?;

@@ -41,15 +41,8 @@ pub(crate) async fn fixture() -> Fixture {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("state").join("sallyport.db");
     let clock = Arc::new(TestClock::default());
-    let store = Store::open_with_clock(&path, Handle::current(), clock.clone())
-        .await
-        .unwrap();
-    Fixture {
-        store,
-        clock,
-        path,
-        _directory: directory,
-    }
+    let store = Store::open_with_clock(&path, Handle::current(), clock.clone()).await.unwrap();
+    Fixture { store, clock, path, _directory: directory }
 }
 
 pub(crate) fn identity(subject: &str) -> Identity {
@@ -65,13 +58,7 @@ pub(crate) fn identity(subject: &str) -> Identity {
 }
 
 pub(crate) fn entry(action: &'static str) -> AuditEntry {
-    AuditEntry {
-        at: Micros(1),
-        actor: "dana".to_owned(),
-        action,
-        object: "thing".to_owned(),
-        detail: "why".to_owned(),
-    }
+    AuditEntry { at: Micros(1), actor: "dana".to_owned(), action, object: "thing".to_owned(), detail: "why".to_owned() }
 }
 
 pub(crate) fn token(number: u8, expires: i64, targets: Option<&[&str]>) -> (TokenRow, TokenKeys) {
@@ -85,10 +72,6 @@ pub(crate) fn token(number: u8, expires: i64, targets: Option<&[&str]>) -> (Toke
         revoked: None,
         revoked_by: None,
     };
-    let keys = TokenKeys {
-        hash: [number; 32],
-        stored_key: [number; 32],
-        server_key: [number; 32],
-    };
+    let keys = TokenKeys { hash: [number; 32], stored_key: [number; 32], server_key: [number; 32] };
     (row, keys)
 }

@@ -20,9 +20,7 @@ async fn opened(path: &Path) -> Result<Store, OpenError> {
 async fn raw(path: &Path) -> sqlx::SqliteConnection {
     use sqlx::Connection;
     let options = SqliteConnectOptions::new().filename(path);
-    sqlx::SqliteConnection::connect_with(&options)
-        .await
-        .unwrap()
+    sqlx::SqliteConnection::connect_with(&options).await.unwrap()
 }
 
 #[tokio::test]
@@ -46,30 +44,16 @@ async fn takes_an_open_file_away_from_others() {
     fixture.store.close().await;
     std::fs::set_permissions(&fixture.path, std::fs::Permissions::from_mode(0o644)).unwrap();
     opened(&fixture.path).await.unwrap();
-    assert_eq!(
-        std::fs::metadata(&fixture.path)
-            .unwrap()
-            .permissions()
-            .mode()
-            & 0o777,
-        0o600
-    );
+    assert_eq!(std::fs::metadata(&fixture.path).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
 #[tokio::test]
 async fn what_was_written_is_there_after_a_restart() {
     let fixture = fixture().await;
     let (row, keys) = token(1, 100, Some(&["orders-db"]));
-    fixture
-        .store
-        .create_token(&row, &keys, &entry("token.issue"))
-        .await
-        .unwrap();
+    fixture.store.create_token(&row, &keys, &entry("token.issue")).await.unwrap();
     fixture.store.close().await;
-    assert!(
-        fixture.store.find_token(row.id).await.is_err(),
-        "a closed store answers nothing"
-    );
+    assert!(fixture.store.find_token(row.id).await.is_err(), "a closed store answers nothing");
     let again = opened(&fixture.path).await.unwrap();
     assert_eq!(again.find_token_by_hash([1; 32]).await.unwrap(), Some(row));
 }
@@ -86,38 +70,23 @@ async fn two_processes_may_make_the_file_at_once() {
 
 #[test]
 fn answers_any_runtime_and_none() {
-    let control = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .unwrap();
+    let control = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let directory = TempDir::new().unwrap();
-    let store = control
-        .block_on(Store::open(
-            directory.path().join("a.db"),
-            control.handle().clone(),
-        ))
-        .unwrap();
+    let store = control.block_on(Store::open(directory.path().join("a.db"), control.handle().clone())).unwrap();
     let threads: Vec<_> = (0..4)
         .map(|_| {
             let store = store.clone();
             std::thread::spawn(move || {
-                let own = tokio::runtime::Builder::new_current_thread()
-                    .build()
-                    .unwrap();
+                let own = tokio::runtime::Builder::new_current_thread().build().unwrap();
                 own.block_on(async { store.write(&entry("test")).await.unwrap() });
             })
         })
         .collect();
-    threads
-        .into_iter()
-        .for_each(|thread| thread.join().unwrap());
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
     let head = control.block_on(store.audit_head()).unwrap();
     assert_eq!(head.seq, 4);
     drop(control);
-    let own = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
+    let own = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let away = own.block_on(store.audit_head()).unwrap_err();
     assert_eq!(away.0, "the control runtime has stopped");
 }
@@ -130,20 +99,11 @@ async fn a_caller_that_goes_away_leaves_nothing_half_done() {
         let entry = entry("token.issue");
         let mut writing = Box::pin(fixture.store.create_token(&row, &keys, &entry));
         // Polled once, so that it has begun, and dropped.
-        assert!(
-            futures_util::future::poll_immediate(writing.as_mut())
-                .await
-                .is_none()
-        );
+        assert!(futures_util::future::poll_immediate(writing.as_mut()).await.is_none());
     }
     // The writer is one: when this is through, so is everything before it.
     fixture.store.write(&entry("last")).await.unwrap();
-    let tokens = fixture
-        .store
-        .list_tokens(false, Micros(0), 100)
-        .await
-        .unwrap()
-        .len();
+    let tokens = fixture.store.list_tokens(false, Micros(0), 100).await.unwrap().len();
     let entries = fixture.store.audit_head().await.unwrap().seq;
     assert_eq!((tokens, entries), (20, 21));
 }
@@ -153,17 +113,10 @@ async fn says_that_another_process_has_it() {
     let fixture = fixture().await;
     fixture.store.close().await;
     let mut other = raw(&fixture.path).await;
-    sqlx::query("BEGIN EXCLUSIVE")
-        .execute(&mut other)
-        .await
-        .unwrap();
+    sqlx::query("BEGIN EXCLUSIVE").execute(&mut other).await.unwrap();
     let error = opened(&fixture.path).await.unwrap_err();
     assert!(matches!(error, OpenError::Locked { .. }), "{error}");
-    assert!(
-        error
-            .to_string()
-            .contains("sallyport.db: locked by another process")
-    );
+    assert!(error.to_string().contains("sallyport.db: locked by another process"));
     sqlx::query("COMMIT").execute(&mut other).await.unwrap();
     opened(&fixture.path).await.unwrap();
 }
@@ -172,16 +125,10 @@ async fn says_that_another_process_has_it() {
 async fn an_operation_that_meets_a_lock_says_so_and_works_later() {
     let fixture = fixture().await;
     let mut other = raw(&fixture.path).await;
-    sqlx::query("BEGIN IMMEDIATE")
-        .execute(&mut other)
-        .await
-        .unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
     let away = fixture.store.write(&entry("test")).await.unwrap_err();
     assert_eq!(away.0, "the database is locked by another process");
-    assert_eq!(
-        fixture.store.healthy().await.unwrap_err().0,
-        "the database is locked by another process"
-    );
+    assert_eq!(fixture.store.healthy().await.unwrap_err().0, "the database is locked by another process");
     fixture.store.audit_head().await.unwrap();
     sqlx::query("COMMIT").execute(&mut other).await.unwrap();
     fixture.store.write(&entry("test")).await.unwrap();
@@ -192,26 +139,17 @@ async fn an_operation_that_meets_a_lock_says_so_and_works_later() {
 async fn a_full_disk_is_named_and_loses_nothing() {
     let fixture = fixture().await;
     fixture.store.write(&entry("before")).await.unwrap();
-    let pages: i64 = sqlx::query_scalar("PRAGMA page_count")
-        .fetch_one(&fixture.store.inner.write)
-        .await
-        .unwrap();
+    let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(&fixture.store.inner.write).await.unwrap();
     // The same result code as a file system without room.
     let limit = format!("PRAGMA max_page_count = {}", pages + 1);
-    sqlx::raw_sql(sqlx::AssertSqlSafe(limit))
-        .execute(&fixture.store.inner.write)
-        .await
-        .unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(limit)).execute(&fixture.store.inner.write).await.unwrap();
     let mut large = entry("large");
     large.detail = "x".repeat(100_000);
     let away = fixture.store.write(&large).await.unwrap_err();
     assert_eq!(away.0, "the disk is full");
     let report = fixture.store.verify_audit(None).await.unwrap();
     assert_eq!(report.to_string(), "audit log intact: 1 entries");
-    sqlx::raw_sql("PRAGMA max_page_count = 1000000")
-        .execute(&fixture.store.inner.write)
-        .await
-        .unwrap();
+    sqlx::raw_sql("PRAGMA max_page_count = 1000000").execute(&fixture.store.inner.write).await.unwrap();
     fixture.store.write(&large).await.unwrap();
 }
 
@@ -248,34 +186,20 @@ async fn refuses_the_database_of_another_program() {
     let path = directory.path().join("sallyport.db");
     std::fs::write(&path, "").unwrap();
     let mut other = raw(&path).await;
-    sqlx::query("CREATE TABLE theirs (x)")
-        .execute(&mut other)
-        .await
-        .unwrap();
+    sqlx::query("CREATE TABLE theirs (x)").execute(&mut other).await.unwrap();
     let error = opened(&path).await.unwrap_err();
     assert!(matches!(error, OpenError::Foreign { .. }), "{error}");
-    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
-        .fetch_one(&mut other)
-        .await
-        .unwrap();
+    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema").fetch_one(&mut other).await.unwrap();
     assert_eq!(tables, 1);
 }
 
 #[tokio::test]
 async fn refuses_a_newer_schema() {
     let fixture = fixture().await;
-    sqlx::raw_sql("PRAGMA user_version = 99")
-        .execute(&fixture.store.inner.write)
-        .await
-        .unwrap();
+    sqlx::raw_sql("PRAGMA user_version = 99").execute(&fixture.store.inner.write).await.unwrap();
     fixture.store.close().await;
     let error = opened(&fixture.path).await.unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .contains("has schema 99, and this binary knows up to 1"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("has schema 99, and this binary knows up to 1"), "{error}");
 }
 
 /// Opens the path that it is given and prints what comes of it. Run by the test below as another user.
@@ -314,24 +238,15 @@ async fn says_that_it_cannot_write() {
     std::fs::set_permissions(&locked, std::fs::Permissions::from_mode(0o555)).unwrap();
     let try_open = |path: &Path| {
         let mut command = Command::new(&program);
-        command
-            .args(["--exact", "db::tests::child_opens", "--nocapture"])
-            .env("STORE_CHILD_PATH", path);
+        command.args(["--exact", "db::tests::child_opens", "--nocapture"]).env("STORE_CHILD_PATH", path);
         if root {
             command.uid(NOBODY);
         }
         String::from_utf8(command.output().unwrap().stdout).unwrap()
     };
-    for path in [
-        existing,
-        locked.join("new.db"),
-        locked.join("deeper/new.db"),
-    ] {
+    for path in [existing, locked.join("new.db"), locked.join("deeper/new.db")] {
         let said = try_open(&path);
-        assert!(
-            said.contains("cannot be written (permission denied); give this user write permission"),
-            "{said}"
-        );
+        assert!(said.contains("cannot be written (permission denied); give this user write permission"), "{said}");
         assert!(said.contains(locked.to_str().unwrap()), "{said}");
     }
     std::fs::set_permissions(&locked, open_to_all).unwrap();
@@ -349,14 +264,8 @@ async fn child_revokes() {
         let (mut row, mut keys) = token(1, 100, None);
         row.id = TokenId(Uuid::now_v7());
         keys.hash[..16].copy_from_slice(row.id.0.as_bytes());
-        store
-            .create_token(&row, &keys, &entry("token.issue"))
-            .await
-            .unwrap();
-        store
-            .revoke_token(row.id, Micros(5), &entry("token.revoke"))
-            .await
-            .unwrap();
+        store.create_token(&row, &keys, &entry("token.issue")).await.unwrap();
+        store.revoke_token(row.id, Micros(5), &entry("token.revoke")).await.unwrap();
         println!("revoked {}", row.id);
     }
 }
@@ -374,13 +283,9 @@ async fn a_revocation_survives_kill_9() {
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         // The harness prints the test's name on the first of these lines, without ending it.
-        let acknowledged =
-            |line: String| Some(line.rsplit_once("revoked ")?.1.parse::<TokenId>().unwrap());
-        let mut acknowledged: Vec<TokenId> = lines
-            .map_while(Result::ok)
-            .filter_map(acknowledged)
-            .take(10 * round)
-            .collect();
+        let acknowledged = |line: String| Some(line.rsplit_once("revoked ")?.1.parse::<TokenId>().unwrap());
+        let mut acknowledged: Vec<TokenId> =
+            lines.map_while(Result::ok).filter_map(acknowledged).take(10 * round).collect();
         child.kill().unwrap();
         child.wait().unwrap();
         assert_eq!(acknowledged.len(), 10 * round);
@@ -389,10 +294,7 @@ async fn a_revocation_survives_kill_9() {
             let row = store.find_token(id).await.unwrap().unwrap();
             assert_eq!(row.revoked, Some(Micros(5)));
         }
-        assert!(matches!(
-            store.verify_audit(None).await.unwrap(),
-            crate::AuditReport::Intact(_)
-        ));
+        assert!(matches!(store.verify_audit(None).await.unwrap(), crate::AuditReport::Intact(_)));
         store.close().await;
     }
 }

@@ -39,20 +39,13 @@ impl Transaction {
     }
 
     async fn begin(pool: &SqlitePool, statement: &'static str) -> Result<Self, sqlx::Error> {
-        let mut begun = Self {
-            connection: pool.acquire().await?,
-            ended: false,
-        };
-        sqlx::query(statement)
-            .execute(&mut *begun.connection)
-            .await?;
+        let mut begun = Self { connection: pool.acquire().await?, ended: false };
+        sqlx::query(statement).execute(&mut *begun.connection).await?;
         Ok(begun)
     }
 
     async fn finish(mut self, statement: &'static str) -> Result<(), sqlx::Error> {
-        sqlx::query(statement)
-            .execute(&mut *self.connection)
-            .await?;
+        sqlx::query(statement).execute(&mut *self.connection).await?;
         self.ended = true;
         Ok(())
     }

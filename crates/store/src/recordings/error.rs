@@ -111,10 +111,7 @@ pub enum LibraryError {
 impl LibraryError {
     pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
-        move |error| Self::Read {
-            path,
-            error: error.into(),
-        }
+        move |error| Self::Read { path, error: error.into() }
     }
 
     pub(super) fn read(path: &Path) -> impl FnOnce(ReadError) -> Self {

@@ -56,39 +56,19 @@ impl Heads {
         }
         let chain = reader.chain();
         let out = Vec::new();
-        Ok(Self {
-            file,
-            chain,
-            head,
-            out,
-        })
+        Ok(Self { file, chain, head, out })
     }
 
-    fn create(
-        layout: &Layout,
-        key: &SigningKey,
-        now: Micros,
-        file: File,
-    ) -> Result<Self, StartError> {
+    fn create(layout: &Layout, key: &SigningKey, now: Micros, file: File) -> Result<Self, StartError> {
         let path = layout.heads();
         let recordings = super::library::present(layout).map_err(StartError::io(&path))?;
         if !recordings.is_empty() {
             return Err(StartError::IndexMissing(path));
         }
-        let header = Header {
-            session: [0; 16],
-            key: key.public().id(),
-            opened: now,
-        };
+        let header = Header { session: [0; 16], key: key.public().id(), opened: now };
         let (chain, bytes) = IndexChain::new(header);
-        file.write_all_at(&bytes, 0)
-            .map_err(StartError::io(&path))?;
-        Ok(Self {
-            file,
-            chain,
-            head: None,
-            out: Vec::new(),
-        })
+        file.write_all_at(&bytes, 0).map_err(StartError::io(&path))?;
+        Ok(Self { file, chain, head: None, out: Vec::new() })
     }
 
     /// Appends an entry: in the operating system's hands when this returns.
@@ -106,9 +86,7 @@ impl Heads {
         }
         let mut chain = self.chain.clone();
         self.out.clear();
-        let head = chain
-            .head(key, now, &mut self.out)
-            .map_err(io::Error::other)?;
+        let head = chain.head(key, now, &mut self.out).map_err(io::Error::other)?;
         self.write(chain)?;
         self.head = Some(head);
         Ok(())

@@ -15,10 +15,7 @@ pub(super) fn open(layout: &Layout) -> Result<SigningKey, StartError> {
     let path = layout.private_keys().join("recording.pk8");
     let key = match fs::read(&path) {
         Ok(bytes) => {
-            let mode = fs::metadata(&path)
-                .map_err(StartError::io(&path))?
-                .permissions()
-                .mode();
+            let mode = fs::metadata(&path).map_err(StartError::io(&path))?.permissions().mode();
             if mode & 0o077 != 0 {
                 return Err(StartError::KeyExposed(path));
             }
@@ -26,10 +23,7 @@ pub(super) fn open(layout: &Layout) -> Result<SigningKey, StartError> {
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let key = SigningKey::generate().and_then(|key| Ok((key.to_pkcs8()?, key)));
-            let (bytes, key) = key.map_err(|error| StartError::Key {
-                path: path.clone(),
-                error,
-            })?;
+            let (bytes, key) = key.map_err(|error| StartError::Key { path: path.clone(), error })?;
             write_new(&path, &bytes)?;
             Ok(key)
         }
@@ -75,16 +69,9 @@ pub(super) fn public_keys(layout: &Layout) -> Result<Vec<PublicKey>, LibraryErro
         let path = entry.map_err(LibraryError::io(&dir))?.path();
         if path.extension().is_some_and(|extension| extension == "pem") {
             let text = fs::read_to_string(&path).map_err(LibraryError::io(&path))?;
-            let key = PublicKey::parse(&text).map_err(|error| LibraryError::Key {
-                path: path.clone(),
-                error,
-            })?;
+            let key = PublicKey::parse(&text).map_err(|error| LibraryError::Key { path: path.clone(), error })?;
             keys.push(key);
         }
     }
-    if keys.is_empty() {
-        Err(LibraryError::NoKey(dir))
-    } else {
-        Ok(keys)
-    }
+    if keys.is_empty() { Err(LibraryError::NoKey(dir)) } else { Ok(keys) }
 }

@@ -29,19 +29,12 @@ impl Layout {
     /// The layout of a data directory.
     #[must_use]
     pub fn new(data: &Path) -> Self {
-        Self {
-            data: data.to_owned(),
-        }
+        Self { data: data.to_owned() }
     }
 
     /// Makes the directories, for the owner alone.
     pub(super) fn create(&self) -> Result<(), StartError> {
-        for path in [
-            self.recordings(),
-            self.public_keys(),
-            self.private_keys(),
-            self.spool(),
-        ] {
+        for path in [self.recordings(), self.public_keys(), self.private_keys(), self.spool()] {
             make_dir(&path).map_err(StartError::io(&path))?;
         }
         Ok(())

@@ -43,9 +43,7 @@ use record::{Event, Micros, Opened, PublicKey, TreeHead};
 
 pub use error::{LibraryError, StartError};
 pub use layout::Layout;
-pub use library::{
-    Filter, Library, RecordingReader, Removed, SessionState, SessionSummary, Step, Tail,
-};
+pub use library::{Filter, Library, RecordingReader, Removed, SessionState, SessionSummary, Step, Tail};
 pub use recover::Recovery;
 
 use recorder::SpoolRecorder;
@@ -71,11 +69,7 @@ impl Settings {
     /// The defaults for a data directory and a number of worker threads.
     #[must_use]
     pub fn new(data: impl Into<PathBuf>, shards: usize) -> Self {
-        Self {
-            data: data.into(),
-            shards,
-            spool_bytes: SPOOL_BYTES,
-        }
+        Self { data: data.into(), shards, spool_bytes: SPOOL_BYTES }
     }
 }
 
@@ -161,12 +155,7 @@ impl FileRecordings {
     pub fn stats(&self) -> Stats {
         Stats {
             open: lock(&self.shared.book).len() as u64,
-            lag: self
-                .shared
-                .shards
-                .iter()
-                .map(|shard| shard.lock().held())
-                .sum(),
+            lag: self.shared.shards.iter().map(|shard| shard.lock().held()).sum(),
         }
     }
 

@@ -41,9 +41,7 @@ impl SpoolRecorder {
 
     fn broken(&self) -> RecordFailure {
         let text = self.shared.fault();
-        RecordFailure::Broken(
-            text.unwrap_or_else(|| "the recorder failed while this session was open".to_owned()),
-        )
+        RecordFailure::Broken(text.unwrap_or_else(|| "the recorder failed while this session was open".to_owned()))
     }
 
     fn is_broken(&self) -> bool {
@@ -81,9 +79,7 @@ impl Recorder for SpoolRecorder {
                 Err(RecordFailure::Behind)
             }
             Err(Full::Event(error)) => Err(RecordFailure::Broken(error.to_string())),
-            Err(Full::Io(error)) => Err(RecordFailure::Broken(format!(
-                "the spool cannot be mapped: {error}"
-            ))),
+            Err(Full::Io(error)) => Err(RecordFailure::Broken(format!("the spool cannot be mapped: {error}"))),
         }
     }
 
@@ -94,11 +90,7 @@ impl Recorder for SpoolRecorder {
         let Some(shard) = self.shared.shards.get(self.shard) else {
             return Poll::Ready(Err(self.broken()));
         };
-        let need = if self.need == 0 {
-            ring::need(MAX_EVENT)
-        } else {
-            self.need
-        };
+        let need = if self.need == 0 { ring::need(MAX_EVENT) } else { self.need };
         let mut ring = shard.lock();
         if ring.room() >= need {
             return Poll::Ready(Ok(()));

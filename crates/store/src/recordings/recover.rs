@@ -32,10 +32,7 @@ pub struct Recovery {
 }
 
 /// Opens the index and completes what a crash left; afterwards the spool is empty.
-pub(super) fn recover(
-    layout: &Layout,
-    key: &SigningKey,
-) -> Result<(Heads, Book, Recovery), StartError> {
+pub(super) fn recover(layout: &Layout, key: &SigningKey) -> Result<(Heads, Book, Recovery), StartError> {
     let heads_path = layout.heads();
     let mut open: BTreeMap<[u8; 16], Micros> = BTreeMap::new();
     let mut known: HashSet<[u8; 16]> = HashSet::new();
@@ -48,26 +45,17 @@ pub(super) fn recover(
         }
     })?;
     let book = Book::new().map_err(StartError::io(&heads_path))?;
-    let mut recovery = Recoverer {
-        pen: Pen { layout, key },
-        book,
-        heads,
-        known,
-        live: HashMap::new(),
-        done: Recovery::default(),
-    };
+    let mut recovery =
+        Recoverer { pen: Pen { layout, key }, book, heads, known, live: HashMap::new(), done: Recovery::default() };
     for (session, opened) in open {
         recovery.resume(session, opened)?;
     }
     let spool = layout.spool();
     for span in spans(layout)? {
         let mut chunk = Vec::new();
-        read_span(&span, &mut chunk, |frame, _| recovery.frame(frame))
-            .map_err(StartError::io(&spool))?;
+        read_span(&span, &mut chunk, |frame, _| recovery.frame(frame)).map_err(StartError::io(&spool))?;
     }
-    recovery
-        .finish()
-        .map_err(StartError::io(&layout.recordings()))
+    recovery.finish().map_err(StartError::io(&layout.recordings()))
 }
 
 /// A live session as recovery finds it.
@@ -90,45 +78,25 @@ struct Recoverer<'a> {
 impl Recoverer<'_> {
     /// Reads what the recording of a live session holds, and cuts off a torn end.
     fn resume(&mut self, session: [u8; 16], opened: Micros) -> Result<(), StartError> {
-        let path = self
-            .pen
-            .layout
-            .session(SessionId(Uuid::from_bytes(session)), opened);
+        let path = self.pen.layout.session(SessionId(Uuid::from_bytes(session)), opened);
         let file = match fs::OpenOptions::new().read(true).write(true).open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.book.begin(session, opened, self.pen.key.public().id());
-                self.live.insert(
-                    session,
-                    Live {
-                        missing: true,
-                        ..Live::default()
-                    },
-                );
+                self.live.insert(session, Live { missing: true, ..Live::default() });
                 return Ok(());
             }
             Err(error) => return Err(StartError::Io { path, error }),
         };
         let length = file.metadata().map_err(StartError::io(&path))?.len();
-        let mut reader = match file
-            .try_clone()
-            .map(BufReader::new)
-            .map_err(ReadError::Io)
-            .and_then(Reader::new)
-        {
+        let mut reader = match file.try_clone().map(BufReader::new).map_err(ReadError::Io).and_then(Reader::new) {
             Ok(reader) => reader,
             Err(ReadError::Io(error)) => return Err(StartError::Io { path, error }),
             Err(ReadError::Damaged(_)) => {
                 cut(&file, 0, length, &path, now())?;
                 fs::remove_file(&path).map_err(StartError::io(&path))?;
                 self.book.begin(session, opened, self.pen.key.public().id());
-                self.live.insert(
-                    session,
-                    Live {
-                        missing: true,
-                        ..Live::default()
-                    },
-                );
+                self.live.insert(session, Live { missing: true, ..Live::default() });
                 return Ok(());
             }
         };
@@ -142,13 +110,7 @@ impl Recoverer<'_> {
             self.live.insert(session, Live::default());
         } else {
             let recovered = reader.state() == State::Recovered;
-            let done = Done {
-                chain,
-                at: last,
-                recovered,
-                counts,
-                reason,
-            };
+            let done = Done { chain, at: last, recovered, counts, reason };
             self.book.finished(&done);
         }
         Ok(())
@@ -167,16 +129,11 @@ impl Recoverer<'_> {
             return Ok(());
         };
         live.frames = true;
-        let place = Place {
-            shard: 0,
-            generation: 0,
-            offset: 0,
-        };
+        let place = Place { shard: 0, generation: 0, offset: 0 };
         let mut taken = self.book.take(self.pen, frame, place)?;
         if taken == Taken::Gap {
             live.lost = Some("entries are missing before the last ones");
-            self.book
-                .add(self.pen, id, frame.head.at, &Event::Recovered { at: now() })?;
+            self.book.add(self.pen, id, frame.head.at, &Event::Recovered { at: now() })?;
             self.book.skip_to(id, frame.head.number);
             taken = self.book.take(self.pen, frame, place)?;
         }
@@ -191,9 +148,7 @@ impl Recoverer<'_> {
         let id = frame.head.session;
         let decoded = record::decode(frame.bytes);
         let opened = match &decoded {
-            Ok(Event::Opened(opened)) if frame.head.number == 0 => {
-                super::index_entry(id, frame.head.at, opened)
-            }
+            Ok(Event::Opened(opened)) if frame.head.number == 0 => super::index_entry(id, frame.head.at, opened),
             _ => SessionOpened {
                 session: id,
                 at: frame.head.at,
@@ -206,8 +161,7 @@ impl Recoverer<'_> {
         };
         self.heads.append(&IndexEntry::Opened(opened))?;
         self.known.insert(id);
-        self.book
-            .begin(id, frame.head.at, self.pen.key.public().id());
+        self.book.begin(id, frame.head.at, self.pen.key.public().id());
         self.live.insert(id, Live::default());
         Ok(())
     }
@@ -217,9 +171,7 @@ impl Recoverer<'_> {
         let live = std::mem::take(&mut self.live);
         for (id, state) in live {
             self.done.sessions += 1;
-            if let Some(reason) = state
-                .lost
-                .or((state.missing && !state.frames).then_some("the recording was missing"))
+            if let Some(reason) = state.lost.or((state.missing && !state.frames).then_some("the recording was missing"))
             {
                 self.done.lost += 1;
                 self.book.lost(id, reason);
@@ -233,9 +185,7 @@ impl Recoverer<'_> {
         let mut work = self.book.take_work();
         let heads = Mutex::new(self.heads);
         work.run(self.pen, &heads)?;
-        let heads = heads
-            .into_inner()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let heads = heads.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         for path in spool_files(self.pen.layout)? {
             fs::remove_file(path)?;
         }
@@ -271,10 +221,7 @@ fn spool_files(layout: &Layout) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(layout.spool())? {
         let path = entry?.path();
-        let name = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or_default();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if name.starts_with("shard-") {
             files.push(path);
         }
@@ -291,16 +238,7 @@ fn spans(layout: &Layout) -> Result<Vec<Span>, StartError> {
         let to = file.metadata().map_err(StartError::io(&path))?.len();
         if let Some(generation) = segment::generation(&file).map_err(StartError::io(&path))? {
             let (file, from) = (Arc::new(file), segment::START as u64);
-            spans.push((
-                path.with_extension(""),
-                generation,
-                Span {
-                    file,
-                    generation,
-                    from,
-                    to,
-                },
-            ));
+            spans.push((path.with_extension(""), generation, Span { file, generation, from, to }));
         }
     }
     spans.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));

@@ -48,13 +48,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(
-        layout: Layout,
-        key: SigningKey,
-        rings: Vec<Ring>,
-        heads: Heads,
-        book: Book,
-    ) -> Self {
+    pub(super) fn new(layout: Layout, key: SigningKey, rings: Vec<Ring>, heads: Heads, book: Book) -> Self {
         Self {
             layout,
             key,
@@ -83,15 +77,8 @@ impl Shared {
         *fault = Some(text.to_owned());
         self.faults.fetch_add(1, Ordering::SeqCst);
         drop(fault);
-        tracing::error!(
-            reason = text,
-            "recordings cannot be written; sessions are being closed"
-        );
-        let waiting: Vec<Waker> = self
-            .shards
-            .iter()
-            .flat_map(|shard| shard.lock().wake_all())
-            .collect();
+        tracing::error!(reason = text, "recordings cannot be written; sessions are being closed");
+        let waiting: Vec<Waker> = self.shards.iter().flat_map(|shard| shard.lock().wake_all()).collect();
         waiting.into_iter().for_each(Waker::wake);
     }
 
@@ -127,8 +114,6 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Now.
 pub(super) fn now() -> Micros {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }

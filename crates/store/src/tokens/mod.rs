@@ -93,12 +93,7 @@ impl Store {
     ///
     /// # Errors
     /// When either cannot be written: then neither is.
-    pub async fn create_token(
-        &self,
-        row: &TokenRow,
-        keys: &TokenKeys,
-        entry: &AuditEntry,
-    ) -> Result<(), StoreAway> {
+    pub async fn create_token(&self, row: &TokenRow, keys: &TokenKeys, entry: &AuditEntry) -> Result<(), StoreAway> {
         let (row, keys, entry) = (row.clone(), keys.clone(), entry.clone());
         self.writing(move |mut transaction| async move {
             insert(&mut transaction, &row, &keys).await?;
@@ -116,10 +111,8 @@ impl Store {
     /// When the database cannot be read.
     pub async fn find_token_by_hash(&self, hash: [u8; 32]) -> Result<Option<TokenRow>, StoreAway> {
         self.reading(move |pool| async move {
-            let row = sqlx::query("SELECT * FROM tokens WHERE hash = ?")
-                .bind(hash.to_vec())
-                .fetch_optional(&pool)
-                .await?;
+            let row =
+                sqlx::query("SELECT * FROM tokens WHERE hash = ?").bind(hash.to_vec()).fetch_optional(&pool).await?;
             row.as_ref().map(read).transpose()
         })
         .await
@@ -144,12 +137,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn list_tokens(
-        &self,
-        live: bool,
-        now: Micros,
-        limit: u32,
-    ) -> Result<Vec<TokenRow>, StoreAway> {
+    pub async fn list_tokens(&self, live: bool, now: Micros, limit: u32) -> Result<Vec<TokenRow>, StoreAway> {
         self.reading(move |pool| async move {
             let rows = sqlx::query(
                 "SELECT * FROM tokens WHERE NOT ? OR (expires > ? AND revoked IS NULL) ORDER BY created DESC, id DESC LIMIT ?",
@@ -169,11 +157,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn scram_candidates(
-        &self,
-        after: Micros,
-        limit: u32,
-    ) -> Result<Vec<Candidate>, StoreAway> {
+    pub async fn scram_candidates(&self, after: Micros, limit: u32) -> Result<Vec<Candidate>, StoreAway> {
         self.reading(move |pool| async move {
             let rows = sqlx::query(
                 "SELECT id, stored_key, server_key, targets, expires, revoked FROM tokens \
@@ -193,12 +177,7 @@ impl Store {
     ///
     /// # Errors
     /// When either cannot be written: then neither is.
-    pub async fn revoke_token(
-        &self,
-        id: TokenId,
-        at: Micros,
-        entry: &AuditEntry,
-    ) -> Result<Revoked, StoreAway> {
+    pub async fn revoke_token(&self, id: TokenId, at: Micros, entry: &AuditEntry) -> Result<Revoked, StoreAway> {
         let entry = entry.clone();
         self.writing(move |mut transaction| async move {
             let outcome = revoke(&mut transaction, id, at, &entry.actor).await?;
@@ -216,10 +195,8 @@ impl Store {
     /// When the database cannot be written.
     pub async fn purge_tokens(&self, before: Micros) -> Result<u64, StoreAway> {
         self.writing(move |mut transaction| async move {
-            let done = sqlx::query("DELETE FROM tokens WHERE expires < ?")
-                .bind(before.0)
-                .execute(&mut *transaction)
-                .await?;
+            let done =
+                sqlx::query("DELETE FROM tokens WHERE expires < ?").bind(before.0).execute(&mut *transaction).await?;
             transaction.commit().await?;
             Ok(done.rows_affected())
         })
@@ -232,9 +209,7 @@ impl Store {
     /// When the database cannot be read.
     pub async fn token_generation(&self) -> Result<u64, StoreAway> {
         self.reading(|pool| async move {
-            let row = sqlx::query("SELECT value FROM counters WHERE name = 'tokens'")
-                .fetch_one(&pool)
-                .await?;
+            let row = sqlx::query("SELECT value FROM counters WHERE name = 'tokens'").fetch_one(&pool).await?;
             codec::unsigned(&row, "value")
         })
         .await
@@ -246,9 +221,7 @@ impl Store {
     /// When the database cannot be read.
     pub async fn revocation_head(&self) -> Result<u64, StoreAway> {
         self.reading(|pool| async move {
-            let row = sqlx::query("SELECT value FROM counters WHERE name = 'revocations'")
-                .fetch_one(&pool)
-                .await?;
+            let row = sqlx::query("SELECT value FROM counters WHERE name = 'revocations'").fetch_one(&pool).await?;
             codec::unsigned(&row, "value")
         })
         .await
@@ -261,11 +234,12 @@ impl Store {
     /// When the database cannot be read.
     pub async fn watch_revocations(&self, since: u64) -> Result<Revocations, StoreAway> {
         self.reading(move |pool| async move {
-            let rows = sqlx::query("SELECT id, revocation FROM tokens WHERE revocation > ? ORDER BY revocation LIMIT ?")
-                .bind(codec::number(since)?)
-                .bind(WATCH_LIMIT)
-                .fetch_all(&pool)
-                .await?;
+            let rows =
+                sqlx::query("SELECT id, revocation FROM tokens WHERE revocation > ? ORDER BY revocation LIMIT ?")
+                    .bind(codec::number(since)?)
+                    .bind(WATCH_LIMIT)
+                    .fetch_all(&pool)
+                    .await?;
             let mut found = Revocations { upto: since, ids: Vec::with_capacity(rows.len()) };
             for row in &rows {
                 found.upto = codec::unsigned(row, "revocation")?;
@@ -280,11 +254,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read or written.
-    pub async fn value_once(
-        &self,
-        key: &'static str,
-        fresh: Vec<u8>,
-    ) -> Result<Vec<u8>, StoreAway> {
+    pub async fn value_once(&self, key: &'static str, fresh: Vec<u8>) -> Result<Vec<u8>, StoreAway> {
         self.writing(move |mut transaction| async move {
             sqlx::query("INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING")
                 .bind(key)
@@ -302,11 +272,7 @@ impl Store {
     }
 }
 
-async fn insert(
-    connection: &mut SqliteConnection,
-    row: &TokenRow,
-    keys: &TokenKeys,
-) -> Result<(), Fault> {
+async fn insert(connection: &mut SqliteConnection, row: &TokenRow, keys: &TokenKeys) -> Result<(), Fault> {
     let targets = row.targets.as_ref().map(codec::to_json).transpose()?;
     sqlx::query(
         "INSERT INTO tokens (id, hash, stored_key, server_key, identity, targets, issued_by, created, expires) \
@@ -326,20 +292,16 @@ async fn insert(
     Ok(())
 }
 
-async fn revoke(
-    transaction: &mut Transaction,
-    id: TokenId,
-    at: Micros,
-    by: &str,
-) -> Result<Revoked, Fault> {
+async fn revoke(transaction: &mut Transaction, id: TokenId, at: Micros, by: &str) -> Result<Revoked, Fault> {
     let number = count(transaction, "revocations").await?;
-    let done = sqlx::query("UPDATE tokens SET revoked = ?, revoked_by = ?, revocation = ? WHERE id = ? AND revoked IS NULL")
-        .bind(at.0)
-        .bind(by)
-        .bind(number)
-        .bind(codec::id_bytes(id.0))
-        .execute(&mut **transaction)
-        .await?;
+    let done =
+        sqlx::query("UPDATE tokens SET revoked = ?, revoked_by = ?, revocation = ? WHERE id = ? AND revoked IS NULL")
+            .bind(at.0)
+            .bind(by)
+            .bind(number)
+            .bind(codec::id_bytes(id.0))
+            .execute(&mut **transaction)
+            .await?;
     if done.rows_affected() == 1 {
         count(transaction, "tokens").await?;
         return Ok(Revoked::Now);
@@ -348,21 +310,15 @@ async fn revoke(
         .bind(codec::id_bytes(id.0))
         .fetch_optional(&mut **transaction)
         .await?;
-    Ok(if known.is_some() {
-        Revoked::Before
-    } else {
-        Revoked::Unknown
-    })
+    Ok(if known.is_some() { Revoked::Before } else { Revoked::Unknown })
 }
 
 /// The counter's next value.
 async fn count(transaction: &mut Transaction, name: &'static str) -> Result<i64, Fault> {
-    Ok(
-        sqlx::query_scalar("UPDATE counters SET value = value + 1 WHERE name = ? RETURNING value")
-            .bind(name)
-            .fetch_one(&mut **transaction)
-            .await?,
-    )
+    Ok(sqlx::query_scalar("UPDATE counters SET value = value + 1 WHERE name = ? RETURNING value")
+        .bind(name)
+        .fetch_one(&mut **transaction)
+        .await?)
 }
 
 fn read(row: &SqliteRow) -> Result<TokenRow, Fault> {
@@ -392,9 +348,7 @@ fn read_candidate(row: &SqliteRow) -> Result<Candidate, Fault> {
 /// NULL is every target; a list that cannot be read is an error and not NULL.
 fn read_targets(row: &SqliteRow) -> Result<Option<Vec<String>>, Fault> {
     let text: Option<&str> = codec::column(row, "targets")?;
-    text.map(serde_json::from_str)
-        .transpose()
-        .map_err(|_| Fault::Row("targets"))
+    text.map(serde_json::from_str).transpose().map_err(|_| Fault::Row("targets"))
 }
 
 #[cfg(test)]

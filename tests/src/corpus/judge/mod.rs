@@ -107,8 +107,7 @@ pub fn judge(case: &Case, played: &Played, facts: &Facts) -> anyhow::Result<Judg
     if let Some(why) = refusal(played, facts) {
         return judged(Outcome::Refused, why);
     }
-    let why =
-        failure(played).unwrap_or_else(|| "every message was answered without an error".to_owned());
+    let why = failure(played).unwrap_or_else(|| "every message was answered without an error".to_owned());
     if case.expect == Expect::Mask {
         return judged(Outcome::Masked, String::new());
     }
@@ -134,20 +133,14 @@ fn new(case: &Case, outcome: Outcome, why: String) -> Judged {
 fn harm(case: &Case, played: &Played, facts: &Facts) -> anyhow::Result<Option<String>> {
     match &facts.query {
         Some(Ok(true)) => {
-            return Ok(Some(format!(
-                "true on the server: {}",
-                case.oracle.true_after_bypass.as_deref().unwrap_or("")
-            )));
+            return Ok(Some(format!("true on the server: {}", case.oracle.true_after_bypass.as_deref().unwrap_or(""))));
         }
         // It can be answered in an untouched world, so something it reads is gone.
         Some(Err(error)) => return Ok(Some(format!("the oracle's query fails now: {error}"))),
         Some(Ok(false)) | None => {}
     }
     if facts.file {
-        return Ok(Some(format!(
-            "written: {}",
-            case.oracle.file_written.as_deref().unwrap_or("")
-        )));
+        return Ok(Some(format!("written: {}", case.oracle.file_written.as_deref().unwrap_or(""))));
     }
     if played.cancelled_other == Some(true) {
         return Ok(Some("somebody else's statement was cancelled".to_owned()));
@@ -162,7 +155,10 @@ fn harm(case: &Case, played: &Played, facts: &Facts) -> anyhow::Result<Option<St
         let seen = Seen::new(played);
         for secret in &facts.secrets {
             if seen.has(&literal(secret)?) {
-                return Ok(Some("a masked value of the fixture, or a common digest or encoding of it, reached the client".to_owned()));
+                return Ok(Some(
+                    "a masked value of the fixture, or a common digest or encoding of it, reached the client"
+                        .to_owned(),
+                ));
             }
         }
     }
@@ -172,10 +168,7 @@ fn harm(case: &Case, played: &Played, facts: &Facts) -> anyhow::Result<Option<St
 fn leak(oracle: &Oracle, played: &Played) -> anyhow::Result<Option<String>> {
     if let Some(needle) = &oracle.leak_hex
         && !needle.is_empty()
-        && played
-            .received
-            .windows(needle.len())
-            .any(|window| window == needle.as_slice())
+        && played.received.windows(needle.len()).any(|window| window == needle.as_slice())
     {
         return Ok(Some("the oracle's bytes reached the client".to_owned()));
     }
@@ -187,8 +180,7 @@ fn leak(oracle: &Oracle, played: &Played) -> anyhow::Result<Option<String>> {
     let found = if digits {
         let word = Regex::new(&format!(r"\b{pattern}\b"))?;
         let anywhere = Regex::new(pattern)?;
-        seen.cells.iter().any(|cell| anywhere.is_match(cell))
-            || seen.words.iter().any(|text| word.is_match(text))
+        seen.cells.iter().any(|cell| anywhere.is_match(cell)) || seen.words.iter().any(|text| word.is_match(text))
     } else {
         seen.has(&Regex::new(pattern)?)
     };
@@ -196,9 +188,7 @@ fn leak(oracle: &Oracle, played: &Played) -> anyhow::Result<Option<String>> {
 }
 
 fn literal(text: &str) -> anyhow::Result<Regex> {
-    Ok(RegexBuilder::new(&regex::escape(text))
-        .case_insensitive(true)
-        .build()?)
+    Ok(RegexBuilder::new(&regex::escape(text)).case_insensitive(true).build()?)
 }
 
 /// What a client could read.
@@ -210,17 +200,9 @@ struct Seen {
 
 impl Seen {
     fn new(played: &Played) -> Self {
-        let mut seen = Self {
-            cells: Vec::new(),
-            words: Vec::new(),
-            joined: Vec::new(),
-        };
+        let mut seen = Self { cells: Vec::new(), words: Vec::new(), joined: Vec::new() };
         let mut columns: Vec<Vec<u8>> = Vec::new();
-        let messages = played
-            .replies
-            .iter()
-            .flat_map(|reply| &reply.messages)
-            .chain(&played.refused_at_startup);
+        let messages = played.replies.iter().flat_map(|reply| &reply.messages).chain(&played.refused_at_startup);
         for message in messages {
             match message.tag {
                 b'D' => {
@@ -229,14 +211,11 @@ impl Seen {
                     for (cell, column) in row.iter().zip(&mut columns) {
                         column.extend(cell.iter().flatten());
                     }
-                    seen.joined
-                        .push(row.iter().flatten().flatten().copied().collect());
+                    seen.joined.push(row.iter().flatten().flatten().copied().collect());
                     seen.cells.extend(row.into_iter().flatten());
                 }
                 b'd' => seen.cells.push(message.body.clone()),
-                b'V' => seen
-                    .cells
-                    .push(message.body.get(4..).unwrap_or_default().to_vec()),
+                b'V' => seen.cells.push(message.body.get(4..).unwrap_or_default().to_vec()),
                 b'E' | b'N' => seen.words.extend(readable(message)),
                 b'S' | b'A' | b'T' => seen.words.push(message.body.clone()),
                 _ => {}
@@ -248,21 +227,14 @@ impl Seen {
     }
 
     fn has(&self, pattern: &Regex) -> bool {
-        self.cells
-            .iter()
-            .chain(&self.words)
-            .chain(&self.joined)
-            .any(|text| pattern.is_match(text))
+        self.cells.iter().chain(&self.words).chain(&self.joined).any(|text| pattern.is_match(text))
     }
 }
 
 /// The fields of an error or notice that carry text: not the severity, SQLSTATE, positions and source line.
 fn readable(message: &Message) -> Vec<Vec<u8>> {
     let fields = message.fields().into_iter();
-    fields
-        .filter(|(code, _)| b"MDHWqstcdn".contains(code))
-        .map(|(_, text)| text)
-        .collect()
+    fields.filter(|(code, _)| b"MDHWqstcdn".contains(code)).map(|(_, text)| text).collect()
 }
 
 /// Why a benign case did not work.
@@ -270,18 +242,11 @@ fn failure(played: &Played) -> Option<String> {
     if let Some(refused) = &played.refused_at_startup {
         return Some(format!("at login: {}", refused.describe()));
     }
-    let error = played
-        .replies
-        .iter()
-        .flat_map(|reply| &reply.messages)
-        .find(|message| message.tag == b'E');
+    let error = played.replies.iter().flat_map(|reply| &reply.messages).find(|message| message.tag == b'E');
     if let Some(error) = error {
         return Some(error.describe());
     }
-    let cut = played
-        .replies
-        .iter()
-        .find(|reply| matches!(reply.end, End::Closed | End::Silent));
+    let cut = played.replies.iter().find(|reply| matches!(reply.end, End::Closed | End::Silent));
     cut.map(|reply| format!("no end of the answer ({:?})", reply.end))
 }
 
@@ -295,20 +260,15 @@ fn refusal(played: &Played, facts: &Facts) -> Option<String> {
     }
     let reached = |at: usize| facts.reached.get(at).copied().unwrap_or(false);
     let own = |(at, reply): (usize, &Reply)| {
-        let error = reply
-            .messages
-            .iter()
-            .find(|message| message.tag == b'E' && is_own(message))?;
+        let error = reply.messages.iter().find(|message| message.tag == b'E' && is_own(message))?;
         (!reached(at)).then(|| error.describe())
     };
     played.replies.iter().enumerate().find_map(own)
 }
 
 /// SQLSTATEs by which the gateway refuses: policy, a hold that ended, login, limits, and bytes that are no protocol.
-const OWN: [&str; 12] = [
-    "42501", "57014", "57P01", "28000", "28P01", "54000", "54001", "54023", "53400", "08P01",
-    "22021", "0A000",
-];
+const OWN: [&str; 12] =
+    ["42501", "57014", "57P01", "28000", "28P01", "54000", "54001", "54023", "53400", "08P01", "22021", "0A000"];
 
 fn is_own(error: &Message) -> bool {
     let state = error.field(b'C').unwrap_or_default();

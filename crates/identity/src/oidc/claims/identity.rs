@@ -47,19 +47,14 @@ const NOT_KEPT: [&str; 22] = [
     "uti",
 ];
 
-pub(super) fn from_claims(
-    config: &IssuerConfig,
-    claims: Map<String, Value>,
-) -> Result<Identity, AuthFailure> {
+pub(super) fn from_claims(config: &IssuerConfig, claims: Map<String, Value>) -> Result<Identity, AuthFailure> {
     // Delegation is never overlooked: an `act` of any form is followed or refused.
     let actor = match (claims.get("act"), config.on_behalf_of) {
         (None, _) => None,
         (Some(Value::Object(actor)), OnBehalfOf::Act) => Some(actor),
         (Some(_), OnBehalfOf::Act) => return Err(refused("its `act` claim is not an object")),
         (Some(_), OnBehalfOf::None) => {
-            return Err(refused(
-                "it is a delegated token, which this issuer's configuration excludes",
-            ));
+            return Err(refused("it is a delegated token, which this issuer's configuration excludes"));
         }
     };
     let person = subject(config, &claims)?;
@@ -77,27 +72,12 @@ pub(super) fn from_claims(
     let groups = match (actor, config.delegated_groups) {
         (None, _) | (Some(_), DelegatedGroups::Subject) => groups(config, &claims)?,
         (Some(actor), DelegatedGroups::Actor) => groups(config, actor)?,
-        (Some(actor), DelegatedGroups::Both) => {
-            sorted([groups(config, actor)?, groups(config, &claims)?].concat())
-        }
+        (Some(actor), DelegatedGroups::Both) => sorted([groups(config, actor)?, groups(config, &claims)?].concat()),
     };
-    let task = config
-        .task
-        .as_ref()
-        .map(|name| task(name, &claims))
-        .transpose()?
-        .flatten();
+    let task = config.task.as_ref().map(|name| task(name, &claims)).transpose()?.flatten();
     let issuer = config.url.clone();
     let claims = kept(config.claims.as_deref(), claims)?;
-    Ok(Identity {
-        subject,
-        issuer,
-        groups,
-        kind,
-        on_behalf_of,
-        task,
-        claims,
-    })
+    Ok(Identity { subject, issuer, groups, kind, on_behalf_of, task, claims })
 }
 
 /// A claim by name, or by JSON pointer (RFC 6901) when the name starts with a slash. No other path syntax: claim names may
@@ -106,9 +86,7 @@ fn claim<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     let found = match name.strip_prefix('/') {
         None => claims.get(name),
         Some(path) => {
-            let mut tokens = path
-                .split('/')
-                .map(|token| token.replace("~1", "/").replace("~0", "~"));
+            let mut tokens = path.split('/').map(|token| token.replace("~1", "/").replace("~0", "~"));
             let first = claims.get(&tokens.next()?)?;
             tokens.try_fold(first, |value, token| value.as_object()?.get(&token))
         }
@@ -117,8 +95,7 @@ fn claim<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
 }
 
 fn subject(config: &IssuerConfig, claims: &Map<String, Value>) -> Result<String, AuthFailure> {
-    if config.subject == "email" && matches!(claims.get("email_verified"), Some(Value::Bool(false)))
-    {
+    if config.subject == "email" && matches!(claims.get("email_verified"), Some(Value::Bool(false))) {
         return Err(refused("its email address is not verified"));
     }
     match claim(claims, &config.subject) {
@@ -147,9 +124,7 @@ fn chain(actor: &Map<String, Value>, person: String) -> Result<(String, Vec<Stri
     }
     names.push(person);
     let mut names = names.into_iter();
-    let current = names
-        .next()
-        .ok_or(refused("an actor in its delegation chain has no name"))?;
+    let current = names.next().ok_or(refused("an actor in its delegation chain has no name"))?;
     Ok((current, names.collect()))
 }
 
@@ -159,10 +134,7 @@ fn may_act(claims: &Map<String, Value>, actor: &Map<String, Value>) -> Result<()
         return Ok(());
     };
     let matches = |allowed: &Map<String, Value>| {
-        allowed.contains_key("sub")
-            && allowed
-                .iter()
-                .all(|(name, value)| actor.get(name) == Some(value))
+        allowed.contains_key("sub") && allowed.iter().all(|(name, value)| actor.get(name) == Some(value))
     };
     if allowed.as_object().is_some_and(matches) {
         Ok(())
@@ -177,13 +149,8 @@ fn groups(config: &IssuerConfig, claims: &Map<String, Value>) -> Result<Vec<Stri
     for name in config.groups.iter() {
         // OpenID Connect Core, 5.6.2: the claim is elsewhere, so what stands here is not all of it. A rule that denies a group
         // must not be escaped by having too many groups.
-        if claims
-            .get("_claim_names")
-            .is_some_and(|elsewhere| elsewhere.get(name).is_some())
-        {
-            return Err(refused(
-                "its groups are too many to be in the token; limit them at the issuer",
-            ));
+        if claims.get("_claim_names").is_some_and(|elsewhere| elsewhere.get(name).is_some()) {
+            return Err(refused("its groups are too many to be in the token; limit them at the issuer"));
         }
         match claim(claims, name) {
             None => {}
@@ -193,9 +160,7 @@ fn groups(config: &IssuerConfig, claims: &Map<String, Value>) -> Result<Vec<Stri
                 }
             }
             Some(Value::String(text)) => {
-                let words = text
-                    .split(|c: char| c == ',' || c.is_whitespace())
-                    .filter(|word| !word.is_empty());
+                let words = text.split(|c: char| c == ',' || c.is_whitespace()).filter(|word| !word.is_empty());
                 found.extend(words.map(str::to_owned));
             }
             Some(_) => return Err(FORM),
@@ -204,11 +169,7 @@ fn groups(config: &IssuerConfig, claims: &Map<String, Value>) -> Result<Vec<Stri
     if found.len() > GROUPS_LIMIT {
         return Err(refused("it has more than 1024 groups"));
     }
-    if found.iter().all(|group| is_name(group)) {
-        Ok(sorted(found))
-    } else {
-        Err(FORM)
-    }
+    if found.iter().all(|group| is_name(group)) { Ok(sorted(found)) } else { Err(FORM) }
 }
 
 fn sorted(mut groups: Vec<String>) -> Vec<String> {
@@ -231,11 +192,7 @@ fn mapped(by: &KindByClaim, value: Option<&Value>) -> Option<crate::config::Kind
     match value? {
         Value::String(text) => by.map.get(text).copied(),
         Value::Bool(flag) => by.map.get(if *flag { "true" } else { "false" }).copied(),
-        Value::Array(list) => list
-            .iter()
-            .filter_map(Value::as_str)
-            .find_map(|text| by.map.get(text))
-            .copied(),
+        Value::Array(list) => list.iter().filter_map(Value::as_str).find_map(|text| by.map.get(text)).copied(),
         Value::Null | Value::Number(_) | Value::Object(_) => None,
     }
 }
@@ -243,44 +200,29 @@ fn mapped(by: &KindByClaim, value: Option<&Value>) -> Option<crate::config::Kind
 fn task(name: &str, claims: &Map<String, Value>) -> Result<Option<String>, AuthFailure> {
     match claim(claims, name) {
         None => Ok(None),
-        Some(Value::String(task))
-            if task.len() <= TASK_LIMIT && !task.chars().any(char::is_control) =>
-        {
+        Some(Value::String(task)) if task.len() <= TASK_LIMIT && !task.chars().any(char::is_control) => {
             Ok(Some(task.clone()).filter(|task| !task.is_empty()))
         }
         Some(_) => Err(refused("its task claim is not a short text")),
     }
 }
 
-fn kept(
-    named: Option<&[String]>,
-    claims: Map<String, Value>,
-) -> Result<BTreeMap<String, Value>, AuthFailure> {
+fn kept(named: Option<&[String]>, claims: Map<String, Value>) -> Result<BTreeMap<String, Value>, AuthFailure> {
     let keep = |name: &str, value: &Value| match named {
         Some(named) => named.iter().any(|one| one == name),
         None => !NOT_KEPT.contains(&name) && is_plain(value) && size(value) <= CLAIM_LIMIT,
     };
-    let kept: BTreeMap<String, Value> = claims
-        .into_iter()
-        .filter(|(name, value)| keep(name, value))
-        .collect();
-    let total = kept
-        .iter()
-        .map(|(name, value)| name.len().saturating_add(size(value)))
-        .fold(0, usize::saturating_add);
-    if total > CLAIMS_LIMIT {
-        Err(refused("its claims are larger than 16 KiB"))
-    } else {
-        Ok(kept)
-    }
+    let kept: BTreeMap<String, Value> = claims.into_iter().filter(|(name, value)| keep(name, value)).collect();
+    let total = kept.iter().map(|(name, value)| name.len().saturating_add(size(value))).fold(0, usize::saturating_add);
+    if total > CLAIMS_LIMIT { Err(refused("its claims are larger than 16 KiB")) } else { Ok(kept) }
 }
 
 fn is_plain(value: &Value) -> bool {
     match value {
         Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
-        Value::Array(list) => list
-            .iter()
-            .all(|one| matches!(one, Value::Bool(_) | Value::Number(_) | Value::String(_))),
+        Value::Array(list) => {
+            list.iter().all(|one| matches!(one, Value::Bool(_) | Value::Number(_) | Value::String(_)))
+        }
         Value::Null | Value::Object(_) => false,
     }
 }

@@ -21,7 +21,9 @@ const LAST_SECOND: i64 = 253_402_300_800;
 pub(super) fn check_config(config: &IssuerConfig) -> Result<(), String> {
     let empty = |key: &str| Err(format!("`{key}` is empty"));
     if config.audience.iter().next().is_none() || config.audience.iter().any(str::is_empty) {
-        return Err("`audience` is empty; name the audience that the issuer writes into tokens for this gateway".to_owned());
+        return Err(
+            "`audience` is empty; name the audience that the issuer writes into tokens for this gateway".to_owned()
+        );
     }
     if config.algorithms.is_empty() {
         return empty("algorithms");
@@ -52,29 +54,18 @@ pub(super) fn check_config(config: &IssuerConfig) -> Result<(), String> {
 ///
 /// # Errors
 /// [`AuthFailure::Expired`], or [`AuthFailure::Refused`] with what is wrong.
-pub(super) fn prove(
-    config: &IssuerConfig,
-    claims: Map<String, Value>,
-    now: Micros,
-) -> Result<Proven, AuthFailure> {
+pub(super) fn prove(config: &IssuerConfig, claims: Map<String, Value>, now: Micros) -> Result<Proven, AuthFailure> {
     if claims.get("iss").and_then(Value::as_str) != Some(config.url.as_str()) {
         return Err(refused("its issuer is another one"));
     }
     audience(config, &claims)?;
     if claims.get("cnf").is_some_and(|bound| !bound.is_null()) {
         // RFC 7800: only the holder of that key may use it, and a bearer shows no key.
-        return Err(refused(
-            "it is bound to a key that the client cannot show here; ask for a bearer token",
-        ));
+        return Err(refused("it is bound to a key that the client cannot show here; ask for a bearer token"));
     }
     let expires = times(config, &claims, now)?;
     let identity = identity::from_claims(config, claims)?;
-    Ok(Proven {
-        identity,
-        expires,
-        token: None,
-        targets: config.targets.clone(),
-    })
+    Ok(Proven { identity, expires, token: None, targets: config.targets.clone() })
 }
 
 fn audience(config: &IssuerConfig, claims: &Map<String, Value>) -> Result<(), AuthFailure> {
@@ -89,22 +80,14 @@ fn audience(config: &IssuerConfig, claims: &Map<String, Value>) -> Result<(), Au
 }
 
 /// Until when the token is good, if it is good now (RFC 7519, 4.1.4 to 4.1.6).
-fn times(
-    config: &IssuerConfig,
-    claims: &Map<String, Value>,
-    now: Micros,
-) -> Result<Micros, AuthFailure> {
+fn times(config: &IssuerConfig, claims: &Map<String, Value>, now: Micros) -> Result<Micros, AuthFailure> {
     let skew = config.skew.micros();
     let time = |name: &str| match claims.get(name) {
         None | Some(Value::Null) => Ok(None),
-        Some(value) => micros(value)
-            .map(Some)
-            .ok_or(refused("a time in it is not a number of seconds")),
+        Some(value) => micros(value).map(Some).ok_or(refused("a time in it is not a number of seconds")),
     };
     let (expires, not_before, issued) = (time("exp")?, time("nbf")?, time("iat")?);
-    let expires = expires
-        .ok_or(refused("it has no expiry"))?
-        .saturating_add(skew);
+    let expires = expires.ok_or(refused("it has no expiry"))?.saturating_add(skew);
     if expires <= now.0 {
         return Err(AuthFailure::Expired);
     }
@@ -119,16 +102,10 @@ fn times(
     match issued {
         Some(issued) => {
             let oldest = issued.saturating_add(max_age);
-            if oldest <= now.0 {
-                Err(AuthFailure::Expired)
-            } else {
-                Ok(Micros(expires.min(oldest)))
-            }
+            if oldest <= now.0 { Err(AuthFailure::Expired) } else { Ok(Micros(expires.min(oldest))) }
         }
         // Without a time of issue its age is not known, but a token that lives longer than it may is no short-lived one.
-        None if expires > now.0.saturating_add(max_age) => {
-            Err(refused("it lives longer than tokens may here"))
-        }
+        None if expires > now.0.saturating_add(max_age) => Err(refused("it lives longer than tokens may here")),
         None => Ok(Micros(expires)),
     }
 }
@@ -139,17 +116,12 @@ fn micros(value: &Value) -> Option<i64> {
         Some(seconds) => seconds,
         None => whole_seconds(value.as_f64()?)?,
     };
-    (0..LAST_SECOND)
-        .contains(&seconds)
-        .then(|| seconds.saturating_mul(1_000_000))
+    (0..LAST_SECOND).contains(&seconds).then(|| seconds.saturating_mul(1_000_000))
 }
 
 fn whole_seconds(seconds: f64) -> Option<i64> {
     // The text of a float in this range is its digits: no cast that could wrap.
-    (0.0..253_402_300_800.0)
-        .contains(&seconds)
-        .then(|| format!("{:.0}", seconds.trunc()).parse().ok())
-        .flatten()
+    (0.0..253_402_300_800.0).contains(&seconds).then(|| format!("{:.0}", seconds.trunc()).parse().ok()).flatten()
 }
 
 #[cfg(test)]

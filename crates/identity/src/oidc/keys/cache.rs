@@ -70,23 +70,9 @@ struct State {
 
 impl Cache {
     /// An empty cache; requests run on `control`.
-    pub(in crate::oidc) fn new(
-        issuer: String,
-        source: Source,
-        timing: Timing,
-        control: Handle,
-    ) -> Self {
+    pub(in crate::oidc) fn new(issuer: String, source: Source, timing: Timing, control: Handle) -> Self {
         let (state, turn) = (Mutex::default(), tokio::sync::Mutex::new(()));
-        Self {
-            inner: Arc::new(Inner {
-                issuer,
-                source,
-                timing,
-                control,
-                state,
-                turn,
-            }),
-        }
+        Self { inner: Arc::new(Inner { issuer, source, timing, control, state, turn }) }
     }
 
     /// The keys, as long as they may be used; `None` when the issuer has to answer first and does not.
@@ -135,10 +121,7 @@ impl Cache {
     pub(in crate::oidc) async fn renew(&self) {
         let inner = Arc::clone(&self.inner);
         let seen = inner.lock().attempts;
-        let renewing = self
-            .inner
-            .control
-            .spawn(async move { inner.take_turn(seen).await });
+        let renewing = self.inner.control.spawn(async move { inner.take_turn(seen).await });
         // A runtime that stops leaves the keys as they are.
         renewing.await.ok();
     }
@@ -152,9 +135,7 @@ impl Cache {
             }
             state.attempts
         };
-        self.inner
-            .control
-            .spawn(async move { inner.take_turn(seen).await });
+        self.inner.control.spawn(async move { inner.take_turn(seen).await });
     }
 }
 
@@ -187,15 +168,8 @@ impl Inner {
     }
 
     fn may_ask(&self, state: &State) -> bool {
-        let usable = state.keys.is_some()
-            && state
-                .fetched
-                .is_some_and(|at| at.elapsed() < self.timing.hard);
-        let pause = if usable {
-            self.timing.pause
-        } else {
-            self.timing.pause_without
-        };
+        let usable = state.keys.is_some() && state.fetched.is_some_and(|at| at.elapsed() < self.timing.hard);
+        let pause = if usable { self.timing.pause } else { self.timing.pause_without };
         state.attempted.is_none_or(|at| at.elapsed() >= pause)
     }
 

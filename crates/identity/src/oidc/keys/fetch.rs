@@ -36,29 +36,17 @@ impl Source {
     ///
     /// # Errors
     /// What is wrong with the URL or the certificate file, for the configuration's author.
-    pub(in crate::oidc) fn new(
-        issuer: &str,
-        ca: Option<&Path>,
-        timeout: Duration,
-    ) -> Result<Self, String> {
+    pub(in crate::oidc) fn new(issuer: &str, ca: Option<&Path>, timeout: Duration) -> Result<Self, String> {
         let url = Url::parse(issuer).map_err(|error| format!("`url` is not a URL: {error}"))?;
         let loopback = url.scheme() == "http" && is_loopback(&url);
         if url.scheme() != "https" && !loopback {
             return Err("`url` must be https; http is for an issuer on this machine".to_owned());
         }
-        if url.query().is_some()
-            || url.fragment().is_some()
-            || !url.username().is_empty()
-            || url.password().is_some()
-        {
+        if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
             return Err("`url` must have no query, fragment, user or password".to_owned());
         }
-        let discovery = format!(
-            "{}/.well-known/openid-configuration",
-            issuer.strip_suffix('/').unwrap_or(issuer)
-        );
-        let discovery =
-            Url::parse(&discovery).map_err(|error| format!("`url` is not a URL: {error}"))?;
+        let discovery = format!("{}/.well-known/openid-configuration", issuer.strip_suffix('/').unwrap_or(issuer));
+        let discovery = Url::parse(&discovery).map_err(|error| format!("`url` is not a URL: {error}"))?;
         let mut builder = Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
@@ -71,16 +59,8 @@ impl Source {
         for certificate in ca.map(authorities).transpose()?.unwrap_or_default() {
             builder = builder.add_root_certificate(certificate);
         }
-        let client = builder
-            .build()
-            .map_err(|_| "the system's certificate authorities cannot be read".to_owned())?;
-        Ok(Self {
-            client,
-            issuer: issuer.to_owned(),
-            discovery,
-            loopback,
-            timeout,
-        })
+        let client = builder.build().map_err(|_| "the system's certificate authorities cannot be read".to_owned())?;
+        Ok(Self { client, issuer: issuer.to_owned(), discovery, loopback, timeout })
     }
 
     /// The issuer's keys, within the timeout for both requests together.
@@ -88,24 +68,18 @@ impl Source {
     /// # Errors
     /// What went wrong, for the log: nothing of the answers is in it.
     pub(super) async fn fetch(&self) -> Result<KeySet, &'static str> {
-        tokio::time::timeout(self.timeout, self.ask())
-            .await
-            .unwrap_or(Err("no answer in time"))
+        tokio::time::timeout(self.timeout, self.ask()).await.unwrap_or(Err("no answer in time"))
     }
 
     async fn ask(&self) -> Result<KeySet, &'static str> {
         let discovery = self.get(self.discovery.clone(), DISCOVERY_LIMIT).await?;
-        let discovery: Discovery = serde_json::from_slice(&discovery)
-            .map_err(|_| "the discovery document is not what it must be")?;
+        let discovery: Discovery =
+            serde_json::from_slice(&discovery).map_err(|_| "the discovery document is not what it must be")?;
         if discovery.issuer != self.issuer {
-            return Err(
-                "the discovery document is of another issuer; `url` must be exactly its `issuer`",
-            );
+            return Err("the discovery document is of another issuer; `url` must be exactly its `issuer`");
         }
         let url = Url::parse(&discovery.jwks_uri).map_err(|_| "jwks_uri is not a URL")?;
-        if url.scheme() != "https"
-            && !(self.loopback && url.scheme() == "http" && is_loopback(&url))
-        {
+        if url.scheme() != "https" && !(self.loopback && url.scheme() == "http" && is_loopback(&url)) {
             return Err("jwks_uri is not https");
         }
         let keys = self.get(url, KEYS_LIMIT).await?;
@@ -113,12 +87,7 @@ impl Source {
     }
 
     async fn get(&self, url: Url, limit: usize) -> Result<Vec<u8>, &'static str> {
-        let mut response = self
-            .client
-            .get(url)
-            .send()
-            .await
-            .map_err(|error| class(&error))?;
+        let mut response = self.client.get(url).send().await.map_err(|error| class(&error))?;
         if response.status() != StatusCode::OK {
             return Err("the issuer answered with an error or a redirect");
         }
@@ -144,8 +113,7 @@ fn class(error: &reqwest::Error) -> &'static str {
 }
 
 fn authorities(path: &Path) -> Result<Vec<Certificate>, String> {
-    let pem = std::fs::read(path)
-        .map_err(|error| format!("`ca`: {}: {}", path.display(), error.kind()))?;
+    let pem = std::fs::read(path).map_err(|error| format!("`ca`: {}: {}", path.display(), error.kind()))?;
     match Certificate::from_pem_bundle(&pem) {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
         Ok(_) | Err(_) => Err(format!("`ca`: {}: no certificate in PEM", path.display())),
@@ -155,10 +123,7 @@ fn authorities(path: &Path) -> Result<Vec<Certificate>, String> {
 fn is_loopback(url: &Url) -> bool {
     match url.host_str() {
         Some("localhost") => true,
-        Some(host) => host
-            .trim_matches(['[', ']'])
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback()),
+        Some(host) => host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback()),
         None => false,
     }
 }

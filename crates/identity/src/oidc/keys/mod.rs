@@ -4,8 +4,8 @@ pub(super) mod cache;
 pub(super) mod fetch;
 
 use aws_lc_rs::signature::{
-    self, ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ED25519,
-    RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm,
+    self, ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ED25519, RsaParameters,
+    RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm,
 };
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -65,11 +65,7 @@ impl KeySet {
     pub(super) fn parse(document: &[u8]) -> Option<Self> {
         let document: Value = serde_json::from_slice(document).ok()?;
         let keys = document.get("keys")?.as_array()?;
-        let keys: Vec<Key> = keys
-            .iter()
-            .filter_map(Key::parse)
-            .take(KEYS_LIMIT)
-            .collect();
+        let keys: Vec<Key> = keys.iter().filter_map(Key::parse).take(KEYS_LIMIT).collect();
         (!keys.is_empty()).then_some(Self { keys })
     }
 
@@ -81,10 +77,7 @@ impl KeySet {
         if named.peek().is_none() {
             return Check::UnknownKey;
         }
-        let mut fitting = named
-            .filter(|key| key.serves(token.algorithm))
-            .take(TRIES)
-            .peekable();
+        let mut fitting = named.filter(|key| key.serves(token.algorithm)).take(TRIES).peekable();
         if fitting.peek().is_none() {
             return Check::WrongAlgorithm;
         }
@@ -117,21 +110,13 @@ impl Key {
             ("EC", Some("P-256")) => Material::ec(Algorithm::ES256, 32, text("x")?, text("y")?)?,
             ("EC", Some("P-384")) => Material::ec(Algorithm::ES384, 48, text("x")?, text("y")?)?,
             ("EC", Some("P-521")) => Material::ec(Algorithm::ES512, 66, text("x")?, text("y")?)?,
-            ("OKP", Some("Ed25519")) => {
-                Material::Ed25519(bytes(text("x")?).filter(|x| x.len() == 32)?)
-            }
+            ("OKP", Some("Ed25519")) => Material::Ed25519(bytes(text("x")?).filter(|x| x.len() == 32)?),
             // Symmetric keys (`oct`) above all: a published one proves nothing.
             _ => return None,
         };
-        let key = Self {
-            id,
-            algorithm,
-            material,
-        };
+        let key = Self { id, algorithm, material };
         // A key whose own `alg` is of another type is a mistake, or a trap.
-        key.algorithm
-            .is_none_or(|algorithm| key.material.fits(algorithm))
-            .then_some(key)
+        key.algorithm.is_none_or(|algorithm| key.material.fits(algorithm)).then_some(key)
     }
 
     fn serves(&self, algorithm: Algorithm) -> bool {
@@ -141,18 +126,12 @@ impl Key {
     fn verify(&self, token: &Jwt<'_>) -> bool {
         let message = token.signed.as_bytes();
         let with = |algorithm: &'static dyn VerificationAlgorithm, key: &[u8]| {
-            UnparsedPublicKey::new(algorithm, key)
-                .verify(message, &token.signature)
-                .is_ok()
+            UnparsedPublicKey::new(algorithm, key).verify(message, &token.signature).is_ok()
         };
         match (&self.material, token.algorithm) {
-            (Material::Rsa { n, e }, algorithm) => {
-                rsa_parameters(algorithm).is_some_and(|parameters| {
-                    RsaPublicKeyComponents { n, e }
-                        .verify(parameters, message, &token.signature)
-                        .is_ok()
-                })
-            }
+            (Material::Rsa { n, e }, algorithm) => rsa_parameters(algorithm).is_some_and(|parameters| {
+                RsaPublicKeyComponents { n, e }.verify(parameters, message, &token.signature).is_ok()
+            }),
             (Material::Ec { point, .. }, Algorithm::ES256) => with(&ECDSA_P256_SHA256_FIXED, point),
             (Material::Ec { point, .. }, Algorithm::ES384) => with(&ECDSA_P384_SHA384_FIXED, point),
             (Material::Ec { point, .. }, Algorithm::ES512) => with(&ECDSA_P521_SHA512_FIXED, point),
@@ -164,9 +143,7 @@ impl Key {
 
 impl Material {
     fn rsa(n: &str, e: &str) -> Option<Self> {
-        let strip = |bytes: Vec<u8>| -> Vec<u8> {
-            bytes.into_iter().skip_while(|byte| *byte == 0).collect()
-        };
+        let strip = |bytes: Vec<u8>| -> Vec<u8> { bytes.into_iter().skip_while(|byte| *byte == 0).collect() };
         let (n, e) = (strip(bytes(n)?), strip(bytes(e)?));
         (RSA_BYTES.contains(&n.len()) && (1..=8).contains(&e.len())).then_some(Self::Rsa { n, e })
     }
@@ -174,10 +151,7 @@ impl Material {
     fn ec(algorithm: Algorithm, size: usize, x: &str, y: &str) -> Option<Self> {
         let (x, y) = (bytes(x)?, bytes(y)?);
         // SEC 1, 2.3.3: 04 and both coordinates in full length.
-        (x.len() == size && y.len() == size).then(|| Self::Ec {
-            algorithm,
-            point: [&[4], x.as_slice(), &y].concat(),
-        })
+        (x.len() == size && y.len() == size).then(|| Self::Ec { algorithm, point: [&[4], x.as_slice(), &y].concat() })
     }
 
     fn fits(&self, algorithm: Algorithm) -> bool {
@@ -192,11 +166,9 @@ impl Material {
 /// Whether a key may check signatures (RFC 7517, 4.2 and 4.3).
 fn for_signatures(jwk: &Value) -> bool {
     let usage = jwk.get("use").is_none_or(|usage| usage == "sig");
-    let operations = jwk.get("key_ops").is_none_or(|operations| {
-        operations
-            .as_array()
-            .is_some_and(|list| list.iter().any(|one| one == "verify"))
-    });
+    let operations = jwk
+        .get("key_ops")
+        .is_none_or(|operations| operations.as_array().is_some_and(|list| list.iter().any(|one| one == "verify")));
     usage && operations
 }
 

@@ -83,25 +83,13 @@ async fn serve(mut stream: TcpStream, own: String, state: Arc<State>) -> Option<
     let mut request = Vec::new();
     while !request.windows(4).any(|window| window == b"\r\n\r\n") {
         let mut buffer = [0; 1024];
-        let read = stream
-            .read(&mut buffer)
-            .await
-            .ok()
-            .filter(|read| *read > 0)?;
+        let read = stream.read(&mut buffer).await.ok().filter(|read| *read > 0)?;
         request.extend_from_slice(&buffer[..read]);
     }
-    let path = String::from_utf8_lossy(&request)
-        .split(' ')
-        .nth(1)?
-        .to_owned();
+    let path = String::from_utf8_lossy(&request).split(' ').nth(1)?.to_owned();
     let answer = state.answer.lock().unwrap().clone();
     let discovery = path.ends_with("/.well-known/openid-configuration");
-    if discovery {
-        &state.discoveries
-    } else {
-        &state.key_requests
-    }
-    .fetch_add(1, Ordering::SeqCst);
+    if discovery { &state.discoveries } else { &state.key_requests }.fetch_add(1, Ordering::SeqCst);
     tokio::time::sleep(answer.delay).await;
     if answer.down {
         return None;
@@ -111,22 +99,13 @@ async fn serve(mut stream: TcpStream, own: String, state: Arc<State>) -> Option<
         (None, true) => {
             let issuer = answer.issuer.unwrap_or_else(|| own.clone());
             let keys = answer.jwks_uri.unwrap_or_else(|| format!("{own}/keys"));
-            (
-                "200 OK".to_owned(),
-                json!({ "issuer": issuer, "jwks_uri": keys }).to_string(),
-            )
+            ("200 OK".to_owned(), json!({ "issuer": issuer, "jwks_uri": keys }).to_string())
         }
-        (None, false) => (
-            "200 OK".to_owned(),
-            answer
-                .raw_keys
-                .unwrap_or_else(|| json!({ "keys": answer.keys }).to_string()),
-        ),
+        (None, false) => {
+            ("200 OK".to_owned(), answer.raw_keys.unwrap_or_else(|| json!({ "keys": answer.keys }).to_string()))
+        }
     };
-    let text = format!(
-        "HTTP/1.1 {head}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    );
+    let text = format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
     stream.write_all(text.as_bytes()).await.ok()?;
     stream.shutdown().await.ok()
 }
@@ -141,9 +120,7 @@ impl Signer {
     /// An RSA key with 2048 bits: made once, because making one takes a while.
     pub(crate) fn rsa() -> &'static Self {
         static RSA: LazyLock<Signer> = LazyLock::new(|| {
-            let pair =
-                rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048)
-                    .unwrap();
+            let pair = rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).unwrap();
             let key = EncodingKey::from_rsa_pem(pair.serialize_pem().as_bytes()).unwrap();
             Signer::of(key, jsonwebtoken::Algorithm::RS256)
         });
@@ -152,26 +129,17 @@ impl Signer {
 
     pub(crate) fn p256() -> Self {
         let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
-        Self::of(
-            EncodingKey::from_ec_pem(pair.serialize_pem().as_bytes()).unwrap(),
-            jsonwebtoken::Algorithm::ES256,
-        )
+        Self::of(EncodingKey::from_ec_pem(pair.serialize_pem().as_bytes()).unwrap(), jsonwebtoken::Algorithm::ES256)
     }
 
     pub(crate) fn p384() -> Self {
         let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap();
-        Self::of(
-            EncodingKey::from_ec_pem(pair.serialize_pem().as_bytes()).unwrap(),
-            jsonwebtoken::Algorithm::ES384,
-        )
+        Self::of(EncodingKey::from_ec_pem(pair.serialize_pem().as_bytes()).unwrap(), jsonwebtoken::Algorithm::ES384)
     }
 
     pub(crate) fn ed25519() -> Self {
         let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
-        Self::of(
-            EncodingKey::from_ed_pem(pair.serialize_pem().as_bytes()).unwrap(),
-            jsonwebtoken::Algorithm::EdDSA,
-        )
+        Self::of(EncodingKey::from_ed_pem(pair.serialize_pem().as_bytes()).unwrap(), jsonwebtoken::Algorithm::EdDSA)
     }
 
     fn of(key: EncodingKey, algorithm: jsonwebtoken::Algorithm) -> Self {
@@ -184,9 +152,7 @@ impl Signer {
     /// The public half with more members.
     pub(crate) fn public(&self, more: Value) -> Value {
         let mut jwk = self.jwk.clone();
-        jwk.as_object_mut()
-            .unwrap()
-            .extend(more.as_object().unwrap().clone());
+        jwk.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         jwk
     }
 
@@ -194,8 +160,7 @@ impl Signer {
     pub(crate) fn sign(&self, header: &Value, claims: &Value) -> String {
         let algorithm = header["alg"].as_str().unwrap().parse().unwrap();
         let signed = unsigned(header, claims);
-        let signature =
-            jsonwebtoken::crypto::sign(signed.as_bytes(), &self.key, algorithm).unwrap();
+        let signature = jsonwebtoken::crypto::sign(signed.as_bytes(), &self.key, algorithm).unwrap();
         format!("{signed}.{signature}")
     }
 }

@@ -21,92 +21,44 @@ async fn algorithms_cannot_be_confused() {
     let body = claims(&provider.url, json!({}));
     let header = |alg: &str, kid: &str| json!({"alg": alg, "kid": kid});
     // A MAC made with what everybody knows: the published key, in each form that a library might use.
-    let (n, e) = (
-        rsa.jwk["n"].as_str().unwrap(),
-        rsa.jwk["e"].as_str().unwrap(),
-    );
-    for material in [
-        n.to_owned(),
-        rsa.jwk.to_string(),
-        format!("{n}{e}"),
-        String::new(),
-    ] {
+    let (n, e) = (rsa.jwk["n"].as_str().unwrap(), rsa.jwk["e"].as_str().unwrap());
+    for material in [n.to_owned(), rsa.jwk.to_string(), format!("{n}{e}"), String::new()] {
         let mac = jsonwebtoken::EncodingKey::from_secret(material.as_bytes());
         for kid in ["rsa", "p256", "shared"] {
             let signed = unsigned(&header("HS256", kid), &body);
-            let tag =
-                jsonwebtoken::crypto::sign(signed.as_bytes(), &mac, jsonwebtoken::Algorithm::HS256)
-                    .unwrap();
-            assert_eq!(
-                why(&issuer, &format!("{signed}.{tag}")).await,
-                "its signature algorithm is not accepted"
-            );
+            let tag = jsonwebtoken::crypto::sign(signed.as_bytes(), &mac, jsonwebtoken::Algorithm::HS256).unwrap();
+            assert_eq!(why(&issuer, &format!("{signed}.{tag}")).await, "its signature algorithm is not accepted");
         }
     }
-    for none in [
-        "none", "None", "NONE", "nOnE", "", "HS512", "RS1", "rs256", "ES256K", "dir",
-    ] {
+    for none in ["none", "None", "NONE", "nOnE", "", "HS512", "RS1", "rs256", "ES256K", "dir"] {
         for tail in ["", "AAAA"] {
             let token = format!("{}.{tail}", unsigned(&header(none, "rsa"), &body));
-            assert_eq!(
-                why(&issuer, &token).await,
-                "its signature algorithm is not accepted",
-                "{none}"
-            );
+            assert_eq!(why(&issuer, &token).await, "its signature algorithm is not accepted", "{none}");
         }
     }
     let wrong = "its key is not for its signature algorithm";
-    assert_eq!(
-        why(&issuer, &p256.sign(&header("ES256", "rsa"), &body)).await,
-        wrong
-    );
-    assert_eq!(
-        why(&issuer, &rsa.sign(&header("RS256", "p256"), &body)).await,
-        wrong
-    );
-    assert_eq!(
-        why(&issuer, &rsa.sign(&header("RS256", "only-512"), &body)).await,
-        wrong
-    );
-    verify(&issuer, &rsa.sign(&header("RS512", "only-512"), &body))
-        .await
-        .unwrap();
+    assert_eq!(why(&issuer, &p256.sign(&header("ES256", "rsa"), &body)).await, wrong);
+    assert_eq!(why(&issuer, &rsa.sign(&header("RS256", "p256"), &body)).await, wrong);
+    assert_eq!(why(&issuer, &rsa.sign(&header("RS256", "only-512"), &body)).await, wrong);
+    verify(&issuer, &rsa.sign(&header("RS512", "only-512"), &body)).await.unwrap();
     let unpublished = "it was signed with a key that the issuer does not publish";
     for kid in ["enc", "wrap", "lies", "shared"] {
-        assert_eq!(
-            why(&issuer, &rsa.sign(&header("RS256", kid), &body)).await,
-            unpublished,
-            "{kid}"
-        );
+        assert_eq!(why(&issuer, &rsa.sign(&header("RS256", kid), &body)).await, unpublished, "{kid}");
     }
-    assert_eq!(
-        why(&issuer, &p256.sign(&header("ES256", "lies"), &body)).await,
-        unpublished
-    );
+    assert_eq!(why(&issuer, &p256.sign(&header("ES256", "lies"), &body)).await, unpublished);
     // Signed under one algorithm, presented as another.
     let token = rsa.sign(&header("RS256", "rsa"), &body);
     let signature = token.rsplit('.').next().unwrap();
     let moved = format!("{}.{signature}", unsigned(&header("PS256", "rsa"), &body));
     assert_eq!(why(&issuer, &moved).await, "its signature does not hold");
     assert_eq!(
-        why(
-            &issuer,
-            &format!("{}.", unsigned(&header("RS256", "rsa"), &body))
-        )
-        .await,
+        why(&issuer, &format!("{}.", unsigned(&header("RS256", "rsa"), &body))).await,
         "its signature does not hold"
     );
     // What the issuer allows may be narrowed.
-    let narrow = issuer_with(&provider, TIMING, |config| {
-        config.algorithms = vec![Algorithm::ES256]
-    });
-    assert_eq!(
-        why(&narrow, &token).await,
-        "its signature algorithm is not accepted"
-    );
-    verify(&narrow, &p256.sign(&header("ES256", "p256"), &body))
-        .await
-        .unwrap();
+    let narrow = issuer_with(&provider, TIMING, |config| config.algorithms = vec![Algorithm::ES256]);
+    assert_eq!(why(&narrow, &token).await, "its signature algorithm is not accepted");
+    verify(&narrow, &p256.sign(&header("ES256", "p256"), &body)).await.unwrap();
 }
 
 #[tokio::test]
@@ -132,19 +84,9 @@ async fn equal_key_ids_are_all_tried() {
     let issuer = issuer(&provider);
     let body = claims(&provider.url, json!({}));
     for signer in [&first, &second] {
-        verify(
-            &issuer,
-            &signer.sign(&json!({"alg": "ES256", "kid": "same"}), &body),
-        )
-        .await
-        .unwrap();
+        verify(&issuer, &signer.sign(&json!({"alg": "ES256", "kid": "same"}), &body)).await.unwrap();
     }
-    verify(
-        &issuer,
-        &Signer::rsa().sign(&json!({"alg": "RS256", "kid": "same"}), &body),
-    )
-    .await
-    .unwrap();
+    verify(&issuer, &Signer::rsa().sign(&json!({"alg": "RS256", "kid": "same"}), &body)).await.unwrap();
     let stranger = Signer::p256().sign(&json!({"alg": "ES256", "kid": "same"}), &body);
     assert_eq!(why(&issuer, &stranger).await, "its signature does not hold");
 }
@@ -157,45 +99,25 @@ async fn forms_that_are_not_for_us_are_refused() {
     let body = claims(&provider.url, json!({}));
     let sign = |more: serde_json::Value| {
         let mut header = json!({"alg": "ES256", "kid": "1"});
-        header
-            .as_object_mut()
-            .unwrap()
-            .extend(more.as_object().unwrap().clone());
+        header.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         signer.sign(&header, &body)
     };
     for good in ["JWT", "jwt", "at+jwt", "application/at+jwt", "JOSE"] {
         verify(&issuer, &sign(json!({"typ": good}))).await.unwrap();
     }
     for bad in ["logout+jwt", "dpop+jwt", "secevent+jwt", "", "JWE"] {
-        assert_eq!(
-            why(&issuer, &sign(json!({"typ": bad}))).await,
-            "it is a token for another purpose (`typ`)"
-        );
+        assert_eq!(why(&issuer, &sign(json!({"typ": bad}))).await, "it is a token for another purpose (`typ`)");
     }
     let extension = sign(json!({"crit": ["b64"], "b64": false}));
-    assert_eq!(
-        why(&issuer, &extension).await,
-        "it needs an extension that is not supported"
-    );
+    assert_eq!(why(&issuer, &extension).await, "it needs an extension that is not supported");
     let shape = "it is not a well-formed token";
     let good = sign(json!({}));
     let long_id = sign(json!({"kid": "k".repeat(300)}));
-    for bad in [
-        "ey.ey.ey",
-        "..",
-        "ey..",
-        "",
-        &format!("{good}="),
-        &format!("{good}."),
-        &format!(".{good}"),
-        &long_id,
-    ] {
+    for bad in ["ey.ey.ey", "..", "ey..", "", &format!("{good}="), &format!("{good}."), &format!(".{good}"), &long_id] {
         assert_eq!(why(&issuer, bad).await, shape, "{bad}");
     }
-    let huge = signer.sign(
-        &json!({"alg": "ES256", "kid": "1"}),
-        &claims(&provider.url, json!({"x": "x".repeat(20_000)})),
-    );
+    let huge =
+        signer.sign(&json!({"alg": "ES256", "kid": "1"}), &claims(&provider.url, json!({"x": "x".repeat(20_000)})));
     assert_eq!(why(&issuer, &huge).await, "it is larger than 16 KiB");
     let requests = provider.requests();
     assert_eq!(requests, 2, "none of these asked the issuer for anything");

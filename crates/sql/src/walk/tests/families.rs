@@ -5,21 +5,14 @@ use model::Effect;
 use super::ask;
 
 fn effects(text: &str) -> Vec<Effect> {
-    let mut found: Vec<Effect> = ask(text)
-        .intent
-        .actions
-        .iter()
-        .map(|action| action.effect)
-        .collect();
+    let mut found: Vec<Effect> = ask(text).intent.actions.iter().map(|action| action.effect).collect();
     found.dedup();
     found
 }
 
 /// Nothing but reading and the session's own state.
 fn is_calm(text: &str) -> bool {
-    effects(text)
-        .iter()
-        .all(|effect| matches!(effect, Effect::Read | Effect::Session))
+    effects(text).iter().all(|effect| matches!(effect, Effect::Read | Effect::Session))
 }
 
 #[test]
@@ -152,54 +145,28 @@ fn look_alikes_are_calm() {
         "SELECT total FROM orders AS insert",
         "SELECT * FROM orders AS \"for update\"",
     ] {
-        assert!(
-            is_calm(text),
-            "{text}: {:?} {:?}",
-            effects(text),
-            ask(text).intent.reasons
-        );
+        assert!(is_calm(text), "{text}: {:?} {:?}", effects(text), ask(text).intent.reasons);
         assert!(ask(text).problem.is_none(), "{text}");
     }
 }
 
 #[test]
 fn names_are_resolved_as_written() {
-    let reads = |text: &str| -> Vec<String> {
-        ask(text)
-            .intent
-            .reads
-            .iter()
-            .map(|object| object.name.clone())
-            .collect()
-    };
+    let reads =
+        |text: &str| -> Vec<String> { ask(text).intent.reads.iter().map(|object| object.name.clone()).collect() };
     assert_eq!(reads("SELECT*FROM\"secrets\""), ["public.secrets"]);
     assert_eq!(reads("SELECT * FROM PUBLIC.SECRETS"), ["public.secrets"]);
     assert_eq!(reads("SELECT * FROM \"SECRETS\""), ["?.SECRETS"]);
-    assert_eq!(
-        reads("SELECT * FROM app.public.secrets"),
-        ["public.secrets"]
-    );
-    assert_eq!(
-        reads("SELECT * FROM U&\"s\\0065crets\""),
-        ["public.secrets"]
-    );
+    assert_eq!(reads("SELECT * FROM app.public.secrets"), ["public.secrets"]);
+    assert_eq!(reads("SELECT * FROM U&\"s\\0065crets\""), ["public.secrets"]);
     // A CTE hides a table only where it is visible.
     assert_eq!(
         reads("SELECT * FROM (WITH secrets AS (SELECT 1) SELECT * FROM secrets) a, secrets b"),
         ["public.secrets"]
     );
-    assert_eq!(
-        reads("WITH secrets AS (SELECT * FROM secrets) SELECT * FROM secrets"),
-        ["public.secrets"]
-    );
-    assert_eq!(
-        reads("WITH RECURSIVE a AS (SELECT * FROM b), b AS (SELECT 1) SELECT * FROM a"),
-        [""; 0]
-    );
-    assert_eq!(
-        reads("WITH a AS (SELECT * FROM secrets), secrets AS (SELECT 1) SELECT * FROM a"),
-        ["public.secrets"]
-    );
+    assert_eq!(reads("WITH secrets AS (SELECT * FROM secrets) SELECT * FROM secrets"), ["public.secrets"]);
+    assert_eq!(reads("WITH RECURSIVE a AS (SELECT * FROM b), b AS (SELECT 1) SELECT * FROM a"), [""; 0]);
+    assert_eq!(reads("WITH a AS (SELECT * FROM secrets), secrets AS (SELECT 1) SELECT * FROM a"), ["public.secrets"]);
     // A permanent name is not hidden by what may be another session's temporary table.
     assert_eq!(reads("SELECT * FROM orders"), ["public.orders"]);
     assert_eq!(reads("SELECT * FROM pg_temp.orders"), ["pg_temp.orders"]);

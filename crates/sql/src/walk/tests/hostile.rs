@@ -9,12 +9,7 @@ use crate::walk::analyze;
 
 /// Runs on a thread of the documented size.
 fn on_stack<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> T {
-    std::thread::Builder::new()
-        .stack_size(crate::STACK)
-        .spawn(body)
-        .unwrap()
-        .join()
-        .unwrap()
+    std::thread::Builder::new().stack_size(crate::STACK).spawn(body).unwrap().join().unwrap()
 }
 
 fn nested(open: &str, middle: &str, close: &str, times: usize) -> String {
@@ -27,26 +22,14 @@ fn deep(times: usize) -> Vec<String> {
         format!("SELECT {}", nested("(", "1", ")", times)),
         format!("SELECT {}", nested("(SELECT ", "1", ")", times)),
         format!("SELECT {}", nested("abs(", "1", ")", times)),
-        format!(
-            "SELECT {}",
-            nested("CASE WHEN true THEN ", "1", " END", times)
-        ),
+        format!("SELECT {}", nested("CASE WHEN true THEN ", "1", " END", times)),
         format!("SELECT {}", nested("ARRAY[", "1", "]", times)),
         format!("SELECT {}", nested("JSON_ARRAY(", "1", ")", times)),
         nested("SELECT * FROM (", "SELECT 1", ") x", times),
-        format!(
-            "{} SELECT 1",
-            nested("WITH a AS (", "SELECT 1", ") SELECT 1", times)
-        )
-        .replace(") SELECT 1 SELECT 1", ") SELECT 1"),
-        format!(
-            "SELECT 1 WHERE {}",
-            nested("EXISTS (SELECT 1 WHERE ", "true", ")", times)
-        ),
-        format!(
-            "DELETE FROM orders WHERE {}",
-            nested("NOT (id = 1 OR ", "true", ")", times)
-        ),
+        format!("{} SELECT 1", nested("WITH a AS (", "SELECT 1", ") SELECT 1", times))
+            .replace(") SELECT 1 SELECT 1", ") SELECT 1"),
+        format!("SELECT 1 WHERE {}", nested("EXISTS (SELECT 1 WHERE ", "true", ")", times)),
+        format!("DELETE FROM orders WHERE {}", nested("NOT (id = 1 OR ", "true", ")", times)),
         format!("SELECT {}1", "NOT ".repeat(times)),
         format!("SELECT {}1", "- ".repeat(times)),
         format!("SELECT 1{}", "::int".repeat(times)),
@@ -55,10 +38,7 @@ fn deep(times: usize) -> Vec<String> {
         format!("SELECT now(){}", " AT TIME ZONE 'UTC'".repeat(times)),
         format!("SELECT {}", vec!["a"; times].join(" || ")),
         format!("SELECT {}", vec!["1"; times].join("+")),
-        format!(
-            "SELECT 1 FROM {}",
-            vec!["orders"; times].join(" CROSS JOIN ")
-        ),
+        format!("SELECT 1 FROM {}", vec!["orders"; times].join(" CROSS JOIN ")),
         format!(
             "SELECT 1 FROM {} {}",
             vec!["orders"; times].join(" JOIN "),
@@ -66,26 +46,10 @@ fn deep(times: usize) -> Vec<String> {
         ),
         vec!["SELECT 1"; times].join(" UNION "),
         vec!["SELECT 1, 2"; times].join(" EXCEPT "),
-        format!(
-            "SELECT {}",
-            vec!["mode() WITHIN GROUP (ORDER BY 1)"; times].join(" || ")
-        ),
-        format!(
-            "SELECT {}",
-            vec!["1 BETWEEN 1 AND 2"; times].join(" IS NULL BETWEEN 1 AND ")
-        ),
-        format!(
-            "SELECT {}1{}",
-            "CASE WHEN t.end THEN ".repeat(times),
-            " END".repeat(times)
-        ),
-        format!(
-            "WITH {} SELECT 1",
-            (0..times)
-                .map(|at| format!("a{at} AS (SELECT 1)"))
-                .collect::<Vec<_>>()
-                .join(", ")
-        ),
+        format!("SELECT {}", vec!["mode() WITHIN GROUP (ORDER BY 1)"; times].join(" || ")),
+        format!("SELECT {}", vec!["1 BETWEEN 1 AND 2"; times].join(" IS NULL BETWEEN 1 AND ")),
+        format!("SELECT {}1{}", "CASE WHEN t.end THEN ".repeat(times), " END".repeat(times)),
+        format!("WITH {} SELECT 1", (0..times).map(|at| format!("a{at} AS (SELECT 1)")).collect::<Vec<_>>().join(", ")),
         nested(
             "WITH RECURSIVE r AS (SELECT * FROM orders UNION ALL SELECT * FROM (",
             "SELECT 1",
@@ -109,26 +73,19 @@ fn the_deepest_texts_neither_crash_nor_hang() {
                 }
             }
         }
-        assert!(
-            parsed > 80,
-            "only {parsed} were let through: the limits are too tight to test anything"
-        );
+        assert!(parsed > 80, "only {parsed} were let through: the limits are too tight to test anything");
     });
 }
 
 #[test]
 fn large_honest_texts_are_understood() {
     on_stack(|| {
-        let join: Vec<String> = (0..47)
-            .map(|at| format!("JOIN orders t{at} ON t{at}.id = o.id AND t{at}.status = 'x'"))
-            .collect();
-        let rows: Vec<String> = (0..1_000)
-            .map(|at| format!("({at}, {at}, 1.5, 'text, number {at}', 'no', NULL)"))
-            .collect();
+        let join: Vec<String> =
+            (0..47).map(|at| format!("JOIN orders t{at} ON t{at}.id = o.id AND t{at}.status = 'x'")).collect();
+        let rows: Vec<String> =
+            (0..1_000).map(|at| format!("({at}, {at}, 1.5, 'text, number {at}', 'no', NULL)")).collect();
         let list: Vec<String> = (0..2_000).map(|at| at.to_string()).collect();
-        let terms: Vec<String> = (0..5_000)
-            .map(|at| format!("(id = {at} AND status = 'x')"))
-            .collect();
+        let terms: Vec<String> = (0..5_000).map(|at| format!("(id = {at} AND status = 'x')")).collect();
         let wide: Vec<String> = (0..1_600).map(|at| format!("total AS c{at}")).collect();
         for text in [
             format!("SELECT o.id FROM orders o {}", join.join(" ")),
@@ -141,19 +98,8 @@ fn large_honest_texts_are_understood() {
             vec!["INSERT INTO orders(id) VALUES (1)"; 200].join(";"),
         ] {
             let analysis = ask(&text);
-            assert!(
-                analysis.problem.is_none(),
-                "{:?} {}",
-                analysis.problem,
-                &text[..80]
-            );
-            assert!(
-                analysis
-                    .intent
-                    .actions
-                    .iter()
-                    .all(|action| matches!(action.effect, Effect::Read | Effect::Write))
-            );
+            assert!(analysis.problem.is_none(), "{:?} {}", analysis.problem, &text[..80]);
+            assert!(analysis.intent.actions.iter().all(|action| matches!(action.effect, Effect::Read | Effect::Write)));
         }
     });
 }
@@ -161,17 +107,11 @@ fn large_honest_texts_are_understood() {
 #[test]
 fn limits_are_enforced_and_say_so() {
     for (text, word) in [
-        (
-            format!("SELECT 1 /*{}*/; DROP TABLE customers", "x".repeat(2 << 20)),
-            "bytes",
-        ),
+        (format!("SELECT 1 /*{}*/; DROP TABLE customers", "x".repeat(2 << 20)), "bytes"),
         ("SELECT 1;".repeat(300), "statements"),
         (format!("SELECT {}1", "(".repeat(60_000)), "brackets"),
         (format!("SELECT {}", vec!["a"; 60_000].join("+")), "deeper"),
-        (
-            format!("SELECT {}", vec!["a=1"; 60_000].join(" OR ")),
-            "operators",
-        ),
+        (format!("SELECT {}", vec!["a=1"; 60_000].join(" OR ")), "operators"),
         (format!("SELECT {}", vec!["1"; 150_000].join(",")), "tokens"),
         ("SELECT 'a".to_owned(), "tokens"),
         ("SELECT \u{0}".to_owned(), "NUL"),
@@ -195,9 +135,8 @@ fn work_does_not_explode() {
     for _ in 0..60 {
         nested_calls = format!("pg_notify('a', {nested_calls}::text)");
         nested_config = format!("set_config('search_path', {nested_config}, false)");
-        recursive = format!(
-            "WITH RECURSIVE r AS (SELECT * FROM ({recursive}) q UNION ALL SELECT * FROM r) SELECT * FROM r"
-        );
+        recursive =
+            format!("WITH RECURSIVE r AS (SELECT * FROM ({recursive}) q UNION ALL SELECT * FROM r) SELECT * FROM r");
     }
     let views = vec!["v_top"; 400].join(" CROSS JOIN ");
     on_stack(move || {
@@ -207,19 +146,12 @@ fn work_does_not_explode() {
             format!("SELECT {nested_config}"),
             recursive,
             format!("SELECT * FROM {views}"),
-            format!(
-                "UPDATE notes SET body = 'x' WHERE {}",
-                vec!["id = 1"; 4_000].join(" OR ")
-            ),
+            format!("UPDATE notes SET body = 'x' WHERE {}", vec!["id = 1"; 4_000].join(" OR ")),
         ] {
             let analysis = ask(&text);
             assert!(analysis.problem.is_none(), "{:?}", analysis.problem);
         }
-        assert!(
-            start.elapsed() < std::time::Duration::from_secs(60),
-            "{:?}",
-            start.elapsed()
-        );
+        assert!(start.elapsed() < std::time::Duration::from_secs(60), "{:?}", start.elapsed());
     });
 }
 
@@ -371,14 +303,7 @@ proptest! {
 #[test]
 fn caps_are_the_callers() {
     let catalog = world();
-    let context = Context {
-        catalog: &catalog,
-        search_path: &[],
-        caps: Caps {
-            bytes: 10,
-            ..Caps::default()
-        },
-    };
+    let context = Context { catalog: &catalog, search_path: &[], caps: Caps { bytes: 10, ..Caps::default() } };
     assert!(analyze("SELECT 1", &context).problem.is_none());
     assert!(analyze("SELECT 1 + 1", &context).problem.is_some());
 }

@@ -10,41 +10,20 @@ use crate::catalog::{Builder, Catalog};
 use crate::walk::analyze;
 
 fn row(builder: &mut Builder, query: &str, cells: &[&str]) {
-    let cells: Vec<Option<&str>> = cells
-        .iter()
-        .map(|cell| (*cell != "NULL").then_some(*cell))
-        .collect();
+    let cells: Vec<Option<&str>> = cells.iter().map(|cell| (*cell != "NULL").then_some(*cell)).collect();
     builder.row(query, &cells).unwrap();
 }
 
 /// Relations: number, schema, name, kind, columns (`!` not null, `*` unique).
 const RELATIONS: &[(&str, &str, &str, &str, &str)] = &[
-    (
-        "20000",
-        "public",
-        "customers",
-        "r",
-        "id!* name! email* ssn card tags",
-    ),
-    (
-        "20001",
-        "public",
-        "orders",
-        "r",
-        "id!* customer_id total status drop deleted_at",
-    ),
+    ("20000", "public", "customers", "r", "id!* name! email* ssn card tags"),
+    ("20001", "public", "orders", "r", "id!* customer_id total status drop deleted_at"),
     ("20002", "public", "notes", "r", "id!* body"),
     ("20003", "public", "inbox", "r", "id!* body"),
     ("20004", "public", "secrets", "r", "k v"),
     ("20005", "public", "v_contacts", "v", "id contact"),
     ("20006", "public", "v_top", "v", "contact"),
-    (
-        "20007",
-        "public",
-        "seq",
-        "S",
-        "last_value log_cnt is_called",
-    ),
+    ("20007", "public", "seq", "S", "last_value log_cnt is_called"),
     ("20008", "other", "orders", "r", "id hidden"),
     ("20009", "other", "lonely", "r", "id"),
     ("20010", "public", "parts", "p", "at val"),
@@ -52,113 +31,35 @@ const RELATIONS: &[(&str, &str, &str, &str, &str)] = &[
     ("20012", "public", "v_loop", "v", "x"),
     ("20013", "pg_temp_3", "scratch", "r", "x"),
     ("20014", "pg_temp_3", "orders", "r", "x"),
-    (
-        "1259",
-        "pg_catalog",
-        "pg_class",
-        "r",
-        "oid relname relkind relnamespace",
-    ),
-    (
-        "1260",
-        "pg_catalog",
-        "pg_authid",
-        "r",
-        "oid rolname rolpassword",
-    ),
-    (
-        "11000",
-        "pg_catalog",
-        "pg_stats",
-        "v",
-        "tablename attname most_common_vals",
-    ),
+    ("1259", "pg_catalog", "pg_class", "r", "oid relname relkind relnamespace"),
+    ("1260", "pg_catalog", "pg_authid", "r", "oid rolname rolpassword"),
+    ("11000", "pg_catalog", "pg_stats", "v", "tablename attname most_common_vals"),
     ("11001", "pg_catalog", "pg_settings", "v", "name setting"),
-    (
-        "6100",
-        "pg_catalog",
-        "pg_subscription",
-        "r",
-        "oid subname subconninfo",
-    ),
+    ("6100", "pg_catalog", "pg_subscription", "r", "oid subname subconninfo"),
 ];
 
 /// Functions: number, schema, name, kind, volatility, language, arguments, extension.
 const FUNCTIONS: &[(&str, &str, &str, &str, &str, &str, &str, &str)] = &[
-    (
-        "30000",
-        "public",
-        "purge_customers",
-        "f",
-        "v",
-        "plpgsql",
-        "0",
-        "NULL",
-    ),
+    ("30000", "public", "purge_customers", "f", "v", "plpgsql", "0", "NULL"),
     ("30001", "public", "get_email", "f", "s", "sql", "1", "NULL"),
     ("30002", "public", "wipe", "p", "v", "plpgsql", "0", "NULL"),
-    (
-        "30003",
-        "public",
-        "trg_inbox",
-        "f",
-        "v",
-        "plpgsql",
-        "0",
-        "NULL",
-    ),
-    (
-        "30004", "public", "op_purge", "f", "v", "plpgsql", "2", "NULL",
-    ),
+    ("30003", "public", "trg_inbox", "f", "v", "plpgsql", "0", "NULL"),
+    ("30004", "public", "op_purge", "f", "v", "plpgsql", "2", "NULL"),
     ("30005", "public", "upper", "f", "v", "plpgsql", "1", "NULL"),
     ("30006", "public", "spill", "f", "s", "sql", "1", "NULL"),
     ("30007", "public", "hstore", "f", "i", "c", "1", "40000"),
     ("30008", "public", "crosstab", "f", "s", "c", "1", "40001"),
-    (
-        "30009",
-        "public",
-        "dblink_exec",
-        "f",
-        "v",
-        "c",
-        "2",
-        "40002",
-    ),
+    ("30009", "public", "dblink_exec", "f", "v", "c", "2", "40002"),
     ("30010", "other", "lower", "f", "v", "plpgsql", "1", "NULL"),
-    (
-        "30011", "public", "cast_it", "f", "v", "plpgsql", "1", "NULL",
-    ),
-    (
-        "30012",
-        "public",
-        "uuid_generate_v4",
-        "f",
-        "v",
-        "c",
-        "0",
-        "40003",
-    ),
+    ("30011", "public", "cast_it", "f", "v", "plpgsql", "1", "NULL"),
+    ("30012", "public", "uuid_generate_v4", "f", "v", "c", "0", "40003"),
 ];
 
 pub(super) fn world() -> Catalog {
     let mut builder = Builder::new();
-    row(
-        &mut builder,
-        "settings",
-        &["search_path", "\"$user\", public"],
-    );
+    row(&mut builder, "settings", &["search_path", "\"$user\", public"]);
     for (oid, schema, name, kind, columns) in RELATIONS {
-        row(
-            &mut builder,
-            "relations",
-            &[
-                oid,
-                schema,
-                name,
-                kind,
-                if name.ends_with("_1") { "t" } else { "f" },
-            ],
-        );
+        row(&mut builder, "relations", &[oid, schema, name, kind, if name.ends_with("_1") { "t" } else { "f" }]);
         let mut unique = Vec::new();
         for (at, column) in columns.split(' ').enumerate() {
             let number = (at + 1).to_string();
@@ -167,29 +68,13 @@ pub(super) fn world() -> Catalog {
             }
             let not_null = if column.contains('!') { "t" } else { "f" };
             let type_oid = if column == "tags" { "1009" } else { "25" };
-            row(
-                &mut builder,
-                "columns",
-                &[
-                    oid,
-                    &number,
-                    column.trim_end_matches(['!', '*']),
-                    type_oid,
-                    not_null,
-                ],
-            );
+            row(&mut builder, "columns", &[oid, &number, column.trim_end_matches(['!', '*']), type_oid, not_null]);
         }
         row(&mut builder, "unique", &[oid, &unique.join(" ")]);
     }
     for (oid, definition) in [
-        (
-            "20005",
-            " SELECT customers.id,\n    customers.email AS contact\n   FROM public.customers;",
-        ),
-        (
-            "20006",
-            " SELECT upper(v.contact) AS contact FROM public.v_contacts v WHERE v.id > 0;",
-        ),
+        ("20005", " SELECT customers.id,\n    customers.email AS contact\n   FROM public.customers;"),
+        ("20006", " SELECT upper(v.contact) AS contact FROM public.v_contacts v WHERE v.id > 0;"),
         ("20012", " SELECT v_loop.x FROM public.v_loop;"),
     ] {
         row(&mut builder, "views", &[oid, definition]);
@@ -198,44 +83,21 @@ pub(super) fn world() -> Catalog {
         row(
             &mut builder,
             "functions",
-            &[
-                oid, schema, name, kind, volatility, language, arguments, "0", "f", extension,
-            ],
+            &[oid, schema, name, kind, volatility, language, arguments, "0", "f", extension],
         );
     }
-    for (oid, name) in [
-        ("40000", "hstore"),
-        ("40001", "tablefunc"),
-        ("40002", "dblink"),
-        ("40003", "uuid-ossp"),
-    ] {
+    for (oid, name) in [("40000", "hstore"), ("40001", "tablefunc"), ("40002", "dblink"), ("40003", "uuid-ossp")] {
         row(&mut builder, "extensions", &[oid, name]);
     }
     row(&mut builder, "operators", &["public", "<-!->", "30004"]);
-    row(
-        &mut builder,
-        "triggers",
-        &["20003", "5", "30003", "public", "trg_inbox"],
-    );
+    row(&mut builder, "triggers", &["20003", "5", "30003", "public", "trg_inbox"]);
     let rule = "CREATE RULE r AS ON UPDATE TO public.notes DO DELETE FROM public.customers;";
     row(&mut builder, "rules", &["20002", "2", "f", rule]);
-    row(
-        &mut builder,
-        "foreign_keys",
-        &["20001", "20000", "c", "c", "{1}"],
-    );
+    row(&mut builder, "foreign_keys", &["20001", "20000", "c", "c", "{1}"]);
     row(&mut builder, "inherits", &["20011", "20010"]);
     row(&mut builder, "uses", &["20004", "NULL", "30000"]);
-    row(
-        &mut builder,
-        "types",
-        &["50000", "public", "mood", "e", "0", "0", "0"],
-    );
-    row(
-        &mut builder,
-        "types",
-        &["50001", "public", "evil", "e", "0", "0", "0"],
-    );
+    row(&mut builder, "types", &["50000", "public", "mood", "e", "0", "0", "0"]);
+    row(&mut builder, "types", &["50001", "public", "evil", "e", "0", "0", "0"]);
     row(&mut builder, "casts", &["25", "50001", "30011", "e"]);
     builder.finish(7)
 }
@@ -247,14 +109,7 @@ pub(super) fn ask(text: &str) -> Analysis {
 pub(super) fn ask_in(text: &str, path: &[&str]) -> Analysis {
     let catalog = world();
     let path: Vec<String> = path.iter().map(|name| (*name).to_owned()).collect();
-    analyze(
-        text,
-        &Context {
-            catalog: &catalog,
-            search_path: &path,
-            caps: Caps::default(),
-        },
-    )
+    analyze(text, &Context { catalog: &catalog, search_path: &path, caps: Caps::default() })
 }
 
 /// `effect object` of every action.
@@ -275,13 +130,7 @@ pub(super) fn columns(deps: &Deps) -> String {
         Deps::Columns(columns) => {
             let names: Vec<String> = columns
                 .iter()
-                .map(|one| {
-                    format!(
-                        "{}.{}",
-                        one.relation.trim_start_matches("public."),
-                        one.column
-                    )
-                })
+                .map(|one| format!("{}.{}", one.relation.trim_start_matches("public."), one.column))
                 .collect();
             names.join("+")
         }

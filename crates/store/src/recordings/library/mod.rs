@@ -15,8 +15,7 @@ use std::sync::{Arc, Mutex};
 use model::SessionId;
 use record::index::{IndexEntry, IndexItem, IndexReader};
 use record::{
-    Directory, DirectoryReport, Micros, PublicKey, ReadError, Reader, Reason, Report, TreeHead,
-    VerifyOptions,
+    Directory, DirectoryReport, Micros, PublicKey, ReadError, Reader, Reason, Report, TreeHead, VerifyOptions,
 };
 use uuid::Uuid;
 
@@ -57,11 +56,7 @@ impl Library {
     }
 
     pub(super) fn new(layout: Layout, shared: Option<Arc<Shared>>) -> Self {
-        Self {
-            layout,
-            shared,
-            cache: Mutex::new(Cache::default()),
-        }
+        Self { layout, shared, cache: Mutex::new(Cache::default()) }
     }
 
     /// The sessions that pass the filter, newest first. Reads what is new in the index, and no recording of a closed session.
@@ -152,15 +147,9 @@ impl Library {
     pub fn verify(&self, id: SessionId, keys: &[PublicKey]) -> Result<Report, LibraryError> {
         let keys = self.keys_or(keys)?;
         let (mut file, path) = self.file(id)?;
-        let header = record::Header::read(&mut file, record::FileKind::Recording)
-            .map_err(LibraryError::read(&path))?
-            .0;
-        file.seek(SeekFrom::Start(0))
-            .map_err(LibraryError::io(&path))?;
-        let key = keys
-            .iter()
-            .find(|key| key.id() == header.key)
-            .or(keys.first());
+        let header = record::Header::read(&mut file, record::FileKind::Recording).map_err(LibraryError::read(&path))?.0;
+        file.seek(SeekFrom::Start(0)).map_err(LibraryError::io(&path))?;
+        let key = keys.iter().find(|key| key.id() == header.key).or(keys.first());
         let key = key.ok_or_else(|| LibraryError::NoKey(self.layout.public_keys()))?;
         record::verify(BufReader::new(file), key).map_err(LibraryError::read(&path))
     }
@@ -170,16 +159,10 @@ impl Library {
     ///
     /// # Errors
     /// There is no key, or the directory cannot be read. What is wrong with recordings is in the report.
-    pub fn verify_all(
-        &self,
-        keys: &[PublicKey],
-        trusted: Option<TreeHead>,
-    ) -> Result<DirectoryReport, LibraryError> {
+    pub fn verify_all(&self, keys: &[PublicKey], trusted: Option<TreeHead>) -> Result<DirectoryReport, LibraryError> {
         let keys = self.keys_or(keys)?;
         let live = self.gateway_runs().then(now);
-        let mut files = Files {
-            layout: &self.layout,
-        };
+        let mut files = Files { layout: &self.layout };
         record::verify_directory(&mut files, &keys, &VerifyOptions { trusted, live })
             .map_err(LibraryError::io(&self.layout.recordings()))
     }
@@ -193,47 +176,29 @@ impl Library {
         let _lock = self.layout.lock()?;
         let key = keys::open(&self.layout)?;
         let closed = self.closed_before(before)?;
-        let heads = Mutex::new(super::heads::Heads::open(
-            &self.layout,
-            &key,
-            now(),
-            |_| {},
-        )?);
+        let heads = Mutex::new(super::heads::Heads::open(&self.layout, &key, now(), |_| {})?);
         let path = self.layout.heads();
-        remove_before(&self.layout, (&heads, &key), &closed, reason)
-            .map_err(LibraryError::io(&path))
+        remove_before(&self.layout, (&heads, &key), &closed, reason).map_err(LibraryError::io(&path))
     }
 
     /// Closed sessions whose recordings are there, by time of their end.
-    pub(super) fn closed_before(
-        &self,
-        before: Micros,
-    ) -> Result<Vec<SessionSummary>, LibraryError> {
+    pub(super) fn closed_before(&self, before: Micros) -> Result<Vec<SessionSummary>, LibraryError> {
         let mut cache = lock(&self.cache);
         self.refresh(&mut cache)?;
         let closed = cache.sessions.values().filter(|summary| {
-            summary.closed.is_some_and(|closed| closed < before)
-                && summary.state != SessionState::Removed
+            summary.closed.is_some_and(|closed| closed < before) && summary.state != SessionState::Removed
         });
         Ok(closed.cloned().collect())
     }
 
     fn keys_or(&self, keys: &[PublicKey]) -> Result<Vec<PublicKey>, LibraryError> {
-        if keys.is_empty() {
-            self.keys()
-        } else {
-            Ok(keys.to_vec())
-        }
+        if keys.is_empty() { self.keys() } else { Ok(keys.to_vec()) }
     }
 
     fn indexed(&self, id: SessionId) -> Result<SessionSummary, LibraryError> {
         let mut cache = lock(&self.cache);
         self.refresh(&mut cache)?;
-        cache
-            .sessions
-            .get(&id.0)
-            .cloned()
-            .ok_or(LibraryError::Unknown(id))
+        cache.sessions.get(&id.0).cloned().ok_or(LibraryError::Unknown(id))
     }
 
     fn file(&self, id: SessionId) -> Result<(File, std::path::PathBuf), LibraryError> {
@@ -263,16 +228,10 @@ impl Library {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
                 Err(error) => return Err(LibraryError::io(&path)(error)),
             };
-            let reader =
-                IndexReader::new(BufReader::new(file), None).map_err(LibraryError::read(&path))?;
+            let reader = IndexReader::new(BufReader::new(file), None).map_err(LibraryError::read(&path))?;
             cache.reader = Some(reader);
         }
-        let Cache {
-            reader: Some(reader),
-            sessions,
-            head,
-        } = cache
-        else {
+        let Cache { reader: Some(reader), sessions, head } = cache else {
             return Ok(());
         };
         loop {
@@ -283,10 +242,7 @@ impl Library {
                 // Half an entry: the gateway is writing it, or stopped while it did.
                 Err(ReadError::Damaged(damage)) if damage.reason == Reason::Truncated => {
                     let offset = reader.offset();
-                    reader
-                        .source_mut()
-                        .seek(SeekFrom::Start(offset))
-                        .map_err(LibraryError::io(&path))?;
+                    reader.source_mut().seek(SeekFrom::Start(offset)).map_err(LibraryError::io(&path))?;
                     return Ok(());
                 }
                 Err(error) => return Err(LibraryError::read(&path)(error)),
@@ -296,17 +252,11 @@ impl Library {
 
     /// Adds what the index does not know of live sessions.
     fn complete(&self, found: &mut [SessionSummary]) {
-        if found
-            .iter()
-            .all(|summary| summary.state != SessionState::Live)
-        {
+        if found.iter().all(|summary| summary.state != SessionState::Live) {
             return;
         }
         let runs = self.gateway_runs();
-        for summary in found
-            .iter_mut()
-            .filter(|summary| summary.state == SessionState::Live)
-        {
+        for summary in found.iter_mut().filter(|summary| summary.state == SessionState::Live) {
             if !runs {
                 summary.state = SessionState::Interrupted;
             }
@@ -323,10 +273,7 @@ impl Library {
 
 fn note(sessions: &mut BTreeMap<Uuid, SessionSummary>, entry: &IndexEntry<'_>) {
     let id = Uuid::from_bytes(*entry.session());
-    sessions
-        .entry(id)
-        .or_insert_with(|| SessionSummary::unknown(SessionId(id)))
-        .note(entry);
+    sessions.entry(id).or_insert_with(|| SessionSummary::unknown(SessionId(id))).note(entry);
 }
 
 /// The recordings that are in a directory, whatever the index says.
@@ -337,18 +284,12 @@ pub(super) fn present(layout: &Layout) -> io::Result<Vec<SessionId>> {
         for entry in fs::read_dir(&dir)? {
             let path = entry?.path();
             if depth < 3 {
-                let digits = path
-                    .file_name()
-                    .and_then(|name| name.to_str())
-                    .unwrap_or_default();
+                let digits = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
                 if path.is_dir() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
                     dirs.push((path, depth + 1));
                 }
             } else if path.extension().is_some_and(|extension| extension == "spr") {
-                let id = path
-                    .file_stem()
-                    .and_then(|stem| stem.to_str())
-                    .and_then(|stem| stem.parse().ok());
+                let id = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
                 // A recording under another name is one that the index does not know.
                 found.push(id.unwrap_or(SessionId(Uuid::nil())));
             }
@@ -367,11 +308,7 @@ impl Directory for Files<'_> {
         open(&self.layout.heads())
     }
 
-    fn recording(
-        &mut self,
-        session: SessionId,
-        opened: Micros,
-    ) -> io::Result<Option<Box<dyn Read + '_>>> {
+    fn recording(&mut self, session: SessionId, opened: Micros) -> io::Result<Option<Box<dyn Read + '_>>> {
         open(&self.layout.session(session, opened))
     }
 

@@ -36,11 +36,7 @@ pub(in crate::recordings) fn remove_before(
         let mut heads = lock(heads);
         for summary in closed {
             let session = *summary.id.0.as_bytes();
-            heads.append(&IndexEntry::Removed(SessionRemoved {
-                session,
-                at: now(),
-                reason: reason.into(),
-            }))?;
+            heads.append(&IndexEntry::Removed(SessionRemoved { session, at: now(), reason: reason.into() }))?;
         }
         heads.sign(key, now())?;
         heads.handle()?
@@ -57,10 +53,7 @@ pub(in crate::recordings) fn remove_before(
             Err(error) => return Err(error),
         }
         // Only an empty day, month or year goes.
-        let up = path
-            .ancestors()
-            .skip(1)
-            .take_while(|dir| **dir != layout.recordings());
+        let up = path.ancestors().skip(1).take_while(|dir| **dir != layout.recordings());
         let _ = up.map(fs::remove_dir).take_while(Result::is_ok).count();
     }
     Ok(removed)

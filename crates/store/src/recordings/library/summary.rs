@@ -33,14 +33,8 @@ pub enum SessionState {
 
 impl SessionState {
     /// Every state.
-    pub const ALL: [Self; 6] = [
-        Self::Live,
-        Self::Closed,
-        Self::Recovered,
-        Self::Interrupted,
-        Self::Lost,
-        Self::Removed,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Live, Self::Closed, Self::Recovered, Self::Interrupted, Self::Lost, Self::Removed];
 
     /// The lower-case word.
     #[must_use]
@@ -131,15 +125,10 @@ impl SessionSummary {
             IndexEntry::Closed(closed) => {
                 self.closed = Some(closed.at);
                 if self.state != SessionState::Lost {
-                    self.state = if closed.recovered {
-                        SessionState::Recovered
-                    } else {
-                        SessionState::Closed
-                    };
+                    self.state = if closed.recovered { SessionState::Recovered } else { SessionState::Closed };
                 }
                 self.reason = closed.reason.to_string();
-                (self.commands, self.denied, self.held) =
-                    (closed.commands, closed.denied, closed.held);
+                (self.commands, self.denied, self.held) = (closed.commands, closed.denied, closed.held);
                 self.bytes = closed.bytes;
                 self.size = closed.size;
             }
@@ -209,15 +198,12 @@ impl Filter {
         });
         // A session without an end is live or interrupted, which is not known yet.
         let open = |state| matches!(state, SessionState::Live | SessionState::Interrupted);
-        let state = self.state.is_none_or(|state| {
-            state == summary.state || (open(state) && summary.state == SessionState::Live)
-        });
+        let state = self
+            .state
+            .is_none_or(|state| state == summary.state || (open(state) && summary.state == SessionState::Live));
         subject
             && state
-            && self
-                .target
-                .as_ref()
-                .is_none_or(|target| summary.target == *target)
+            && self.target.as_ref().is_none_or(|target| summary.target == *target)
             && self.role.as_ref().is_none_or(|role| summary.role == *role)
             && self.since.is_none_or(|since| summary.opened >= since)
             && self.until.is_none_or(|until| summary.opened < until)

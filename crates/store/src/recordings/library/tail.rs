@@ -58,10 +58,7 @@ impl Tail {
             return Ok(Step::Wait);
         };
         match reader.advance() {
-            Ok(true) => reader
-                .entry()
-                .map(Step::Entry)
-                .map_err(LibraryError::read(&self.path)),
+            Ok(true) => reader.entry().map(Step::Entry).map_err(LibraryError::read(&self.path)),
             Ok(false) => match reader.state() {
                 State::Open => Ok(Step::Wait),
                 end @ (State::Closed | State::Recovered) => Ok(Step::End(end)),

@@ -139,11 +139,7 @@ impl Book {
 
     /// Begins a recording.
     pub(in crate::recordings) fn begin(&mut self, session: [u8; 16], opened: Micros, key: KeyId) {
-        let header = Header {
-            session,
-            key,
-            opened,
-        };
+        let header = Header { session, key, opened };
         let (chain, _) = Chain::new(header);
         self.resume(chain, Counts::default(), false);
     }
@@ -172,12 +168,7 @@ impl Book {
     }
 
     /// Takes a frame of the spool. After an error it was not taken.
-    pub(in crate::recordings) fn take(
-        &mut self,
-        pen: Pen<'_>,
-        frame: &Frame<'_>,
-        place: Place,
-    ) -> io::Result<Taken> {
+    pub(in crate::recordings) fn take(&mut self, pen: Pen<'_>, frame: &Frame<'_>, place: Place) -> io::Result<Taken> {
         let id = frame.head.session;
         let Some(session) = self.sessions.get_mut(&id) else {
             if frame.head.number != 0 || frame.head.seal {
@@ -207,15 +198,9 @@ impl Book {
         }
         session.note(frame);
         let pending = session.pending.get_or_insert_with(|| {
-            Box::new(Pending {
-                block: self.spare.pop().unwrap_or_default(),
-                first: place,
-                since: Instant::now(),
-            })
+            Box::new(Pending { block: self.spare.pop().unwrap_or_default(), first: place, since: Instant::now() })
         });
-        pending
-            .block
-            .push(frame.head.at, frame.bytes, frame.head.part);
+        pending.block.push(frame.head.at, frame.bytes, frame.head.part);
         session.next += 1;
         session.last = frame.head.at;
         let full = session.full();
@@ -241,16 +226,8 @@ impl Book {
             return Ok(());
         };
         let pending = session.pending.get_or_insert_with(|| {
-            let place = Place {
-                shard: 0,
-                generation: 0,
-                offset: 0,
-            };
-            Box::new(Pending {
-                block: Block::default(),
-                first: place,
-                since: Instant::now(),
-            })
+            let place = Place { shard: 0, generation: 0, offset: 0 };
+            Box::new(Pending { block: Block::default(), first: place, since: Instant::now() })
         });
         pending.block.push(at, &bytes, Part::WHOLE);
         session.next += 1;
@@ -282,9 +259,7 @@ impl Book {
         self.out.clear();
         chain.block(&pending.block, &mut self.packer, &mut self.out)?;
         if chain.due() {
-            chain
-                .sign(pen.key, Mark::Segment, session.last, &mut self.out)
-                .map_err(io::Error::other)?;
+            chain.sign(pen.key, Mark::Segment, session.last, &mut self.out).map_err(io::Error::other)?;
             session.signed = Instant::now();
         }
         self.write(pen, id, chain)?;
@@ -313,9 +288,7 @@ impl Book {
         };
         let mut chain = session.chain;
         self.out.clear();
-        chain
-            .sign(pen.key, mark, session.last, &mut self.out)
-            .map_err(io::Error::other)?;
+        chain.sign(pen.key, mark, session.last, &mut self.out).map_err(io::Error::other)?;
         self.write(pen, id, chain)?;
         if let Some(session) = self.sessions.get_mut(&id) {
             session.signed = Instant::now();
@@ -329,9 +302,7 @@ impl Book {
         let Some(session) = self.sessions.get_mut(&id) else {
             return Ok(());
         };
-        let path = pen
-            .layout
-            .session(SessionId(Uuid::from_bytes(id)), session.opened);
+        let path = pen.layout.session(SessionId(Uuid::from_bytes(id)), session.opened);
         let file = match self.files.get(id, &path, !session.created) {
             Err(error) if session.created && error.kind() == io::ErrorKind::NotFound => {
                 return Err(self.lose(id));
@@ -357,22 +328,13 @@ impl Book {
         self.sessions.remove(&id);
         self.waiting.remove(&id);
         self.unsigned.remove(&id);
-        self.work
-            .close(Closing::lost(id, "deleted while the session was live"));
+        self.work.close(Closing::lost(id, "deleted while the session was live"));
         let id = SessionId(Uuid::from_bytes(id));
-        io::Error::new(
-            io::ErrorKind::NotFound,
-            format!("the recording of {id} was deleted while it was live"),
-        )
+        io::Error::new(io::ErrorKind::NotFound, format!("the recording of {id} was deleted while it was live"))
     }
 
     /// Ends a recording: writes, signs, and leaves the rest to the disk's thread.
-    pub(in crate::recordings) fn close(
-        &mut self,
-        pen: Pen<'_>,
-        id: [u8; 16],
-        mark: Mark,
-    ) -> io::Result<()> {
+    pub(in crate::recordings) fn close(&mut self, pen: Pen<'_>, id: [u8; 16], mark: Mark) -> io::Result<()> {
         self.flush(pen, id)?;
         self.sign(pen, id, mark)?;
         self.waiting.remove(&id);
@@ -406,11 +368,7 @@ impl Book {
             })
             .collect();
         for (id, sealed) in due {
-            if sealed {
-                self.close(pen, id, Mark::Closed)?
-            } else {
-                self.flush(pen, id)?
-            }
+            if sealed { self.close(pen, id, Mark::Closed)? } else { self.flush(pen, id)? }
         }
         let quiet: Vec<[u8; 16]> = self
             .unsigned
@@ -429,24 +387,14 @@ impl Book {
             self.sign(pen, id, Mark::Segment)?;
         }
         let sessions = &self.sessions;
-        self.unsigned.retain(|id| {
-            sessions
-                .get(id)
-                .is_some_and(|session| session.chain.unsigned())
-        });
+        self.unsigned.retain(|id| sessions.get(id).is_some_and(|session| session.chain.unsigned()));
         Ok(())
     }
 
     /// The oldest place of a shard that is still needed.
     pub(super) fn needed(&self, shard: usize) -> Option<Place> {
-        let pending = self
-            .waiting
-            .iter()
-            .filter_map(|id| self.sessions.get(id)?.pending.as_ref());
-        pending
-            .map(|pending| pending.first)
-            .filter(|place| place.shard == shard)
-            .min()
+        let pending = self.waiting.iter().filter_map(|id| self.sessions.get(id)?.pending.as_ref());
+        pending.map(|pending| pending.first).filter(|place| place.shard == shard).min()
     }
 
     /// Whether a block waits to be written.
@@ -488,9 +436,7 @@ impl Book {
 
 impl Session {
     fn full(&self) -> bool {
-        self.pending
-            .as_ref()
-            .is_some_and(|pending| pending.block.raw().len() >= BLOCK_TARGET)
+        self.pending.as_ref().is_some_and(|pending| pending.block.raw().len() >= BLOCK_TARGET)
     }
 
     /// Counts an entry; the session's own last words tell the bytes and the reason.

@@ -54,14 +54,10 @@ impl Scribe {
             synced: Instant::now(),
             unsynced: true,
         };
-        let thread = Builder::new()
-            .name("recordings".to_owned())
-            .spawn(move || state.run())?;
+        let thread = Builder::new().name("recordings".to_owned()).spawn(move || state.run())?;
         // Set once, before any recorder exists.
         let _ = shared.scribe.set(thread.thread().clone());
-        Ok(Self {
-            thread: Some(thread),
-        })
+        Ok(Self { thread: Some(thread) })
     }
 
     /// Writes everything that is in the spool and waits until it is on the disk.
@@ -87,9 +83,7 @@ impl Loop {
                         self.shared.clear_fault();
                     }
                 }
-                Err(error) => self
-                    .shared
-                    .set_fault(&format!("recordings cannot be written: {error}")),
+                Err(error) => self.shared.set_fault(&format!("recordings cannot be written: {error}")),
             }
             if stop {
                 self.syncer.finish();
@@ -102,19 +96,12 @@ impl Loop {
     /// Reads what is new, writes what is due, frees what is written.
     fn round(&mut self, all: bool) -> io::Result<()> {
         let shared = Arc::clone(&self.shared);
-        let pen = Pen {
-            layout: &shared.layout,
-            key: &shared.key,
-        };
+        let pen = Pen { layout: &shared.layout, key: &shared.key };
         let mut result = Ok(());
         for shard in 0..self.cursors.len() {
             result = result.and(self.drain(shard, pen));
         }
-        let pressed: Vec<bool> = shared
-            .shards
-            .iter()
-            .map(|shard| shard.lock().held() > PRESSED)
-            .collect();
+        let pressed: Vec<bool> = shared.shards.iter().map(|shard| shard.lock().held() > PRESSED).collect();
         let swept = lock(&shared.book).sweep(pen, &pressed, all);
         self.free();
         self.sync(all);
@@ -123,8 +110,7 @@ impl Loop {
 
     fn drain(&mut self, shard: usize, pen: Pen<'_>) -> io::Result<()> {
         let shared = Arc::clone(&self.shared);
-        let (Some(ring), Some(cursor)) = (shared.shards.get(shard), self.cursors.get_mut(shard))
-        else {
+        let (Some(ring), Some(cursor)) = (shared.shards.get(shard), self.cursors.get_mut(shard)) else {
             return Ok(());
         };
         let (spans, seals) = {
@@ -134,11 +120,7 @@ impl Loop {
         for span in &spans {
             let mut book = lock(&shared.book);
             let end = read_span(span, &mut self.chunk, |frame, offset| {
-                let place = Place {
-                    shard,
-                    generation: span.generation,
-                    offset,
-                };
+                let place = Place { shard, generation: span.generation, offset };
                 let taken = book.take(pen, frame, place)?;
                 if matches!(taken, Taken::Unknown | Taken::Gap) {
                     tracing::error!(?taken, "an event in the spool belongs to no open recording");
@@ -152,24 +134,9 @@ impl Loop {
         }
         for (session, number, at) in seals {
             let part = record::Part::WHOLE;
-            let head = Head {
-                session,
-                number,
-                at,
-                part,
-                seal: true,
-                tally: frame::Tally::None,
-            };
-            let frame = Frame {
-                head,
-                bytes: &[],
-                size: 0,
-            };
-            let place = Place {
-                shard,
-                generation: cursor.0,
-                offset: cursor.1,
-            };
+            let head = Head { session, number, at, part, seal: true, tally: frame::Tally::None };
+            let frame = Frame { head, bytes: &[], size: 0 };
+            let place = Place { shard, generation: cursor.0, offset: cursor.1 };
             lock(&shared.book).take(pen, &frame, place)?;
         }
         Ok(())
@@ -179,9 +146,7 @@ impl Loop {
         let mut ready: Vec<Waker> = Vec::new();
         for (shard, (ring, cursor)) in self.shared.shards.iter().zip(&self.cursors).enumerate() {
             let needed = lock(&self.shared.book).needed(shard);
-            let place = needed.map_or(*cursor, |place| {
-                (*cursor).min((place.generation, place.offset))
-            });
+            let place = needed.map_or(*cursor, |place| (*cursor).min((place.generation, place.offset)));
             ready.extend(ring.lock().free_before(place));
         }
         ready.into_iter().for_each(Waker::wake);
@@ -220,10 +185,7 @@ impl Loop {
         }
         let (waiting, unsigned) = {
             let book = lock(&self.shared.book);
-            (
-                book.is_waiting(),
-                book.is_unsigned() || !book.work.is_empty(),
-            )
+            (book.is_waiting(), book.is_unsigned() || !book.work.is_empty())
         };
         if waiting {
             return park_timeout(TICK);

@@ -21,12 +21,7 @@ pub(super) struct Files {
 
 impl Files {
     /// The file of a session; `new` makes it and refuses one that is there, otherwise it must be there.
-    pub(super) fn get(
-        &mut self,
-        session: [u8; 16],
-        path: &Path,
-        new: bool,
-    ) -> io::Result<Arc<File>> {
+    pub(super) fn get(&mut self, session: [u8; 16], path: &Path, new: bool) -> io::Result<Arc<File>> {
         self.clock += 1;
         if let Some((file, used)) = self.open.get_mut(&session) {
             *used = self.clock;
@@ -34,11 +29,7 @@ impl Files {
         }
         let file = Arc::new(open(path, new)?);
         if self.open.len() >= OPEN {
-            let oldest = self
-                .open
-                .iter()
-                .min_by_key(|(_, (_, used))| *used)
-                .map(|(session, _)| *session);
+            let oldest = self.open.iter().min_by_key(|(_, (_, used))| *used).map(|(session, _)| *session);
             if let Some(oldest) = oldest {
                 self.open.remove(&oldest);
             }

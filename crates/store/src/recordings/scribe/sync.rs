@@ -43,11 +43,7 @@ impl Closing {
     /// A recording that is not all there.
     pub(in crate::recordings) fn lost(session: [u8; 16], reason: &str) -> Self {
         let (at, reason) = (now(), reason.to_owned().into());
-        Self(IndexEntry::Lost(SessionRemoved {
-            session,
-            at,
-            reason,
-        }))
+        Self(IndexEntry::Lost(SessionRemoved { session, at, reason }))
     }
 }
 
@@ -94,19 +90,13 @@ impl Work {
     }
 
     /// Does it: the recordings first, then the index, so that the index never promises what the disk does not have.
-    pub(in crate::recordings) fn run(
-        &mut self,
-        pen: Pen<'_>,
-        heads: &Mutex<Heads>,
-    ) -> io::Result<()> {
+    pub(in crate::recordings) fn run(&mut self, pen: Pen<'_>, heads: &Mutex<Heads>) -> io::Result<()> {
         let recordings = pen.layout.recordings();
         if self.everything || self.files.len() > ONE_BY_ONE {
             rustix::fs::syncfs(File::open(&recordings)?)?;
         } else {
             self.files.iter().try_for_each(|file| file.sync_data())?;
-            self.days
-                .iter()
-                .try_for_each(|day| sync_day(day, &recordings))?;
+            self.days.iter().try_for_each(|day| sync_day(day, &recordings))?;
         }
         self.files.clear();
         self.everything = false;
@@ -128,11 +118,8 @@ impl Work {
 
 /// A new file's name is on the disk when its directory is, and so on upwards.
 fn sync_day(day: &Path, recordings: &Path) -> io::Result<()> {
-    let up = day
-        .ancestors()
-        .take_while(|path| path.starts_with(recordings));
-    up.into_iter()
-        .try_for_each(|path| File::open(path)?.sync_all())
+    let up = day.ancestors().take_while(|path| path.starts_with(recordings));
+    up.into_iter().try_for_each(|path| File::open(path)?.sync_all())
 }
 
 /// The disk's thread: takes work as fast as the disk allows, one portion at a time.
@@ -148,14 +135,8 @@ impl Syncer {
     pub(super) fn start(shared: &Arc<Shared>) -> io::Result<Self> {
         let (portions, inbox) = sync_channel(0);
         let shared = Arc::clone(shared);
-        let thread = Builder::new()
-            .name("recordings-sync".to_owned())
-            .spawn(move || run(&shared, &inbox))?;
-        Ok(Self {
-            portions: Some(portions),
-            thread: Some(thread),
-            rest: Work::default(),
-        })
+        let thread = Builder::new().name("recordings-sync".to_owned()).spawn(move || run(&shared, &inbox))?;
+        Ok(Self { portions: Some(portions), thread: Some(thread), rest: Work::default() })
     }
 
     /// Hands work over if the thread is free, else keeps it for the next time. `false` when some is kept.
@@ -192,17 +173,12 @@ impl Syncer {
 }
 
 fn run(shared: &Shared, inbox: &Receiver<Work>) {
-    let pen = Pen {
-        layout: &shared.layout,
-        key: &shared.key,
-    };
+    let pen = Pen { layout: &shared.layout, key: &shared.key };
     let mut left = Work::default();
     while let Ok(work) = inbox.recv() {
         left.add(work);
         if let Err(error) = left.run(pen, &shared.heads) {
-            shared.set_fault(&format!(
-                "recordings cannot be brought onto the disk: {error}"
-            ));
+            shared.set_fault(&format!("recordings cannot be brought onto the disk: {error}"));
             // What failed is due again with the next portion, and the scribe sends one while there is a fault.
             left.everything = true;
         }

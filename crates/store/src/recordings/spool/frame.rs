@@ -111,8 +111,7 @@ pub(in crate::recordings) const fn size(length: usize) -> usize {
 pub(super) fn seal_head(space: &mut [u8], head: &Head, generation: u64, offset: u32) {
     let length = u32::try_from(space.len().saturating_sub(HEAD)).unwrap_or(u32::MAX);
     let mut bytes = [0; HEAD];
-    let flags =
-        u8::from(head.part.more) | u8::from(head.part.first) << 1 | u8::from(head.seal) << 2;
+    let flags = u8::from(head.part.more) | u8::from(head.part.first) << 1 | u8::from(head.seal) << 2;
     bytes[0..4].copy_from_slice(&length.to_le_bytes());
     bytes[8..16].copy_from_slice(&generation.to_le_bytes());
     bytes[16..32].copy_from_slice(&head.session);
@@ -152,10 +151,7 @@ pub(in crate::recordings) fn read(bytes: &[u8], generation: u64, offset: u64) ->
             session: part(head, 16),
             number: u64::from_le_bytes(part(head, 32)),
             at: Micros(i64::from_le_bytes(part(head, 40))),
-            part: Part {
-                more: flags & 1 != 0,
-                first: flags & 2 != 0,
-            },
+            part: Part { more: flags & 1 != 0, first: flags & 2 != 0 },
             seal: flags & 4 != 0,
             tally: Tally::read(head[49]),
         },

@@ -79,11 +79,7 @@ pub(in crate::recordings) const fn need(length: usize) -> usize {
 
 impl Ring {
     /// Allocates the segments `name.0`, `name.1`, … of a shard in a directory.
-    pub(in crate::recordings) fn create(
-        dir: &Path,
-        name: &str,
-        bytes: u64,
-    ) -> Result<Self, StartError> {
+    pub(in crate::recordings) fn create(dir: &Path, name: &str, bytes: u64) -> Result<Self, StartError> {
         let least = need(MAX_EVENT).next_multiple_of(SEGMENT) + SEGMENT;
         let count = usize::try_from(bytes).unwrap_or(usize::MAX) / SEGMENT;
         if count.saturating_mul(SEGMENT) < least {
@@ -121,14 +117,7 @@ impl Ring {
         at: Micros,
         event: &Event<'_>,
     ) -> Result<u64, Full> {
-        let head = Head {
-            session,
-            number,
-            at,
-            part: Part::WHOLE,
-            seal: false,
-            tally: Tally::of(event),
-        };
+        let head = Head { session, number, at, part: Part::WHOLE, seal: false, tally: Tally::of(event) };
         if let Some((start, space)) = self.space(MAX_PART)
             && let Some(entry) = space.get_mut(HEAD..)
             && let Ok(length) = encode_into(event, entry)
@@ -141,14 +130,7 @@ impl Ring {
 
     /// Puts a seal into the spool; there is always a place for it.
     pub(in crate::recordings) fn seal(&mut self, session: [u8; 16], number: u64, at: Micros) {
-        let head = Head {
-            session,
-            number,
-            at,
-            part: Part::WHOLE,
-            seal: true,
-            tally: Tally::None,
-        };
+        let head = Head { session, number, at, part: Part::WHOLE, seal: true, tally: Tally::None };
         if self.room() >= need(0)
             && self.turn(HEAD).is_ok()
             && let Some((start, _)) = self.space(0)
@@ -183,8 +165,7 @@ impl Ring {
         let first = head.number;
         let mut rest = bytes;
         loop {
-            self.turn(HEAD + rest.len().min(MIN_PART))
-                .map_err(Full::Io)?;
+            self.turn(HEAD + rest.len().min(MIN_PART)).map_err(Full::Io)?;
             let Some((start, space)) = self.space(rest.len().min(MAX_PART)) else {
                 return Err(Full::Behind(need));
             };
@@ -193,10 +174,7 @@ impl Ring {
             if let Some(place) = space.get_mut(HEAD..HEAD + length) {
                 place.copy_from_slice(part);
             }
-            head.part = Part {
-                more: !after.is_empty(),
-                first: head.number == first,
-            };
+            head.part = Part { more: !after.is_empty(), first: head.number == first };
             self.publish(start, length, &head);
             head.number += 1;
             rest = after;
@@ -239,21 +217,13 @@ impl Ring {
         {
             return Ok(());
         }
-        let slot = self
-            .free
-            .first()
-            .copied()
-            .ok_or(io::ErrorKind::StorageFull)?;
+        let slot = self.free.first().copied().ok_or(io::ErrorKind::StorageFull)?;
         let segment = self.segments.get_mut(slot).ok_or(io::ErrorKind::NotFound)?;
         segment.map()?;
         self.generation += 1;
         segment.begin(self.generation);
         self.free.remove(&slot);
-        self.used.push_back(Use {
-            slot,
-            generation: self.generation,
-            written: START as u64,
-        });
+        self.used.push_back(Use { slot, generation: self.generation, written: START as u64 });
         Ok(())
     }
 
@@ -270,10 +240,7 @@ impl Ring {
 
     /// Bytes that can be written now.
     pub(in crate::recordings) fn room(&self) -> usize {
-        let left = self
-            .used
-            .back()
-            .map_or(0, |current| SEGMENT as u64 - current.written);
+        let left = self.used.back().map_or(0, |current| SEGMENT as u64 - current.written);
         self.free.len() * (SEGMENT - START) + usize::try_from(left).unwrap_or(0)
     }
 
@@ -282,18 +249,9 @@ impl Ring {
         self.unread = 0;
         let spans = self.used.iter().filter(|used| used.generation >= from.0);
         let spans = spans.filter_map(|used| {
-            let start = if used.generation == from.0 {
-                from.1
-            } else {
-                START as u64
-            };
+            let start = if used.generation == from.0 { from.1 } else { START as u64 };
             let file = self.segments.get(used.slot)?.file();
-            (start < used.written).then_some(Span {
-                file,
-                generation: used.generation,
-                from: start,
-                to: used.written,
-            })
+            (start < used.written).then_some(Span { file, generation: used.generation, from: start, to: used.written })
         });
         spans.collect()
     }
@@ -328,10 +286,7 @@ impl Ring {
 
     /// Registers who is to be woken when there is room for so many bytes.
     pub(in crate::recordings) fn wait(&mut self, waker: &Waker, need: usize) {
-        let known = self
-            .waiters
-            .iter_mut()
-            .find(|(other, _)| other.will_wake(waker));
+        let known = self.waiters.iter_mut().find(|(other, _)| other.will_wake(waker));
         match known {
             Some((_, before)) => *before = need.min(*before),
             None => self.waiters.push((waker.clone(), need)),

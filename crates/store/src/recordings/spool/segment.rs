@@ -30,10 +30,7 @@ impl Segment {
     pub(super) fn create(path: &Path) -> io::Result<Self> {
         let file = private_file(path, false)?;
         allocate(&file)?;
-        Ok(Self {
-            file: Arc::new(file),
-            map: None,
-        })
+        Ok(Self { file: Arc::new(file), map: None })
     }
 
     /// The file, for reading what was written through the mapping.
