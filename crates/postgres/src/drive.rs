@@ -447,12 +447,12 @@ impl Drive {
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
         let before = (self.relay.to_client.len(), self.relay.to_target.len());
-        if before.0 > 0
+        if (before.0 > 0 || self.client.has_unsent())
             && let Poll::Ready(Err(_)) = self.client.poll_flush(cx, &mut self.relay.to_client)
         {
             return Err(Ending::ClientClosed);
         }
-        if before.1 > 0
+        if (before.1 > 0 || self.target.has_unsent())
             && let Poll::Ready(Err(_)) = self.target.poll_flush(cx, &mut self.relay.to_target)
         {
             return Err(Ending::TargetClosed);

@@ -85,6 +85,7 @@ pub(crate) fn postgres_limits(config: &Config) -> Result<net::Limits> {
         max_unauthenticated_per_source: config.limits.max_logins_per_address,
         handshake: config.limits.login_timeout.get(),
         proxies,
+        turned_away: postgres::login::turned_away(),
         ..net::Limits::default()
     })
 }

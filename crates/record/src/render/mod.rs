@@ -258,8 +258,8 @@ impl Renderer {
     }
 
     fn finished(&mut self, at: Micros, finished: &Finished<'_>, out: &mut dyn Write) -> io::Result<()> {
-        self.summary.masked += finished.masked;
-        self.summary.rows += finished.rows;
+        self.summary.masked = self.summary.masked.saturating_add(finished.masked);
+        self.summary.rows = self.summary.rows.saturating_add(finished.rows);
         if let Some(table) = self.results.remove(&finished.number) {
             table.write(&self.paint, Some(finished), out)?;
         }

@@ -37,7 +37,15 @@ fn one_of_every_event_comes_back() {
 
 #[test]
 fn large_events_travel_in_parts_and_segments_are_signed() {
-    let data: Vec<u8> = (0..6_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let mut state = 1_u64;
+    let data: Vec<u8> = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()[3]
+    })
+    .take(6_000_000)
+    .collect();
     let mut writer = Writer::new(Vec::new(), header()).unwrap();
     let event = Event::Bulk { number: 1, to_target: true, data: data.as_slice().into() };
     writer.event(Micros(START), &event, &key()).unwrap();

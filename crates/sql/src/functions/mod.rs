@@ -87,6 +87,7 @@ pub(crate) fn builtin(name: &str) -> Option<Builtin> {
     special(name).or_else(|| if harmless().contains(name) { Some(Builtin::Harmless) } else { by_prefix(name) })
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of names, one row each")]
 fn special(name: &str) -> Option<Builtin> {
     Some(match name {
         "count" | "row_number" | "rank" | "dense_rank" | "percent_rank" | "cume_dist" | "ntile" | "regr_count" => {

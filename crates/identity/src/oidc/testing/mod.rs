@@ -138,8 +138,9 @@ impl Signer {
     }
 
     pub(crate) fn ed25519() -> Self {
-        let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
-        Self::of(EncodingKey::from_ed_pem(pair.serialize_pem().as_bytes()).unwrap(), jsonwebtoken::Algorithm::EdDSA)
+        let random = aws_lc_rs::rand::SystemRandom::new();
+        let pair = aws_lc_rs::signature::Ed25519KeyPair::generate_pkcs8(&random).unwrap();
+        Self::of(EncodingKey::from_ed_der(pair.as_ref()), jsonwebtoken::Algorithm::EdDSA)
     }
 
     fn of(key: EncodingKey, algorithm: jsonwebtoken::Algorithm) -> Self {
