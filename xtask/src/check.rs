@@ -1,6 +1,5 @@
 //! `cargo xtask test`: everything that CI runs, cheapest first, stopping at the first failure.
 
-use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};

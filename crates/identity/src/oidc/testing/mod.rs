@@ -138,9 +138,16 @@ impl Signer {
     }
 
     pub(crate) fn ed25519() -> Self {
+        use aws_lc_rs::signature::KeyPair as _;
+        use base64::Engine as _;
         let random = aws_lc_rs::rand::SystemRandom::new();
-        let pair = aws_lc_rs::signature::Ed25519KeyPair::generate_pkcs8(&random).unwrap();
-        Self::of(EncodingKey::from_ed_der(pair.as_ref()), jsonwebtoken::Algorithm::EdDSA)
+        let document = aws_lc_rs::signature::Ed25519KeyPair::generate_pkcs8(&random).unwrap();
+        let pair = aws_lc_rs::signature::Ed25519KeyPair::from_pkcs8(document.as_ref()).unwrap();
+        let x = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
+        Self {
+            key: EncodingKey::from_ed_der(document.as_ref()),
+            jwk: serde_json::json!({ "kty": "OKP", "crv": "Ed25519", "x": x }),
+        }
     }
 
     fn of(key: EncodingKey, algorithm: jsonwebtoken::Algorithm) -> Self {
