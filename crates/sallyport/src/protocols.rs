@@ -86,7 +86,6 @@ pub(crate) fn postgres_limits(config: &Config) -> Result<net::Limits> {
         handshake: config.limits.login_timeout.get(),
         proxies,
         turned_away: postgres::login::turned_away(),
-        ..net::Limits::default()
     })
 }
 

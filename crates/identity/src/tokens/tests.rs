@@ -41,7 +41,7 @@ async fn scram(tokens: &Tokens, password: &str, target: &str) -> Result<Proven, 
     let mut client = ScramSha256::new(password.as_bytes(), ChannelBinding::unsupported());
     let first = String::from_utf8(client.message().to_vec()).unwrap();
     let bare = first.strip_prefix("n,,").unwrap();
-    let nonce = bare.rsplit_once("r=").unwrap().1;
+    let nonce = bare.split_once(",r=").unwrap().1;
     let salt = STANDARD.encode(&parameters.salt);
     let server_first = format!("r={nonce}gateway,s={salt},i={}", parameters.iterations);
     client.update(server_first.as_bytes()).unwrap();

@@ -7,26 +7,25 @@ use super::number::Groups;
 
 /// Fewest and most digits of a card number (ISO/IEC 7812 allows 8 to 19; issued ones have 13 or more).
 pub(super) const DIGITS: std::ops::RangeInclusive<usize> = 13..=19;
-/// Most groups of a printed card number: 4-4-4-4-3.
-const MAX_GROUPS: usize = 5;
 
-/// Finds the card number that starts with group `first`, trying the longest first.
-pub(super) fn find(bytes: &[u8], groups: &Groups, first: usize) -> Option<Range<usize>> {
-    let (start, length) = groups.get(first)?;
-    let single = DIGITS.contains(&length);
-    if !(single || length == 4 || length == 6)
-        || lengths_of(bytes, start) == 0
-        || !left_free(bytes, start)
-        || is_fraction(bytes, start)
-    {
+/// Whether a card number can start with a group of this length.
+#[inline]
+pub(super) fn may_start(bytes: &[u8], start: usize, length: usize, joined: bool) -> bool {
+    (DIGITS.contains(&length) || (joined && (length == 4 || length == 6))) && lengths_of(bytes, start) != 0
+}
+
+/// Finds the card number that starts with the group of `length` digits at `start`; of several the longest.
+pub(super) fn find(bytes: &[u8], start: usize, length: usize) -> Option<Range<usize>> {
+    if !left_free(bytes, start) || is_fraction(bytes, start) {
         return None;
     }
-    if single {
+    if DIGITS.contains(&length) {
         return is_card(bytes, start..start + length).then_some(start..start + length);
     }
+    let groups = Groups::read(bytes, start);
     let mut total = length;
     let mut longest = None;
-    for index in first + 1..first + MAX_GROUPS {
+    for index in 1.. {
         let Some((group, length)) = groups.get(index) else {
             break;
         };
@@ -34,7 +33,8 @@ pub(super) fn find(bytes: &[u8], groups: &Groups, first: usize) -> Option<Range<
         if !matches!(byte(bytes, group - 1), b' ' | b'-') || length > 7 || total > *DIGITS.end() {
             break;
         }
-        if index >= first + 2 && total >= *DIGITS.start() && is_card(bytes, start..group + length) {
+        let enough = index >= 2 && total >= *DIGITS.start();
+        if enough && is_card(bytes, start..group + length) {
             longest = Some(start..group + length);
         }
         if !(4..=6).contains(&length) {
@@ -56,24 +56,24 @@ fn is_card(bytes: &[u8], range: Range<usize>) -> bool {
         return false;
     }
     let lengths = lengths_of(bytes, range.start);
-    // From the last digit backwards, every second digit is doubled and its digits are added (ISO/IEC 7812-1, annex B).
-    let mut sum = 0_u32;
-    let mut count = 0_u32;
-    for byte in bytes.get(range).unwrap_or_default().iter().rev().filter(|byte| byte.is_ascii_digit()) {
-        let digit = u32::from(byte - b'0');
-        sum += if count.is_multiple_of(2) {
-            digit
-        } else if digit > 4 {
-            digit * 2 - 9
-        } else {
-            digit * 2
-        };
-        count += 1;
+    // From the last digit backwards, every second digit is doubled and its digits are added (ISO/IEC 7812-1, annex B). Tables
+    // instead of conditions: the digits of a card are random, so every other branch would be mispredicted.
+    let mut sum = 0_usize;
+    let mut count = 0_usize;
+    for byte in bytes.get(range).unwrap_or_default().iter().rev() {
+        if byte.is_ascii_digit() {
+            let weighted = WEIGHTED.get(count % 2).and_then(|row| row.get(usize::from(byte - b'0')));
+            sum += weighted.copied().unwrap_or(0);
+            count += 1;
+        }
     }
     lengths & length_bit(count) != 0 && sum.is_multiple_of(10)
 }
 
-const fn length_bit(digits: u32) -> u8 {
+/// Digits as they are, and doubled with their digits added.
+const WEIGHTED: [[usize; 10]; 2] = [[0, 1, 2, 3, 4, 5, 6, 7, 8, 9], [0, 2, 4, 6, 8, 1, 3, 5, 7, 9]];
+
+const fn length_bit(digits: usize) -> u8 {
     if digits >= 13 && digits <= 19 { 1 << (digits - 13) } else { 0 }
 }
 

@@ -1,67 +1,56 @@
-//! Digit groups: one walk over a chain such as `4111-1111-1111-1111` or `2026-11-21 01`, then a look from each group on.
+//! Digit groups: the first digits and what follows the first group say which layouts are possible; only then are the groups
+//! after it read.
 
 use std::ops::Range;
 
 use super::bytes::{before, byte, digits_end, left_free, right_free};
-use super::{Found, card, iban, phone};
+use super::{Found, card, iban, ipv6, phone};
 use crate::detector::{Detector, DetectorSet};
 
-/// Groups seen at once. The longest layout has [`AHEAD`]; a longer chain is read again from where the look-ahead ends.
-const WINDOW: usize = 10;
-/// Groups that the longest layout needs: five (a printed 19-digit card, a French telephone number).
-const AHEAD: usize = 5;
+/// Groups that the longest layout has: a printed 19-digit card, a French telephone number.
+const MOST: usize = 5;
 
-/// Consecutive digit groups, each one byte (` `, `-`, `.` or `/`) after the one before.
+/// The first few of consecutive digit groups, each one byte (` `, `-`, `.` or `/`) after the one before.
 pub(super) struct Groups {
-    starts: [(usize, usize); WINDOW],
+    /// Start and length of each.
+    groups: [(usize, usize); MOST],
     count: usize,
-    /// Whether the chain goes on after the window.
-    more: bool,
 }
 
 impl Groups {
-    /// Reads the chain whose first group starts at `start`.
-    #[inline]
+    /// Reads the groups of which the first is at `start`.
     pub(super) fn read(bytes: &[u8], start: usize) -> Self {
-        let mut groups = Self { starts: [(0, 0); WINDOW], count: 0, more: false };
+        let mut groups = [(0, 0); MOST];
+        let mut count = 0;
         let mut start = start;
-        loop {
+        for slot in &mut groups {
             let end = digits_end(bytes, start);
-            match groups.starts.get_mut(groups.count) {
-                Some(slot) => *slot = (start, end - start),
-                None => {
-                    groups.more = true;
-                    return groups;
-                }
-            }
-            groups.count += 1;
+            *slot = (start, end - start);
+            count += 1;
             if !joins_next(bytes, end) {
-                return groups;
+                break;
             }
             start = end + 1;
         }
+        Self { groups, count }
     }
 
     /// Start and length of group `index`.
-    #[inline]
     pub(super) fn get(&self, index: usize) -> Option<(usize, usize)> {
-        self.starts.get(..self.count)?.get(index).copied()
+        self.groups.get(..self.count)?.get(index).copied()
     }
 
-    /// The lengths and the one separator of the `N` groups from `first` on; none if they are fewer or joined differently.
-    #[inline]
-    pub(super) fn layout<const N: usize>(&self, bytes: &[u8], first: usize) -> Option<Layout<N>> {
-        let groups = self.starts.get(..self.count)?.get(first..first + N)?;
+    /// The lengths and the one separator of the first `N` groups; none if they are fewer or joined differently.
+    pub(super) fn layout<const N: usize>(&self, bytes: &[u8]) -> Option<Layout<N>> {
+        let groups = self.groups.get(..self.count)?.first_chunk::<N>()?;
         let separator = byte(bytes, groups.get(1)?.0 - 1);
-        let mut lengths = [0; N];
-        for (index, (slot, (start, length))) in lengths.iter_mut().zip(groups).enumerate() {
-            if index > 0 && byte(bytes, start - 1) != separator {
-                return None;
-            }
-            *slot = *length;
-        }
+        let alike = |(start, _): &(usize, usize)| byte(bytes, start - 1) == separator;
         let (last, length) = groups.last()?;
-        Some(Layout { lengths, separator, range: groups.first()?.0..last + length })
+        groups.iter().skip(1).all(alike).then(|| Layout {
+            lengths: groups.map(|(_, length)| length),
+            separator,
+            range: groups.first().map_or(0, |(start, _)| *start)..last + length,
+        })
     }
 }
 
@@ -80,59 +69,69 @@ pub(super) struct Layout<const N: usize> {
 
 /// Looks at the chain of digit groups that starts at `start`; returns where to go on.
 pub(super) fn at_digit(bytes: &[u8], start: usize, set: DetectorSet, found: &mut Found<'_>) -> usize {
-    if set.contains(Detector::Iban) && before(bytes, start, 1).is_ascii_alphabetic() {
+    if before(bytes, start, 1).is_ascii_alphabetic() && set.contains(Detector::Iban) {
         iban::at_check_digits(bytes, start, found);
     }
-    let end = digits_end(bytes, start);
-    if !joins_next(bytes, end) && !card::DIGITS.contains(&(end - start)) {
-        return end;
+    let mut start = start;
+    loop {
+        let end = digits_end(bytes, start);
+        let joined = joins_next(bytes, end);
+        look(bytes, start..end, joined, set, found);
+        if !joined {
+            // A time or its zone: what begins with these bytes is looked for here, which saves the way back to the scan.
+            match byte(bytes, end) {
+                b':' if set.contains(Detector::Ip) => {
+                    ipv6::at_colon(bytes, end, found);
+                }
+                b':' => {}
+                // A telephone number's plus does not follow a digit.
+                b'+' => {}
+                _ => return end,
+            }
+            if !byte(bytes, end + 1).is_ascii_digit() {
+                return end + 1;
+            }
+        }
+        start = end + 1;
     }
-    let groups = Groups::read(bytes, start);
-    // Only when the chain goes on are its last groups left to the next window, which sees what follows them.
-    let looked_at = if groups.more { WINDOW - AHEAD } else { groups.count };
-    for index in 0..looked_at {
-        look(bytes, &groups, index, set, found);
-    }
-    let last = if groups.more {
-        groups.get(looked_at)
-    } else {
-        groups.get(groups.count - 1).map(|(start, length)| (start + length, 0))
-    };
-    last.map_or(bytes.len(), |(at, _)| at)
 }
 
-/// Tries every detector whose value can start with group `index`.
-fn look(bytes: &[u8], groups: &Groups, index: usize, set: DetectorSet, found: &mut Found<'_>) {
-    let mut found_one = |detector: Detector, range: Option<Range<usize>>| {
-        if let Some(range) = range {
-            found.add(detector, range);
+/// Tries every detector whose value can start with this group.
+#[inline]
+fn look(bytes: &[u8], first: Range<usize>, joined: bool, set: DetectorSet, found: &mut Found<'_>) {
+    let length = first.len();
+    if set.contains(Detector::Card) && card::may_start(bytes, first.start, length, joined) {
+        found.add_some(Detector::Card, card::find(bytes, first.start, length));
+    }
+    if !joined || length > 5 {
+        return;
+    }
+    let joint = byte(bytes, first.end);
+    // In the middle of a chain joined by dots nothing starts; in one joined by dashes only an IPv4 address.
+    let hangs_on_by = if before(bytes, first.start, 2).is_ascii_digit() { before(bytes, first.start, 1) } else { 0 };
+    if hangs_on_by == b'.' {
+        return;
+    }
+    if hangs_on_by != b'-' {
+        if set.contains(Detector::Phone) && phone::may_start(bytes, first.start, length) {
+            found.add_some(Detector::Phone, phone::find(bytes, first.start));
         }
-    };
-    if set.contains(Detector::Card) {
-        found_one(Detector::Card, card::find(bytes, groups, index));
-    }
-    // What follows the first group rules most out before the others are compared.
-    let Some((start, length)) = groups.get(index) else {
-        return;
-    };
-    let joint = byte(bytes, start + length);
-    if groups.count - index < 2 || length > 5 {
-        return;
-    }
-    if set.contains(Detector::Phone) {
-        found_one(Detector::Phone, phone::find(bytes, groups, index));
-    }
-    if length == 3 && joint != b'.' && set.contains(Detector::Ssn) {
-        found_one(Detector::Ssn, ssn(bytes, groups, index));
+        if length == 3 && joint != b'.' && set.contains(Detector::Ssn) {
+            found.add_some(Detector::Ssn, ssn(bytes, first.start));
+        }
     }
     if length <= 3 && joint == b'.' && set.contains(Detector::Ip) {
-        found_one(Detector::Ip, ipv4(bytes, groups, index));
+        found.add_some(Detector::Ip, ipv4(bytes, first.start));
     }
 }
 
 /// `AAA-GG-SSSS`: area not 000, 666 or 9xx, group not 00, serial not 0000.
-fn ssn(bytes: &[u8], groups: &Groups, index: usize) -> Option<Range<usize>> {
-    let layout = groups.layout::<3>(bytes, index)?;
+fn ssn(bytes: &[u8], start: usize) -> Option<Range<usize>> {
+    // Where the second separator must be, looked at first.
+    if byte(bytes, start + 6) != byte(bytes, start + 3) {
+        return None;
+    }
+    let layout = Groups::read(bytes, start).layout::<3>(bytes)?;
     if layout.lengths != [3, 2, 4]
         || !matches!(layout.separator, b'-' | b' ')
         || !stands_alone(bytes, &layout.range)
@@ -147,8 +146,8 @@ fn ssn(bytes: &[u8], groups: &Groups, index: usize) -> Option<Range<usize>> {
 }
 
 /// Four numbers up to 255 joined by dots, that are not part of a longer dotted number or of a version such as `v1.2.3.4`.
-fn ipv4(bytes: &[u8], groups: &Groups, index: usize) -> Option<Range<usize>> {
-    let layout = groups.layout::<4>(bytes, index)?;
+fn ipv4(bytes: &[u8], start: usize) -> Option<Range<usize>> {
+    let layout = Groups::read(bytes, start).layout::<4>(bytes)?;
     let range = layout.range;
     if layout.separator != b'.' || layout.lengths.iter().any(|length| *length > 3) {
         return None;

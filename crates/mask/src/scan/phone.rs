@@ -120,28 +120,36 @@ fn is_trunk_local(bytes: &[u8], area: &[u8], local: &Range<usize>) -> bool {
         && groups.all(|length| (3..=5).contains(&length))
 }
 
-/// Finds a national layout that starts with group `first`.
-pub(super) fn find(bytes: &[u8], groups: &Groups, first: usize) -> Option<Range<usize>> {
-    let (start, length) = groups.get(first)?;
-    let leads = (byte(bytes, start), byte(bytes, start + 1));
-    let range = match (leads, length) {
-        ((b'0', b'1'..=b'9'), 2..=5) => trunk(bytes, groups, first)?,
-        ((b'2'..=b'9', _), 3) => {
-            groups
-                .layout::<3>(bytes, first)
-                .filter(|layout| layout.lengths == [3, 3, 4] && is_american(bytes, layout, 4))?
-                .range
+/// Whether a national layout can start with a group of this length.
+#[inline]
+pub(super) fn may_start(bytes: &[u8], start: usize, length: usize) -> bool {
+    match (byte(bytes, start), byte(bytes, start + 1), length) {
+        (b'0', b'1'..=b'9', 2..=5) | (b'2'..=b'9', _, 3) | (b'1', b'3'..=b'9', 3) => true,
+        (b'1', _, 1) => matches!(byte(bytes, start + 2), b'2'..=b'9'),
+        _ => false,
+    }
+}
+
+/// Finds a national layout that starts with the group at `start`, which [`may_start`] one.
+pub(super) fn find(bytes: &[u8], start: usize) -> Option<Range<usize>> {
+    let groups = Groups::read(bytes, start);
+    let range = match (byte(bytes, start), groups.get(0)?.1) {
+        (b'0', _) => trunk(bytes, &groups)?,
+        (b'1', 1) => {
+            let layout = groups.layout::<4>(bytes)?;
+            let fits = layout.lengths == [1, 3, 3, 4] && is_american(bytes, &layout, 6);
+            fits.then_some(layout.range)?
         }
-        ((b'1', _), 1) => {
-            let layout = groups.layout::<4>(bytes, first)?;
-            let area = matches!(byte(bytes, start + 2), b'2'..=b'9');
-            (layout.lengths == [1, 3, 3, 4] && area && is_american(bytes, &layout, 6)).then_some(layout.range)?
+        (b'1', _) => {
+            let layout = groups.layout::<3>(bytes)?;
+            let fits = layout.lengths == [3, 4, 4] && matches!(layout.separator, b'-' | b' ');
+            fits.then_some(layout.range)?
         }
-        ((b'1', b'3'..=b'9'), 3) => {
-            let layout = groups.layout::<3>(bytes, first)?;
-            (layout.lengths == [3, 4, 4] && matches!(layout.separator, b'-' | b' ')).then_some(layout.range)?
+        _ => {
+            let layout = groups.layout::<3>(bytes)?;
+            let fits = layout.lengths == [3, 3, 4] && is_american(bytes, &layout, 4);
+            fits.then_some(layout.range)?
         }
-        _ => return None,
     };
     (stands_alone(bytes, &range) && ends(bytes, range.end)).then_some(range)
 }
@@ -157,15 +165,15 @@ fn is_american<const N: usize>(bytes: &[u8], layout: &Layout<N>, exchange: usize
 }
 
 /// Layouts that begin with the trunk prefix 0, by the lengths of their groups.
-fn trunk(bytes: &[u8], groups: &Groups, first: usize) -> Option<Range<usize>> {
-    if let Some(five) = groups.layout::<5>(bytes, first)
+fn trunk(bytes: &[u8], groups: &Groups) -> Option<Range<usize>> {
+    if let Some(five) = groups.layout::<5>(bytes)
         && five.lengths == [2; 5]
         && five.separator != b'/'
     {
         // Among more pairs they are counts.
         return (!hangs_on(bytes, &five.range, |byte| byte == b' ')).then_some(five.range);
     }
-    if let Some(three) = groups.layout::<3>(bytes, first) {
+    if let Some(three) = groups.layout::<3>(bytes) {
         let total: usize = three.lengths.iter().sum();
         let fits = match (three.separator, three.lengths) {
             (b' ', [3..=5, 3..=4, 3..=4]) => (10..=11).contains(&total),
@@ -176,7 +184,7 @@ fn trunk(bytes: &[u8], groups: &Groups, first: usize) -> Option<Range<usize>> {
             return Some(three.range);
         }
     }
-    let two = groups.layout::<2>(bytes, first)?;
+    let two = groups.layout::<2>(bytes)?;
     let total: usize = two.lengths.iter().sum();
     let mobile = byte(bytes, two.range.start + 1) == b'1' && matches!(byte(bytes, two.range.start + 2), b'5'..=b'7');
     let fits = match (two.separator, two.lengths) {

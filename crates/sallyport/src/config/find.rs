@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use super::Config;
 
@@ -67,10 +67,7 @@ impl Places {
     /// # Errors
     /// When a configuration must be read for it and has problems.
     pub(crate) fn data_dir(&self) -> Result<PathBuf> {
-        if let Some(path) = &self.data_dir {
-            return Ok(path.clone());
-        }
-        let config = self.config_if_any()?;
+        let config = if self.data_dir.is_some() { None } else { self.config_if_any()? };
         self.data_dir_of(config.as_ref())
     }
 
@@ -79,13 +76,10 @@ impl Places {
     /// # Errors
     /// When no place can be found.
     pub(crate) fn data_dir_of(&self, config: Option<&Config>) -> Result<PathBuf> {
-        if let Some(path) = &self.data_dir {
-            return Ok(path.clone());
-        }
-        match config.and_then(|config| config.data_dir.clone()) {
-            Some(path) => Ok(path),
-            None => usual_data_dir(),
-        }
+        let named = self.data_dir.clone().or_else(|| config.and_then(|config| config.data_dir.clone()));
+        let path = named.map_or_else(usual_data_dir, Ok)?;
+        // Absolute, so that what is printed can be used from anywhere.
+        std::path::absolute(&path).with_context(|| format!("{}: find it", path.display()))
     }
 }
 

@@ -39,7 +39,7 @@ fn a_file_that_others_can_read_is_refused() {
     for mode in [0o640, 0o604, 0o660, 0o601] {
         write(&path, &key.file_text(), mode);
         let error = refused(MasterKey::from_file(&path)).to_string();
-        assert!(error.contains(&format!("mode {mode:04o}")) && error.contains("chmod 0600"), "{error}");
+        assert!(error.contains(&format!("mode {mode:04o}")) && error.contains("chmod 600"), "{error}");
     }
     write(&path, &key.file_text(), 0o400);
     MasterKey::from_file(&path).unwrap();

@@ -12,7 +12,7 @@ pub enum SealError {
         path: PathBuf,
     },
     /// Others can read the key.
-    #[error("{path}: others can read the master key (mode {mode:04o}, or another owner); make it yours alone: chmod 0600", path = .path.display())]
+    #[error("{path}: others can read the master key (mode {mode:04o}, or another owner); make it yours alone: chmod 600", path = .path.display())]
     KeyOpenToOthers {
         /// The key file.
         path: PathBuf,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use super::{Catalog, Column, Function, Operator, QUERIES, Reference, Relation, RelationKind, Rule, Trigger, Type};
+use super::{Catalog, Column, Function, Operator, QUERIES, Reference, Relation, RelationKind, Rule};
 
 /// A row that does not have the form its query gives.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -24,31 +24,31 @@ pub enum CatalogError {
 /// Collects rows of [`QUERIES`].
 #[derive(Default)]
 pub struct Builder {
-    relations: Vec<Relation>,
-    at: HashMap<u32, usize>,
-    references: Vec<(u32, Reference)>,
-    inherits: Vec<(u32, u32)>,
-    extensions: HashMap<u32, String>,
-    functions: Vec<(Function, Option<u32>)>,
-    operators: Vec<(String, String, u32)>,
-    types: Vec<RawType>,
-    casts: Vec<(u32, u32, u32, char)>,
-    uses: Vec<(Option<u32>, Option<u32>, u32)>,
-    triggers: Vec<(u32, i16, u32, String, String)>,
-    event_triggers: Vec<u32>,
-    search_path: Vec<String>,
-    conforming_strings: Option<bool>,
-    server_version: u32,
+    pub(super) relations: Vec<Relation>,
+    pub(super) at: HashMap<u32, usize>,
+    pub(super) references: Vec<(u32, Reference)>,
+    pub(super) inherits: Vec<(u32, u32)>,
+    pub(super) extensions: HashMap<u32, String>,
+    pub(super) functions: Vec<(Function, Option<u32>)>,
+    pub(super) operators: Vec<(String, String, u32)>,
+    pub(super) types: Vec<RawType>,
+    pub(super) casts: Vec<(u32, u32, u32, char)>,
+    pub(super) uses: Vec<(Option<u32>, Option<u32>, u32)>,
+    pub(super) triggers: Vec<(u32, i16, u32, String, String)>,
+    pub(super) event_triggers: Vec<u32>,
+    pub(super) search_path: Vec<String>,
+    pub(super) conforming_strings: Option<bool>,
+    pub(super) server_version: u32,
 }
 
-struct RawType {
-    oid: u32,
-    schema: String,
-    name: String,
-    kind: char,
-    base: u32,
-    input: u32,
-    element: u32,
+pub(super) struct RawType {
+    pub(super) oid: u32,
+    pub(super) schema: String,
+    pub(super) name: String,
+    pub(super) kind: char,
+    pub(super) base: u32,
+    pub(super) input: u32,
+    pub(super) element: u32,
 }
 
 struct Cells<'a> {
@@ -212,7 +212,7 @@ impl Builder {
         Ok(())
     }
 
-    fn get(&mut self, oid: u32) -> Option<&mut Relation> {
+    pub(super) fn get(&mut self, oid: u32) -> Option<&mut Relation> {
         self.at.get(&oid).and_then(|at| self.relations.get_mut(*at))
     }
 
@@ -330,121 +330,6 @@ impl Builder {
             conforming_strings: self.conforming_strings.unwrap_or(true),
             server_version: self.server_version,
         }
-    }
-
-    fn take_functions(&mut self) -> HashMap<u32, Function> {
-        std::mem::take(&mut self.functions)
-            .into_iter()
-            .map(|(mut function, extension)| {
-                function.extension = extension.and_then(|oid| self.extensions.get(&oid).cloned());
-                (function.oid, function)
-            })
-            .collect()
-    }
-
-    fn attach_relations(&mut self, functions: &HashMap<u32, Function>) {
-        for (table, reference) in std::mem::take(&mut self.references) {
-            if let Some(relation) = self.get(table) {
-                relation.referenced_by.push(reference);
-            }
-        }
-        for (child, parent) in std::mem::take(&mut self.inherits) {
-            if let Some(relation) = self.get(child) {
-                relation.parents.push(parent);
-            }
-            if let Some(relation) = self.get(parent) {
-                relation.children.push(child);
-            }
-        }
-        for (table, bits, oid, schema, name) in std::mem::take(&mut self.triggers) {
-            // The server's own trigger functions (tsvector_update_trigger) are not in the list of functions.
-            let harmless = functions.get(&oid).map_or(schema == "pg_catalog", Function::is_harmless);
-            let trigger = Trigger { bits, function: format!("{schema}.{name}"), harmless };
-            if let Some(relation) = self.get(table) {
-                relation.triggers.push(trigger);
-            }
-        }
-        let uses = std::mem::take(&mut self.uses);
-        let mut by_domain: HashMap<u32, Vec<String>> = HashMap::new();
-        for (table, domain, oid) in &uses {
-            let Some(function) = functions.get(oid).filter(|function| !function.is_harmless()) else {
-                continue;
-            };
-            let name = function.full();
-            if let Some(relation) = table.and_then(|table| self.get(table)) {
-                relation.on_write.push(name);
-            } else if let Some(domain) = domain {
-                by_domain.entry(*domain).or_default().push(name);
-            }
-        }
-        self.uses = uses;
-        let readable = self.implicit_casts(functions);
-        for relation in &mut self.relations {
-            for column in &relation.columns {
-                if let Some(names) = by_domain.get(&column.type_oid) {
-                    relation.on_write.extend(names.iter().cloned());
-                }
-                if let Some(names) = readable.get(&column.type_oid) {
-                    relation.on_read.extend(names.iter().cloned());
-                }
-            }
-            relation.on_write.sort();
-            relation.on_write.dedup();
-            relation.on_read.sort();
-            relation.on_read.dedup();
-        }
-    }
-
-    /// Casts that the server applies by itself, by the type they start from.
-    fn implicit_casts(&self, functions: &HashMap<u32, Function>) -> HashMap<u32, Vec<String>> {
-        let mut found: HashMap<u32, Vec<String>> = HashMap::new();
-        for (source, _, function, context) in &self.casts {
-            let harmful = functions.get(function).filter(|function| !function.is_harmless());
-            if let (Some(function), 'i' | 'a') = (harmful, *context) {
-                found.entry(*source).or_default().push(function.full());
-            }
-        }
-        found
-    }
-
-    fn types_by_name(&self, functions: &HashMap<u32, Function>) -> HashMap<String, Vec<Type>> {
-        let mut runs: HashMap<u32, Vec<String>> = HashMap::new();
-        let harmful = |oid: &u32| functions.get(oid).filter(|function| !function.is_harmless());
-        for raw in &self.types {
-            // Built-in input functions are not in the list; a base type's own is, and runs on every conversion from text.
-            if let (Some(function), 'b') = (harmful(&raw.input), raw.kind) {
-                runs.entry(raw.oid).or_default().push(function.full());
-            }
-        }
-        for (source, target, function, _) in &self.casts {
-            if let Some(function) = harmful(function) {
-                runs.entry(*target).or_default().push(function.full());
-                runs.entry(*source).or_default().push(function.full());
-            }
-        }
-        for (table, domain, function) in &self.uses {
-            if let (None, Some(domain), Some(function)) = (table, domain, harmful(function)) {
-                runs.entry(*domain).or_default().push(function.full());
-            }
-        }
-        let by_oid: HashMap<u32, &RawType> = self.types.iter().map(|raw| (raw.oid, raw)).collect();
-        let mut found: HashMap<String, Vec<Type>> = HashMap::new();
-        for raw in &self.types {
-            // Through domains to their base and through arrays to their elements.
-            let mut all = Vec::new();
-            let (mut oid, mut steps) = (raw.oid, 0);
-            let mut next = Some(raw);
-            while let Some(current) = next.filter(|_| steps < 16) {
-                all.extend(runs.get(&oid).into_iter().flatten().cloned());
-                oid = if current.base != 0 { current.base } else { current.element };
-                next = by_oid.get(&oid).copied();
-                steps += 1;
-            }
-            all.sort();
-            all.dedup();
-            found.entry(raw.name.clone()).or_default().push(Type { schema: raw.schema.clone(), runs: all });
-        }
-        found
     }
 }
 

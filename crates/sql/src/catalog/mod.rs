@@ -4,6 +4,7 @@
 //! - [`Builder`]: rows in, snapshot out
 //! - `view`: what a view reads, expanded to its base tables on first use
 
+mod attach;
 mod build;
 mod queries;
 mod view;

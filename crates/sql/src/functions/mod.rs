@@ -87,7 +87,51 @@ pub(crate) fn builtin(name: &str) -> Option<Builtin> {
     special(name).or_else(|| if harmless().contains(name) { Some(Builtin::Harmless) } else { by_prefix(name) })
 }
 
-#[expect(clippy::too_many_lines, reason = "a table of names, one row each")]
+/// Functions that put values together or pick one, and fail for none: using one tells nothing but what it returns.
+pub(crate) fn is_total(name: &str) -> bool {
+    matches!(
+        name,
+        "to_json"
+            | "to_jsonb"
+            | "row_to_json"
+            | "json_build_object"
+            | "jsonb_build_object"
+            | "json_build_array"
+            | "jsonb_build_array"
+            | "json_agg"
+            | "jsonb_agg"
+            | "json_object_agg"
+            | "jsonb_object_agg"
+            | "array_agg"
+            | "string_agg"
+            | "max"
+            | "min"
+            | "concat"
+            | "concat_ws"
+            | "format"
+            | "upper"
+            | "lower"
+            | "initcap"
+            | "btrim"
+            | "ltrim"
+            | "rtrim"
+            | "md5"
+            | "reverse"
+            | "quote_literal"
+            | "quote_ident"
+            | "quote_nullable"
+            | "first_value"
+            | "last_value"
+            | "lag"
+            | "lead"
+            | "sum"
+            | "avg"
+            | "hstore"
+            | "any_value"
+            | "xmlagg"
+    )
+}
+
 fn special(name: &str) -> Option<Builtin> {
     Some(match name {
         "count" | "row_number" | "rank" | "dense_rank" | "percent_rank" | "cume_dist" | "ntile" | "regr_count" => {
@@ -128,6 +172,13 @@ fn special(name: &str) -> Option<Builtin> {
         "lo_creat" | "lo_create" | "lo_from_bytea" | "lo_put" | "lowrite" | "lo_truncate" | "lo_truncate64" => {
             Builtin::LargeObject(Effect::Write)
         }
+        _ => return runs_the_server(name),
+    })
+}
+
+/// Built-in functions that run texts, use files or run the server.
+fn runs_the_server(name: &str) -> Option<Builtin> {
+    Some(match name {
         "query_to_xml"
         | "query_to_xmlschema"
         | "query_to_xml_and_xmlschema"

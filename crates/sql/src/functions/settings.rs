@@ -24,6 +24,8 @@ pub(crate) fn judge(name: &str, value: Option<&str>) -> Setting {
         "client_encoding" | "names" => value.is_some_and(is_utf8),
         "backslash_quote" => value.is_some_and(|value| matches(value, &["safe_encoding", "off", "false", "no", "0"])),
         "row_security" => value.is_some_and(is_on),
+        // Naming pg_catalog after another schema lets that schema's functions take the place of the server's own.
+        "search_path" => value.is_none_or(|value| !hides_built_ins(value)),
         // A literal of the sorts of value below may be anything.
         _ => is_presentation(&name) || is_planning(&name),
     };
@@ -39,7 +41,6 @@ fn is_presentation(name: &str) -> bool {
             | "extra_float_digits"
             | "bytea_output"
             | "client_min_messages"
-            | "search_path"
             | "lc_messages"
             | "lc_monetary"
             | "lc_numeric"
@@ -105,6 +106,12 @@ fn is_planning(name: &str) -> bool {
                 | "logical_decoding_work_mem"
                 | "temp_buffers"
         )
+}
+
+fn hides_built_ins(path: &str) -> bool {
+    let mut names = path.split(',').map(|name| name.trim().trim_matches('"'));
+    names.next();
+    names.any(|name| name.eq_ignore_ascii_case("pg_catalog"))
 }
 
 fn matches(value: &str, words: &[&str]) -> bool {

@@ -1,27 +1,27 @@
 //! Tree → [`Condition`].
 
 use pg_query::protobuf::{
-    AExpr, AExprKind, BoolExprType, FuncCall, Node, NullTestType, SelectStmt, SetOperation, SubLink, SubLinkType,
-    a_const::Val, node::Node as N,
+    AExpr, AExprKind, BoolExprType, Node, NullTestType, SelectStmt, SetOperation, SubLink, SubLinkType, a_const::Val,
+    node::Node as N,
 };
 
 use super::{Base, Compare, Condition, Pattern, Target, Term};
 
 /// Expressions nested deeper than this have no canonical text.
-const MAX_DEPTH: usize = 48;
+pub(super) const MAX_DEPTH: usize = 48;
 
 pub(super) struct Builder<'a, 't, 'c> {
-    target: &'a Target<'t, 'c>,
+    pub(super) target: &'a Target<'t, 'c>,
     pub(super) looked_at_literal: bool,
     pub(super) has_parameters: bool,
     pub(super) is_cursor: bool,
 }
 
-fn inner(node: Option<&Node>) -> Option<&N> {
+pub(super) fn inner(node: Option<&Node>) -> Option<&N> {
     node.and_then(|node| node.node.as_ref())
 }
 
-fn last_name(nodes: &[Node]) -> &str {
+pub(super) fn last_name(nodes: &[Node]) -> &str {
     match inner(nodes.last()) {
         Some(N::String(name)) => &name.sval,
         _ => "",
@@ -139,13 +139,30 @@ impl<'a, 't, 'c> Builder<'a, 't, 'c> {
                 self.matches(Pattern::Like, Some(right), name.starts_with('!'))
             }
             AExprKind::AexprSimilar => self.matches(Pattern::Like, Some(right), name.starts_with('!')),
-            AExprKind::AexprNotDistinct => Some(self.compare(Compare::Equal, left?, right)),
-            AExprKind::AexprDistinct => Some(self.compare(Compare::NotEqual, left?, right)),
+            AExprKind::AexprNotDistinct => Some(self.distinct(left?, right, false)),
+            AExprKind::AexprDistinct => Some(self.distinct(left?, right, true)),
             AExprKind::AexprIn => self.any_of(Compare::parse(name)?, left?, right),
             AExprKind::AexprOpAny => self.any_of(Compare::parse(name)?, left?, right),
             AExprKind::AexprBetween | AExprKind::AexprBetweenSym => self.between(left?, right, false),
             AExprKind::AexprNotBetween | AExprKind::AexprNotBetweenSym => self.between(left?, right, true),
             AExprKind::AexprOpAll | AExprKind::AexprNullif | AExprKind::Undefined => None,
+        }
+    }
+
+    /// IS [NOT] DISTINCT FROM, for which NULL is a value.
+    fn distinct(&mut self, left: &Node, right: &Node, distinct: bool) -> Condition {
+        let is_null = |node: &Node| matches!(inner(Some(node)), Some(N::AConst(constant)) if constant.isnull);
+        let compare = if distinct { Compare::NotEqual } else { Compare::Equal };
+        let subject = match (is_null(left), is_null(right)) {
+            (true, true) => return Condition::Always(!distinct),
+            (true, false) => right,
+            (false, true) => left,
+            (false, false) => return self.compare(compare, left, right),
+        };
+        Condition::Null {
+            key: self.key(subject, 0).unwrap_or_default(),
+            is_null: !distinct,
+            never: self.never_null(subject),
         }
     }
 
@@ -170,6 +187,10 @@ impl<'a, 't, 'c> Builder<'a, 't, 'c> {
         let items = match inner(Some(list)) {
             Some(N::List(list)) => &list.items,
             Some(N::AArrayExpr(array)) => &array.elements,
+            Some(N::SubLink(link)) if compare == Compare::Equal => {
+                let column = self.own_column(link)?;
+                return (self.key(subject, 0)? == column).then_some(Condition::Always(true));
+            }
             _ => return None,
         };
         // Thousands of values restrict; only the subject itself among them does not.
@@ -179,6 +200,11 @@ impl<'a, 't, 'c> Builder<'a, 't, 'c> {
 
     fn compare(&mut self, compare: Compare, left: &Node, right: &Node) -> Condition {
         let (left, right) = (self.term(left, 0), self.term(right, 0));
+        // All rows of a table have its number; which partition a row is in is not a choice of rows either.
+        let is_table = |term: &Term| matches!(&term.base, Base::Key(key) if key == "c[\"tableoid\"]");
+        if is_table(&left) || is_table(&right) {
+            return Condition::Always(true);
+        }
         let constant = |term: &Term| matches!(term.base, Base::Number | Base::Text(_) | Base::Null);
         let measured = |term: &Term| matches!(&term.base, Base::Key(key) if super::evaluate::is_measure(key));
         self.looked_at_literal |= constant(&left) && constant(&right)
@@ -209,28 +235,61 @@ impl<'a, 't, 'c> Builder<'a, 't, 'c> {
         let Some(N::SelectStmt(select)) = inner(link.subselect.as_deref()) else {
             return None;
         };
-        if !is_unrestricted(select) {
-            return None;
-        }
         match link.sub_link_type() {
             SubLinkType::ExistsSublink => {
-                let own = select.from_clause.is_empty() || self.own_table(select).is_some();
-                own.then_some(Condition::Always(true))
+                let own =
+                    is_unrestricted(select) && (select.from_clause.is_empty() || self.own_table(select).is_some());
+                (own || self.is_self_join(select)).then_some(Condition::Always(true))
             }
             SubLinkType::AnySublink => {
                 // `id IN (SELECT id FROM the same table)`
-                let alias = self.own_table(select)?;
+                let equality = link.oper_name.is_empty() || last_name(&link.oper_name) == "=";
+                let column = self.own_column(link)?;
                 let subject = self.key(link.testexpr.as_deref()?, 0)?;
+                (column == subject && equality).then_some(Condition::Always(true))
+            }
+            SubLinkType::ExprSublink if is_unrestricted(select) && select.from_clause.is_empty() => {
                 let Some(N::ResTarget(target)) = inner(select.target_list.first()) else {
                     return None;
                 };
-                let inside = Target { alias: &alias, name: self.target.name, relations: self.target.relations };
-                let column = Builder::new(&inside).key(target.val.as_deref()?, 0)?;
-                let equality = link.oper_name.is_empty() || last_name(&link.oper_name) == "=";
-                (column == subject && equality).then_some(Condition::Always(true))
+                Some(self.condition(target.val.as_deref()?, MAX_DEPTH))
             }
             _ => None,
         }
+    }
+
+    /// The column that a sub-select reads from all rows of the target itself.
+    fn own_column(&self, link: &SubLink) -> Option<String> {
+        let Some(N::SelectStmt(select)) = inner(link.subselect.as_deref()) else {
+            return None;
+        };
+        if !is_unrestricted(select) {
+            return None;
+        }
+        let alias = self.own_table(select)?;
+        let Some(N::ResTarget(target)) = inner(select.target_list.first()) else {
+            return None;
+        };
+        let inside = Target { alias: &alias, name: self.target.name, relations: self.target.relations };
+        Builder::new(&inside).key(target.val.as_deref()?, 0)
+    }
+
+    /// `EXISTS (SELECT … FROM the same table x WHERE x.id = target.id)`
+    fn is_self_join(&self, select: &SelectStmt) -> bool {
+        let (Some(alias), Some(N::AExpr(equality))) = (self.own_table(select), inner(select.where_clause.as_deref()))
+        else {
+            return false;
+        };
+        let column = |node: Option<&Node>| match inner(node) {
+            Some(N::ColumnRef(reference)) => Some(last_name(&reference.fields).to_owned()),
+            _ => None,
+        };
+        let (left, right) = (column(equality.lexpr.as_deref()), column(equality.rexpr.as_deref()));
+        alias != self.target.alias
+            && last_name(&equality.name) == "="
+            && select.limit_offset.is_none()
+            && left.is_some()
+            && left == right
     }
 
     /// The name under which a sub-select reads the target itself and nothing else.
@@ -250,6 +309,9 @@ impl<'a, 't, 'c> Builder<'a, 't, 'c> {
             return false;
         };
         let name = last_name(&reference.fields);
+        if matches!(name, "ctid" | "tableoid" | "xmin" | "cmin" | "xmax" | "cmax") {
+            return true;
+        }
         !self.target.relations.is_empty()
             && self.target.relations.iter().all(|relation| relation.column(name).is_some_and(|column| column.not_null))
     }
@@ -284,6 +346,31 @@ impl<'a, 't, 'c> Builder<'a, 't, 'c> {
             Some(N::CollateClause(clause)) => {
                 clause.arg.as_deref().map_or_else(none, |argument| self.term(argument, depth + 1))
             }
+            Some(N::CaseExpr(case)) => {
+                // The same whichever branch is taken.
+                let results = case.args.iter().filter_map(|when| match inner(Some(when)) {
+                    Some(N::CaseWhen(when)) => when.result.as_deref(),
+                    _ => None,
+                });
+                let terms: Vec<Term> =
+                    results.chain(case.defresult.as_deref()).map(|node| self.term(node, depth + 1)).collect();
+                self.looked_at_literal = true;
+                match terms.as_slice() {
+                    [first, rest @ ..] if rest.iter().all(|term| term == first) => first.clone(),
+                    _ => none(),
+                }
+            }
+            Some(N::SubLink(link)) => match inner(link.subselect.as_deref()) {
+                Some(N::SelectStmt(select)) if select.from_clause.is_empty() && is_unrestricted(select) => {
+                    match inner(select.target_list.first()) {
+                        Some(N::ResTarget(target)) => {
+                            target.val.as_deref().map_or_else(none, |value| self.term(value, depth + 1))
+                        }
+                        _ => none(),
+                    }
+                }
+                _ => none(),
+            },
             Some(N::AExpr(expression)) => match self.sum(expression, depth) {
                 Some(term) => term,
                 None => self.key(node, depth).map_or_else(none, |key| plain(Base::Key(key))),
@@ -307,76 +394,28 @@ impl<'a, 't, 'c> Builder<'a, 't, 'c> {
             };
         };
         let left = self.term(left, depth + 1);
+        let number = |offset| Term { base: Base::Number, offset };
+        // What is left of an operand that falls away was looked at as a literal.
+        self.looked_at_literal |= matches!((&left.base, &right.base), (Base::Number, _) | (_, Base::Number));
         match (name, &left.base, &right.base) {
             ("+", _, Base::Number) => Some(Term { offset: left.offset + right.offset, ..left }),
             ("+", Base::Number, _) => Some(Term { offset: left.offset + right.offset, ..right }),
             ("-", _, Base::Number) => Some(Term { offset: left.offset - right.offset, ..left }),
             ("*", _, Base::Number) | ("/", _, Base::Number) if right.offset == 1.0 => Some(left),
             ("*", Base::Number, _) if left.offset == 1.0 => Some(right),
+            ("*", _, Base::Number) if right.offset == 0.0 => Some(right),
+            ("*", Base::Number, _) if left.offset == 0.0 => Some(left),
+            ("%", _, Base::Number) if right.offset.abs() == 1.0 => Some(number(0.0)),
+            ("-", Base::Key(one), Base::Key(two)) if one == two && !one.is_empty() => {
+                Some(number(left.offset - right.offset))
+            }
+            ("/", Base::Key(one), Base::Key(two)) if one == two && !one.is_empty() && left.offset == right.offset => {
+                Some(number(1.0))
+            }
             ("||", _, Base::Text(text)) if text.is_empty() => Some(left),
             ("||", Base::Text(text), _) if text.is_empty() => Some(right),
             _ => None,
         }
-    }
-
-    /// The canonical text of an expression; `None` for what has none.
-    fn key(&mut self, node: &Node, depth: usize) -> Option<String> {
-        if depth > MAX_DEPTH {
-            return None;
-        }
-        match inner(Some(node))? {
-            N::ColumnRef(reference) => {
-                let mut parts: Vec<&str> = reference
-                    .fields
-                    .iter()
-                    .map(|field| match inner(Some(field)) {
-                        Some(N::String(name)) => name.sval.as_str(),
-                        _ => "*",
-                    })
-                    .collect();
-                if parts.len() > 1 && parts.get(parts.len() - 2) == Some(&self.target.alias) {
-                    parts.drain(..parts.len() - 1);
-                }
-                Some(format!("c{parts:?}"))
-            }
-            N::AConst(constant) => Some(format!("k{:?}", constant.val)),
-            N::ParamRef(parameter) => {
-                self.has_parameters = true;
-                Some(format!("${}", parameter.number))
-            }
-            N::TypeCast(cast) => self.key(cast.arg.as_deref()?, depth + 1),
-            N::CollateClause(clause) => self.key(clause.arg.as_deref()?, depth + 1),
-            N::FuncCall(call) => self.call_key(call, depth),
-            N::CoalesceExpr(coalesce) => {
-                let parts = self.keys(&coalesce.args, depth)?;
-                match parts.as_slice() {
-                    [first, rest @ ..] if rest.iter().all(|part| part == first) => Some(first.clone()),
-                    _ => Some(format!("coalesce({})", parts.join(","))),
-                }
-            }
-            N::RowExpr(row) => Some(format!("row({})", self.keys(&row.args, depth)?.join(","))),
-            N::AExpr(expression) => {
-                let left = match expression.lexpr.as_deref() {
-                    Some(left) => self.key(left, depth + 1)?,
-                    None => String::new(),
-                };
-                let right = self.key(expression.rexpr.as_deref()?, depth + 1)?;
-                Some(format!("({left} {}{} {right})", expression.kind, last_name(&expression.name)))
-            }
-            _ => None,
-        }
-    }
-
-    fn keys(&mut self, nodes: &[Node], depth: usize) -> Option<Vec<String>> {
-        nodes.iter().take(64).map(|node| self.key(node, depth + 1)).collect()
-    }
-
-    fn call_key(&mut self, call: &FuncCall, depth: usize) -> Option<String> {
-        if call.args.len() > 64 || call.over.is_some() || call.agg_filter.is_some() {
-            return None;
-        }
-        let parts = self.keys(&call.args, depth)?;
-        Some(format!("{}({})", last_name(&call.funcname), parts.join(",")))
     }
 }
 

@@ -152,14 +152,19 @@ fn below_zero(compare: Compare, number: f64) -> Option<bool> {
 
 fn matches_everything(pattern: Pattern, text: &str) -> bool {
     match pattern {
-        Pattern::Like => !text.is_empty() && text.bytes().all(|byte| byte == b'%'),
+        // `%_%` leaves out the empty text only.
+        Pattern::Like => text.contains('%') && text.bytes().all(|byte| matches!(byte, b'%' | b'_')),
         Pattern::Regex => {
             let text = text.trim_start_matches('^').trim_end_matches('$');
             let mut rest = text;
             while let Some(after) = rest.strip_prefix(".*").or_else(|| rest.strip_prefix("()")) {
                 rest = after.trim_start_matches('?');
             }
-            rest.is_empty() || matches!(rest, "|" | "(.*)" | "(?:.*)" | "[\\s\\S]*" | ".{0,}" | "\\A")
+            // Without a letter or digit hardly anything is asked for: `.`, `.+`, `^.`.
+            rest.is_empty()
+                || !text.bytes().any(|byte| byte.is_ascii_alphanumeric() || !byte.is_ascii())
+                    && text.bytes().any(|byte| matches!(byte, b'.' | b'^' | b'$'))
+                || matches!(rest, "|" | "(.*)" | "(?:.*)" | "[\\s\\S]*" | ".{0,}" | "\\A")
         }
         Pattern::Prefix => text.is_empty(),
     }

@@ -6,6 +6,7 @@
 
 mod build;
 mod evaluate;
+mod key;
 #[cfg(test)]
 mod tests;
 

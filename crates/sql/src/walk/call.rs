@@ -21,12 +21,14 @@ pub(super) enum Flow {
     Unknown,
 }
 
-/// Operators whose result is the answer to a question about their operands.
+/// Operators that ask something about their operands: by their answer, or by failing for some values. The others put values together.
 pub(super) fn compares(operator: &str) -> bool {
-    !matches!(
-        operator,
-        "+" | "-" | "*" | "/" | "%" | "^" | "|/" | "||/" | "||" | "->" | "->>" | "#>" | "#>>" | "#-" | "&" | "|" | "#"
-    )
+    !matches!(operator, "||" | "->" | "->>" | "#>" | "#>>")
+}
+
+/// Arithmetic: chains of it are walked in a loop.
+pub(super) fn is_chained(operator: &str) -> bool {
+    matches!(operator, "+" | "-" | "*" | "/" | "%" | "||" | "->" | "->>" | "#>" | "#>>" | "&" | "|" | "#")
 }
 
 impl<'c> Walker<'c> {
@@ -35,9 +37,13 @@ impl<'c> Walker<'c> {
         let flow = self.function(schema, name, call, scope);
         let stores = std::mem::take(&mut self.stores_arguments);
         let mut arguments = Lineage::default();
-        // Counting values of an expression tells which are NULL; counting distinct ones tells which are equal.
-        let asks = flow == Flow::Counts
-            && (call.agg_distinct || !call.args.iter().all(|node| matches!(inner(Some(node)), Some(N::ColumnRef(_)))));
+        // Counting values of an expression tells which are NULL; counting distinct ones tells which are equal. Other functions may fail on
+        // some values or give as many rows as a value says, which tells something about it without returning it.
+        let asks = match flow {
+            Flow::Counts => !call.args.iter().all(|node| matches!(inner(Some(node)), Some(N::ColumnRef(_)))),
+            Flow::Arguments => !functions::is_total(name),
+            Flow::Unknown => true,
+        };
         let predicate_arguments = predicate || asks || call.agg_distinct;
         self.exprs(&call.args, scope, &mut arguments, predicate_arguments);
         self.sort_items(&call.agg_order, scope, &mut arguments);

@@ -2,15 +2,13 @@
 
 use model::{Effect, Object, ObjectKind};
 use pg_query::protobuf::{
-    AlterTableStmt, AlterTableType, ColumnDef, Constraint, CreateStmt, CreateTableAsStmt, DropStmt, IndexStmt, Node,
-    ObjectType, PartitionBoundSpec, RangeVar, RuleStmt, TruncateStmt, ViewStmt, node::Node as N,
+    ColumnDef, Constraint, CreateStmt, CreateTableAsStmt, IndexStmt, Node, ObjectType, PartitionBoundSpec, RangeVar,
+    RuleStmt, ViewStmt, node::Node as N,
 };
 
-use super::effects::Change;
 use super::scope::Scope;
-use super::{Walker, inner, qualified, strings};
+use super::{Walker, inner, qualified};
 use crate::analysis::Kind;
-use crate::catalog::RelationKind;
 
 /// Stands among fresh names for a cast, which has none.
 pub(super) const ANY_CAST: &str = "a cast";
@@ -132,7 +130,7 @@ impl<'c> Walker<'c> {
     }
 
     /// An effect on existing relations by name.
-    fn on_relation(&mut self, effect: Effect, range: Option<&RangeVar>) {
+    pub(super) fn on_relation(&mut self, effect: Effect, range: Option<&RangeVar>) {
         match range {
             Some(range) => {
                 for object in self.objects(range) {
@@ -173,6 +171,7 @@ impl<'c> Walker<'c> {
             }
             N::CreateFunctionStmt(function) => {
                 self.create_named(ObjectKind::Function, &function.funcname);
+                self.function_language(&function.options);
                 for parameter in &function.parameters {
                     if let Some(N::FunctionParameter(parameter)) = inner(Some(parameter)) {
                         self.walk_loose(parameter.defexpr.as_deref(), "a default");
@@ -190,6 +189,13 @@ impl<'c> Walker<'c> {
                 self.on_relation(Effect::Create, rule.relation.as_ref());
                 self.new_rule(rule);
             }
+            _ => return self.define_type(node),
+        }
+        true
+    }
+
+    fn define_type(&mut self, node: &N) -> bool {
+        match node {
             N::CreateEnumStmt(create) => self.create_named(ObjectKind::Type, &create.type_name),
             N::CreateRangeStmt(create) => self.create_named(ObjectKind::Type, &create.type_name),
             N::CompositeTypeStmt(create) => {
@@ -256,7 +262,7 @@ impl<'c> Walker<'c> {
     }
 
     /// Bounds are evaluated when the partition is made.
-    fn partition_bound(&mut self, bound: Option<&PartitionBoundSpec>) {
+    pub(super) fn partition_bound(&mut self, bound: Option<&PartitionBoundSpec>) {
         let Some(bound) = bound else {
             return;
         };
@@ -293,7 +299,30 @@ impl<'c> Walker<'c> {
         }
     }
 
-    fn column_definition(&mut self, column: &ColumnDef) {
+    /// Functions in C load a file; those in an untrusted language may do anything on the server.
+    fn function_language(&mut self, options: &[Node]) {
+        let option = |wanted: &str| {
+            options.iter().find_map(|node| match inner(Some(node)) {
+                Some(N::DefElem(option)) if option.defname == wanted => option.arg.as_deref(),
+                _ => None,
+            })
+        };
+        let Some(language) = option("language").and_then(super::constant::setting) else {
+            return;
+        };
+        let language = language.to_ascii_lowercase();
+        if matches!(language.as_str(), "c" | "internal") {
+            let file = match inner(option("as")) {
+                Some(N::List(list)) => list.items.first().and_then(super::constant::setting),
+                _ => None,
+            };
+            self.act(Effect::Import, Object::new(ObjectKind::File, file.unwrap_or(language)));
+        } else if !matches!(language.as_str(), "sql" | "plpgsql" | "plperl" | "pltcl" | "plv8") {
+            self.catalog_object(Effect::Import, format!("language {language}"));
+        }
+    }
+
+    pub(super) fn column_definition(&mut self, column: &ColumnDef) {
         self.walk_loose(column.raw_default.as_deref(), "a default");
         for constraint in &column.constraints {
             self.constraint_node(constraint);
@@ -306,7 +335,7 @@ impl<'c> Walker<'c> {
         }
     }
 
-    fn constraint(&mut self, constraint: &Constraint) {
+    pub(super) fn constraint(&mut self, constraint: &Constraint) {
         self.walk_loose(constraint.raw_expr.as_deref(), "a constraint");
         self.walk_loose(constraint.where_clause.as_deref(), "a constraint");
         if let Some(table) = &constraint.pktable {
@@ -317,7 +346,7 @@ impl<'c> Walker<'c> {
 
     fn create_as(&mut self, create: &CreateTableAsStmt) {
         if let Some(into) = create.into.as_deref() {
-            self.into_clause(into);
+            self.make_into(into);
         }
         match inner(create.query.as_deref()) {
             Some(N::SelectStmt(select)) => {
@@ -366,231 +395,6 @@ impl<'c> Walker<'c> {
             }
         }
         self.walk_loose(index.where_clause.as_deref(), "an index");
-    }
-
-    fn alter(&mut self, node: &N) -> bool {
-        match node {
-            N::AlterTableStmt(alter) => self.alter_table(alter),
-            N::AlterSeqStmt(alter) => self.on_relation_as(Effect::Alter, alter.sequence.as_ref()),
-            N::ReindexStmt(reindex) => {
-                self.label = "REINDEX";
-                match &reindex.relation {
-                    Some(range) => self.on_any(Effect::Alter, range),
-                    None => self.act(Effect::Alter, Object::new(ObjectKind::Schema, reindex.name.clone())),
-                }
-            }
-            N::ClusterStmt(cluster) => {
-                self.label = "CLUSTER";
-                self.on_relation(Effect::Alter, cluster.relation.as_ref());
-            }
-            N::VacuumStmt(vacuum) => {
-                self.label = if vacuum.is_vacuumcmd { "VACUUM" } else { "ANALYZE" };
-                if vacuum.rels.is_empty() {
-                    self.bare(Effect::Alter);
-                }
-                for node in &vacuum.rels {
-                    match inner(Some(node)) {
-                        Some(N::VacuumRelation(relation)) => {
-                            self.on_relation(Effect::Alter, relation.relation.as_ref())
-                        }
-                        _ => self.not_understood("a table of VACUUM"),
-                    }
-                }
-            }
-            N::RefreshMatViewStmt(refresh) => {
-                self.label = "REFRESH";
-                self.on_relation(Effect::Alter, refresh.relation.as_ref());
-                if let Some(range) = &refresh.relation {
-                    // Its query runs.
-                    for relation in self.resolve_range(range) {
-                        let view = crate::catalog::View::of(self.catalog, relation, &[]);
-                        self.actions
-                            .extend(view.read.actions.iter().filter(|action| action.effect != Effect::Read).cloned());
-                    }
-                }
-            }
-            N::DropStmt(drop) => self.drop_objects(drop),
-            N::TruncateStmt(truncate) => self.truncate(truncate),
-            _ => return false,
-        }
-        true
-    }
-
-    fn on_relation_as(&mut self, effect: Effect, range: Option<&RangeVar>) {
-        self.label = "ALTER";
-        match range {
-            Some(range) => self.on_any(effect, range),
-            None => self.bare(effect),
-        }
-    }
-
-    /// An effect on a relation of any kind: tables, indexes, sequences, composite types.
-    fn on_any(&mut self, effect: Effect, range: &RangeVar) {
-        let found = self.resolve(&range.schemaname, &range.relname, |_| true);
-        if found.is_empty() {
-            let object = self.unresolved(&range.schemaname, &range.relname, ObjectKind::Relation);
-            self.act(effect, object);
-        }
-        for relation in found {
-            let kind = match relation.kind {
-                RelationKind::Sequence => ObjectKind::Sequence,
-                RelationKind::Composite => ObjectKind::Type,
-                RelationKind::Table
-                | RelationKind::Partitioned
-                | RelationKind::View
-                | RelationKind::Materialized
-                | RelationKind::Foreign
-                | RelationKind::Index => ObjectKind::Relation,
-            };
-            self.act(effect, Object::new(kind, relation.full.clone()));
-        }
-    }
-
-    fn alter_table(&mut self, alter: &AlterTableStmt) {
-        self.label = "ALTER";
-        let Some(range) = &alter.relation else {
-            self.not_understood("ALTER without a name");
-            return;
-        };
-        self.on_any(Effect::Alter, range);
-        for node in &alter.cmds {
-            let Some(N::AlterTableCmd(command)) = inner(Some(node)) else {
-                self.not_understood("a part of ALTER TABLE");
-                continue;
-            };
-            match command.subtype() {
-                AlterTableType::AtChangeOwner => self.on_any(Effect::Grant, range),
-                AlterTableType::AtDropColumn => self.on_any(Effect::Destroy, range),
-                AlterTableType::Undefined => self.not_understood("a part of ALTER TABLE"),
-                AlterTableType::AtGenericOptions | AlterTableType::AtAlterColumnGenericOptions => {
-                    // Of a foreign table: files, programs or queries elsewhere.
-                    self.on_any(Effect::Admin, range);
-                }
-                _ => {}
-            }
-            match inner(command.def.as_deref()) {
-                Some(N::ColumnDef(column)) => self.column_definition(column),
-                Some(N::Constraint(constraint)) => self.constraint(constraint),
-                Some(N::PartitionCmd(partition)) => {
-                    self.on_relation(Effect::Alter, partition.name.as_ref());
-                    self.partition_bound(partition.bound.as_ref());
-                }
-                Some(N::RangeVar(other)) => self.on_relation(Effect::Alter, Some(other)),
-                Some(
-                    N::List(_)
-                    | N::String(_)
-                    | N::Integer(_)
-                    | N::ReplicaIdentityStmt(_)
-                    | N::AtalterConstraint(_)
-                    | N::TypeName(_)
-                    | N::RoleSpec(_)
-                    | N::DefElem(_)
-                    | N::IndexStmt(_)
-                    | N::Boolean(_)
-                    | N::Float(_),
-                )
-                | None => {}
-                Some(_) => self.walk_loose(command.def.as_deref(), "a default"),
-            }
-        }
-    }
-
-    fn drop_objects(&mut self, drop: &DropStmt) {
-        self.label = "DROP";
-        let what = drop.remove_type();
-        let kind = kind_of(what);
-        let effect = if is_administration(what) { Effect::Admin } else { Effect::Destroy };
-        for node in &drop.objects {
-            self.drop_one(node, what, kind, effect);
-        }
-        if matches!(what, ObjectType::ObjectPolicy) {
-            self.bare(Effect::Grant);
-        }
-    }
-
-    fn drop_one(&mut self, node: &Node, what: ObjectType, kind: ObjectKind, effect: Effect) {
-        let names: Vec<&str> = match inner(Some(node)) {
-            Some(N::List(list)) => strings(&list.items),
-            Some(N::String(name)) => vec![name.sval.as_str()],
-            Some(N::ObjectWithArgs(object)) => strings(&object.objname),
-            Some(N::TypeName(name)) => strings(&name.names),
-            _ => Vec::new(),
-        };
-        // The last name of a trigger, rule or policy is its own; the object is its table.
-        let names = match what {
-            ObjectType::ObjectTrigger | ObjectType::ObjectRule | ObjectType::ObjectPolicy => {
-                names.get(..names.len().saturating_sub(1)).unwrap_or_default()
-            }
-            _ => names.as_slice(),
-        };
-        let (schema, name) = match names {
-            [] => ("", "?"),
-            [name] => ("", *name),
-            [.., schema, name] => (*schema, *name),
-        };
-        match kind {
-            ObjectKind::Relation | ObjectKind::Sequence => {
-                let range = RangeVar { schemaname: schema.to_owned(), relname: name.to_owned(), ..RangeVar::default() };
-                self.on_any(effect, &range);
-            }
-            ObjectKind::Function | ObjectKind::Type => self.on_routine(effect, kind, schema, name),
-            ObjectKind::Schema
-            | ObjectKind::Database
-            | ObjectKind::Setting
-            | ObjectKind::Role
-            | ObjectKind::Channel
-            | ObjectKind::Catalog
-            | ObjectKind::File
-            | ObjectKind::Host
-            | ObjectKind::Path
-            | ObjectKind::Other => {
-                self.act(effect, Object::new(kind, titled(what, &names.join("."))));
-            }
-        }
-    }
-
-    /// An effect on existing functions or types of a name.
-    pub(super) fn on_routine(&mut self, effect: Effect, kind: ObjectKind, schema: &str, name: &str) {
-        let catalog = self.catalog;
-        let reachable = |other: &str| {
-            if schema.is_empty() {
-                other == "pg_catalog" || self.path.iter().any(|path| path == other)
-            } else {
-                other == schema
-            }
-        };
-        let mut found: Vec<String> = if kind == ObjectKind::Function {
-            let functions = catalog.functions_named(name).iter();
-            functions.filter(|function| reachable(&function.schema)).map(crate::catalog::Function::full).collect()
-        } else {
-            let types = catalog.types_named(name).iter();
-            types.filter(|one| reachable(&one.schema)).map(|one| format!("{}.{name}", one.schema)).collect()
-        };
-        found.dedup();
-        if found.is_empty() {
-            let object = self.unresolved(schema, name, kind);
-            self.act(effect, object);
-        }
-        for full in found {
-            self.act(effect, Object::new(kind, full));
-        }
-    }
-
-    fn truncate(&mut self, truncate: &TruncateStmt) {
-        self.label = "TRUNCATE";
-        self.unbounded = true;
-        for node in &truncate.relations {
-            let Some(N::RangeVar(range)) = inner(Some(node)) else {
-                self.not_understood("a table of TRUNCATE");
-                continue;
-            };
-            let relations = self.change(range, Change::Truncate, &[]);
-            if truncate.behavior() == pg_query::protobuf::DropBehavior::DropCascade {
-                for relation in relations {
-                    self.truncate_cascade(relation);
-                }
-            }
-        }
     }
 
     /// An expression over the columns of one table: a policy, a trigger's condition.

@@ -211,7 +211,7 @@ impl<'c> Walker<'c> {
         self.unique_probe(&relations, Some(&listed));
         self.target_item(range, &relations, &mut scope);
         for node in &update.from_clause {
-            self.from_item(node, &mut scope);
+            self.item_of_from(node, &mut scope);
         }
         self.assignments(&update.target_list, &relations, &scope);
         self.restriction(update.where_clause.as_deref(), range, &relations, &scope);
@@ -230,7 +230,7 @@ impl<'c> Walker<'c> {
         let relations = self.change(range, Change::Delete, &[]);
         self.target_item(range, &relations, &mut scope);
         for node in &delete.using_clause {
-            self.from_item(node, &mut scope);
+            self.item_of_from(node, &mut scope);
         }
         self.restriction(delete.where_clause.as_deref(), range, &relations, &scope);
         self.returning(delete.returning_clause.as_ref(), &scope)
@@ -277,7 +277,7 @@ impl<'c> Walker<'c> {
         let relations = self.resolve_range(range);
         self.target_item(range, &relations, &mut scope);
         if let Some(source) = merge.source_relation.as_deref() {
-            self.from_item(source, &mut scope);
+            self.item_of_from(source, &mut scope);
         }
         if let Some(condition) = merge.join_condition.as_deref() {
             self.predicate(condition, &scope);

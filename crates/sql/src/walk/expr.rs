@@ -110,13 +110,16 @@ impl<'c> Walker<'c> {
             | AExprKind::AexprSimilar => true,
         };
         let predicate = predicate || compares;
-        // A chain is left-deep; walk down it in a loop so that its length costs no stack.
+        // A chain is left-deep; walk down it in a loop so that its length costs no stack. Once it asks something, all of it does.
+        let mut predicate = predicate;
         let mut left = expression.lexpr.as_deref();
         let mut right = vec![expression.rexpr.as_deref()];
         while let Some(N::AExpr(next)) = inner(left) {
-            if next.kind() != AExprKind::AexprOp || super::call::compares(qualified(&next.name).1) {
+            let name = qualified(&next.name).1;
+            if next.kind() != AExprKind::AexprOp || !super::call::is_chained(name) {
                 break;
             }
+            predicate |= super::call::compares(name);
             anything |= self.operator(&next.name);
             right.push(next.rexpr.as_deref());
             left = next.lexpr.as_deref();
@@ -131,10 +134,14 @@ impl<'c> Walker<'c> {
     }
 
     fn cast(&mut self, cast: &TypeCast, scope: &Scope<'_, 'c>, sink: &mut Lineage, predicate: bool) {
+        let mut fails = false;
         if let Some(name) = &cast.type_name {
             self.conversion(name);
+            // A conversion to another type than text may fail for some values.
+            let plain = matches!(qualified(&name.names).1, "text" | "varchar" | "bpchar" | "name");
+            fails = !plain;
         }
-        self.expr_maybe(cast.arg.as_deref(), scope, sink, predicate);
+        self.expr_maybe(cast.arg.as_deref(), scope, sink, predicate || fails);
     }
 
     /// A conversion to a type: harmless unless the type, or a cast to it, has a function of its own.

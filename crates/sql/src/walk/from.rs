@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use pg_query::protobuf::{
-    Alias, JoinExpr, Node, RangeFunction, RangeSubselect, RangeTableFunc, RangeTableSample, RangeVar, node::Node as N,
+    Alias, Node, RangeFunction, RangeSubselect, RangeTableFunc, RangeTableSample, RangeVar, node::Node as N,
 };
 
 use super::query::{OutputColumn, rename};
@@ -17,8 +17,7 @@ fn alias_names(alias: Option<&Alias>) -> Vec<String> {
 
 impl<'c> Walker<'c> {
     /// Adds one item of FROM to the scope; answers its columns as a star would list them.
-    #[expect(clippy::wrong_self_convention, reason = "FROM is SQL's word")]
-    pub(super) fn from_item(&mut self, node: &Node, scope: &mut Scope<'_, 'c>) -> Shape {
+    pub(super) fn item_of_from(&mut self, node: &Node, scope: &mut Scope<'_, 'c>) -> Shape {
         match inner(Some(node)) {
             Some(N::RangeVar(range)) => self.range_var(range, scope),
             Some(N::RangeSubselect(select)) => self.range_subselect(select, scope),
@@ -143,7 +142,8 @@ impl<'c> Walker<'c> {
                 if let Some(N::FuncCall(call)) = inner(Some(call)) {
                     qualified(&call.funcname).1.clone_into(&mut name);
                 }
-                self.expr(call, scope, &mut lineage, false);
+                // How many rows it gives may depend on its arguments.
+                self.expr(call, scope, &mut lineage, true);
             }
             for definitions in parts {
                 column_lists += usize::from(definitions.node.is_some());
@@ -279,123 +279,11 @@ impl<'c> Walker<'c> {
         if !builtin {
             self.function_effect(schema, method, 1);
         }
-        let columns = sample.relation.as_deref().and_then(|node| self.from_item(node, scope));
+        let columns = sample.relation.as_deref().and_then(|node| self.item_of_from(node, scope));
         for node in sample.args.iter().chain(sample.repeatable.as_deref()) {
             self.predicate(node, scope);
         }
         columns
-    }
-
-    fn join(&mut self, join: &JoinExpr, scope: &mut Scope<'_, 'c>) -> Shape {
-        let start = scope.items.len();
-        let left = join.larg.as_deref().and_then(|node| self.from_item(node, scope));
-        let right = join.rarg.as_deref().and_then(|node| self.from_item(node, scope));
-        // ON sees the two sides and what is around the query, not the items before.
-        let first = std::mem::replace(&mut scope.first, start);
-        if let Some(condition) = join.quals.as_deref() {
-            self.predicate(condition, scope);
-        }
-        scope.first = first;
-        let mut shared: Option<Vec<String>> =
-            Some(strings(&join.using_clause).into_iter().map(str::to_owned).collect());
-        if join.is_natural {
-            shared = match (&left, &right) {
-                (Some(left), Some(right)) => Some(
-                    left.iter()
-                        .filter(|column| right.iter().any(|other| other.name == column.name))
-                        .map(|column| column.name.clone())
-                        .collect(),
-                ),
-                _ => None,
-            };
-        }
-        if shared.as_ref().is_none_or(|shared| !shared.is_empty()) {
-            self.operator_named(None, "=");
-        }
-        let columns = self.join_columns(left, right, shared.as_deref(), scope, start);
-        self.name_join(join, columns.as_ref(), scope, start);
-        columns
-    }
-
-    /// What a star lists: the shared columns once, then the rest of both sides.
-    fn join_columns(
-        &mut self,
-        left: Shape,
-        right: Shape,
-        shared: Option<&[String]>,
-        scope: &Scope<'_, 'c>,
-        start: usize,
-    ) -> Shape {
-        let (Some(left), Some(right), Some(shared)) = (left, right, shared) else {
-            match shared {
-                Some(shared) => {
-                    for name in shared {
-                        for item in scope.items.iter().skip(start) {
-                            if let Some(lineage) = self.item_column(item, name) {
-                                self.predicates.merge(&lineage);
-                            }
-                        }
-                    }
-                }
-                None => self.predicates.set_unknown(),
-            }
-            return None;
-        };
-        let mut columns = Vec::with_capacity(left.len() + right.len());
-        for name in shared {
-            let mut lineage = Lineage::default();
-            for column in left.iter().chain(&right).filter(|column| column.name == *name) {
-                lineage.merge(&column.lineage);
-            }
-            self.predicates.merge(&lineage);
-            columns.push(OutputColumn { name: name.clone(), lineage });
-        }
-        columns.extend(left.into_iter().chain(right).filter(|column| !shared.contains(&column.name)));
-        Some(columns)
-    }
-
-    /// `(a JOIN b) AS j` hides a and b; `USING (x) AS u` adds u.
-    fn name_join(
-        &mut self,
-        join: &JoinExpr,
-        columns: Option<&Vec<OutputColumn>>,
-        scope: &mut Scope<'_, 'c>,
-        start: usize,
-    ) {
-        if let Some(alias) = &join.join_using_alias {
-            let shared = strings(&join.using_clause);
-            let source = columns.map_or_else(
-                || Source::Open(Lineage::unknown()),
-                |columns| {
-                    Source::Derived(
-                        columns.iter().filter(|column| shared.contains(&column.name.as_str())).cloned().collect(),
-                    )
-                },
-            );
-            push(scope, alias.aliasname.clone(), None, source);
-        }
-        if let Some(alias) = &join.alias {
-            let mut lineage = Lineage::default();
-            for item in scope.items.iter_mut().skip(start) {
-                item.hidden = true;
-            }
-            let source = match columns {
-                Some(columns) => {
-                    let mut columns = columns.clone();
-                    rename(&mut columns, &alias.colnames);
-                    Source::Derived(columns)
-                }
-                None => {
-                    for item in scope.items.iter().skip(start) {
-                        let whole = self.item_whole(item);
-                        lineage.merge(&whole);
-                    }
-                    lineage.set_unknown();
-                    Source::Open(lineage)
-                }
-            };
-            push(scope, alias.aliasname.clone(), None, source);
-        }
     }
 
     /// A star in a result list: `*`, `t.*`, `(x).*`. The outer `None` is "not a star", the inner one "columns not known".

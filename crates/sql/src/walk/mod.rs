@@ -27,8 +27,12 @@
 //! | DO, CALL | `execute` |
 //! | anything else | `unknown` |
 //!
-//! - `statement`: which statement it is; `query`, `from`, `expr`, `call`, `names`: the walk over queries; `dml`, `ddl`, `set`, `copy`: the rest
+//! - `statement`: which statement it is
+//! - `query`, `with`, `from`, `join`, `expr`, `json`, `call`: the walk over queries; `scope`, `names`: what names mean
+//! - `dml`, `copy`, `effects`: changes and what they set off
+//! - `ddl`, `alter`, `control`, `server`, `set`: definitions, permissions, the server, settings
 
+mod alter;
 mod call;
 mod constant;
 mod control;
@@ -38,14 +42,17 @@ mod dml;
 mod effects;
 mod expr;
 mod from;
+mod join;
 mod json;
 mod names;
 mod query;
 mod scope;
+mod server;
 mod set;
 mod statement;
 #[cfg(test)]
 mod tests;
+mod with;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -111,6 +111,14 @@ impl<'c> Walker<'c> {
                 self.act(Effect::Write, Object::new(ObjectKind::Channel, notify.conditionname.clone()));
                 Kind::Notify { channel: notify.conditionname.clone() }
             }
+            _ => return self.other_statement(node),
+        };
+        (kind, Outputs::None)
+    }
+
+    /// Statements that act on the server at once, then definitions.
+    fn other_statement(&mut self, node: &N) -> (Kind, Outputs) {
+        let kind = match node {
             N::DiscardStmt(discard) => self.discard(discard),
             N::ConstraintsSetStmt(_) => {
                 self.label = "SET CONSTRAINTS";

@@ -41,7 +41,8 @@ fn write_new(path: &Path, bytes: &[u8]) -> Result<(), StartError> {
         file.set_len(0)?;
         file.write_all(bytes)?;
         file.sync_all()?;
-        fs::rename(&beside, path)
+        fs::rename(&beside, path)?;
+        path.parent().map_or(Ok(()), |dir| fs::File::open(dir)?.sync_all())
     });
     written.map_err(StartError::io(path))
 }
@@ -60,9 +61,7 @@ pub(super) fn public_keys(layout: &Layout) -> Result<Vec<PublicKey>, LibraryErro
     let mut keys = Vec::new();
     let entries = match fs::read_dir(&dir) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(LibraryError::NoKey(dir));
-        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(LibraryError::NoKey(dir)),
         Err(error) => return Err(LibraryError::io(&dir)(error)),
     };
     for entry in entries {

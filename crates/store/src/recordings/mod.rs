@@ -193,9 +193,7 @@ impl FileRecordings {
                     let ready = std::future::poll_fn(|cx| recorder.poll_ready(cx)).await;
                     ready.map_err(|failure| StoreAway(failure.to_string()))?;
                 }
-                Err(failure @ RecordFailure::Broken(_)) => {
-                    return Err(StoreAway(failure.to_string()));
-                }
+                Err(failure @ RecordFailure::Broken(_)) => return Err(StoreAway(failure.to_string())),
             }
         }
         let entry = IndexEntry::Opened(index_entry(id, at, opened));
@@ -203,6 +201,8 @@ impl FileRecordings {
         if let Err(error) = entered {
             let text = format!("the index of recordings cannot be written: {error}");
             self.shared.set_fault(&text);
+            // What is in the spool becomes a recording, and the index must know it.
+            lock(&self.shared.book).opened(entry);
             return Err(StoreAway(text));
         }
         Ok(Box::new(recorder))
@@ -238,7 +238,7 @@ impl Drop for FileRecordings {
 }
 
 /// What the index says of a session that opens.
-fn index_entry<'a>(session: [u8; 16], at: Micros, opened: &'a Opened<'a>) -> SessionOpened<'a> {
+fn index_entry(session: [u8; 16], at: Micros, opened: &Opened<'_>) -> SessionOpened<'static> {
     #[derive(serde::Deserialize, Default)]
     struct Who {
         #[serde(default)]
@@ -255,10 +255,10 @@ fn index_entry<'a>(session: [u8; 16], at: Micros, opened: &'a Opened<'a>) -> Ses
     SessionOpened {
         session,
         at,
-        protocol: opened.protocol.as_ref().into(),
+        protocol: opened.protocol.to_string().into(),
         subject: who.subject.into(),
         identity: identity.into(),
-        target: opened.target.as_ref().into(),
-        role: opened.role.as_ref().into(),
+        target: opened.target.to_string().into(),
+        role: opened.role.to_string().into(),
     }
 }

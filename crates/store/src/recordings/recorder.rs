@@ -41,7 +41,9 @@ impl SpoolRecorder {
 
     fn broken(&self) -> RecordFailure {
         let text = self.shared.fault();
-        RecordFailure::Broken(text.unwrap_or_else(|| "the recorder failed while this session was open".to_owned()))
+        RecordFailure::Broken(
+            text.unwrap_or_else(|| "the recorder failed or stopped while this session was open".to_owned()),
+        )
     }
 
     fn is_broken(&self) -> bool {
@@ -54,13 +56,15 @@ impl Recorder for SpoolRecorder {
         if self.sealed {
             return Err(RecordFailure::Broken("the recording is sealed".to_owned()));
         }
-        if self.is_broken() {
-            return Err(self.broken());
-        }
         let Some(shard) = self.shared.shards.get(self.shard) else {
             return Err(self.broken());
         };
         let mut ring = shard.lock();
+        // Looked at under the lock: what is taken before the scribe's last look is written by it, and nothing is taken after.
+        if self.is_broken() {
+            drop(ring);
+            return Err(self.broken());
+        }
         let before = ring.unread;
         match ring.append(self.session, self.number, at, event) {
             Ok(entries) => {

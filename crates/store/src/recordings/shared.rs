@@ -82,6 +82,13 @@ impl Shared {
         waiting.into_iter().for_each(Waker::wake);
     }
 
+    /// The gateway stops: no recorder takes anything any more.
+    pub(super) fn end(&self) {
+        self.faults.fetch_add(1, Ordering::SeqCst);
+        self.stop.store(true, Ordering::SeqCst);
+        self.wake_scribe();
+    }
+
     /// The fault is over.
     pub(super) fn clear_fault(&self) {
         if lock(&self.fault).take().is_some() {

@@ -38,8 +38,11 @@ const RELATIONS: &[(&str, &str, &str, &str, &str)] = &[
     ("6100", "pg_catalog", "pg_subscription", "r", "oid subname subconninfo"),
 ];
 
+type FunctionRow =
+    (&'static str, &'static str, &'static str, &'static str, &'static str, &'static str, &'static str, &'static str);
+
 /// Functions: number, schema, name, kind, volatility, language, arguments, extension.
-const FUNCTIONS: &[(&str, &str, &str, &str, &str, &str, &str, &str)] = &[
+const FUNCTIONS: &[FunctionRow] = &[
     ("30000", "public", "purge_customers", "f", "v", "plpgsql", "0", "NULL"),
     ("30001", "public", "get_email", "f", "s", "sql", "1", "NULL"),
     ("30002", "public", "wipe", "p", "v", "plpgsql", "0", "NULL"),

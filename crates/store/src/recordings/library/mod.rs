@@ -15,7 +15,8 @@ use std::sync::{Arc, Mutex};
 use model::SessionId;
 use record::index::{IndexEntry, IndexItem, IndexReader};
 use record::{
-    Directory, DirectoryReport, Micros, PublicKey, ReadError, Reader, Reason, Report, TreeHead, VerifyOptions,
+    Directory, DirectoryReport, Micros, Problem, PublicKey, ReadError, Reader, Reason, Report, TreeHead, VerifyOptions,
+    What,
 };
 use uuid::Uuid;
 
@@ -163,8 +164,20 @@ impl Library {
         let keys = self.keys_or(keys)?;
         let live = self.gateway_runs().then(now);
         let mut files = Files { layout: &self.layout };
-        record::verify_directory(&mut files, &keys, &VerifyOptions { trusted, live })
-            .map_err(LibraryError::io(&self.layout.recordings()))
+        let mut report = record::verify_directory(&mut files, &keys, &VerifyOptions { trusted, live })
+            .map_err(LibraryError::io(&self.layout.recordings()))?;
+        if live.is_some() && !report.is_sound() {
+            // What retention took while this was looking is not missing.
+            let removed = |problem: &Problem| {
+                problem.what == What::Missing
+                    && problem
+                        .session
+                        .and_then(|id| self.indexed(id).ok())
+                        .is_some_and(|it| it.state == SessionState::Removed)
+            };
+            report.problems.retain(|problem| !removed(problem));
+        }
+        Ok(report)
     }
 
     /// Deletes the recordings of sessions that were closed before a time, and writes into the index that this was meant.

@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
 use model::SessionId;
+use record::index::IndexEntry;
 use record::limits::BLOCK_TARGET;
 use record::{Block, Chain, Event, Header, KeyId, Mark, Micros, Packer, Part, SigningKey};
 use uuid::Uuid;
@@ -304,9 +305,7 @@ impl Book {
         };
         let path = pen.layout.session(SessionId(Uuid::from_bytes(id)), session.opened);
         let file = match self.files.get(id, &path, !session.created) {
-            Err(error) if session.created && error.kind() == io::ErrorKind::NotFound => {
-                return Err(self.lose(id));
-            }
+            Err(error) if session.created && error.kind() == io::ErrorKind::NotFound => return Err(self.lose(id)),
             other => other?,
         };
         if !session.created {
@@ -340,7 +339,7 @@ impl Book {
         self.waiting.remove(&id);
         self.files.close(id);
         if let Some(session) = self.sessions.remove(&id) {
-            self.work.closing.push(Closing::new(&Done {
+            self.work.close(Closing::new(&Done {
                 chain: session.chain,
                 at: session.last,
                 recovered: mark == Mark::Recovered,
@@ -426,6 +425,11 @@ impl Book {
     /// Enters a recording into the index that was found complete.
     pub(in crate::recordings) fn finished(&mut self, done: &Done) {
         self.work.close(Closing::new(done));
+    }
+
+    /// Enters into the index, when that works again, that a recording began.
+    pub(in crate::recordings) fn opened(&mut self, entry: IndexEntry<'static>) {
+        self.work.close(Closing::opened(entry));
     }
 
     /// Enters into the index that not all of a recording is there.

@@ -62,8 +62,9 @@ impl Scribe {
 
     /// Writes everything that is in the spool and waits until it is on the disk.
     pub(in crate::recordings) fn stop(&mut self, shared: &Shared) {
-        shared.stop.store(true, Ordering::SeqCst);
-        shared.wake_scribe();
+        if self.thread.is_some() {
+            shared.end();
+        }
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {

@@ -1,6 +1,6 @@
 //! Brings recordings onto the disk in groups, and enters into the index what was closed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -40,6 +40,11 @@ impl Closing {
         }))
     }
 
+    /// A recording that began when the index could not be written.
+    pub(in crate::recordings) const fn opened(entry: IndexEntry<'static>) -> Self {
+        Self(entry)
+    }
+
     /// A recording that is not all there.
     pub(in crate::recordings) fn lost(session: [u8; 16], reason: &str) -> Self {
         let (at, reason) = (now(), reason.to_owned().into());
@@ -53,7 +58,7 @@ pub(in crate::recordings) struct Work {
     files: Vec<Arc<File>>,
     everything: bool,
     days: BTreeSet<PathBuf>,
-    pub(super) closing: Vec<Closing>,
+    pub(super) closing: VecDeque<Closing>,
 }
 
 impl Work {
@@ -70,7 +75,7 @@ impl Work {
     }
 
     pub(in crate::recordings) fn close(&mut self, closing: Closing) {
-        self.closing.push(closing);
+        self.closing.push_back(closing);
     }
 
     pub(super) fn day(&mut self, day: Option<&Path>) {
@@ -102,9 +107,9 @@ impl Work {
         self.everything = false;
         self.days.clear();
         let mut heads = lock(heads);
-        while let Some(closing) = self.closing.last() {
+        while let Some(closing) = self.closing.front() {
             heads.append(&closing.0)?;
-            self.closing.pop();
+            self.closing.pop_front();
         }
         if heads.unsigned() {
             heads.sign(pen.key, now())?;

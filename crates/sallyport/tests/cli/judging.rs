@@ -1,0 +1,77 @@
+//! `policy check`, `test` and `explain`.
+
+use crate::world::{POLICY, World};
+
+#[test]
+fn a_statement_is_explained() {
+    let world = World::new();
+    let out = world.good(&[
+        "policy",
+        "explain",
+        "--as",
+        "agent-7",
+        "--groups",
+        "agents",
+        "--target",
+        "orders-db",
+        "DELETE FROM orders WHERE id = 1",
+    ]);
+    assert!(
+        out.starts_with("hold") && out.contains("writes need a human") && out.contains("delete on public.orders"),
+        "{out}"
+    );
+    let json =
+        world.good(&["policy", "explain", "--as", "x", "--target", "orders-db", "--json", "SELECT 1 FROM orders"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["explanation"]["outcome"], "deny");
+    let ended = world.feed(
+        &["policy", "explain", "--as", "a", "--groups", "agents", "--target", "orders-db", "-"],
+        "SELECT * FROM orders",
+    );
+    assert!(ended.out.starts_with("allow"), "{ended:?}");
+    let out = world.bad(&["policy", "explain", "--as", "a", "--target", "nowhere", "SELECT 1"]);
+    assert!(out.contains("there is no target nowhere; targets are: orders-db"), "{out}");
+    let out = world.bad(&["policy", "explain", "--as", "a", "--target", "orders-db", "--role", "root", "SELECT 1"]);
+    assert!(out.contains("has no role root; roles are: app"), "{out}");
+}
+
+#[test]
+fn statements_that_nobody_can_parse_are_unknown_and_deep_ones_do_not_crash() {
+    let world = World::new();
+    let explain = |text: &str| {
+        world.feed(&["policy", "explain", "--as", "a", "--groups", "agents", "--target", "orders-db", "-"], text)
+    };
+    let ended = explain("SELEC oops");
+    assert!(ended.out.starts_with("deny") && ended.out.contains("unknown"), "{ended:?}");
+    let ended = explain(&format!("SELECT {}1{}", "(".repeat(50_000), ")".repeat(50_000)));
+    assert_eq!(ended.code, Some(0));
+    assert!(ended.out.starts_with("deny"), "{}", ended.out.lines().next().unwrap_or_default());
+}
+
+#[test]
+fn cases_are_run_and_a_failed_one_fails() {
+    let world = World::new();
+    let case = |expect: &str| {
+        format!(
+            "cases:\n  - name: agents delete\n    as: {{ subject: a, kind: agent, groups: [agents] }}\n    target: orders-db\n    command: {{ sql: \"DELETE FROM orders WHERE id = 1\" }}\n    expect: {expect}\n"
+        )
+    };
+    world.write("cases.yaml", &case("hold"));
+    assert!(world.good(&["policy", "test", "cases.yaml"]).contains("1 cases, 0 failed"));
+    world.write("cases.yaml", &case("allow"));
+    let out = world.bad(&["policy", "test", "cases.yaml"]);
+    assert!(out.contains("FAIL agents delete") && out.contains("cases.yaml:2"), "{out}");
+    world.write("cases.yaml", "cases:\n  - nam: x\n");
+    assert!(world.bad(&["policy", "test", "cases.yaml"]).contains("cases.yaml:2"), "a slip in the cases is named");
+}
+
+#[test]
+fn a_policy_is_checked_alone_and_with_the_configuration() {
+    let world = World::new();
+    assert!(world.good(&["policy", "check"]).contains("the policy is good"));
+    std::fs::remove_file(world.path("sallyport.yaml")).unwrap();
+    assert!(world.good(&["policy", "check", "policy.yaml"]).contains("2 rules"));
+    world.write("policy.yaml", &POLICY.replace("do: [write, delete]", "do: [wirte]"));
+    let out = world.bad(&["policy", "check", "policy.yaml"]);
+    assert!(out.contains("policy.yaml:8:") && out.contains("wirte"), "{out}");
+}
