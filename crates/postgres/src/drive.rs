@@ -56,6 +56,8 @@ pub(crate) struct Drive {
     pub(crate) expiry: Pin<Box<Sleep>>,
     /// The client's next message waits until the target has answered.
     pub(crate) waiting: bool,
+    /// Whole messages of the client may be left for when the target has taken what is in its outbox.
+    pub(crate) unfed: bool,
     pub(crate) client_gone: bool,
 }
 
@@ -303,6 +305,9 @@ impl Drive {
         }
         let held = matches!(self.job, Some(Job::Storing(..) | Job::Waiting(..)));
         let blocked = self.waiting || self.job.is_some();
+        if !blocked && std::mem::take(&mut self.unfed) {
+            return self.feed_again();
+        }
         if blocked && !(held && self.client_in.len() < HELD_AHEAD) {
             return Ok(false);
         }
@@ -372,7 +377,11 @@ impl Drive {
             if again {
                 return Ok(used);
             }
-            if parked || self.relay.to_target.len() > 4 * HIGH_WATER {
+            if parked {
+                return Ok(frames.consumed());
+            }
+            if self.relay.to_target.len() > 4 * HIGH_WATER {
+                self.unfed = true;
                 return Ok(frames.consumed());
             }
         }

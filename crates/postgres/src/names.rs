@@ -9,17 +9,28 @@ use std::collections::HashMap;
 /// Names that one session may keep; the target keeps as many, and they are its memory too.
 const LIMIT: usize = 20_000;
 /// Candidates of one name; a client that sends more without waiting for answers must wait.
-const CANDIDATES: usize = 16;
+const CANDIDATES: usize = 1024;
+/// Bytes of texts and values behind the names of one session; above it nothing more is taken.
+const BYTES: usize = 64 * 1024 * 1024;
+/// Candidates that a question is judged as; with more, it waits until the target's answers have narrowed them down.
+pub(crate) const JUDGED: usize = 16;
+
+/// Something that a name stands for, with the memory it takes.
+pub(crate) trait Named {
+    /// Bytes of texts and values, roughly.
+    fn bytes(&self) -> usize;
+}
 
 /// Candidates by name. Each carries the number of the message that made it.
 #[derive(Debug)]
 pub(crate) struct Names<T> {
     map: HashMap<String, Vec<(u64, T)>>,
+    bytes: usize,
 }
 
 impl<T> Default for Names<T> {
     fn default() -> Self {
-        Self { map: HashMap::new() }
+        Self { map: HashMap::new(), bytes: 0 }
     }
 }
 
@@ -27,56 +38,65 @@ impl<T> Default for Names<T> {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Full;
 
-impl<T> Names<T> {
+impl<T: Named> Names<T> {
+    /// Whether a value may be added under `name`.
+    pub(crate) fn has_room(&self, name: &str) -> bool {
+        self.bytes <= BYTES
+            && self.map.get(name).map_or(self.map.len() < LIMIT, |candidates| candidates.len() < CANDIDATES)
+    }
+
     /// Message `seq` may make `name` stand for `value`.
     pub(crate) fn add(&mut self, name: &str, seq: u64, value: T) -> Result<(), Full> {
-        if let Some(candidates) = self.map.get_mut(name) {
-            if candidates.len() >= CANDIDATES {
-                return Err(Full);
-            }
-            candidates.push((seq, value));
-            return Ok(());
-        }
-        if self.map.len() >= LIMIT {
+        if !self.has_room(name) {
             return Err(Full);
         }
-        self.map.insert(name.to_owned(), vec![(seq, value)]);
+        self.bytes += value.bytes();
+        match self.map.get_mut(name) {
+            Some(candidates) => candidates.push((seq, value)),
+            None => {
+                self.map.insert(name.to_owned(), vec![(seq, value)]);
+            }
+        }
         Ok(())
     }
 
     /// Message `seq` took effect: what came before it is gone.
     pub(crate) fn confirm(&mut self, name: &str, seq: u64) {
-        if let Some(candidates) = self.map.get_mut(name) {
-            candidates.retain(|(made, _)| *made >= seq);
-        }
+        self.narrow(name, |made| made >= seq);
     }
 
     /// Message `seq` did not take effect.
     pub(crate) fn reject(&mut self, name: &str, seq: u64) {
-        if let Some(candidates) = self.map.get_mut(name) {
-            candidates.retain(|(made, _)| *made != seq);
-            if candidates.is_empty() {
-                self.map.remove(name);
-            }
-        }
+        self.narrow(name, |made| made != seq);
     }
 
     /// Message `seq` removed the name: what came before it is gone.
     pub(crate) fn removed(&mut self, name: &str, seq: u64) {
-        if let Some(candidates) = self.map.get_mut(name) {
-            candidates.retain(|(made, _)| *made > seq);
-            if candidates.is_empty() {
-                self.map.remove(name);
-            }
-        }
+        self.narrow(name, |made| made > seq);
     }
 
     /// Message `seq` removed all names.
     pub(crate) fn removed_all(&mut self, seq: u64) {
-        self.map.retain(|_, candidates| {
-            candidates.retain(|(made, _)| *made > seq);
-            !candidates.is_empty()
+        self.keep(|made, _| made > seq);
+    }
+
+    /// Keeps what a condition holds for.
+    pub(crate) fn keep(&mut self, mut condition: impl FnMut(u64, &T) -> bool) {
+        let bytes = &mut self.bytes;
+        self.map.retain(|name, candidates| {
+            retain(candidates, bytes, &mut condition);
+            // The unnamed one comes back with the next message.
+            !candidates.is_empty() || name.is_empty()
         });
+    }
+
+    fn narrow(&mut self, name: &str, keep: impl Fn(u64) -> bool) {
+        if let Some(candidates) = self.map.get_mut(name) {
+            retain(candidates, &mut self.bytes, &mut |made, _: &T| keep(made));
+            if candidates.is_empty() && !name.is_empty() {
+                self.map.remove(name);
+            }
+        }
     }
 
     /// What the name may stand for. `batch` is the number of the last message at which the target stops skipping: a candidate made after
@@ -89,6 +109,16 @@ impl<T> Names<T> {
             Some(many) => Found::Many(many),
         }
     }
+}
+
+fn retain<T: Named>(candidates: &mut Vec<(u64, T)>, bytes: &mut usize, keep: &mut impl FnMut(u64, &T) -> bool) {
+    candidates.retain(|(made, value)| {
+        let kept = keep(*made, value);
+        if !kept {
+            *bytes = bytes.saturating_sub(value.bytes());
+        }
+        kept
+    });
 }
 
 /// What a name may stand for.
@@ -113,6 +143,11 @@ impl<'a, T> Found<'a, T> {
         one.into_iter().chain(many.iter().map(|(_, value)| value))
     }
 
+    /// Whether there are more than a question is judged as.
+    pub(crate) const fn too_many(&self) -> bool {
+        matches!(self, Self::Many(many) if many.len() > JUDGED)
+    }
+
     /// The one.
     pub(crate) const fn one(&self) -> Option<&'a T> {
         match self {
@@ -125,6 +160,12 @@ impl<'a, T> Found<'a, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Named for &str {
+        fn bytes(&self) -> usize {
+            self.len()
+        }
+    }
 
     #[test]
     fn an_unconfirmed_name_stands_for_old_and_new() {
@@ -144,10 +185,10 @@ mod tests {
     #[test]
     fn removal_spares_what_was_made_later() {
         let mut names = Names::default();
-        names.add("a", 1, 1).unwrap();
-        names.add("a", 5, 5).unwrap();
+        names.add("a", 1, "one").unwrap();
+        names.add("a", 5, "five").unwrap();
         names.removed("a", 3);
-        assert_eq!(names.find("a", 99).one(), Some(&5));
+        assert_eq!(names.find("a", 99).one(), Some(&"five"));
         names.removed_all(9);
         assert_eq!(names.find("a", 99).iter().count(), 0);
     }
@@ -156,8 +197,25 @@ mod tests {
     fn candidates_are_bounded() {
         let mut names = Names::default();
         for seq in 0..CANDIDATES as u64 {
-            names.add("", seq, ()).unwrap();
+            names.add("", seq, "x").unwrap();
         }
-        assert_eq!(names.add("", 99, ()), Err(Full));
+        assert!(names.find("", 0).one().is_some() && names.find("", 9999).too_many());
+        assert_eq!(names.add("", 9999, "x"), Err(Full));
+        names.confirm("", CANDIDATES as u64 - 1);
+        assert!(names.has_room("") && !names.find("", 9999).too_many());
+    }
+
+    #[test]
+    fn memory_is_bounded_and_given_back() {
+        let large = "x".repeat(BYTES / 2 + 1);
+        let mut names = Names::default();
+        for (seq, name) in [(1, "a"), (2, "b")] {
+            names.add(name, seq, large.as_str()).unwrap();
+        }
+        assert_eq!(names.add("c", 3, "x"), Err(Full));
+        names.removed("a", 4);
+        names.add("c", 5, "x").unwrap();
+        names.keep(|_, _| false);
+        assert_eq!(names.bytes, 0);
     }
 }

@@ -134,6 +134,7 @@ impl Server {
             job: None,
             expiry,
             waiting: false,
+            unfed: false,
             client_gone: false,
         };
         drive.run().await;

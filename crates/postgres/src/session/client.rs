@@ -246,6 +246,9 @@ impl Relay {
     }
 
     fn parse(&mut self, parse: &Parse<'_>, whole: &[u8]) -> Step {
+        if !self.statements.has_room(parse.name) {
+            return self.full_or_wait();
+        }
         let text = match self.analyze(parse.query) {
             Ok(text) => text,
             Err(step) => return step,
@@ -264,7 +267,7 @@ impl Relay {
                     by_sql: false,
                 });
                 if let Err(Full) = self.statements.add(parse.name, self.seq, prepared) {
-                    return self.full_or_wait();
+                    return self.refuse_extended(&too_many_names());
                 }
                 self.to_target.push(permitted);
                 self.unsynced = true;
@@ -291,7 +294,11 @@ impl Relay {
         if !open {
             self.names = self.keeper.newest(&self.names);
         }
-        let candidates: Vec<Rc<Prepared>> = self.statements.find(bind.statement, self.batch).iter().cloned().collect();
+        let found = self.statements.find(bind.statement, self.batch);
+        if !self.portals.has_room(bind.portal) || found.too_many() {
+            return self.full_or_wait();
+        }
+        let candidates: Vec<Rc<Prepared>> = found.iter().cloned().collect();
         let Some(prepared) = candidates.last().cloned() else {
             let text = if bind.statement.is_empty() {
                 "unnamed prepared statement does not exist".to_owned()
@@ -365,7 +372,11 @@ impl Relay {
     }
 
     fn execute(&mut self, execute: &Execute<'_>, whole: &[u8]) -> Step {
-        let found: Vec<Rc<Portal>> = self.portals.find(execute.portal, self.batch).iter().cloned().collect();
+        let found = self.portals.find(execute.portal, self.batch);
+        if found.too_many() {
+            return self.full_or_wait();
+        }
+        let found: Vec<Rc<Portal>> = found.iter().cloned().collect();
         let Some(portal) = found.last().cloned() else {
             let text = format!("portal \"{}\" does not exist", execute.portal);
             return self.error_extended("34000", &text);

@@ -8,6 +8,7 @@ use gate::Ticket;
 use model::Intent;
 
 use crate::classify::Text;
+use crate::names::Named;
 use crate::wire::{Field, Format};
 
 /// One column of a described result, as far as masks and recordings need it.
@@ -61,6 +62,18 @@ pub(crate) struct Portal {
     pub(crate) formats: Box<[Format]>,
     /// Its result as described.
     pub(crate) columns: RefCell<Option<Rc<[Shape]>>>,
+}
+
+impl Named for Rc<Prepared> {
+    fn bytes(&self) -> usize {
+        self.sql.len()
+    }
+}
+
+impl Named for Rc<Portal> {
+    fn bytes(&self) -> usize {
+        self.values.iter().flatten().map(String::len).sum()
+    }
 }
 
 impl Portal {

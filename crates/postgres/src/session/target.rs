@@ -404,6 +404,8 @@ impl Relay {
             }
             if self.queue.is_empty() {
                 self.copy_in = None;
+                // Portals end with their transaction; a cursor made in SQL may be WITH HOLD.
+                self.portals.keep(|_, portal| portal.prepared.by_sql);
             }
         }
         self.forward(whole)
