@@ -139,14 +139,18 @@ def pipelines():
             for n in range(200):
                 conn.execute("INSERT INTO p VALUES (%s)", (n,))
         expect(conn.execute("SELECT count(*) FROM p").fetchone(), (200,))
+        failing = connect()
         try:
-            with conn.pipeline():
-                conn.execute("INSERT INTO p VALUES (1000)")
-                conn.execute("INSERT INTO p VALUES (1)")
-                conn.execute("INSERT INTO p VALUES (1001)")
+            with failing.pipeline():
+                failing.execute("INSERT INTO p VALUES (1000)")
+                failing.execute("INSERT INTO p VALUES (1)")
+                failing.execute("INSERT INTO p VALUES (1001)")
             raise AssertionError("no error")
         except psycopg.errors.UniqueViolation:
             pass
+        finally:
+            # An error in the middle of a pipeline may leave psycopg in pipeline mode, with or without a gateway.
+            failing.close()
         expect(conn.execute("SELECT count(*) FROM p WHERE n >= 1000").fetchone()[0] in (0, 1), True)
 
 

@@ -132,6 +132,11 @@ pub(crate) struct ObjectPattern {
 }
 
 impl ObjectPattern {
+    /// Whether it names a kind, and this one.
+    pub(crate) fn names_kind(&self, kind: ObjectKind) -> bool {
+        self.kind == Some(kind)
+    }
+
     /// Reads one. The error says what to write instead.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         check_pattern(text)?;

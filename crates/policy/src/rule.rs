@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use jiff::Timestamp;
 use model::{
-    Action, ApprovalTerms, Effect, EffectSet, Flags, Identity, IdentityKind, Limits, MaskRule, RecordLevel, Target,
+    Action, ApprovalTerms, Effect, EffectSet, Flags, Identity, IdentityKind, Limits, MaskRule, ObjectKind, RecordLevel,
+    Target,
 };
 use serde_json::Value;
 
@@ -74,6 +75,14 @@ impl Rule {
         match (&action.object, self.then) {
             (None, Then::Allow | Then::Approve) => true,
             (None, Then::Deny) => false,
+            // A list of tables does not speak of the session's own settings; one that names settings does.
+            (Some(object), Then::Allow)
+                if action.effect == Effect::Session
+                    && object.kind == ObjectKind::Setting
+                    && !patterns.iter().any(|pattern| pattern.names_kind(ObjectKind::Setting)) =>
+            {
+                true
+            }
             (Some(object), Then::Allow | Then::Approve) => patterns.iter().any(|pattern| pattern.covers(object)),
             // What an unresolved name stands for is not known, so it may be what is denied.
             (Some(object), Then::Deny) => {

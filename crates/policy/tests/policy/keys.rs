@@ -137,6 +137,27 @@ fn unresolved_objects_count_against_the_client() {
     }
 }
 
+/// Lists of tables do not speak of a session's own settings: an allow covers those unless it names settings, a deny only by name.
+#[test]
+fn settings_of_a_session() {
+    let asked = Asked::actions([on(Effect::Session, "setting:application_name")]);
+    let allow = "{ name: a, who: any, do: [session], objects: [public.x], then: allow }";
+    for (rules, outcome) in [
+        (format!("[{allow}]"), Outcome::Allow),
+        (
+            "[{ name: a, who: any, do: [session], objects: [public.x, 'setting:timezone'], then: allow }]".to_owned(),
+            Outcome::Deny,
+        ),
+        (format!("[{allow}, {{ name: d, who: any, do: any, objects: [public.x], then: deny }}]"), Outcome::Allow),
+        (
+            format!("[{allow}, {{ name: d, who: any, do: any, objects: ['setting:application_name'], then: deny }}]"),
+            Outcome::Deny,
+        ),
+    ] {
+        assert_eq!(asked.outcome(&policy(&format!("rules: {rules}"))), outcome, "{rules}");
+    }
+}
+
 /// An action without an object is covered by an allow whatever its objects, and not meant by a deny that names some.
 #[test]
 fn actions_without_objects() {

@@ -75,7 +75,8 @@ fn refuse_replication(value: &str) -> Result<(), LoginFailure> {
 /// Other encodings are converted by the server after the gateway has read the text: two readings of one text are a way around it.
 fn require_utf8(value: &str) -> Result<(), LoginFailure> {
     let plain: String = value.chars().filter(char::is_ascii_alphanumeric).collect();
-    if plain.eq_ignore_ascii_case("utf8") || plain.eq_ignore_ascii_case("unicode") {
+    // SQL_ASCII asks for no conversion, which is what UTF8 gives on a database in UTF8: psql in the C locale sends it.
+    if ["utf8", "unicode", "sqlascii"].iter().any(|known| plain.eq_ignore_ascii_case(known)) {
         return Ok(());
     }
     Err(LoginFailure::new(
@@ -188,7 +189,9 @@ mod tests {
             assert_eq!(wanted(&parameters).unwrap_err().sqlstate, "0A000", "{parameters:?}");
         }
         assert!(wanted(&[("user", "a"), ("replication", "off")]).is_ok());
-        assert!(wanted(&[("user", "a"), ("client_encoding", "'UTF8'")]).is_ok());
+        for harmless in ["'UTF8'", "SQL_ASCII"] {
+            assert!(wanted(&[("user", "a"), ("client_encoding", harmless)]).is_ok());
+        }
     }
 
     #[test]

@@ -5,6 +5,8 @@
 pub(crate) enum Setting {
     /// Presentation, planning, or a limit set tighter.
     Harmless,
+    /// Says who the client's program is: harmless, but a policy may want to name it.
+    Label,
     /// Weakens a guard, changes who the session is, or writes where others read.
     Guarded,
 }
@@ -12,6 +14,9 @@ pub(crate) enum Setting {
 /// Judges `SET name = value` (name in any case). `None` is DEFAULT, RESET, FROM CURRENT or a value that is not constant.
 pub(crate) fn judge(name: &str, value: Option<&str>) -> Setting {
     let name = name.to_ascii_lowercase();
+    if name == "application_name" && value.is_some() {
+        return Setting::Label;
+    }
     let harmless = match name.as_str() {
         // Limits: tighter or equal is fine, none at all is not.
         "statement_timeout"
@@ -174,7 +179,7 @@ mod tests {
             ("lock_timeout", Some("0x0")),
             ("role", Some("x")),
             ("session_authorization", Some("x")),
-            ("application_name", Some("x")),
+            ("application_name", None),
             ("row_security", Some("off")),
             ("session_replication_role", Some("replica")),
             ("client_encoding", Some("SJIS")),

@@ -60,6 +60,7 @@ impl Walker<'_> {
         }
         match settings::judge(name, value) {
             Setting::Harmless => self.bare(Effect::Session),
+            Setting::Label => self.act(Effect::Session, Object::new(ObjectKind::Setting, name)),
             Setting::Guarded => self.guarded(name),
         }
     }

@@ -197,7 +197,7 @@ const SESSIONS: &[(&str, &str)] = &[
     ("SET statement_timeout = 0", "admin setting:statement_timeout"),
     ("RESET statement_timeout", "admin setting:statement_timeout"),
     ("SET statement_timeout TO DEFAULT", "admin setting:statement_timeout"),
-    ("SET application_name = 'x'", "admin setting:application_name"),
+    ("SET application_name = 'x'", "session setting:application_name"),
     ("SET a.b = 'x'", "admin setting:a.b"),
     ("SET TRANSACTION READ WRITE", "session; admin setting:transaction_read_only"),
     ("BEGIN READ WRITE", "session; admin setting:transaction_read_only"),
