@@ -18,7 +18,8 @@ const SHORT_KEY: usize = 4;
 /// The keys of all live sessions.
 #[derive(Debug, Default)]
 pub(crate) struct Cancels {
-    map: Mutex<HashMap<i32, (Vec<u8>, Arc<Wanted>)>>,
+    /// By process number, which two targets may have in common.
+    map: Mutex<HashMap<i32, Vec<(Vec<u8>, Arc<Wanted>)>>>,
 }
 
 /// One session's key, forgotten when dropped.
@@ -31,33 +32,28 @@ pub(crate) struct CancelKey {
 }
 
 impl Cancels {
-    /// A key for a session; `long` for protocol 3.2. `None` when the system gives no random bytes.
-    pub(crate) fn issue(self: &Arc<Self>, long: bool) -> Option<CancelKey> {
+    /// A key for a session; `long` for protocol 3.2. `pid` is the target's, because clients compare it with what `pg_backend_pid()` and
+    /// notifications say; the key is ours. `None` when the system gives no random bytes.
+    pub(crate) fn issue(self: &Arc<Self>, pid: i32, long: bool) -> Option<CancelKey> {
         let random = SystemRandom::new();
         let mut key = vec![0; if long { LONG_KEY } else { SHORT_KEY }];
         random.fill(&mut key).ok()?;
         let wanted = Arc::new(Wanted::default());
         let mut map = self.map.lock().unwrap_or_else(PoisonError::into_inner);
-        for _ in 0..64 {
-            let mut pid = [0; 4];
-            random.fill(&mut pid).ok()?;
-            // Clients print it as a process number: positive.
-            let pid = i32::from_be_bytes(pid) & i32::MAX;
-            if pid != 0 && !map.contains_key(&pid) {
-                map.insert(pid, (key.clone(), Arc::clone(&wanted)));
-                return Some(CancelKey { cancels: Arc::clone(self), pid, key, wanted });
-            }
-        }
-        None
+        map.entry(pid).or_default().push((key.clone(), Arc::clone(&wanted)));
+        Some(CancelKey { cancels: Arc::clone(self), pid, key, wanted })
     }
 
     /// A client's request. Whether it fitted is not told to anyone.
     pub(crate) fn request(&self, pid: i32, key: &[u8]) -> bool {
         let map = self.map.lock().unwrap_or_else(PoisonError::into_inner);
-        let fits = map.get(&pid).is_some_and(|(known, _)| known.len() == key.len() && bool::from(known.ct_eq(key)));
-        if fits && let Some((_, wanted)) = map.get(&pid) {
-            wanted.flag.store(true, Ordering::Release);
-            wanted.waker.wake();
+        let mut fits = false;
+        for (known, wanted) in map.get(&pid).into_iter().flatten() {
+            if known.len() == key.len() && bool::from(known.ct_eq(key)) {
+                wanted.flag.store(true, Ordering::Release);
+                wanted.waker.wake();
+                fits = true;
+            }
         }
         fits
     }
@@ -79,7 +75,13 @@ impl CancelKey {
 
 impl Drop for CancelKey {
     fn drop(&mut self) {
-        self.cancels.map.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.pid);
+        let mut map = self.cancels.map.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(keys) = map.get_mut(&self.pid) {
+            keys.retain(|(_, wanted)| !Arc::ptr_eq(wanted, &self.wanted));
+            if keys.is_empty() {
+                map.remove(&self.pid);
+            }
+        }
     }
 }
 
@@ -90,8 +92,9 @@ mod tests {
     #[test]
     fn only_the_own_key_cancels_and_only_while_the_session_lives() {
         let cancels = Arc::new(Cancels::default());
-        let one = cancels.issue(false).unwrap();
-        let other = cancels.issue(true).unwrap();
+        // Two targets may number their processes alike.
+        let one = cancels.issue(77, false).unwrap();
+        let other = cancels.issue(77, true).unwrap();
         assert_eq!((one.key.len(), other.key.len()), (4, 32));
         assert!(cancels.request(one.pid, &one.key));
         assert!(!cancels.request(one.pid, &other.key));
@@ -99,5 +102,8 @@ mod tests {
         let (pid, key) = (one.pid, one.key.clone());
         drop(one);
         assert!(!cancels.request(pid, &key));
+        assert!(cancels.request(other.pid, &other.key));
+        drop(other);
+        assert!(cancels.map.lock().unwrap().is_empty());
     }
 }

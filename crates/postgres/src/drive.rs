@@ -22,7 +22,7 @@ use crate::classify::{self, Text};
 use crate::config::TargetOptions;
 use crate::session::{End, Parked, Relay, Step};
 use crate::wire::limits::{HEADER, LARGEST_MESSAGE};
-use crate::wire::{Frames, Next};
+use crate::wire::{Frame, Frames, Header, Next, encode};
 use crate::{answer, upstream};
 
 /// An outbox with more than this stops the reading of the other side.
@@ -58,6 +58,8 @@ pub(crate) struct Drive {
     pub(crate) waiting: bool,
     /// Whole messages of the client may be left for when the target has taken what is in its outbox.
     pub(crate) unfed: bool,
+    /// Bytes of a large CopyData of the client that are still to come.
+    pub(crate) copy_left: usize,
     pub(crate) client_gone: bool,
 }
 
@@ -359,9 +361,17 @@ impl Drive {
 
     /// Gives the session the client's messages until one has to wait; how many bytes were used.
     fn feed(&mut self, bytes: &[u8]) -> Result<usize, Ending> {
-        let mut frames = Frames::new(bytes, self.max_message);
+        let mut start = self.feed_copy(bytes)?;
+        let mut frames = Frames::new(bytes.get(start..).unwrap_or_default(), self.max_message);
         loop {
-            let used = frames.consumed();
+            let used = start + frames.consumed();
+            if let Some(length) = large_copy(frames.rest()) {
+                self.copy_left = length;
+                start = used + HEADER;
+                start += self.feed_copy(bytes.get(start..).unwrap_or_default())?;
+                frames = Frames::new(bytes.get(start..).unwrap_or_default(), self.max_message);
+                continue;
+            }
             let frame = match frames.advance() {
                 Ok(Next::Frame(frame)) => frame,
                 Ok(Next::Partial { .. }) => return Ok(used),
@@ -378,13 +388,36 @@ impl Drive {
                 return Ok(used);
             }
             if parked {
-                return Ok(frames.consumed());
+                return Ok(start + frames.consumed());
             }
             if self.relay.to_target.len() > 4 * HIGH_WATER {
                 self.unfed = true;
-                return Ok(frames.consumed());
+                return Ok(start + frames.consumed());
             }
         }
+    }
+
+    /// What is here of a large CopyData, as CopyData messages of a bounded size: their boundaries mean nothing to the target.
+    fn feed_copy(&mut self, bytes: &[u8]) -> Result<usize, Ending> {
+        let mut used = 0;
+        while self.copy_left > 0 {
+            let rest = bytes.get(used..).unwrap_or_default();
+            let body = rest.get(..self.copy_left.min(IN_PIECES)).unwrap_or(rest);
+            if body.is_empty() {
+                break;
+            }
+            if self.relay.to_target.len() > 4 * HIGH_WATER {
+                self.unfed = true;
+                break;
+            }
+            let mut whole = Vec::with_capacity(HEADER + body.len());
+            encode::copy_data(&mut whole, body);
+            used += body.len();
+            self.copy_left -= body.len();
+            let step = self.relay.client(Frame { tag: b'd', body, whole: &whole });
+            self.after(step)?;
+        }
+        Ok(used)
     }
 
     fn poll_target(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
@@ -514,6 +547,12 @@ impl Drive {
         let _closed = tokio::time::timeout(LAST_WORDS, target.shutdown()).await;
         relay.session.close(&reason);
     }
+}
+
+/// The length of the CopyData at the front, when it is too large to be taken whole.
+fn large_copy(bytes: &[u8]) -> Option<usize> {
+    let header = Header::read(bytes, LARGEST_MESSAGE).ok()??;
+    (header.tag == b'd' && header.body > IN_PIECES).then_some(header.body)
 }
 
 /// When the identity's proof ends, on the runtime's clock.

@@ -135,6 +135,7 @@ impl Server {
             expiry,
             waiting: false,
             unfed: false,
+            copy_left: 0,
             client_gone: false,
         };
         drive.run().await;
@@ -162,7 +163,7 @@ impl Server {
         let upstream = upstream::connect(grant, &options, &startup).await.map_err(|error| Failure::upstream(&error))?;
         let recorded = session.leased(&upstream.user, &link(grant, &upstream));
         recorded.map_err(|refusal| Failure::refused(&refusal, refusal.detail()))?;
-        let Some(cancel) = self.cancels.issue(wanted.minor >= 2) else {
+        let Some(cancel) = self.cancels.issue(upstream.pid, wanted.minor >= 2) else {
             return Err(Failure::refused(&Refusal::of(RefusalKind::Unavailable), "no random bytes".to_owned()));
         };
         let mut greeting = Vec::new();

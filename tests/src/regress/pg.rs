@@ -50,6 +50,10 @@ impl Suite for Pg {
         DATABASE
     }
 
+    fn not_carried(&self) -> &'static [(&'static str, &'static str)] {
+        &[("largeobject", "libpq's lo_ functions use FunctionCall, which is refused")]
+    }
+
     /// What `pg_regress` does when it makes the database itself.
     fn prepare(&self, server: &Server) -> Result<()> {
         server.sql("postgres", "CREATE DATABASE regression TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")?;

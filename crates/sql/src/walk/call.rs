@@ -297,6 +297,10 @@ impl<'c> Walker<'c> {
     pub(super) fn guarded(&mut self, name: &str) {
         self.act(Effect::Admin, Object::new(ObjectKind::Setting, name));
         self.reason(format!("setting {name} is fixed for the session"));
+        if matches!(name, "client_encoding" | "names") {
+            // What the server would read in another encoding is not what is read here.
+            self.not_understood("texts in another encoding than UTF8");
+        }
     }
 
     /// An operator by its name list.

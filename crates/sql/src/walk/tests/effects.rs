@@ -197,6 +197,8 @@ const SESSIONS: &[(&str, &str)] = &[
     ("SET statement_timeout = 0", "admin setting:statement_timeout"),
     ("RESET statement_timeout", "admin setting:statement_timeout"),
     ("SET statement_timeout TO DEFAULT", "admin setting:statement_timeout"),
+    ("SET client_encoding = 'SJIS'", "admin setting:client_encoding; unknown"),
+    ("SET NAMES 'latin1'", "admin setting:client_encoding; unknown"),
     ("SET application_name = 'x'", "session setting:application_name"),
     ("SET a.b = 'x'", "admin setting:a.b"),
     ("SET TRANSACTION READ WRITE", "session; admin setting:transaction_read_only"),
