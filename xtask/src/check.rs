@@ -1,5 +1,6 @@
 //! `cargo xtask test`: everything that CI runs, cheapest first, stopping at the first failure.
 
+use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -65,20 +66,29 @@ fn unit() -> Result<()> {
     tests(&["--workspace", "--exclude", "sallyport-tests"])
 }
 
-/// The kit's own tests, the bypass corpus and the demo: real servers, psql, the built gateway. The client suites and the chaos driver take
-/// longer and have commands of their own: `cargo xtask clients`, `cargo xtask chaos kill9`.
+/// The kit's own tests and the integration binary: real servers, real clients, the built gateway.
 fn suite() -> Result<()> {
-    ensure::packages(ensure::POSTGRES)?;
+    ensure::packages(&[ensure::POSTGRES, ensure::CLIENTS].concat())?;
+    let (python, node) = (ensure::python()?, ensure::node()?);
     suites::gateway()?;
-    tests(&["-p", "sallyport-tests", "--test", "suite", "--", "corpus", "demo", "kit"])
+    suites::examples()?;
+    tests_with(&["-p", "sallyport-tests"], |command| {
+        command.env("SUITE_PYTHON", &python).env("SUITE_NODE", &node).env("SUITE_EXAMPLES", suites::examples_folder());
+    })
 }
 
 fn tests(which: &[&str]) -> Result<()> {
+    tests_with(which, |_| {})
+}
+
+fn tests_with(which: &[&str], prepare: impl Fn(&mut Command)) -> Result<()> {
     if works("cargo-nextest", &["nextest", "--version"]) {
-        return run(
-            cargo(&["nextest", "run", "--cargo-profile", "fast", "--no-fail-fast", "--no-tests=pass"]).args(which)
-        );
+        let mut command = cargo(&["nextest", "run", "--cargo-profile", "fast", "--no-fail-fast", "--no-tests=pass"]);
+        prepare(&mut command);
+        return run(command.args(which));
     }
     eprintln!("cargo-nextest is not installed: falling back to `cargo test`");
-    run(cargo(&["test", "--profile", "fast", "--no-fail-fast"]).args(which))
+    let mut command = cargo(&["test", "--profile", "fast", "--no-fail-fast"]);
+    prepare(&mut command);
+    run(command.args(which))
 }
