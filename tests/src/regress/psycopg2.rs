@@ -73,7 +73,10 @@ impl Suite for Psycopg2 {
         const ENCODING: &str = "sends texts in another encoding than UTF8";
         &[
             ("tests.test_lobject.", "libpq's lo_ functions use FunctionCall, which is refused"),
-            ("tests.test_green.GreenTestCase.test_flush_on_write", "sends a statement above the largest message of 16 MiB"),
+            (
+                "tests.test_green.GreenTestCase.test_flush_on_write",
+                "sends a statement above the largest message of 16 MiB",
+            ),
             ("tests.test_quote.QuotingTestCase.test_koi8", ENCODING),
             ("tests.test_quote.QuotingTestCase.test_latin1", ENCODING),
             ("tests.test_copy.CopyTests.test_copy_bytes", ENCODING),
