@@ -16,7 +16,7 @@ use crate::listener::prepare;
 /// The target's option that permits link-local addresses.
 const ALLOW_LINK_LOCAL: &str = "allow_link_local";
 
-/// Why a target was not reached. The texts may be shown to the client.
+/// Why a target was not reached. The texts are for the log; [`DialError::for_client`] names no address.
 #[derive(Debug, thiserror::Error)]
 pub enum DialError {
     /// It cannot be reached.
@@ -47,6 +47,26 @@ pub enum DialError {
         /// As resolved.
         address: String,
     },
+}
+
+impl DialError {
+    /// The same for the client, which learns nothing of where targets are.
+    #[must_use]
+    pub fn for_client(&self) -> String {
+        match self {
+            Self::Away { target, why, .. } => {
+                format!("target {target} is away: {why}; the gateway's log has its address")
+            }
+            Self::Unresolved { target, .. } => {
+                format!("target {target} is away: its name cannot be resolved; the gateway's log has its address")
+            }
+            Self::Forbidden { target, .. } => {
+                format!(
+                    "target {target} is not dialled: its address is a link-local, metadata or unusable one; the gateway's log says which"
+                )
+            }
+        }
+    }
 }
 
 /// Connects to the grant's target within `timeout`, which covers resolving and all addresses together. Cancel safe: a connection

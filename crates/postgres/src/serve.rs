@@ -217,7 +217,11 @@ impl Failure {
 
     fn upstream(error: &upstream::UpstreamError) -> Self {
         let mut message = Vec::new();
-        answer::fatal(&mut message, error.sqlstate(), &format!("sallyport: {error}"));
+        let text = match error {
+            upstream::UpstreamError::Dial(error) => error.for_client(),
+            other => other.to_string(),
+        };
+        answer::fatal(&mut message, error.sqlstate(), &format!("sallyport: {text}"));
         Self { message, log: error.to_string() }
     }
 }

@@ -4,6 +4,8 @@
 //! - [`corpus`]: the bypass corpus, one test per policy key, and the proof that its oracles fire.
 //! - [`clients`]: stock clients, one test per client.
 //! - [`chaos`]: the gateway killed under load.
+//! - [`sessions`]: holds, revocation, policy changes, wrong ways in.
+//! - [`hostile`]: garbage, halves, slow peers.
 //! - [`demo`]: the demo of the command line, step by step.
 
 #![allow(
@@ -19,7 +21,9 @@ mod chaos;
 mod clients;
 mod corpus;
 mod demo;
+mod hostile;
 mod kit;
+mod sessions;
 
 /// Runs one of the suites as its command line does, and fails unless it says that all is well.
 fn passes(suite: fn(sallyport_tests::kit::args::Args) -> anyhow::Result<i32>, args: &[&str]) {
