@@ -275,7 +275,7 @@ pub(crate) struct RawLimit {
     /// Bytes that one command may return.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) bytes_returned: Option<u64>,
-    /// Rows that one command may change; enforced before commit.
+    /// Rows that one command may change. Understood, but refused by a gateway until it can be enforced before the commit.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) rows_affected: Option<u64>,
     /// Commands in any minute.

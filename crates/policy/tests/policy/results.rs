@@ -49,6 +49,8 @@ limits:
   - { name: d, who: any, when: "identity.claims.absent", rows_affected: 0 }
 "#,
     );
+    let told: Vec<_> = policy.unenforced().into_iter().map(|error| (error.line, error.message)).collect();
+    assert!(told.len() == 2 && told[0].0 == 3 && told[0].1.contains("`rows_affected` is not enforced"), "{told:?}");
     let asked = Asked::default();
     let applied = policy.limits(&asked.subject(), asked.now);
     assert!(applied.cacheable);
