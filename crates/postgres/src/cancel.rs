@@ -97,7 +97,7 @@ mod tests {
         let other = cancels.issue(77, true).unwrap();
         assert_eq!((one.key.len(), other.key.len()), (4, 32));
         assert!(cancels.request(one.pid, &one.key));
-        assert!(!cancels.request(one.pid, &other.key));
+        assert!(!cancels.request(78, &one.key));
         assert!(!cancels.request(one.pid, &[]));
         let (pid, key) = (one.pid, one.key.clone());
         drop(one);
