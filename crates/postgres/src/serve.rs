@@ -39,10 +39,13 @@ impl Server {
     pub async fn serve(self: Arc<Self>, accepted: Accepted) {
         let peer = accepted.peer;
         let span = tracing::info_span!("connection", protocol = PROTOCOL.0, from = %peer.ip());
-        self.serve_in(accepted).instrument(span).await;
+        // Not the session itself: a span would be entered and left at every message.
+        if let Some(drive) = self.login(accepted).instrument(span).await {
+            drive.run().await;
+        }
     }
 
-    async fn serve_in(self: Arc<Self>, accepted: Accepted) {
+    async fn login(self: Arc<Self>, accepted: Accepted) -> Option<Drive> {
         let Accepted { stream, peer, mut admission, deadline, .. } = accepted;
         let terms = Terms {
             tls: Some(&self.tls),
@@ -54,21 +57,21 @@ impl Server {
             Ok(logged_in) => logged_in,
             Err(LoginEnd::Cancel { pid, key }) => {
                 self.cancels.request(pid, &key);
-                return;
+                return None;
             }
-            Err(LoginEnd::Left) => return,
+            Err(LoginEnd::Left) => return None,
             Err(end) => {
                 tracing::info!(reason = %end, "login failed");
                 self.gate.count_login_failure(PROTOCOL.0);
-                return;
+                return None;
             }
         };
         admission.authenticated();
         drop(admission);
-        self.session(logged_in).await;
+        self.session(logged_in).await
     }
 
-    async fn session(self: Arc<Self>, logged_in: LoggedIn) {
+    async fn session(self: Arc<Self>, logged_in: LoggedIn) -> Option<Drive> {
         let LoggedIn {
             mut transport,
             proven,
@@ -96,7 +99,8 @@ impl Server {
             Ok(opened) => opened,
             Err(refusal) => {
                 tracing::info!(code = refusal.kind.code(), target = %wanted.target, "connection refused");
-                return turn_away(transport, &refusal).await;
+                turn_away(transport, &refusal).await;
+                return None;
             }
         };
         tracing::info!(session = %session.id(), target = %wanted.target, role = grant.role(), "session opened");
@@ -110,7 +114,7 @@ impl Server {
                 let _told = drive::say(&mut transport, &fatal).await;
                 transport.shutdown().await;
                 session.close(&failure.log);
-                return;
+                return None;
             }
         };
         let keeper =
@@ -119,7 +123,7 @@ impl Server {
         let Upstream { transport: target, pid, key, unread, user, .. } = upstream;
         let mut relay = Relay::new(session, keeper, user);
         relay.widen_path(path.iter().map(String::as_str));
-        let drive = Drive {
+        Some(Drive {
             client: transport,
             target,
             relay,
@@ -137,8 +141,7 @@ impl Server {
             unfed: false,
             copy_left: 0,
             client_gone: false,
-        };
-        drive.run().await;
+        })
     }
 
     /// Settings judged, target reached, client greeted.

@@ -108,6 +108,10 @@ impl Header {
         if version != VERSION {
             return Err(damage(8, 10, Reason::Version(version)));
         }
+        // Nothing may ride along in bytes that mean nothing.
+        if let Some(at) = (10..16).chain(56..60).find(|at| bytes.get(*at).is_some_and(|byte| *byte != 0)) {
+            return Err(damage(at, at + 1, Reason::Changed));
+        }
         let part = |at: usize| -> [u8; 16] {
             bytes.get(at..at + 16).and_then(|part| part.try_into().ok()).unwrap_or_default()
         };
@@ -121,4 +125,26 @@ impl Header {
 
 fn damage(at: usize, end: usize, reason: Reason) -> Damage {
     Damage { offset: at as u64, exact: end <= at + 1, end: end as u64, frame: None, reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_that_mean_nothing_are_zero() {
+        let header = Header { session: [3; 16], key: KeyId([8; 16]), opened: Micros(1) };
+        let good = header.encode(FileKind::Recording);
+        assert_eq!(Header::read(&mut good.as_slice(), FileKind::Recording).unwrap().0, header);
+        for at in (10..16).chain(56..60) {
+            let mut bytes = good;
+            bytes[at] = 1;
+            let crc = crc32fast::hash(&bytes[..60]);
+            bytes[60..].copy_from_slice(&crc.to_le_bytes());
+            let Err(ReadError::Damaged(damage)) = Header::read(&mut bytes.as_slice(), FileKind::Recording) else {
+                panic!("byte {at} is accepted")
+            };
+            assert_eq!((damage.offset, damage.reason), (at as u64, Reason::Changed));
+        }
+    }
 }

@@ -123,6 +123,8 @@ pub(crate) struct LimitsDoc {
     pub(crate) login_timeout: Span,
     /// Largest message of a client in bytes.
     pub(crate) max_message: u32,
+    /// Threads that serve connections; absent: one for two cores.
+    pub(crate) workers: Option<std::num::NonZero<usize>>,
 }
 
 impl Default for LimitsDoc {
@@ -132,6 +134,7 @@ impl Default for LimitsDoc {
             max_logins_per_address: 64,
             login_timeout: Span::seconds(10),
             max_message: 16 << 20,
+            workers: None,
         }
     }
 }

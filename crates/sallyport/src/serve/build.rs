@@ -44,9 +44,11 @@ impl Built {
     }
 }
 
-/// How many threads serve connections.
-pub(super) fn worker_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+/// How many threads serve connections: as configured, else one for two cores. A relay's work is mostly the kernel's; on fewer threads
+/// more of it is done at each waking, and the rest of the machine is left to the kernel and to neighbours.
+pub(super) fn worker_threads(config: &Config) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    config.limits.workers.map_or(cores.div_ceil(2), std::num::NonZero::get)
 }
 
 /// Builds everything. What is wrong with the policy or a key ends the start here; a target that is away does not.
@@ -62,7 +64,7 @@ pub(super) async fn build(config: Config, layout: &Layout) -> Result<Arc<Built>>
     let settings = local::token_settings(&config);
     let directory = Directory::new(store.clone(), settings, config.issuers.clone(), Arc::new(SystemClock)).await?;
     let directory = Arc::new(directory);
-    let recordings = start_recordings(layout).await?;
+    let recordings = start_recordings(layout, &config).await?;
     let gate = Gate::new(Parts {
         policy: Arc::new(policy),
         targets,
@@ -94,8 +96,8 @@ pub(super) async fn build(config: Config, layout: &Layout) -> Result<Arc<Built>>
     }))
 }
 
-async fn start_recordings(layout: &Layout) -> Result<Arc<FileRecordings>> {
-    let settings = store::recordings::Settings::new(layout.root(), worker_threads());
+async fn start_recordings(layout: &Layout, config: &Config) -> Result<Arc<FileRecordings>> {
+    let settings = store::recordings::Settings::new(layout.root(), worker_threads(config));
     let started = tokio::task::spawn_blocking(move || FileRecordings::start(&settings)).await;
     Ok(Arc::new(started.context("start the recorder")??))
 }

@@ -108,7 +108,7 @@ impl Listeners {
         for server in [Some(self.api), self.local_api].into_iter().flatten() {
             api.push(tokio::spawn(server.run(router.clone(), stopped.clone())));
         }
-        let workers = Arc::new(Workers::start(worker_threads()).context("start the worker threads")?);
+        let workers = Arc::new(Workers::start(worker_threads(&config)).context("start the worker threads")?);
         let drain = Drain::default();
         let server = protocols::postgres_server(&built.gate, &self.tls.server, &config)?;
         let serve = move |accepted| Arc::clone(&server).serve(accepted);

@@ -1,7 +1,7 @@
 //! The running gateway: build, listen, reload, drain.
 //!
 //! ```text
-//! control runtime (2 threads): API, store, reload, upkeep        workers (one per core): client connections
+//! control runtime (2 threads): API, store, reload, upkeep        workers (one for two cores): client connections
 //! ```
 //!
 //! - [`build`]: from configuration and data directory to a gate
