@@ -70,13 +70,12 @@ impl Suite for Psycopg2 {
     }
 
     fn not_carried(&self) -> &'static [(&'static str, &'static str)] {
+        const LARGE: &str = "sends a statement above the largest message of 16 MiB";
         const ENCODING: &str = "sends texts in another encoding than UTF8";
         &[
             ("tests.test_lobject.", "libpq's lo_ functions use FunctionCall, which is refused"),
-            (
-                "tests.test_green.GreenTestCase.test_flush_on_write",
-                "sends a statement above the largest message of 16 MiB",
-            ),
+            ("tests.test_green.GreenTestCase.test_flush_on_write", LARGE),
+            ("tests.test_async.AsyncTests.test_flush_on_write", LARGE),
             ("tests.test_quote.QuotingTestCase.test_koi8", ENCODING),
             ("tests.test_quote.QuotingTestCase.test_latin1", ENCODING),
             ("tests.test_copy.CopyTests.test_copy_bytes", ENCODING),
