@@ -257,6 +257,22 @@ public class ClientJdbc {
         }
     }
 
+    static void masksAndRules() throws Exception {
+        try (Connection c = connect("prepareThreshold", "2")) {
+            for (int n = 0; n < 5; n++) {
+                try (PreparedStatement person = c.prepareStatement("SELECT id, name, email, born, note FROM people WHERE id = ?")) {
+                    person.setInt(1, 2);
+                    ResultSet r = person.executeQuery();
+                    expect(r.next(), true);
+                    expect(Arrays.asList(r.getInt(1), r.getString(2), r.getString(3), r.getString(5)),
+                        Arrays.asList(2, "name 2", env("SUITE_EMAIL"), env("SUITE_NOTE")));
+                    expect(r.getDate(4) == null ? "" : r.getDate(4).toString(), env("SUITE_BORN"));
+                }
+            }
+            fails("42501", () -> one(c, "SELECT * FROM payroll"));
+        }
+    }
+
     static void metadata() throws Exception {
         try (Connection c = connect(); Statement s = c.createStatement()) {
             s.execute("CREATE TABLE m(id int PRIMARY KEY, name varchar(20) NOT NULL); CREATE INDEX m_name ON m(name)");
@@ -289,6 +305,7 @@ public class ClientJdbc {
         check("cancels", ClientJdbc::cancels);
         check("notifications", ClientJdbc::notifications);
         check("metadata", ClientJdbc::metadata);
+        check("masks_and_rules", ClientJdbc::masksAndRules);
         System.exit(failed > 0 ? 1 : 0);
     }
 }

@@ -7,7 +7,7 @@ import io
 import uuid
 
 import asyncpg
-from common import ROWS, check, expect, main
+from common import PERSON, ROWS, check, expect, expect_person, main
 
 
 @check
@@ -148,6 +148,19 @@ async def notifications():
     expect(await asyncio.wait_for(got, 10), ("ch", "paid"))
     await listener.close()
     await sender.close()
+
+
+@check
+async def masks_and_rules():
+    conn = await asyncpg.connect()
+    expect_person(*await conn.fetchrow(PERSON + "$1", 2))
+    try:
+        await conn.fetch("SELECT * FROM payroll WHERE id = $1", 1)
+        raise AssertionError("no error")
+    except asyncpg.InsufficientPrivilegeError:
+        pass
+    expect_person(*await conn.fetchrow(PERSON + "$1", 2))
+    await conn.close()
 
 
 main()

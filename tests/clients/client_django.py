@@ -3,7 +3,7 @@
 import os
 
 import django
-from common import check, expect, main
+from common import PERSON, check, expect, expect_person, main
 from django.conf import settings
 
 settings.configure(
@@ -26,7 +26,7 @@ django.setup()
 
 from django.contrib.auth.models import Group, Permission, User  # noqa: E402
 from django.core.management import call_command  # noqa: E402
-from django.db import IntegrityError, connection, models, transaction  # noqa: E402
+from django.db import IntegrityError, ProgrammingError, connection, models, transaction  # noqa: E402
 
 
 @check
@@ -87,6 +87,20 @@ def inspects():
 def undoes_its_migrations():
     call_command("migrate", "sessions", "zero", verbosity=0)
     expect("django_session" in connection.introspection.table_names(), False)
+
+
+@check
+def masks_and_rules():
+    with connection.cursor() as cursor:
+        cursor.execute(PERSON + "%s", [2])
+        expect_person(*cursor.fetchone())
+        try:
+            cursor.execute("SELECT * FROM payroll")
+            raise AssertionError("no error")
+        except ProgrammingError as error:
+            expect(error.__cause__.sqlstate, "42501")
+        cursor.execute(PERSON + "%s", [2])
+        expect_person(*cursor.fetchone())
 
 
 main()

@@ -130,6 +130,17 @@ const checks = {
       assert.deepEqual([message.channel, message.payload], ["ch", "paid"]);
     }));
   },
+  async masks_and_rules() {
+    const { SUITE_EMAIL: email, SUITE_BORN: born, SUITE_NOTE: note } = process.env;
+    const want = { id: 2, name: "name 2", email, born: born || null, note };
+    const person = "SELECT id, name, email, born::text AS born, note FROM people WHERE id = $1";
+    await connected(async (c) => {
+      assert.deepEqual((await c.query(person, [2])).rows, [want]);
+      assert.deepEqual((await c.query({ text: person.replace("born::text AS born", "born"), values: [2], types: { getTypeParser: () => String } })).rows, [{ ...want, id: "2" }]);
+      await assert.rejects(c.query("SELECT * FROM payroll WHERE id = $1", [1]), { code: "42501" });
+      assert.deepEqual((await c.query({ name: "person", text: person, values: [2] })).rows, [want]);
+    });
+  },
   async pool() {
     const pool = new Pool({ ssl, max: 5 });
     const all = await Promise.all(Array.from({ length: 100 }, (_, n) => pool.query("SELECT $1::int AS n", [n])));

@@ -7,7 +7,7 @@ import time
 import uuid
 
 import psycopg
-from common import ROWS, check, expect, main
+from common import PERSON, ROWS, check, expect, expect_person, main
 
 
 def connect(**more):
@@ -198,6 +198,19 @@ def several_results_of_one_message():
 def rows_one_by_one():
     with connect() as conn:
         expect(sum(row[0] for row in conn.cursor().stream("SELECT n FROM generate_series(1, 5000) n")), 12502500)
+
+
+@check
+def masks_and_rules():
+    with connect() as conn:
+        for binary in (False, True):
+            expect_person(*conn.execute(PERSON + "%s", (2,), binary=binary).fetchone())
+        try:
+            conn.execute("SELECT * FROM payroll WHERE id = %s", (1,))
+            raise AssertionError("no error")
+        except psycopg.errors.InsufficientPrivilege:
+            conn.rollback()
+        expect_person(*conn.execute(PERSON + "2").fetchone())
 
 
 main()

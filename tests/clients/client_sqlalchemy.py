@@ -1,7 +1,7 @@
 """SQLAlchemy 2: ORM, reflection, bulk inserts with RETURNING, savepoints, streaming, over psycopg 3 and psycopg 2."""
 
 import sqlalchemy as sa
-from common import check, expect, main
+from common import check, expect, expect_person, main
 from sqlalchemy import orm
 
 
@@ -70,6 +70,22 @@ def over_psycopg_3():
 @check
 def over_psycopg_2():
     everything("psycopg2")
+
+
+@check
+def masks_and_rules():
+    engine = sa.create_engine("postgresql+psycopg://")
+    people = sa.Table("people", sa.MetaData(), autoload_with=engine)
+    with engine.connect() as conn:
+        expect_person(*conn.execute(sa.select(people).where(people.c.id == 2)).one())
+        try:
+            conn.execute(sa.text("SELECT * FROM payroll"))
+            raise AssertionError("no error")
+        except sa.exc.ProgrammingError as error:
+            expect(error.orig.sqlstate, "42501")
+            conn.rollback()
+        expect_person(*conn.execute(sa.select(people).where(people.c.id == 2)).one())
+    engine.dispose()
 
 
 main()

@@ -10,6 +10,7 @@ import traceback
 
 _checks = []
 ROWS = 100_000
+PERSON = "SELECT id, name, email, born, note FROM people WHERE id = "
 
 
 def check(function):
@@ -42,6 +43,12 @@ def expect(got, want):
     """Fails with both values when they differ."""
     if got != want:
         raise AssertionError(f"got {got!r:.200}, want {want!r:.200}")
+
+
+def expect_person(id, name, email, born, note):
+    """Fails when a row of `people` is not as it should look from here: as it is, or masked."""
+    env = os.environ
+    expect((id, name, email, str(born or ""), note), (2, "name 2", env["SUITE_EMAIL"], env["SUITE_BORN"], env["SUITE_NOTE"]))
 
 
 def run(*args, env=None, stdin=None, timeout=120, status=0):

@@ -3,7 +3,7 @@
 import os
 import tempfile
 
-from common import check, expect, main, run
+from common import check, expect, expect_person, main, run
 
 SCHEMA = """
 CREATE SCHEMA shop;
@@ -85,6 +85,13 @@ def restores_through():
         run("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", "DROP SCHEMA shop CASCADE")
         run("pg_restore", "--no-owner", "--exit-on-error", "-d", os.environ["PGDATABASE"], file)
     same(FRESH)
+
+
+@check
+def masks():
+    text = run("pg_dump", "--data-only", "--table=people")
+    rows = [line.split("\t") for line in text.splitlines() if line.startswith("2\t")]
+    expect_person(int(rows[0][0]), *("" if field == "\\N" else field for field in rows[0][1:]))
 
 
 main()

@@ -3,7 +3,7 @@
 import re
 import tempfile
 
-from common import check, expect, main, run
+from common import PERSON, check, expect, main, run
 
 
 def bench(*args):
@@ -58,6 +58,17 @@ def pipelines():
 def money_is_where_it_belongs():
     sums = run("psql", "-XAtc", "SELECT (SELECT sum(abalance) FROM pgbench_accounts) = (SELECT sum(delta) FROM pgbench_history)")
     expect(sums.strip(), "t")
+
+
+@check
+def masks_and_rules():
+    with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
+        script.write(PERSON + "2 \\gset\n\\if :id <> 2\nSELECT wrong;\n\\endif\n")
+        script.flush()
+        for mode in ("simple", "extended", "prepared"):
+            expect(bench("-M", mode, "-f", script.name, "-c", "2", "-t", "50"), 100)
+    refused = run("pgbench", "-n", "-f", "/dev/stdin", "-t", "1", stdin="SELECT * FROM payroll;\n", status=None)
+    assert refused.returncode != 0 and "payroll" in refused.stderr, refused.stderr
 
 
 main()

@@ -3,7 +3,7 @@
 import os
 import tempfile
 
-from common import ROWS, check, expect, interrupted, main, run
+from common import PERSON, ROWS, check, expect, expect_person, interrupted, main, run
 
 PSQL = ("psql", "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1")
 
@@ -130,6 +130,15 @@ def notices_and_notifications():
     done = run("psql", "-X", stdin="DO $$ BEGIN RAISE NOTICE 'hello there'; END $$;\nLISTEN ch;\nNOTIFY ch, 'paid';\nSELECT 1;\n", status=None)
     assert "hello there" in done.stderr, done.stderr
     assert '"ch" with payload "paid"' in done.stdout, done.stdout
+
+
+@check
+def masks_and_rules():
+    expect_person(2, *psql(PERSON + "2").rstrip("\n").split("|")[1:])
+    expect_person(2, *psql(f"COPY ({PERSON} 2) TO STDOUT (DELIMITER '|', NULL '')").rstrip("\n").split("|")[1:])
+    done = psql("SELECT * FROM payroll", status=None)
+    expect(done.returncode, 1)
+    assert "payroll" in done.stderr or "secrets" in done.stderr, done.stderr
 
 
 main()

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use futures_util::TryStreamExt;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions, PgSslMode};
-use sqlx::{Connection, Executor, PgConnection, PgPool, Row};
+use sqlx::{Connection, Executor, PgConnection, PgPool, Row, ValueRef};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -24,6 +24,7 @@ async fn main() -> ExitCode {
         check("copies", copies()).await,
         check("listener", listener()).await,
         check("describes", describes()).await,
+        check("masks_and_rules", masks_and_rules()).await,
     ];
     ExitCode::from(u8::from(results.contains(&false)))
 }
@@ -172,5 +173,29 @@ async fn describes() -> Result<()> {
     conn.execute("CREATE TABLE d(id int PRIMARY KEY, name text NOT NULL)").await?;
     let described = conn.describe(sqlx::SqlSafeStr::into_sql_str("SELECT id, name FROM d WHERE id = $1")).await?;
     ensure!(described.columns().len() == 2, "{} columns", described.columns().len());
+    Ok(())
+}
+
+async fn masks_and_rules() -> Result<()> {
+    let want = ["SUITE_EMAIL", "SUITE_BORN", "SUITE_NOTE"].map(|name| std::env::var(name).unwrap_or_default());
+    let mut conn = connect().await?;
+    for _ in 0..3 {
+        let row = sqlx::query("SELECT name, email, born, note FROM people WHERE id = $1").bind(2_i32);
+        let row = row.fetch_one(&mut conn).await?;
+        let born = match row.try_get_raw("born")? {
+            value if value.is_null() => String::new(),
+            value => {
+                // Binary: days since 2000-01-01.
+                let days = i32::from_be_bytes(value.as_bytes().map_err(anyhow::Error::from_boxed)?.try_into()?);
+                ensure!(days == -3651, "{days} days");
+                "1990-01-02".to_owned()
+            }
+        };
+        let got = [row.try_get::<String, _>("email")?, born, row.try_get("note")?];
+        ensure!(row.try_get::<&str, _>("name")? == "name 2" && got == want, "{got:?} is not {want:?}");
+        let error = conn.execute("SELECT * FROM payroll").await.err().context("no error")?;
+        let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default();
+        ensure!(code == "42501", "{code}");
+    }
     Ok(())
 }

@@ -28,6 +28,7 @@ async fn main() -> ExitCode {
         check("cancel", cancel()).await,
         check("notifications", notifications()).await,
         check("batch", batch()).await,
+        check("masks_and_rules", masks_and_rules()).await,
     ];
     ExitCode::from(u8::from(results.contains(&false)))
 }
@@ -211,5 +212,19 @@ async fn batch() -> Result<()> {
     let client = connect().await?;
     let messages = client.simple_query("SELECT 1; SELECT 'two', NULL; SELECT").await?;
     ensure!(messages.len() >= 6, "{} messages", messages.len());
+    Ok(())
+}
+
+async fn masks_and_rules() -> Result<()> {
+    let want = ["SUITE_EMAIL", "SUITE_BORN", "SUITE_NOTE"].map(|name| std::env::var(name).unwrap_or_default());
+    let client = connect().await?;
+    for _ in 0..3 {
+        let person = "SELECT email, born::text, note FROM people WHERE id = $1";
+        let row = client.query_one(person, &[&2_i32]).await?;
+        let got = [row.try_get(0)?, row.try_get::<_, Option<String>>(1)?.unwrap_or_default(), row.try_get(2)?];
+        ensure!(got == want, "{got:?} is not {want:?}");
+        let error = client.query("SELECT * FROM payroll WHERE id = $1", &[&1_i32]).await.err().context("no error")?;
+        ensure!(error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{error}");
+    }
     Ok(())
 }

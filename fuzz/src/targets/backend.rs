@@ -4,21 +4,15 @@ use anyhow::Result;
 use postgres::wire::encode::{self, Column};
 use postgres::wire::{Authentication, Backend, DataRow, Frame, Negotiate, Report, Text, TransactionStatus, limits};
 
-use super::{check, each_frame};
+use super::{broken_messages, check, each_frame};
 use crate::driver::Target;
-use crate::mutate::mutate;
 use crate::random::Random;
 
 /// A server's messages.
 pub const TARGET: Target = Target { name: "backend", make, run };
 
 fn make(random: &mut Random) -> Result<Vec<u8>> {
-    let mut bytes = messages(random);
-    if !random.one_in(16) {
-        let donor = messages(random);
-        mutate(random, &mut bytes, &donor);
-    }
-    Ok(bytes)
+    Ok(broken_messages(random, messages))
 }
 
 fn messages(random: &mut Random) -> Vec<u8> {

@@ -15,6 +15,19 @@ pub mod startup;
 
 use postgres::wire::{Frame, Frames, Next, WireError};
 
+use crate::mutate::mutate;
+use crate::random::Random;
+
+/// Messages, mostly broken, now and then with a piece of others in them.
+fn broken_messages(random: &mut Random, messages: fn(&mut Random) -> Vec<u8>) -> Vec<u8> {
+    let mut bytes = messages(random);
+    if !random.one_in(16) {
+        let donor = messages(random);
+        mutate(random, &mut bytes, &donor);
+    }
+    bytes
+}
+
 /// Walks the messages at the front of `data` and checks the walk itself. Gives the number of bytes in whole messages.
 fn each_frame<'a>(data: &'a [u8], max: usize, mut each: impl FnMut(Frame<'a>)) -> usize {
     let mut frames = Frames::new(data, max);

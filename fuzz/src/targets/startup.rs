@@ -10,9 +10,8 @@ use postgres::scram::{SCRAM, SCRAM_PLUS};
 use postgres::wire::startup::read as read_packet;
 use postgres::wire::{Frames, Initial, InitialNext, Next, encode, limits};
 
-use super::{check, well_formed};
+use super::{broken_messages, check, well_formed};
 use crate::driver::Target;
-use crate::mutate::mutate;
 use crate::random::Random;
 
 /// A client's first packets and its whole login.
@@ -24,11 +23,7 @@ const NONCE: &str = "gatewaynonce0123456789";
 const BINDING: &[u8] = b"0123456789abcdef0123456789abcdef";
 
 fn make(random: &mut Random) -> Result<Vec<u8>> {
-    let mut bytes = login(random);
-    if !random.one_in(16) {
-        let donor = login(random);
-        mutate(random, &mut bytes, &donor);
-    }
+    let mut bytes = broken_messages(random, login);
     // In front, where no mutation moves the rest.
     bytes.insert(0, random.byte());
     Ok(bytes)

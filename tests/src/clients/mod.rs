@@ -1,4 +1,4 @@
-//! Stock clients through a way in: the bare server, or the gateway with a policy that allows everything.
+//! Stock clients through a way in: the bare server, or the gateway with rules, masks and recording on.
 //!
 //! Each client is a program of its own (`tests/clients/`, `tests/examples/`) that prints `ok NAME` or `not ok NAME: why`
 //! per check. It gets an empty database and finds its way by libpq's variables. Clients without TLS of their own
@@ -31,6 +31,43 @@ Status 0 only when every check of every client says ok.
 /// Everything is allowed and recorded: what differs from the bare server is the gateway's fault.
 pub const ALLOW_ALL: &str =
     "rules:\n  - name: everything\n    who: { groups: [agents] }\n    do: any\n    then: allow\n";
+
+/// What the clients work under: everything is allowed but one table, people's columns are masked, cards wherever they are.
+const RULES: &str = "\
+rules:
+  - name: work
+    who: { groups: [agents] }
+    do: any
+    then: allow
+  - name: no secrets
+    who: any
+    do: any
+    objects: [public.payroll]
+    then: deny
+    message: \"payroll is for people\"
+masks:
+  - name: e-mail addresses
+    who: any
+    columns: [public.people.email]
+    detect: [card, iban, ssn, jwt, secret]
+    with: partial
+  - name: dates of birth
+    who: any
+    columns: [public.people.born]
+    with: null
+";
+
+/// The table whose columns are masked, and one that nobody may read: the bare server refuses it as the gateway does.
+const PEOPLE: &str = "
+CREATE TABLE people(id int PRIMARY KEY, name text, email text, born date, note text);
+INSERT INTO people SELECT n, 'name ' || n, 'ada' || n || '@example.com', '1990-01-02', 'card 4111111111111111 on file' FROM generate_series(1, 3) n;
+CREATE TABLE payroll(id int, salary int);
+GRANT ALL ON people TO app";
+
+/// How the second of `people` looks to a client: e-mail address, date of birth, note.
+const PLAIN: [&str; 3] = ["ada2@example.com", "1990-01-02", "card 4111111111111111 on file"];
+/// The same behind the masks.
+const MASKED: [&str; 3] = ["a***@example.com", "", "card 411111******1111 on file"];
 
 /// How long one client may take in all.
 const LIMIT: Duration = Duration::from_secs(420);
@@ -91,6 +128,7 @@ pub fn main(mut args: Args) -> Result<i32> {
         for name in [database.clone(), format!("{database}_restored")] {
             server.sql("postgres", &format!("CREATE DATABASE {name} OWNER app"))?;
         }
+        server.sql(&database, PEOPLE)?;
         let dsn = match &gateways {
             None => direct_dsn(&server, &database, client.clear),
             Some((tls, clear)) => {
@@ -98,7 +136,8 @@ pub fn main(mut args: Args) -> Result<i32> {
                 gateway.dsn(&Who::agent(client.name), APP, &database)?
             }
         };
-        let ran = run(client, &dsn, &server.app(&format!("{database}_restored")))?;
+        let person = if direct { PLAIN } else { MASKED };
+        let ran = run(client, &dsn, &server.app(&format!("{database}_restored")), person)?;
         println!("{:<16} {:>3} ok  {:>2} not ok  {:>6.1} s", ran.name, ran.ok, ran.failed.len(), ran.seconds);
         all.push(ran);
     }
@@ -107,7 +146,7 @@ pub fn main(mut args: Args) -> Result<i32> {
 }
 
 fn behind(server: &Server, tls: bool) -> Result<Gateway> {
-    Gateway::start(&gateway::Options { tls, ..gateway::Options::new(server.port(), "postgres", ALLOW_ALL) })
+    Gateway::start(&gateway::Options { tls, ..gateway::Options::new(server.port(), "postgres", RULES) })
 }
 
 fn direct_dsn(server: &Server, database: &str, clear: bool) -> Dsn {
@@ -118,8 +157,9 @@ fn direct_dsn(server: &Server, database: &str, clear: bool) -> Dsn {
     Dsn { host: "localhost".to_owned(), ca: Some(server.ca()), ..dsn }
 }
 
-fn run(client: &Client, dsn: &Dsn, restore: &Dsn) -> Result<Ran> {
+fn run(client: &Client, dsn: &Dsn, restore: &Dsn, person: [&str; 3]) -> Result<Ran> {
     let mut command = (client.command)()?;
+    command.envs(["SUITE_EMAIL", "SUITE_BORN", "SUITE_NOTE"].into_iter().zip(person));
     command.envs(dsn.env()).env("PYTHONUNBUFFERED", "1").env("PYTHONDONTWRITEBYTECODE", "1");
     // Where dumps are restored: the bare server, so that what was dumped is judged without the gateway.
     for (name, value) in restore.env() {

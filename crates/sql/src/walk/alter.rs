@@ -7,7 +7,7 @@ use pg_query::protobuf::{
 
 use super::ddl::{is_administration, kind_of, titled};
 use super::effects::Change;
-use super::{Walker, inner, strings};
+use super::{Walker, inner};
 use crate::catalog::RelationKind;
 
 impl Walker<'_> {
@@ -68,7 +68,7 @@ impl Walker<'_> {
     }
 
     /// An effect on a relation of any kind: tables, indexes, sequences, composite types.
-    fn on_any(&mut self, effect: Effect, range: &RangeVar) {
+    pub(super) fn on_any(&mut self, effect: Effect, range: &RangeVar) {
         let found = self.resolve(&range.schemaname, &range.relname, |_| true);
         if found.is_empty() {
             let object = self.unresolved(&range.schemaname, &range.relname, ObjectKind::Relation);
@@ -141,24 +141,17 @@ impl Walker<'_> {
     fn drop_objects(&mut self, drop: &DropStmt) {
         self.label = "DROP";
         let what = drop.remove_type();
-        let kind = kind_of(what);
         let effect = if is_administration(what) { Effect::Admin } else { Effect::Destroy };
         for node in &drop.objects {
-            self.drop_one(node, what, kind, effect);
+            self.drop_one(node, what, effect);
         }
         if matches!(what, ObjectType::ObjectPolicy) {
             self.bare(Effect::Grant);
         }
     }
 
-    fn drop_one(&mut self, node: &Node, what: ObjectType, kind: ObjectKind, effect: Effect) {
-        let names: Vec<&str> = match inner(Some(node)) {
-            Some(N::List(list)) => strings(&list.items),
-            Some(N::String(name)) => vec![name.sval.as_str()],
-            Some(N::ObjectWithArgs(object)) => strings(&object.objname),
-            Some(N::TypeName(name)) => strings(&name.names),
-            _ => Vec::new(),
-        };
+    fn drop_one(&mut self, node: &Node, what: ObjectType, effect: Effect) {
+        let names = super::names_of(Some(node));
         // The last name of a trigger, rule or policy is its own; the object is its table.
         let names = match what {
             ObjectType::ObjectTrigger | ObjectType::ObjectRule | ObjectType::ObjectPolicy => {
@@ -166,18 +159,23 @@ impl Walker<'_> {
             }
             _ => names.as_slice(),
         };
+        self.on_named(effect, what, names);
+    }
+
+    /// An effect on what a list of names means for a type of object.
+    pub(super) fn on_named(&mut self, effect: Effect, what: ObjectType, names: &[&str]) {
         let (schema, name) = match names {
             [] => ("", "?"),
             [name] => ("", *name),
             [.., schema, name] => (*schema, *name),
         };
-        match kind {
+        match kind_of(what) {
             ObjectKind::Relation | ObjectKind::Sequence => {
                 let range = RangeVar { schemaname: schema.to_owned(), relname: name.to_owned(), ..RangeVar::default() };
                 self.on_any(effect, &range);
             }
-            ObjectKind::Function | ObjectKind::Type => self.on_routine(effect, kind, schema, name),
-            ObjectKind::Schema
+            kind @ (ObjectKind::Function | ObjectKind::Type) => self.on_routine(effect, kind, schema, name),
+            kind @ (ObjectKind::Schema
             | ObjectKind::Database
             | ObjectKind::Setting
             | ObjectKind::Role
@@ -186,7 +184,7 @@ impl Walker<'_> {
             | ObjectKind::File
             | ObjectKind::Host
             | ObjectKind::Path
-            | ObjectKind::Other => {
+            | ObjectKind::Other) => {
                 self.act(effect, Object::new(kind, titled(what, &names.join("."))));
             }
         }

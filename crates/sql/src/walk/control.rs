@@ -3,24 +3,13 @@
 use model::{Effect, Object, ObjectKind};
 use pg_query::protobuf::{GrantStmt, Node, ObjectType, RangeVar, RoleSpec, node::Node as N};
 
-use super::{Walker, inner, qualified, strings};
+use super::{Walker, inner, names_of, qualified, strings};
 
 fn role_name(role: Option<&RoleSpec>) -> String {
     match role {
         Some(role) if !role.rolename.is_empty() => role.rolename.clone(),
         Some(_) => "current_user".to_owned(),
         None => "?".to_owned(),
-    }
-}
-
-/// The names of an object node: a list, a string, a function with arguments, a type.
-fn names_of(node: Option<&Node>) -> Vec<&str> {
-    match inner(node) {
-        Some(N::List(list)) => strings(&list.items),
-        Some(N::String(name)) => vec![name.sval.as_str()],
-        Some(N::ObjectWithArgs(object)) => strings(&object.objname),
-        Some(N::TypeName(name)) => strings(&name.names),
-        _ => Vec::new(),
     }
 }
 
@@ -45,13 +34,10 @@ impl Walker<'_> {
     fn named(&mut self, effect: Effect, what: ObjectType, relation: Option<&RangeVar>, object: Option<&Node>) {
         self.label = "ALTER";
         if let Some(range) = relation {
-            for object in self.objects_of_any(range) {
-                self.act(effect, object);
-            }
+            self.on_any(effect, range);
             return;
         }
         let mut names = names_of(object);
-        let kind = super::ddl::kind_of(what);
         if matches!(
             what,
             ObjectType::ObjectColumn
@@ -67,40 +53,7 @@ impl Walker<'_> {
         }
         let effect =
             if super::ddl::is_administration(what) && effect == Effect::Alter { Effect::Admin } else { effect };
-        let (schema, name) = match names.as_slice() {
-            [] => ("", "?"),
-            [name] => ("", *name),
-            [.., schema, name] => (*schema, *name),
-        };
-        match kind {
-            ObjectKind::Relation | ObjectKind::Sequence => {
-                let range = RangeVar { schemaname: schema.to_owned(), relname: name.to_owned(), ..RangeVar::default() };
-                for object in self.objects_of_any(&range) {
-                    self.act(effect, object);
-                }
-            }
-            ObjectKind::Function | ObjectKind::Type => self.on_routine(effect, kind, schema, name),
-            ObjectKind::Schema
-            | ObjectKind::Database
-            | ObjectKind::Setting
-            | ObjectKind::Role
-            | ObjectKind::Channel
-            | ObjectKind::Catalog
-            | ObjectKind::File
-            | ObjectKind::Host
-            | ObjectKind::Path
-            | ObjectKind::Other => {
-                self.act(effect, Object::new(kind, super::ddl::titled(what, &names.join("."))));
-            }
-        }
-    }
-
-    fn objects_of_any(&mut self, range: &RangeVar) -> Vec<Object> {
-        let found = self.resolve(&range.schemaname, &range.relname, |_| true);
-        if found.is_empty() {
-            return vec![self.unresolved(&range.schemaname, &range.relname, ObjectKind::Relation)];
-        }
-        found.into_iter().map(|relation| Object::new(ObjectKind::Relation, relation.full.clone())).collect()
+        self.on_named(effect, what, &names);
     }
 
     pub(super) fn alter_object(&mut self, node: &N) -> bool {

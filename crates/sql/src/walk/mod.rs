@@ -428,6 +428,17 @@ fn inner(node: Option<&Node>) -> Option<&N> {
     node.and_then(|node| node.node.as_ref())
 }
 
+/// The names of an object node: a list, a string, a function with arguments, a type.
+fn names_of(node: Option<&Node>) -> Vec<&str> {
+    match inner(node) {
+        Some(N::List(list)) => strings(&list.items),
+        Some(N::String(name)) => vec![name.sval.as_str()],
+        Some(N::ObjectWithArgs(object)) => strings(&object.objname),
+        Some(N::TypeName(name)) => strings(&name.names),
+        _ => Vec::new(),
+    }
+}
+
 /// The strings of a name list: `[schema, name]`.
 fn strings(nodes: &[Node]) -> Vec<&str> {
     nodes
