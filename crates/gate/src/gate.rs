@@ -61,6 +61,15 @@ impl Targets {
         self.0.get(name).cloned()
     }
 
+    /// Whether a target, as a session of `role` opened it, is gone or changed.
+    pub(crate) fn differs(&self, name: &str, role: &str, before: Option<&Endpoint>) -> bool {
+        let Some((target, endpoint)) = self.0.get(name) else {
+            return true;
+        };
+        !target.roles.iter().any(|known| known == role)
+            || before.is_some_and(|then| then.address != endpoint.address || then.options != endpoint.options)
+    }
+
     /// All targets, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&Target, &Endpoint)> {
         self.0.values().map(|(target, endpoint)| (target.as_ref(), endpoint.as_ref()))
@@ -69,6 +78,9 @@ impl Targets {
 
 /// The name under which policy judges calls to the gateway's own API.
 pub const OWN_TARGET: &str = "sallyport";
+
+/// Why sessions of a target end when it is reconfigured.
+pub(crate) const TARGET_CHANGED: &str = "the target was changed or removed";
 
 /// What a gate is made of.
 pub struct Parts {
@@ -162,18 +174,9 @@ impl Gate {
     /// Replaces the targets. Sessions of targets or roles that are gone, and of changed addresses, are ended.
     pub fn replace_targets(&self, targets: Targets) {
         let old = self.targets.swap(Arc::new(targets.clone()));
-        self.live.end_where("the target was changed or removed", |live| {
+        self.live.end_where(TARGET_CHANGED, |live| {
             let before = old.get(&live.target.name);
-            let now = targets.get(&live.target.name);
-            match (before, now) {
-                (Some((_, then)), Some((target, endpoint))) => {
-                    !target.roles.contains(&live.role)
-                        || then.address != endpoint.address
-                        || then.options != endpoint.options
-                }
-                (None, Some((target, _))) => !target.roles.contains(&live.role),
-                (_, None) => true,
-            }
+            targets.differs(&live.target.name, &live.role, before.as_ref().map(|(_, endpoint)| endpoint.as_ref()))
         });
         self.end_unwelcome();
     }
@@ -233,7 +236,7 @@ impl Gate {
 
     /// Ends every session that a token opened; how many.
     pub fn kill_token(&self, token: TokenId) -> usize {
-        self.live.end_where("the token was revoked", |live| live.token == Some(token))
+        self.live.end_token(token)
     }
 
     /// Ends every session; how many.
@@ -243,8 +246,6 @@ impl Gate {
 
     /// Tells every session that the gateway is stopping.
     pub fn drain(&self) {
-        for live in self.live.all() {
-            live.drain();
-        }
+        self.live.drain();
     }
 }

@@ -1,6 +1,6 @@
 //! Sessions that run now, and how they are ended.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -102,17 +102,52 @@ impl Live {
     }
 }
 
+const REVOKED_REASON: &str = "the token was revoked";
+/// Revoked tokens that are remembered for sessions that are being opened while it happens.
+const REVOKED: usize = 4096;
+
 /// All live sessions.
 #[derive(Default)]
-pub(crate) struct Registry(Mutex<HashMap<SessionId, Arc<Live>>>);
+pub(crate) struct Registry {
+    map: Mutex<HashMap<SessionId, Arc<Live>>>,
+    revoked: Mutex<VecDeque<TokenId>>,
+    draining: AtomicBool,
+}
 
 impl Registry {
     fn with<T>(&self, f: impl FnOnce(&mut HashMap<SessionId, Arc<Live>>) -> T) -> T {
-        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        f(&mut self.map.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(crate) fn add(&self, live: Arc<Live>) {
-        self.with(|map| map.insert(live.id, live));
+    /// Adds a session. What ended or drained all others while it was being opened ends or drains it too.
+    pub(crate) fn add(&self, live: &Arc<Live>) {
+        self.with(|map| map.insert(live.id, Arc::clone(live)));
+        if self.draining.load(Ordering::SeqCst) {
+            live.drain();
+        }
+        let revoked = self.revoked.lock().unwrap_or_else(PoisonError::into_inner);
+        if live.token.is_some_and(|token| revoked.contains(&token)) {
+            live.end(REVOKED_REASON);
+        }
+    }
+
+    /// Ends the sessions of a token, those that are being opened included; how many there were.
+    pub(crate) fn end_token(&self, token: TokenId) -> usize {
+        let mut revoked = self.revoked.lock().unwrap_or_else(PoisonError::into_inner);
+        if revoked.len() >= REVOKED {
+            revoked.pop_front();
+        }
+        revoked.push_back(token);
+        drop(revoked);
+        self.end_where(REVOKED_REASON, |live| live.token == Some(token))
+    }
+
+    /// Tells every session, also those to come, that the gateway is stopping.
+    pub(crate) fn drain(&self) {
+        self.draining.store(true, Ordering::SeqCst);
+        for live in self.all() {
+            live.drain();
+        }
     }
 
     pub(crate) fn remove(&self, id: SessionId) {

@@ -96,9 +96,14 @@ impl SessionMasks {
         self.rules.iter().flat_map(|rule| &rule.columns).any(|pattern| column_matches(pattern, relation, "*"))
     }
 
+    /// Whether columns are masked by name.
+    pub(crate) fn has_columns(&self) -> bool {
+        self.rules.iter().any(|rule| !rule.columns.is_empty())
+    }
+
     /// Whether the command could bring a masked value into a place that is not known.
     pub(crate) fn tainted(&self, intent: &Intent) -> bool {
-        if !self.rules.iter().any(|rule| !rule.columns.is_empty()) {
+        if !self.has_columns() {
             return false;
         }
         let object = |object: &Object| object.is_unresolved() || self.touches(&object.name);

@@ -12,13 +12,13 @@ use policy::{Request, Subject};
 use record::{Event, Micros, Opened as OpenedEvent};
 use uuid::Uuid;
 
-use crate::gate::OWN_TARGET;
+use crate::gate::{OWN_TARGET, TARGET_CHANGED};
 use crate::hold::{Parked, digest};
 use crate::live::{Live, Signal};
 use crate::ports::{ApprovalRequest, AuditEntry, Proven};
 use crate::refusal::RefusalKind;
 use crate::session::{Standing, timestamp};
-use crate::{Gate, Grant, Refusal, Session};
+use crate::{Endpoint, Gate, Grant, Refusal, Session};
 
 /// What a client asks for when it opens a session.
 #[derive(Clone, Debug)]
@@ -97,6 +97,7 @@ impl Gate {
             return Err(refusal);
         }
         let session = self.begin(id, &proven, identity, target, &role, ask, &verdict, now).await?;
+        self.look_again(&session, &endpoint);
         let grant = Grant {
             session: id,
             identity: Arc::clone(&session.live.identity),
@@ -172,7 +173,7 @@ impl Gate {
         });
         let subject = Subject { identity: &live.identity, target: &target, role, from: live.from };
         let standing = Standing::of(&in_force, &subject, now);
-        self.live.add(Arc::clone(&live));
+        self.live.add(&live);
         let session = Session {
             gate: Arc::clone(self),
             live,
@@ -265,12 +266,24 @@ impl Gate {
 
     /// Ends sessions that the policy in force no longer lets connect.
     pub(crate) fn end_unwelcome(&self) {
-        let now = self.clock.now();
         for live in self.live.all() {
-            let verdict = self.decide_connect(&live.identity, &live.target, &live.role, live.from, now);
-            if verdict.outcome == Outcome::Deny {
-                live.end("policy no longer lets this identity connect");
-            }
+            self.end_if_unwelcome(&live);
+        }
+    }
+
+    fn end_if_unwelcome(&self, live: &Live) {
+        let verdict = self.decide_connect(&live.identity, &live.target, &live.role, live.from, self.clock.now());
+        if verdict.outcome == Outcome::Deny {
+            live.end("policy no longer lets this identity connect");
+        }
+    }
+
+    /// Policy and targets may have been replaced after they were asked and before the session stood in the list of live ones.
+    fn look_again(&self, session: &Session, endpoint: &Endpoint) {
+        let live = &session.live;
+        self.end_if_unwelcome(live);
+        if self.targets.load().differs(&live.target.name, &live.role, Some(endpoint)) {
+            live.end(TARGET_CHANGED);
         }
     }
 

@@ -39,12 +39,14 @@ impl Encode for Vec<u8> {
 pub struct Outbox<D> {
     bytes: Vec<u8>,
     sent: usize,
+    /// Bytes behind this are not recorded yet and may not be written.
+    ready: usize,
     direction: PhantomData<D>,
 }
 
 impl<D> Default for Outbox<D> {
     fn default() -> Self {
-        Self { bytes: Vec::new(), sent: 0, direction: PhantomData }
+        Self { bytes: Vec::new(), sent: 0, ready: 0, direction: PhantomData }
     }
 }
 
@@ -55,10 +57,10 @@ impl<D> Outbox<D> {
     /// What is to be written next.
     #[must_use]
     pub fn pending(&self) -> &[u8] {
-        self.bytes.get(self.sent..).unwrap_or_default()
+        self.bytes.get(self.sent..self.ready).unwrap_or_default()
     }
 
-    /// Bytes not yet written.
+    /// Bytes not yet written, rows that are not recorded yet included.
     #[must_use]
     pub fn len(&self) -> usize {
         self.bytes.len().saturating_sub(self.sent)
@@ -72,13 +74,23 @@ impl<D> Outbox<D> {
 
     /// Says that the first `n` pending bytes are written.
     pub fn wrote(&mut self, n: usize) {
-        self.sent = self.sent.saturating_add(n).min(self.bytes.len());
+        self.sent = self.sent.saturating_add(n).min(self.ready);
         if self.sent == self.bytes.len() {
-            self.sent = 0;
+            (self.sent, self.ready) = (0, 0);
             self.bytes.clear();
         } else if self.sent > 64 * 1024 {
             self.bytes.drain(..self.sent);
+            self.ready -= self.sent;
             self.sent = 0;
+        }
+    }
+
+    /// Appends what may be written as soon as all before it may.
+    fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let settled = self.ready == self.bytes.len();
+        write(&mut self.bytes);
+        if settled {
+            self.ready = self.bytes.len();
         }
     }
 
@@ -94,35 +106,71 @@ impl<D> Outbox<D> {
 impl Outbox<ToTarget> {
     /// Takes a judged message. What was judged is what is sent.
     pub fn push<M: Encode>(&mut self, message: Permitted<M>) {
-        message.into_inner().encode(&mut self.bytes);
+        let message = message.into_inner();
+        self.append(|out| message.encode(out));
     }
 
     /// Takes bytes of the target's own handshake, under the grant that opened it.
     pub fn handshake(&mut self, _grant: &Grant, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
+        self.append(|out| out.extend_from_slice(bytes));
     }
 }
 
 impl Outbox<ToClient> {
     /// Takes a message that was masked and recorded.
     pub fn push<M: Encode>(&mut self, message: Released<M>) {
-        message.into_inner().encode(&mut self.bytes);
+        let message = message.into_inner();
+        self.append(|out| message.encode(out));
     }
 
     /// Takes bytes of the login, before any session exists and so before any of a target's data can.
     pub fn login(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
+        self.append(|out| out.extend_from_slice(bytes));
     }
 
-    /// Masking and recording write rows straight into the buffer; only `Session` reaches it.
+    /// Masking writes rows straight into the buffer; only `Session` reaches it. They are written to no socket before [`settle`](Self::settle).
     pub(crate) fn tail(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
+    }
+
+    /// Everything in the buffer is recorded.
+    pub(crate) fn settle(&mut self) {
+        self.ready = self.bytes.len();
+    }
+
+    /// Whether rows wait to be recorded.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.ready == self.bytes.len()
+    }
+
+    /// Takes back what could not be recorded.
+    pub(crate) fn discard(&mut self) {
+        self.bytes.truncate(self.ready);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_are_written_when_they_are_recorded() {
+        let mut outbox = Outbox::<ToClient>::default();
+        outbox.login(b"a");
+        outbox.tail().extend_from_slice(b"row");
+        outbox.login(b"b");
+        assert_eq!((outbox.pending(), outbox.is_settled()), (b"a".as_slice(), false));
+        outbox.wrote(1);
+        assert!(outbox.pending().is_empty() && !outbox.is_empty());
+        outbox.settle();
+        assert_eq!(outbox.pending(), b"rowb");
+        outbox.wrote(4);
+        outbox.tail().extend_from_slice(b"lost");
+        outbox.discard();
+        outbox.login(b"end");
+        assert_eq!(outbox.pending(), b"end");
+    }
 
     #[test]
     fn partial_writes_keep_order_and_memory_returns() {

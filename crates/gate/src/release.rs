@@ -206,6 +206,26 @@ impl Session {
         Ok(())
     }
 
+    /// Records the rows that wait in the outbox, of `flow` or of one that is finished; only now may they be written to the client. Call it
+    /// before the outbox is flushed.
+    ///
+    /// # Errors
+    /// When they cannot be recorded: they are taken back, and the session must close.
+    pub fn settle(&mut self, flow: Option<&mut Flow>, outbox: &mut Outbox<ToClient>) -> Result<(), Refusal> {
+        if outbox.is_settled() {
+            return Ok(());
+        }
+        let recorded = match flow {
+            Some(flow) if !flow.pending.is_empty() => self.flush(flow),
+            Some(_) | None => Ok(()),
+        };
+        match recorded {
+            Ok(()) => outbox.settle(),
+            Err(_) => outbox.discard(),
+        }
+        recorded
+    }
+
     fn within_limits(&self, flow: &Flow) -> Result<(), Refusal> {
         let over = |limit: Option<u64>, value: u64| limit.is_some_and(|limit| value > limit);
         if over(self.limits.rows_returned, flow.rows) {
@@ -286,16 +306,17 @@ impl Session {
         Released::new(message)
     }
 
-    /// A text of the target (error, notice, notification, setting) as the client may see it, recorded as such.
-    pub fn scrub<'t>(&self, text: &'t str, intent: Option<&Intent>) -> Cow<'t, str> {
-        let tainted = intent.is_some_and(|intent| self.masks.tainted(intent));
-        self.masks.scrub(text, tainted, &self.gate.masker)
+    /// A text of the target (error, notice, notification, setting) as the client may see it, recorded as such: without what detectors
+    /// find, or withheld as a whole.
+    pub fn scrub<'t>(&self, text: &'t str, withheld: bool) -> Cow<'t, str> {
+        self.masks.scrub(text, withheld, &self.gate.masker)
     }
 
-    /// Whether texts of the target that come with this command are withheld.
+    /// Whether texts of the target that come with this command could carry masked data. A text that belongs to no command that is known
+    /// (of COMMIT, or out of the blue) could whenever columns are masked.
     #[must_use]
-    pub fn withholds(&self, intent: &Intent) -> bool {
-        self.masks.tainted(intent)
+    pub fn withholds(&self, intent: Option<&Intent>) -> bool {
+        intent.map_or_else(|| self.masks.has_columns(), |intent| self.masks.tainted(intent))
     }
 
     /// Whether any mask applies in this session.

@@ -59,6 +59,12 @@ pub struct Ticket {
 }
 
 impl Ticket {
+    /// The same command under a policy that is never in force: it is judged anew before it goes on.
+    #[must_use]
+    pub const fn outdated(&self) -> Self {
+        Self { epoch: u64::MAX, ..*self }
+    }
+
     /// The command's number in the session.
     #[must_use]
     pub const fn number(&self) -> u64 {
@@ -164,12 +170,19 @@ impl Session {
         for counter in &judged.counters {
             counter.inc();
         }
-        if let Err(refusal) = self.record_command(command, &judged.verdict, asked_at) {
+        let too_many = if judged.verdict.outcome == Outcome::Deny { None } else { self.over_rate(asked_at) };
+        let recorded = match &too_many {
+            None => self.record_command(command, &judged.verdict, asked_at),
+            Some(refusal) => {
+                let verdict =
+                    Verdict { outcome: Outcome::Deny, reasons: refusal.reasons.clone(), ..judged.verdict.clone() };
+                self.record_command(command, &verdict, asked_at)
+            }
+        };
+        if let Err(refusal) = recorded {
             return Asked::Close(Box::new(refusal));
         }
-        if judged.verdict.outcome != Outcome::Deny
-            && let Some(refusal) = self.over_rate(asked_at)
-        {
+        if let Some(refusal) = too_many {
             return Asked::Deny(Box::new(refusal));
         }
         match judged.verdict.outcome {

@@ -87,7 +87,8 @@ impl ObjectKind {
 
 /// One object, named as the target names it after resolution: `public.orders`.
 ///
-/// A name that could not be resolved starts with `?.`, so that no pattern of a policy but a bare `*` covers it.
+/// A name that could not be resolved starts with `?`, so that no pattern of a policy but a bare `*` covers it: `?.orders` is a name that
+/// the target does not have, `??.orders` one that may mean any object, `?.` an object that is not named by a constant.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Object {
     /// What sort of thing.
@@ -112,7 +113,14 @@ impl Object {
     /// Whether the name could not be resolved.
     #[must_use]
     pub fn is_unresolved(&self) -> bool {
-        self.name.starts_with("?.")
+        self.name.starts_with('?')
+    }
+
+    /// The name of an object that the target does not have, as far as is known. `None` when the object is resolved, and when it may be
+    /// any: its name is not known, or changed its meaning just before.
+    #[must_use]
+    pub fn missing_name(&self) -> Option<&str> {
+        self.name.strip_prefix("?.").filter(|name| !name.is_empty())
     }
 }
 

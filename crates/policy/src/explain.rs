@@ -143,7 +143,7 @@ fn judge(rule: &Rule, action: &Action, request: &Request<'_>, values: &Values<'_
         .misses(&request.subject)
         .or_else(|| (!rule.effects.contains(action.effect)).then_some(Miss::Effect(action.effect)))
         .or_else(|| {
-            (!rule.means_object(action)).then_some(match action.object {
+            (!rule.means_object(action) && !rule.doubts(action)).then_some(match action.object {
                 Some(_) => Miss::Object,
                 None => Miss::NoObject,
             })

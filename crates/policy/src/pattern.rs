@@ -170,6 +170,23 @@ impl ObjectPattern {
         self.kind.is_none_or(|kind| kind == object.kind) && self.glob.matches(&object.name)
     }
 
+    /// Whether the object is, or may be, one of those meant. One that the target does not have (`?.orders`) can only be what others
+    /// make of that very name, so a pattern for all of a schema (`secrets.*`) does not mean it; of one whose name may stand for
+    /// anything, nothing is certain.
+    pub(crate) fn may_mean(&self, object: &Object) -> bool {
+        if !object.is_unresolved() {
+            return self.covers(object);
+        }
+        let Some(name) = object.missing_name() else {
+            return true;
+        };
+        let pattern = self.glob.as_str();
+        let whole_schema = pattern.rsplit_once('.').is_some_and(|(_, last)| last.bytes().all(|byte| byte == b'*'));
+        self.kind.is_none_or(|kind| kind == object.kind)
+            && (glob(pattern.as_bytes(), name.as_bytes())
+                || !whole_schema && begins(pattern.bytes().rev(), name.bytes().rev().chain([b'.'])))
+    }
+
     /// Whether everything that `other` covers is covered here too.
     pub(crate) fn includes(&self, other: &Self) -> bool {
         (self.kind.is_none() || self.kind == other.kind) && self.glob.covers(&other.glob)
@@ -231,7 +248,7 @@ fn close_to(word: &str, known: &str) -> bool {
 /// not be resolved (`?.name`) may be any relation.
 #[must_use]
 pub fn column_matches(pattern: &str, relation: &str, column: &str) -> bool {
-    let unresolved = relation.starts_with("?.");
+    let unresolved = relation.starts_with('?');
     match (unresolved, column) {
         (true, "*") => true,
         // Read from the end: some relation must fit in front of `.column`.

@@ -85,9 +85,20 @@ impl Rule {
             }
             (Some(object), Then::Allow | Then::Approve) => patterns.iter().any(|pattern| pattern.covers(object)),
             // What an unresolved name stands for is not known, so it may be what is denied.
-            (Some(object), Then::Deny) => {
-                object.is_unresolved() || patterns.iter().any(|pattern| pattern.covers(object))
+            (Some(object), Then::Deny) => patterns.iter().any(|pattern| pattern.may_mean(object)),
+        }
+    }
+
+    /// Whether an approve rule's `objects` may mean the action's object, though not for certain: it covers nothing then, and what
+    /// another rule allows waits for its approval.
+    pub(crate) fn doubts(&self, action: &Action) -> bool {
+        match (&self.objects, &action.object, self.then) {
+            (Some(patterns), Some(object), Then::Approve) => {
+                object.is_unresolved()
+                    && self.effects.contains(action.effect)
+                    && patterns.iter().any(|pattern| pattern.may_mean(object))
             }
+            _ => false,
         }
     }
 

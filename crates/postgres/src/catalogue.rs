@@ -82,30 +82,14 @@ pub(crate) enum LoadError {
 }
 
 impl Keeper {
-    /// What names stand for at a session's start.
+    /// What names stand for under the role's own path, as far as others can see.
     pub(crate) fn names(&self) -> Names {
         self.current.load().names.clone()
     }
 
-    /// The newest snapshot, with a session's own, wider path.
-    pub(crate) fn names_with(&self, path: &Arc<[String]>) -> Names {
-        let names = &self.current.load().names;
-        let mut wider: Vec<String> = names.path.to_vec();
-        for schema in path.iter() {
-            if !wider.contains(schema) {
-                wider.push(schema.clone());
-            }
-        }
-        Names::new(Arc::clone(&names.catalog), wider.into())
-    }
-
-    /// The same names when the snapshot is still theirs, else those of the newest.
-    pub(crate) fn newest(&self, held: &Names) -> Names {
-        if self.current.load().names.catalog.version() == held.catalog.version() {
-            held.clone()
-        } else {
-            self.names_with(&held.path)
-        }
+    /// Whether a snapshot is the newest.
+    pub(crate) fn is_newest(&self, held: &Names) -> bool {
+        self.current.load().names.catalog.version() == held.catalog.version()
     }
 
     /// Something may have changed.
@@ -126,13 +110,12 @@ impl Keeper {
         grant: &Grant,
         options: &TargetOptions,
         database: Option<&str>,
-        missing: bool,
     ) -> Result<(), LoadError> {
         let _one = self.loading.lock().await;
         let doubt = self.doubt.load(Ordering::SeqCst);
         let age = self.current.load().loaded.map(|loaded| loaded.elapsed());
         let young = age.is_some_and(|age| age < MISSING_AT_MOST);
-        if !self.stale() && (!missing || young) {
+        if !self.stale() && young {
             return Ok(());
         }
         let loaded = tokio::time::timeout(PATIENCE, load(grant, options, database)).await;
@@ -144,8 +127,13 @@ impl Keeper {
     }
 }
 
-async fn load(grant: &Grant, options: &TargetOptions, database: Option<&str>) -> Result<Catalog, LoadError> {
+/// A number that no other snapshot of this process has.
+pub(crate) fn next_version() -> u64 {
     static VERSIONS: AtomicU64 = AtomicU64::new(1);
+    VERSIONS.fetch_add(1, Ordering::Relaxed)
+}
+
+async fn load(grant: &Grant, options: &TargetOptions, database: Option<&str>) -> Result<Catalog, LoadError> {
     let startup = StartupParams {
         database: database.map(str::to_owned),
         application_name: "sallyport catalogue".to_owned(),
@@ -162,7 +150,7 @@ async fn load(grant: &Grant, options: &TargetOptions, database: Option<&str>) ->
     outbox.handshake(grant, &bye);
     // The answers are all here; whether the good-bye arrives matters to nobody.
     let _sent = upstream.transport.flush(&mut outbox).await;
-    Ok(builder.finish(VERSIONS.fetch_add(1, Ordering::Relaxed)))
+    Ok(builder.finish(next_version()))
 }
 
 /// Runs one query of the gateway's own and hands over its rows.

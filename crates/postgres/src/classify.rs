@@ -7,31 +7,44 @@ use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 
 use model::{Action, Effect, Intent, IntentId, Object, ObjectKind};
-use sql::{Analysis, Caps, Catalog, Context, Kind, Statement};
+use sql::{Analysis, Caps, Catalog, Context, Fresh, Kind, Statement};
 
 /// What names stand for when a text is analysed: a snapshot of the catalogue and the schemas that may be in the path.
 #[derive(Clone, Debug)]
 pub(crate) struct Names {
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) path: Arc<[String]>,
-    /// Equal only for the same snapshot and path: the cache key.
+    /// Names that the session changed and that the snapshot does not show yet.
+    pub(crate) fresh: Arc<Fresh>,
+    /// Equal only for the same snapshot, path and fresh names: the cache key.
     pub(crate) id: u64,
 }
 
 impl Names {
     pub(crate) fn new(catalog: Arc<Catalog>, path: Arc<[String]>) -> Self {
+        Self::with(catalog, path, Arc::default())
+    }
+
+    /// The same, with names that the session changed since.
+    pub(crate) fn with(catalog: Arc<Catalog>, path: Arc<[String]>, fresh: Arc<Fresh>) -> Self {
         let mut hasher = random_state().build_hasher();
         hasher.write_u64(catalog.version());
         for schema in path.iter() {
             hasher.write(schema.as_bytes());
             hasher.write_u8(0);
         }
+        if !fresh.is_empty() {
+            fresh.hash_into(|bytes| hasher.write(bytes));
+        }
         let id = hasher.finish();
-        Self { catalog, path, id }
+        Self { catalog, path, fresh, id }
     }
-}
 
-impl Names {
+    /// The same snapshot with another path or other fresh names.
+    pub(crate) fn changed(&self, path: Arc<[String]>, fresh: Arc<Fresh>) -> Self {
+        Self::with(Arc::clone(&self.catalog), path, fresh)
+    }
+
     /// Of a target about which nothing is known.
     pub(crate) fn empty() -> Self {
         Self::new(Arc::new(Catalog::empty()), Arc::from(["public".to_owned()]))
@@ -53,6 +66,8 @@ pub(crate) struct Text {
     pub(crate) refers: bool,
     /// Some statement may change what names stand for: DDL, or code whose effects are not known.
     pub(crate) changes_names: bool,
+    /// Some statement ends a transaction or a part of it: what was changed in it may be as before.
+    pub(crate) turns_back: bool,
     /// Some statement opens a transaction.
     pub(crate) begins: bool,
 }
@@ -73,6 +88,7 @@ impl Text {
             changes_names: any(|s| {
                 matches!(s.kind, Kind::Ddl | Kind::Do | Kind::Call | Kind::Unparsed | Kind::Discard { .. })
             }) || analysis.intent.actions.iter().any(changes_names),
+            turns_back: any(|s| matches!(s.kind, Kind::RollbackTo | Kind::Rollback | Kind::Commit)),
             begins: any(|s| matches!(s.kind, Kind::Begin)),
             names,
             analysis,
@@ -208,20 +224,23 @@ pub(crate) fn analyze(text: &str, names: &Names) -> Option<Rc<Text>> {
 }
 
 fn run(text: &str, names: &Names) -> Analysis {
-    let context = Context { catalog: &names.catalog, search_path: &names.path, caps: Caps::default() };
+    let context =
+        Context { catalog: &names.catalog, search_path: &names.path, fresh: &names.fresh, caps: Caps::default() };
     sql::analyze(text, &context)
 }
 
 /// Analyses a long text on a thread of its own, one at a time for the whole process.
 pub(crate) async fn analyze_apart(text: String, names: Names) -> Rc<Text> {
     static ONE: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(1);
-    let _permit = ONE.acquire().await;
+    let permit = ONE.acquire().await;
     let (send, receive) = tokio::sync::oneshot::channel();
     let (for_thread, its_names) = (text.clone(), names.clone());
     let thread = std::thread::Builder::new().name("sql".to_owned()).stack_size(sql::STACK);
     let spawned = thread.spawn(move || {
         // The session may be gone by now; then nobody wants the answer.
         let _wanted = send.send(run(&for_thread, &its_names));
+        // Not before: a session that left must not let a second analysis start beside this one.
+        drop(permit);
     });
     let analysis = match spawned {
         Ok(_detached) => receive.await.ok(),
@@ -255,6 +274,7 @@ fn not_analysed(text: &str) -> Analysis {
         intent,
         literal_dependent: true,
         misses: Vec::new(),
+        fresh: Fresh::unknown(),
         problem: None,
     }
 }

@@ -47,6 +47,8 @@ pub(crate) struct Drive {
     pub(crate) options: Rc<TargetOptions>,
     pub(crate) database: Option<String>,
     pub(crate) cancel: CancelKey,
+    /// Held once more while a cancel is on its way to the target.
+    pub(crate) cancelling: Rc<()>,
     /// The target's own cancel key.
     pub(crate) backend: (i32, Vec<u8>),
     pub(crate) max_message: usize,
@@ -65,7 +67,7 @@ pub(crate) struct Drive {
 
 /// What a session waits for, besides its peers.
 pub(crate) enum Job {
-    Refresh(Pin<Box<dyn Future<Output = Result<(), LoadError>>>>, bool),
+    Refresh(Pin<Box<dyn Future<Output = Result<(), LoadError>>>>),
     Analyze(Pin<Box<dyn Future<Output = (String, Rc<Text>)>>>),
     Storing(Box<Parked>, Pin<Box<dyn Future<Output = Result<Stored, gate::ports::StoreAway>> + Send>>),
     Waiting(Box<Parked>, Pin<Box<dyn Future<Output = Ended> + Send>>),
@@ -125,6 +127,7 @@ impl Drive {
         let mut happened = self.poll_job(cx)?;
         happened |= self.poll_target(cx)?;
         happened |= self.poll_client(cx)?;
+        self.relay.settle_rows().map_err(|refusal| Ending::Refused(Box::new(refusal)))?;
         happened |= self.poll_flush(cx)?;
         if !happened {
             self.relay.rest();
@@ -178,13 +181,19 @@ impl Drive {
         Ok(())
     }
 
+    /// One at a time: a client that asks again while the first is on its way has asked once.
     fn cancel_on_target(&self) {
+        if Rc::strong_count(&self.cancelling) > 1 {
+            return;
+        }
+        let under_way = Rc::clone(&self.cancelling);
         let (grant, options) = (Arc::clone(&self.grant), Rc::clone(&self.options));
         let (pid, key) = self.backend.clone();
         tokio::task::spawn_local(async move {
             if let Err(error) = upstream::cancel(&grant, &options, pid, &key).await {
                 tracing::warn!(session = %grant.session(), %error, "cancel not delivered");
             }
+            drop(under_way);
         });
     }
 
@@ -197,14 +206,13 @@ impl Drive {
             return Ok(false);
         };
         match job {
-            Job::Refresh(mut future, missing) => match future.as_mut().poll(cx) {
-                Poll::Pending => self.job = Some(Job::Refresh(future, missing)),
+            Job::Refresh(mut future) => match future.as_mut().poll(cx) {
+                Poll::Pending => self.job = Some(Job::Refresh(future)),
                 Poll::Ready(result) => {
-                    if let Err(error) = result {
-                        // The old snapshot stays: what it does not know is unresolved, and so not covered by any narrow rule.
+                    if let Err(error) = &result {
                         tracing::warn!(session = %self.grant.session(), %error, "catalogue not refreshed");
                     }
-                    self.relay.refreshed(true);
+                    self.relay.refreshed(result.is_ok());
                     return self.feed_again();
                 }
             },
@@ -271,11 +279,11 @@ impl Drive {
         match step {
             Step::Go => {}
             Step::Wait => self.wait_for_answers(),
-            Step::Refresh { missing } => {
+            Step::Refresh => {
                 let (keeper, grant) = (Arc::clone(&self.relay.keeper), Arc::clone(&self.grant));
                 let (options, database) = (Rc::clone(&self.options), self.database.clone());
-                let future = async move { keeper.refresh(&grant, &options, database.as_deref(), missing).await };
-                self.job = Some(Job::Refresh(Box::pin(future), missing));
+                let future = async move { keeper.refresh(&grant, &options, database.as_deref()).await };
+                self.job = Some(Job::Refresh(Box::pin(future)));
             }
             Step::Analyze(text) => {
                 let names = self.relay.current_names();
@@ -381,7 +389,7 @@ impl Drive {
                 }
             };
             let step = self.relay.client(frame);
-            let again = matches!(step, Step::Refresh { .. } | Step::Analyze(_) | Step::Wait);
+            let again = matches!(step, Step::Refresh | Step::Analyze(_) | Step::Wait);
             let parked = matches!(step, Step::Park(_));
             self.after(step)?;
             if again {
@@ -525,6 +533,8 @@ impl Drive {
             }
             Ending::Drained => Some(Some(Refusal::of(RefusalKind::Ended).because("the gateway is stopping"))),
         };
+        // What the target has answered of a result that never ended is recorded, or not shown.
+        let _recorded = self.relay.give_up(&reason);
         if let Some(words) = last {
             if let Some(refusal) = words {
                 let mut message = Vec::new();

@@ -131,6 +131,7 @@ impl Server {
             options: Rc::new(options),
             database: wanted.database,
             cancel,
+            cancelling: Rc::default(),
             backend: (pid, key),
             max_message: self.listen.max_message,
             client_in,
@@ -250,7 +251,7 @@ fn judge_settings(session: &mut Session, wanted: &[(String, String)]) -> Result<
     let names = Names::empty();
     let mut path = Vec::new();
     for (name, value) in wanted {
-        let text = format!("SET {} = {}", quote_name(name), quote(value));
+        let text = format!("SET {} = {}", quote_name(name), quote_value(name, value));
         let refuse = || Refusal::of(RefusalKind::Setting).because(format!("startup setting {name}"));
         let analysed = classify::analyze(&text, &names).ok_or_else(refuse)?;
         let command = Command { intent: &analysed.analysis.intent, text: &text, values: &[], in_transaction: false };
@@ -271,6 +272,15 @@ fn judge_settings(session: &mut Session, wanted: &[(String, String)]) -> Result<
         path.extend(analysed.path().map(str::to_owned));
     }
     Ok((wanted.to_vec(), path))
+}
+
+/// At startup one value is the whole list of a setting that has one; in SET each element is a constant of its own.
+fn quote_value(name: &str, value: &str) -> String {
+    let parts = sql::catalog::split_path(value);
+    if !name.eq_ignore_ascii_case("search_path") || parts.is_empty() {
+        return quote(value);
+    }
+    parts.iter().map(|part| quote(part)).collect::<Vec<_>>().join(", ")
 }
 
 fn quote(value: &str) -> String {

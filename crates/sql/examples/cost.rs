@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use sallyport_sql::catalog::Builder;
-use sallyport_sql::{Caps, Context, analyze, shape};
+use sallyport_sql::{Caps, Context, Fresh, analyze, shape};
 
 fn main() {
     let mut builder = Builder::new();
@@ -24,7 +24,7 @@ fn main() {
     }
     let catalog = builder.finish(1);
     let path = vec!["public".to_owned()];
-    let context = Context { catalog: &catalog, search_path: &path, caps: Caps::default() };
+    let context = Context { catalog: &catalog, search_path: &path, fresh: &Fresh::default(), caps: Caps::default() };
     let orm = format!(
         "SELECT {} FROM wide AS w JOIN other AS o ON o.aid = w.aid LEFT JOIN third AS t ON t.bid = w.bid WHERE w.c1 = 'x' AND o.c2 > 5 ORDER BY w.c3 LIMIT 20",
         wide.iter().map(|name| format!("w.{name} AS w_{name}")).collect::<Vec<_>>().join(", ")

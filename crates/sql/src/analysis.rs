@@ -5,6 +5,7 @@ use std::sync::Arc;
 use model::{ColumnRef, Intent, Object};
 
 use crate::catalog::Catalog;
+use crate::fresh::Fresh;
 use crate::unbounded::Bound;
 
 /// What is known about the session in which a text would run.
@@ -14,6 +15,8 @@ pub struct Context<'a> {
     pub catalog: &'a Catalog,
     /// Every schema that may be in the path now, in order. `"$user"` is already expanded; `pg_temp` and `pg_catalog` are implied.
     pub search_path: &'a [String],
+    /// Names whose meaning changed since the snapshot was taken.
+    pub fresh: &'a Fresh,
     /// Limits on the text.
     pub caps: Caps,
 }
@@ -55,6 +58,8 @@ pub struct Analysis {
     /// Names of relations, functions, types and operators that the catalogue does not have. The caller may refresh the snapshot and
     /// analyze again.
     pub misses: Vec<String>,
+    /// Names whose meaning it changes.
+    pub fresh: Fresh,
     /// Why the text could not be understood, if so.
     pub problem: Option<Problem>,
 }

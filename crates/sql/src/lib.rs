@@ -8,10 +8,12 @@
 //! - `prescan`: linear scan with limits, before any parser
 //! - `functions`: what is known about built-in and well-known functions, operators, types and settings
 //! - `walk`: the walk over the tree; `walk/mod.rs` holds the table of statements and effects
+//! - [`fresh`]: names whose meaning changed where the snapshot cannot see it yet
 //! - `lineage`: sets of columns
 
 pub mod analysis;
 pub mod catalog;
+pub mod fresh;
 mod functions;
 mod lineage;
 mod prescan;
@@ -21,6 +23,7 @@ mod walk;
 
 pub use analysis::{Analysis, Caps, Context, CopyFormat, Deps, Discard, Kind, Outputs, Problem, Statement};
 pub use catalog::Catalog;
+pub use fresh::Fresh;
 pub use unbounded::bind_unbounded;
 pub use walk::analyze;
 

@@ -13,7 +13,7 @@
 mod support;
 
 use model::Effect;
-use sallyport_sql::{Analysis, Caps, Catalog, Context, Deps, Outputs, analyze};
+use sallyport_sql::{Analysis, Caps, Catalog, Context, Deps, Fresh, Outputs, analyze};
 use support::Server;
 
 /// Starts the server once per process; all checks of this file share it.
@@ -38,7 +38,7 @@ fn statements(text: &str) -> Vec<&str> {
 
 fn ask(catalog: &Catalog, text: &str) -> Analysis {
     let path = vec!["public".to_owned()];
-    analyze(text, &Context { catalog, search_path: &path, caps: Caps::default() })
+    analyze(text, &Context { catalog, search_path: &path, fresh: &Fresh::default(), caps: Caps::default() })
 }
 
 fn pairs(analysis: &Analysis) -> Vec<String> {
@@ -244,7 +244,7 @@ fn what_is_set_off_is_seen(catalog: &Catalog) {
     }
     // With the schema in the path the other function may be meant.
     let path = vec!["other".to_owned(), "public".to_owned()];
-    let context = Context { catalog, search_path: &path, caps: Caps::default() };
+    let context = Context { catalog, search_path: &path, fresh: &Fresh::default(), caps: Caps::default() };
     assert!(pairs(&analyze("SELECT lower('A')", &context)).contains(&"execute function:other.lower".to_owned()));
     let both = pairs(&analyze("SELECT * FROM orders", &context));
     assert!(

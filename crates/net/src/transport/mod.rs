@@ -326,7 +326,7 @@ fn poll_flush<S: AsyncWrite, D>(
     cx: &mut Context<'_>,
     outbox: &mut Outbox<D>,
 ) -> Poll<io::Result<()>> {
-    while !outbox.is_empty() {
+    while !outbox.pending().is_empty() {
         let written = ready!(stream.as_mut().poll_write(cx, outbox.pending()))?;
         if written == 0 {
             return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));

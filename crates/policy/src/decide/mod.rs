@@ -92,7 +92,8 @@ pub(crate) fn decide(view: &View, ask: &Ask<'_>) -> Verdict {
             continue;
         }
         cacheable &= !judge.depends(rule, *candidate);
-        if !ask.actions.iter().any(|action| rule.means(action)) || judge.misses(rule, *candidate).is_some() {
+        let concerns = |action| rule.means(action) || rule.doubts(action);
+        if !ask.actions.iter().any(concerns) || judge.misses(rule, *candidate).is_some() {
             continue;
         }
         if rule.shadow {
@@ -296,6 +297,9 @@ fn reasons(
         };
         for action in actions.iter().filter(|action| rule.means(action)) {
             reasons.add(format!("{} {verb} \"{}\"", words(action), rule.name));
+        }
+        for action in actions.iter().filter(|action| rule.doubts(action)) {
+            reasons.add(format!("{} may be what \"{}\" wants approved", words(action), rule.name));
         }
     }
     for doubt in raising {

@@ -116,10 +116,34 @@ fn objects() {
     }
 }
 
-/// An unresolved name may be anything: an allow does not cover it unless it covers everything, a deny does.
+/// A name that may stand for anything: an allow does not cover it unless it covers everything, a deny does, and an approval is asked for.
+/// One that the target does not have may only be what others make of that very name.
 #[test]
 fn unresolved_objects_count_against_the_client() {
-    let asked = Asked::actions([read("?.orders")]);
+    let any = "{ name: a, who: any, do: any, then: allow }";
+    for (name, rest, outcome) in [
+        ("??.orders", "objects: [public.secret], then: deny", Outcome::Deny),
+        ("?.", "objects: [public.secret], then: deny", Outcome::Deny),
+        ("?.orders", "objects: [public.secret, 'secret.*', '*.secret'], then: deny", Outcome::Allow),
+        ("?.secret", "objects: [public.secret], then: deny", Outcome::Deny),
+        ("?.secret", "objects: ['*'], then: deny", Outcome::Deny),
+        ("?.secret", "objects: ['public.*'], then: deny", Outcome::Allow),
+        ("?.public.secret", "objects: ['public.*'], then: deny", Outcome::Deny),
+        ("?.secret", "objects: ['public.sec*'], then: deny", Outcome::Deny),
+        ("?.public.secret", "objects: ['public.secret'], then: deny", Outcome::Deny),
+        ("?.other.secret", "objects: ['public.secret'], then: deny", Outcome::Allow),
+        ("??.orders", "objects: [public.secret], then: approve, approval: { by: { groups: [dba] } }", Outcome::Hold),
+        ("?.secret", "objects: [public.secret], then: approve, approval: { by: { groups: [dba] } }", Outcome::Hold),
+        ("?.orders", "objects: [public.secret], then: approve, approval: { by: { groups: [dba] } }", Outcome::Allow),
+    ] {
+        let rules = format!("rules: [{any}, {{ name: d, who: any, do: [read], {rest} }}]");
+        assert_eq!(Asked::actions([read(name)]).outcome(&policy(&rules)), outcome, "{name} {rest}");
+        // Alone, neither an approval nor a denial covers it.
+        let alone = format!("rules: [{{ name: d, who: any, do: [read], {rest} }}]");
+        let covered = rest.contains("'*'");
+        assert!(covered || Asked::actions([read(name)]).outcome(&policy(&alone)) == Outcome::Deny, "{name} {rest}");
+    }
+    let asked = Asked::actions([read("??.orders")]);
     for (rules, outcome) in [
         ("[{ name: a, who: any, do: [read], then: allow }]", Outcome::Allow),
         ("[{ name: a, who: any, do: [read], objects: ['*'], then: allow }]", Outcome::Allow),

@@ -66,13 +66,32 @@ impl Plain {
         text
     }
 
+    /// `??.` may be anything; `?.a` only what some schema has under the name `a`.
+    fn may_mean(&self, object: &Object) -> bool {
+        let mut patterns = self.objects.iter().flatten();
+        object.name.starts_with("??.")
+            || patterns.any(|pattern| {
+                matches!(*pattern, "public.a" | "*.a" | "*")
+                    || *pattern == "function:*" && object.kind == ObjectKind::Function
+            })
+    }
+
+    /// An approval of what the action may mean: the rest of the rule applies as if it had no objects.
+    fn doubts(&self, action: &Action, asked: &Asked) -> bool {
+        let Some(object) = &action.object else { return false };
+        let rest = Self { objects: None, ..self.clone() };
+        self.objects.is_some() && object.name.starts_with('?') && self.may_mean(object) && rest.matches(action, asked)
+    }
+
     /// The documented meaning, written down once more, without any of the code under test.
     fn matches(&self, action: &Action, asked: &Asked) -> bool {
         let deny = self.then == "deny";
         let object = match (&self.objects, &action.object) {
             (None, _) => true,
             (Some(_), None) => !deny,
-            (Some(patterns), Some(object)) if object.name.starts_with("?.") => deny || patterns.contains(&"*"),
+            (Some(patterns), Some(object)) if object.name.starts_with('?') => {
+                patterns.contains(&"*") || deny && self.may_mean(object)
+            }
             (Some(patterns), Some(object)) => patterns.iter().any(|pattern| match *pattern {
                 "*" => true,
                 "public.*" => object.name.starts_with("public."),
@@ -107,10 +126,14 @@ fn expected(rules: &[Plain], asked: &Asked) -> Outcome {
     let any = |action: &Action, then: &str| {
         rules.iter().any(|rule| !rule.shadow && rule.then == then && rule.matches(action, asked))
     };
+    let doubted = |action: &Action| {
+        let mut rules = rules.iter().filter(|rule| !rule.shadow && rule.then == "approve");
+        rules.any(|rule| rule.doubts(action, asked))
+    };
     let denied = |action: &Action| any(action, "deny") || !(any(action, "allow") || any(action, "approve"));
     if asked.actions.is_empty() || asked.actions.iter().any(denied) {
         Outcome::Deny
-    } else if asked.actions.iter().any(|action| any(action, "approve")) {
+    } else if asked.actions.iter().any(|action| any(action, "approve") || doubted(action)) {
         Outcome::Hold
     } else {
         Outcome::Allow
@@ -160,7 +183,7 @@ fn rules() -> impl Strategy<Value = Vec<Plain>> {
 }
 
 fn action() -> impl Strategy<Value = Action> {
-    let names = ["public.a", "public.b", "other.a", "?.a", "public.f"];
+    let names = ["public.a", "public.b", "other.a", "?.a", "??.a", "public.f"];
     (effect(), prop::option::weighted(0.85, (any::<bool>(), prop::sample::select(names.to_vec())))).prop_map(
         |(effect, object)| Action {
             effect,
@@ -263,7 +286,8 @@ proptest! {
             for (number, rule) in rules.iter().enumerate() {
                 let name = format!("r{number}");
                 let said = explained.rules.iter().find(|said| said.rule == name).unwrap();
-                prop_assert_eq!(said.matched, rule.matches(action, &asked), "{} {:?}", rule.text("r"), said);
+                let means = rule.matches(action, &asked) || rule.then == "approve" && rule.doubts(action, &asked);
+                prop_assert_eq!(said.matched, means, "{} {:?}", rule.text("r"), said);
             }
         }
         prop_assert!(!explanation.to_string().is_empty());

@@ -10,12 +10,17 @@ use sql::Kind;
 
 use super::expect::{Expect, OUTSTANDING, Run};
 use super::prepared::{Portal, Prepared};
-use super::{End, Parked, Relay, Step, Then};
+use super::{CopyIn, End, Parked, Relay, Step, Then};
 use crate::classify::{self, Text};
 use crate::names::Full;
 use crate::wire::frontend::{Bind, Close, Describe, Execute, Parse, Subject};
 use crate::wire::{Format, Frame, Frontend, WireError};
 use crate::{answer, types};
+
+/// A prepared statement may be an EXECUTE of another; they are followed this deep.
+const NESTED: usize = 8;
+/// Bytes of a statement's or portal's name that servers keep (`NAMEDATALEN - 1`): longer ones with the same beginning are one name to them.
+const NAME: usize = 63;
 
 /// A Bind on its way to become a portal.
 #[derive(Debug)]
@@ -41,6 +46,9 @@ impl Relay {
         if self.skipping && !matches!(message, Frontend::Sync | Frontend::Terminate) {
             return Step::Go;
         }
+        if message.names().iter().any(|name| name.len() > NAME) {
+            return self.error_extended("42622", "a name of a statement or portal is longer than 63 bytes");
+        }
         let step = match message {
             Frontend::Query(sql) => self.query(sql, frame.whole),
             Frontend::Parse(parse) => self.parse(&parse, frame.whole),
@@ -52,15 +60,11 @@ impl Relay {
             Frontend::Sync => self.sync(frame.whole),
             Frontend::FunctionCall(_) => self.function_call(),
             Frontend::CopyData(data) => self.copy_data(data, frame.whole),
-            Frontend::CopyDone | Frontend::CopyFail(_) => {
-                self.copy_in = None;
-                self.copy_accepted = false;
-                self.pass(frame.whole, Some(Expect::CopyEnd))
-            }
+            Frontend::CopyDone | Frontend::CopyFail(_) => self.copy_done(frame.whole),
             Frontend::Answer(_) => Step::End(End::Broken("a login message after the login")),
             Frontend::Terminate => Step::End(End::Client),
         };
-        if !matches!(step, Step::Refresh { .. } | Step::Analyze(_) | Step::Wait) {
+        if !matches!(step, Step::Refresh | Step::Analyze(_) | Step::Wait) {
             self.apart = None;
             self.looked_again = false;
         }
@@ -87,17 +91,14 @@ impl Relay {
     /// The analysis of a text under the names of this moment, or what must happen first.
     fn analyze(&mut self, sql: &str) -> Result<Rc<Text>, Step> {
         let open = self.session.open_to_all();
-        if !open && self.keeper.stale() && !self.looked_again {
-            return Err(Step::Refresh { missing: true });
-        }
         if !open {
-            self.names = self.keeper.newest(&self.names);
+            self.look_up()?;
         }
         let Some(text) = self.known_text(sql) else {
             return Err(Step::Analyze(sql.to_owned()));
         };
         if !open && !text.analysis.misses.is_empty() && !self.looked_again {
-            return Err(Step::Refresh { missing: true });
+            return Err(self.look_again());
         }
         Ok(text)
     }
@@ -133,12 +134,8 @@ impl Relay {
             return self.refuse_simple(&too_many_names());
         }
         self.to_target.push(permitted);
-        self.copy_in = text
-            .analysis
-            .statements
-            .iter()
-            .any(|statement| matches!(statement.kind, Kind::CopyIn { .. }))
-            .then_some(ticket.number());
+        let copies = text.analysis.statements.iter().filter(|statement| matches!(statement.kind, Kind::CopyIn { .. }));
+        self.copy_in = CopyIn::new(ticket.number(), copies.count());
         self.note_effects(&text);
         let words = self.session.masks_apply().then(|| Rc::from(sql));
         self.queue.push(Expect::Query(Rc::new(Run { ticket, text, intent, seq: self.seq, words })));
@@ -152,6 +149,11 @@ impl Relay {
         if text.changes_names {
             self.renamed = true;
             self.keeper.mark_stale();
+        }
+        let turned_back = self.renamed && text.turns_back;
+        if turned_back || !text.analysis.fresh.is_empty() {
+            let unknown = sql::Fresh::unknown();
+            self.note_fresh(if turned_back { &unknown } else { &text.analysis.fresh });
         }
         self.widen_path(text.path());
     }
@@ -197,9 +199,16 @@ impl Relay {
     }
 
     /// The intent of a text together with that of the names it refers to.
-    fn resolve(&mut self, text: &Rc<Text>) -> Arc<Intent> {
+    fn resolve(&self, text: &Rc<Text>) -> Arc<Intent> {
+        self.resolve_within(text, 0)
+    }
+
+    fn resolve_within(&self, text: &Rc<Text>, depth: usize) -> Arc<Intent> {
         if !text.refers {
             return Arc::clone(&text.analysis.intent);
+        }
+        if depth > NESTED {
+            return classify::unknown_name("EXECUTE");
         }
         let mut parts = vec![Arc::clone(&text.analysis.intent)];
         let mut here: Vec<(&str, bool, Arc<Intent>)> = Vec::new();
@@ -211,7 +220,7 @@ impl Relay {
                     let before = parts.len();
                     parts.extend(here.iter().filter(|(n, s, _)| n == name && *s).map(|(_, _, i)| Arc::clone(i)));
                     let known: Vec<_> = self.statements.find(name, u64::MAX).iter().cloned().collect();
-                    parts.extend(known.iter().map(|prepared| self.intent_now(prepared)));
+                    parts.extend(known.iter().map(|prepared| self.intent_now(prepared, depth + 1)));
                     if parts.len() == before {
                         parts.push(classify::unknown_name("EXECUTE"));
                     }
@@ -233,9 +242,9 @@ impl Relay {
     }
 
     /// A prepared statement's intent under the names of this moment: the target plans it anew when they change.
-    fn intent_now(&self, prepared: &Rc<Prepared>) -> Arc<Intent> {
+    fn intent_now(&self, prepared: &Rc<Prepared>, depth: usize) -> Arc<Intent> {
         self.text_now(prepared)
-            .map_or_else(|| classify::unknown_name("a long statement"), |text| Arc::clone(&text.analysis.intent))
+            .map_or_else(|| classify::unknown_name("a long statement"), |text| self.resolve_within(&text, depth))
     }
 
     fn text_now(&self, prepared: &Rc<Prepared>) -> Option<Rc<Text>> {
@@ -287,12 +296,10 @@ impl Relay {
     }
 
     fn bind(&mut self, bind: &Bind<'_>, whole: &[u8]) -> Step {
-        let open = self.session.open_to_all();
-        if !open && self.keeper.stale() && !self.looked_again {
-            return Step::Refresh { missing: true };
-        }
-        if !open {
-            self.names = self.keeper.newest(&self.names);
+        if !self.session.open_to_all()
+            && let Err(step) = self.look_up()
+        {
+            return step;
         }
         let found = self.statements.find(bind.statement, self.batch);
         if !self.portals.has_room(bind.portal) || found.too_many() {
@@ -329,12 +336,12 @@ impl Relay {
     }
 
     /// What a Bind would do: all that its statement may be, with what the values tell.
-    fn bound_intent(&mut self, candidates: &[Rc<Prepared>], text: &Rc<Text>, values: &[Option<String>]) -> Arc<Intent> {
+    fn bound_intent(&self, candidates: &[Rc<Prepared>], text: &Rc<Text>, values: &[Option<String>]) -> Arc<Intent> {
         let own = self.resolve(text);
         let mut intent = match candidates {
             [_] => own,
             many => {
-                let mut parts: Vec<_> = many.iter().map(|prepared| self.intent_now(prepared)).collect();
+                let mut parts: Vec<_> = many.iter().map(|prepared| self.intent_now(prepared, 0)).collect();
                 parts.push(own);
                 classify::union("BIND", parts.iter())
             }
@@ -385,6 +392,7 @@ impl Relay {
             [_] => portal,
             many => Rc::new(several(many, &portal)),
         };
+        let portal = if portal.text.refers { self.referring(portal) } else { portal };
         let command = Command {
             intent: &portal.intent,
             text: &portal.prepared.sql,
@@ -403,7 +411,7 @@ impl Relay {
                 self.note_effects(&Rc::clone(&portal.text));
                 let copies = |s: &sql::Statement| matches!(s.kind, Kind::CopyIn { .. });
                 if portal.text.analysis.statements.iter().any(copies) {
-                    self.copy_in = Some(portal.ticket.number());
+                    self.copy_in = CopyIn::new(portal.ticket.number(), 1);
                 }
                 self.queue.push(Expect::Execute { portal, seq: self.seq });
                 Step::Go
@@ -416,6 +424,16 @@ impl Relay {
             }
             Asked::Close(refusal) => Step::End(End::Refused(refusal)),
         }
+    }
+
+    /// A portal that runs what other names stand for, which may have changed since it was bound.
+    fn referring(&self, portal: Rc<Portal>) -> Rc<Portal> {
+        let intent = classify::union("EXECUTE", [&self.resolve(&portal.text), &portal.intent].into_iter());
+        if portal.intent.actions == intent.actions && portal.intent.reads == intent.reads {
+            return portal;
+        }
+        let ticket = portal.ticket.outdated();
+        Rc::new(Portal { ticket, intent, ..several(std::slice::from_ref(&portal), &portal) })
     }
 
     fn close(&mut self, close: &Close<'_>, whole: &[u8]) -> Step {
@@ -436,12 +454,21 @@ impl Relay {
     }
 
     fn copy_data(&mut self, data: &[u8], whole: &[u8]) -> Step {
-        if let Some(number) = self.copy_in
-            && let Err(refusal) = self.session.bulk_in(number, data)
+        if let Some(copy) = &self.copy_in
+            && let Err(refusal) = self.session.bulk_in(copy.number, data)
         {
             return Step::End(End::Refused(Box::new(refusal)));
         }
         self.pass(whole, None)
+    }
+
+    /// The client ended the data of one COPY. Outside of a COPY the target ignores it.
+    fn copy_done(&mut self, whole: &[u8]) -> Step {
+        self.copy_accepted = false;
+        let ends = self.copy_in.take();
+        let expect = ends.is_some().then_some(Expect::CopyEnd);
+        self.copy_in = ends.and_then(|copy| CopyIn::new(copy.number, copy.left - 1));
+        self.pass(whole, expect)
     }
 
     /// The fast-path call runs a function by OID, around every statement: never carried.

@@ -44,6 +44,8 @@ pub(crate) enum Expect {
     Sync,
     /// The client ended its COPY data: the target says nothing to that.
     CopyEnd,
+    /// A query of the gateway's own about the catalogue: rows, then ReadyForQuery. The client sees nothing of it.
+    Names { query: &'static str, last: bool },
     /// An error that we provoked; the client sees this one in its place.
     Refused { answer: Vec<u8>, simple: bool },
 }
@@ -81,6 +83,14 @@ impl Queue {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.queue.iter().all(|expect| matches!(expect, Expect::CopyEnd))
+    }
+
+    /// Whether something is outstanding and the last of it ends with ReadyForQuery.
+    pub(crate) fn ends_synced(&self) -> bool {
+        matches!(
+            self.queue.back(),
+            Some(Expect::Query(_) | Expect::Sync | Expect::Names { .. } | Expect::Refused { simple: true, .. })
+        )
     }
 
     /// After an error the target skips to Sync: everything before it is taken off and handed over.

@@ -3,6 +3,7 @@
 //! - [`client`]: what the client sends, judged message by message
 //! - [`target`]: what the target answers, matched to what was asked
 //! - [`refuse`]: how a refusal reaches the client in order, with the target in the state that a real error would leave
+//! - [`look`]: what names stand for, and how the gateway finds out
 //! - [`columns`]: where a result's values come from
 //! - [`words`]: what an error's or a notice's text may still say
 //! - [`expect`], [`prepared`]: what is outstanding, what names stand for
@@ -13,6 +14,7 @@
 pub(crate) mod client;
 pub(crate) mod columns;
 pub(crate) mod expect;
+pub(crate) mod look;
 pub(crate) mod prepared;
 pub(crate) mod refuse;
 pub(crate) mod target;
@@ -50,6 +52,16 @@ pub(crate) struct Relay {
     skipping: bool,
     /// Names changed in the transaction that is open.
     renamed: bool,
+    /// Names that changed since the snapshot was taken, and that it does not show.
+    fresh: Arc<sql::Fresh>,
+    /// The session's path held too many schemas to keep them in mind.
+    path_lost: bool,
+    /// The snapshot is of the open transaction's own view.
+    own_view: bool,
+    /// The own view could not be had; nothing is asked again until names change once more.
+    own_failed: bool,
+    /// The own view is being asked for.
+    look: Option<Box<look::Look>>,
     /// The analysis of this very message found names missing, and the catalogue was refreshed for it.
     looked_again: bool,
     /// The text that was analysed apart, for the message that waits for it.
@@ -62,10 +74,25 @@ pub(crate) struct Relay {
     portals: Names<Rc<Portal>>,
     active: Active,
     /// The command that COPY data from the client belongs to.
-    copy_in: Option<u64>,
+    copy_in: Option<CopyIn>,
     /// The target takes COPY data right now, and ignores Sync.
     copy_accepted: bool,
     scratch: Vec<u8>,
+}
+
+/// COPY … FROM STDIN under way or to come.
+#[derive(Debug)]
+struct CopyIn {
+    /// The command's number.
+    number: u64,
+    /// How many of its statements still take data.
+    left: usize,
+}
+
+impl CopyIn {
+    fn new(number: u64, left: usize) -> Option<Self> {
+        (left > 0).then_some(Self { number, left })
+    }
 }
 
 /// The result that is being received.
@@ -86,10 +113,7 @@ pub(crate) enum Step {
     /// On to the next message.
     Go,
     /// Refresh the catalogue, then give the same message again.
-    Refresh {
-        /// Names were missing, although the snapshot is current as far as is known.
-        missing: bool,
-    },
+    Refresh,
     /// Analyse this text apart, then give the same message again.
     Analyze(String),
     /// Too much is outstanding: give the same message again when the target has answered.
@@ -141,6 +165,11 @@ impl Relay {
             unsynced: false,
             skipping: false,
             renamed: false,
+            fresh: Arc::default(),
+            path_lost: false,
+            own_view: false,
+            own_failed: false,
+            look: None,
             looked_again: false,
             apart: None,
             seq: 0,
@@ -152,12 +181,6 @@ impl Relay {
             copy_accepted: false,
             scratch: Vec::new(),
         }
-    }
-
-    /// Takes over a refreshed catalogue.
-    pub(crate) fn refreshed(&mut self, missing: bool) {
-        self.names = self.keeper.names_with(&self.names.path);
-        self.looked_again = missing;
     }
 
     /// Takes over the analysis of a long text.
@@ -176,20 +199,6 @@ impl Relay {
     /// What names stand for now, for analysing a text apart.
     pub(crate) fn current_names(&self) -> classify::Names {
         self.names.clone()
-    }
-
-    /// Schemas that the client put into its path: from now on names may stand for what is in any of them.
-    pub(crate) fn widen_path<'a>(&mut self, schemas: impl Iterator<Item = &'a str>) {
-        let mut path: Vec<String> = self.names.path.to_vec();
-        for schema in schemas {
-            let schema = if schema == "$user" { &self.user } else { schema };
-            if !path.iter().any(|known| known == schema) {
-                path.push(schema.to_owned());
-            }
-        }
-        if path.len() != self.names.path.len() {
-            self.names = classify::Names::new(Arc::clone(&self.names.catalog), path.into());
-        }
     }
 
     /// Whether nothing is outstanding.

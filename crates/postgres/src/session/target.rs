@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use gate::{Flow, Ticket};
+use gate::{Flow, Refusal, Ticket};
 use model::Intent;
 use sql::Kind;
 
@@ -42,6 +42,11 @@ const UNASKED: Step = Step::End(End::Broken("the target answered what was not as
 impl Relay {
     /// One message of the target.
     pub(crate) fn target(&mut self, frame: Frame<'_>) -> Step {
+        if self.look.is_some()
+            && let Some(step) = self.look_answer(frame)
+        {
+            return step;
+        }
         // Rows first: they are what there is most of.
         match frame.tag {
             b'D' => return self.data_row(frame),
@@ -85,7 +90,7 @@ impl Relay {
             Backend::Notice(fields) => self.notice(&fields),
             Backend::Notification(notification) => {
                 let payload = notification.payload.lossy().into_owned();
-                let shown = self.session.scrub(&payload, None).into_owned();
+                let shown = self.session.scrub(&payload, false).into_owned();
                 let mut out = Vec::new();
                 encode::notification(&mut out, notification.pid, notification.channel.0, shown.as_bytes());
                 self.say("notification", &shown, out)
@@ -128,6 +133,7 @@ impl Relay {
             | Expect::Close { .. }
             | Expect::Sync
             | Expect::CopyEnd
+            | Expect::Names { .. }
             | Expect::Refused { .. } => None,
         }
     }
@@ -142,6 +148,8 @@ impl Relay {
             }
             Some(Expect::DescribePortal(portal)) => {
                 if let Some(portal) = portal {
+                    // Later portals of the statement are often not described again.
+                    *portal.prepared.columns.borrow_mut() = Some((portal.text.names, Rc::clone(&shapes)));
                     *portal.columns.borrow_mut() = Some(shapes);
                 }
                 self.queue.pop();
@@ -284,6 +292,17 @@ impl Relay {
         Ok(part.len())
     }
 
+    /// Records the rows that wait in the client's outbox.
+    pub(crate) fn settle_rows(&mut self) -> Result<(), Refusal> {
+        self.session.settle(self.active.flow.as_mut(), &mut self.to_client)
+    }
+
+    /// The session ends in the middle of a result: it is recorded as far as it came.
+    pub(crate) fn give_up(&mut self, why: &str) -> Result<(), Refusal> {
+        self.settle_rows()?;
+        self.active.flow.take().map_or(Ok(()), |flow| self.session.finish(flow, "", Some(("57P01", why))))
+    }
+
     fn finish(&mut self, owner: &Owner, tag: &str, error: Option<(&str, &str)>) -> Result<(), Step> {
         let flow = match self.active.flow.take() {
             Some(flow) => flow,
@@ -403,6 +422,7 @@ impl Relay {
                 self.keeper.mark_stale();
             }
             if self.queue.is_empty() {
+                self.transaction_over();
                 self.copy_in = None;
                 // Portals end with their transaction; a cursor made in SQL may be WITH HOLD.
                 self.portals.keep(|_, portal| portal.prepared.by_sql);
@@ -483,6 +503,7 @@ impl Relay {
                 | Expect::Close { .. }
                 | Expect::Sync
                 | Expect::CopyEnd
+                | Expect::Names { .. }
                 | Expect::Refused { .. } => {}
             }
         }
@@ -500,7 +521,7 @@ impl Relay {
         if self.session.masks_apply() && !reported(name) {
             return Step::Go;
         }
-        let shown = self.session.scrub(value, None).into_owned();
+        let shown = self.session.scrub(value, false).into_owned();
         let mut out = Vec::new();
         encode::parameter_status(&mut out, name, &shown);
         self.say("parameter", &format!("{name}={shown}"), out)

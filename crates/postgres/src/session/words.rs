@@ -21,18 +21,20 @@ impl Relay {
     ) -> (Vec<u8>, String) {
         let message = fields.field(MESSAGE).unwrap_or_default().lossy().into_owned();
         let echo = intent.is_some_and(|intent| echoes(fields.sqlstate(), &message, intent, words));
-        let withheld = !echo && intent.is_some_and(|intent| self.session.withholds(intent));
-        let judged = if echo { None } else { intent };
-        let shown = self.session.scrub(&message, judged).into_owned();
+        let fixed = is_fixed(fields.sqlstate(), &message);
+        let safe = echo || fixed;
+        let withheld = !safe && self.session.withholds(intent);
+        let shown = self.session.scrub(&message, withheld).into_owned();
         let mut kept: Vec<(u8, Vec<u8>)> = Vec::new();
         for (kind, text) in fields.fields() {
             if kind == MESSAGE {
                 kept.push((kind, shown.clone().into_bytes()));
             } else if SPOKEN.contains(&kind) {
-                let spare = withheld || (echo && kind != b'H');
+                // Beside a safe message the others may still speak of data; the hint of a misspelt name does not.
+                let spare = withheld || (safe && self.session.withholds(intent) && !(echo && kind == b'H'));
                 if !spare {
                     let text = text.lossy();
-                    kept.push((kind, self.session.scrub(&text, judged).as_bytes().to_vec()));
+                    kept.push((kind, self.session.scrub(&text, false).as_bytes().to_vec()));
                 }
             } else {
                 kept.push((kind, text.0.to_vec()));
@@ -63,6 +65,29 @@ fn echoes(sqlstate: Option<&str>, message: &str, intent: &Intent, words: Option<
     });
     let Some(words) = words else { return false };
     class && !code && !words.contains("regclass") && quoted(message).all(|part| words.contains(part))
+}
+
+/// Messages of the server itself that are the same whatever the data.
+const FIXED: [(&str, &str); 14] = [
+    ("57014", "canceling statement due to user request"),
+    ("57014", "canceling statement due to statement timeout"),
+    ("55P03", "canceling statement due to lock timeout"),
+    ("25P02", "current transaction is aborted, commands ignored until end of transaction block"),
+    ("25P01", "there is no transaction in progress"),
+    ("25001", "there is already a transaction in progress"),
+    ("25P03", "terminating connection due to idle-in-transaction timeout"),
+    ("57P01", "terminating connection due to administrator command"),
+    ("57P05", "terminating connection due to idle-session timeout"),
+    ("40001", "could not serialize access due to concurrent update"),
+    ("40001", "could not serialize access due to concurrent delete"),
+    ("40001", "could not serialize access due to read/write dependencies among transactions"),
+    ("40P01", "deadlock detected"),
+    ("22012", "division by zero"),
+];
+
+/// Whether the message is one that tells nothing of data, to the letter.
+fn is_fixed(sqlstate: Option<&str>, message: &str) -> bool {
+    FIXED.iter().any(|(code, text)| sqlstate == Some(code) && *text == message)
 }
 
 /// What stands between double quotes. An unpaired quote counts up to the end.

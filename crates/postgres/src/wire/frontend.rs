@@ -208,6 +208,27 @@ impl<'a> Values<'a> {
 }
 
 impl<'a> Frontend<'a> {
+    /// The names of statements and portals in it.
+    #[must_use]
+    pub const fn names(&self) -> [&'a str; 2] {
+        match self {
+            Self::Parse(parse) => [parse.name, ""],
+            Self::Bind(bind) => [bind.portal, bind.statement],
+            Self::Describe(describe) => [describe.name, ""],
+            Self::Execute(execute) => [execute.portal, ""],
+            Self::Close(close) => [close.name, ""],
+            Self::Query(_)
+            | Self::Flush
+            | Self::Sync
+            | Self::FunctionCall(_)
+            | Self::CopyData(_)
+            | Self::CopyDone
+            | Self::CopyFail(_)
+            | Self::Answer(_)
+            | Self::Terminate => ["", ""],
+        }
+    }
+
     /// Reads a message.
     ///
     /// # Errors

@@ -193,7 +193,16 @@ fn analyze(text: &str) -> Arc<Intent> {
     let work = || {
         let catalog = sql::Catalog::empty();
         let path = ["public".to_owned()];
-        sql::analyze(text, &sql::Context { catalog: &catalog, search_path: &path, caps: sql::Caps::default() }).intent
+        sql::analyze(
+            text,
+            &sql::Context {
+                catalog: &catalog,
+                search_path: &path,
+                fresh: &sql::Fresh::default(),
+                caps: sql::Caps::default(),
+            },
+        )
+        .intent
     };
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(sql::STACK).spawn_scoped(scope, work);

@@ -109,6 +109,13 @@ impl Builder {
         Self::default()
     }
 
+    /// Takes the settings from another snapshot of the same database and role, for a connection whose own may be others.
+    pub fn settings_of(&mut self, other: &Catalog) {
+        self.search_path = other.search_path.clone();
+        self.conforming_strings = Some(other.conforming_strings);
+        self.server_version = other.server_version;
+    }
+
     /// Takes one row of the query of this name, cells in text form.
     ///
     /// # Errors
@@ -333,8 +340,9 @@ impl Builder {
     }
 }
 
-/// The names of a search_path setting: folded to lower case unless quoted.
-pub(crate) fn split_path(value: &str) -> Vec<String> {
+/// The names in a value of search_path as servers keep it: parted by commas, folded to lower case unless quoted.
+#[must_use]
+pub fn split_path(value: &str) -> Vec<String> {
     let mut names = Vec::new();
     let mut name = String::new();
     let mut quoted = false;

@@ -14,8 +14,7 @@ use std::sync::{Arc, OnceLock};
 
 use model::{Object, ObjectKind};
 
-pub(crate) use build::split_path;
-pub use build::{Builder, CatalogError};
+pub use build::{Builder, CatalogError, split_path};
 pub use queries::QUERIES;
 pub(crate) use view::{Collected, View};
 

@@ -22,7 +22,8 @@ fn catalog() -> Catalog {
 fn ask(text: &str) -> crate::Statement {
     let catalog = catalog();
     let path = vec!["public".to_owned()];
-    let context = Context { catalog: &catalog, search_path: &path, caps: Caps::default() };
+    let context =
+        Context { catalog: &catalog, search_path: &path, fresh: &crate::Fresh::default(), caps: Caps::default() };
     let mut analysis = analyze(text, &context);
     assert!(analysis.problem.is_none(), "{text}");
     analysis.statements.remove(0)
@@ -217,7 +218,8 @@ fn parameters_decide_at_execution() {
 fn what_looks_at_a_literal_says_so() {
     let catalog = catalog();
     let path = vec!["public".to_owned()];
-    let context = Context { catalog: &catalog, search_path: &path, caps: Caps::default() };
+    let context =
+        Context { catalog: &catalog, search_path: &path, fresh: &crate::Fresh::default(), caps: Caps::default() };
     for (text, expected) in [
         ("DELETE FROM orders WHERE id = 5", false),
         ("DELETE FROM orders WHERE id = 5 AND status = 'x'", false),

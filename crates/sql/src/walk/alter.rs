@@ -10,6 +10,28 @@ use super::effects::Change;
 use super::{Walker, inner};
 use crate::catalog::RelationKind;
 
+/// Whether it changes which rows, triggers or rules a statement on the table reaches.
+const fn changes_what_it_sets_off(what: AlterTableType) -> bool {
+    matches!(
+        what,
+        AlterTableType::AtAttachPartition
+            | AlterTableType::AtDetachPartition
+            | AlterTableType::AtAddInherit
+            | AlterTableType::AtDropInherit
+            | AlterTableType::AtAddOf
+            | AlterTableType::AtDropOf
+            | AlterTableType::AtEnableTrig
+            | AlterTableType::AtEnableAlwaysTrig
+            | AlterTableType::AtEnableReplicaTrig
+            | AlterTableType::AtEnableTrigAll
+            | AlterTableType::AtEnableTrigUser
+            | AlterTableType::AtEnableRule
+            | AlterTableType::AtEnableAlwaysRule
+            | AlterTableType::AtEnableReplicaRule
+            | AlterTableType::Undefined
+    )
+}
+
 impl Walker<'_> {
     pub(super) fn alter(&mut self, node: &N) -> bool {
         match node {
@@ -96,6 +118,7 @@ impl Walker<'_> {
             return;
         };
         self.on_any(Effect::Alter, range);
+        self.plain = true;
         for node in &alter.cmds {
             let Some(N::AlterTableCmd(command)) = inner(Some(node)) else {
                 self.not_understood("a part of ALTER TABLE");
@@ -111,6 +134,7 @@ impl Walker<'_> {
                 }
                 _ => {}
             }
+            self.plain &= !changes_what_it_sets_off(command.subtype());
             match inner(command.def.as_deref()) {
                 Some(N::ColumnDef(column)) => self.column_definition(column),
                 Some(N::Constraint(constraint)) => self.constraint(constraint),

@@ -59,11 +59,9 @@ impl Walker<'_> {
     pub(super) fn alter_object(&mut self, node: &N) -> bool {
         match node {
             N::RenameStmt(rename) => {
-                if matches!(
-                    super::ddl::kind_of(rename.rename_type()),
-                    ObjectKind::Function | ObjectKind::Type | ObjectKind::Schema
-                ) {
-                    self.fresh.insert(rename.newname.clone());
+                match super::ddl::kind_of(rename.rename_type()) {
+                    ObjectKind::Schema => self.fresh.doubt_all(),
+                    _ => self.fresh.doubt(&rename.newname),
                 }
                 let effect = if rename.rename_type() == ObjectType::ObjectRole { Effect::Grant } else { Effect::Alter };
                 if matches!(
@@ -81,7 +79,7 @@ impl Walker<'_> {
             }
             N::AlterObjectSchemaStmt(alter) => {
                 if let Some(name) = names_of(alter.object.as_deref()).last() {
-                    self.fresh.insert((*name).to_owned());
+                    self.fresh.doubt(name);
                 }
                 self.named(Effect::Alter, alter.object_type(), alter.relation.as_ref(), alter.object.as_deref());
                 self.act(Effect::Create, Object::new(ObjectKind::Schema, alter.newschema.clone()));

@@ -112,9 +112,6 @@ impl<'c> Walker<'c> {
 
     fn create_named(&mut self, kind: ObjectKind, names: &[Node]) {
         let (schema, name) = qualified(names);
-        if matches!(kind, ObjectKind::Function | ObjectKind::Type) {
-            self.fresh.insert(name.to_owned());
-        }
         let name = self.new_name(schema.unwrap_or(""), name, "");
         self.create(kind, name);
     }
@@ -143,7 +140,10 @@ impl<'c> Walker<'c> {
 
     fn define(&mut self, node: &N) -> bool {
         match node {
-            N::CreateStmt(create) => self.create_table(create),
+            N::CreateStmt(create) => {
+                self.create_table(create);
+                self.made(create);
+            }
             N::CreateForeignTableStmt(create) => {
                 if let Some(base) = &create.base_stmt {
                     self.create_table(base);
@@ -199,9 +199,6 @@ impl<'c> Walker<'c> {
             N::CreateEnumStmt(create) => self.create_named(ObjectKind::Type, &create.type_name),
             N::CreateRangeStmt(create) => self.create_named(ObjectKind::Type, &create.type_name),
             N::CompositeTypeStmt(create) => {
-                if let Some(range) = &create.typevar {
-                    self.fresh.insert(range.relname.clone());
-                }
                 self.create_range(ObjectKind::Type, create.typevar.as_ref());
             }
             N::CreateDomainStmt(create) => {
@@ -226,13 +223,27 @@ impl<'c> Walker<'c> {
             N::CreateOpFamilyStmt(create) => self.create_named(ObjectKind::Catalog, &create.opfamilyname),
             N::CreateConversionStmt(create) => self.create_named(ObjectKind::Catalog, &create.conversion_name),
             N::CreateCastStmt(_) => {
-                self.fresh.insert(ANY_CAST.to_owned());
+                self.fresh.doubt(ANY_CAST);
                 self.create(ObjectKind::Catalog, "cast".to_owned());
             }
             N::CreateTransformStmt(_) => self.create(ObjectKind::Catalog, "transform".to_owned()),
             _ => return false,
         }
         true
+    }
+
+    /// A table without parents is new and nothing but itself.
+    fn made(&mut self, create: &CreateStmt) {
+        self.plain = create.partbound.is_none() && create.inh_relations.is_empty() && create.of_typename.is_none();
+        let Some(range) = &create.relation else { return };
+        let full = self.new_name(&range.schemaname, &range.relname, &range.relpersistence);
+        let others = self.resolve(&range.schemaname, &range.relname, |_| true);
+        if others.iter().any(|other| other.full != full) {
+            // It hides another, or is hidden.
+            self.fresh.doubt(&range.relname);
+        } else if self.plain && others.is_empty() {
+            self.fresh.make(&range.relname, full);
+        }
     }
 
     fn create_table(&mut self, create: &CreateStmt) {
@@ -387,6 +398,7 @@ impl<'c> Walker<'c> {
     }
 
     fn create_index(&mut self, index: &IndexStmt) {
+        self.plain = true;
         self.label = "CREATE";
         self.on_relation(Effect::Create, index.relation.as_ref());
         for node in &index.index_params {

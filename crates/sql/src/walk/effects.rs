@@ -96,11 +96,8 @@ impl<'c> Walker<'c> {
         if found.is_empty() {
             let object = self.unresolved(&range.schemaname, &range.relname, ObjectKind::Relation);
             self.act(Effect::Read, object.clone());
+            self.reads_unknown |= object.is_unresolved();
             self.reads.insert(object);
-            self.reads_unknown = true;
-            if reveals(&range.relname) {
-                self.reads_unknown = true;
-            }
             return found;
         }
         for relation in &found {

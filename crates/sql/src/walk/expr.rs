@@ -151,9 +151,9 @@ impl<'c> Walker<'c> {
         if schema == Some("pg_catalog") && builtin {
             return;
         }
-        if self.fresh.contains(name) {
+        if self.fresh.doubts(name) {
             // Made just now: an enum or a table of the same migration. Its conversions are its own unless a cast was made too.
-            if self.fresh.contains(super::ddl::ANY_CAST) {
+            if self.fresh.doubts(super::ddl::ANY_CAST) {
                 self.check_fresh(super::ddl::ANY_CAST);
             }
             return;

@@ -53,8 +53,12 @@ impl<'c> Walker<'c> {
         }
         let relations = self.read(range);
         if relations.is_empty() {
-            let mut lineage = Lineage::unknown();
-            lineage.add(self.columns.id(&format!("?.{}", range.relname), "*"));
+            let mut lineage = Lineage::default();
+            let object = self.unresolved(&range.schemaname, &range.relname, model::ObjectKind::Relation);
+            if object.is_unresolved() {
+                lineage.set_unknown();
+            }
+            lineage.add(self.columns.id(&object.name, "*"));
             push(scope, name, None, Source::Open(lineage));
             return None;
         }

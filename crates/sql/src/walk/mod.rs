@@ -62,6 +62,7 @@ use pg_query::protobuf::{Node, node::Node as N};
 
 use crate::analysis::{Analysis, Context, Deps, Kind, Outputs, Problem, Statement};
 use crate::catalog::Catalog;
+use crate::fresh::Fresh;
 use crate::lineage::{Columns, Lineage};
 use crate::prescan;
 use crate::unbounded::Bound;
@@ -81,7 +82,7 @@ pub fn analyze(text: &str, context: &Context<'_>) -> Analysis {
     let mut misses = BTreeSet::new();
     let mut literal_dependent = tree.stmts.len() > 1;
     let mut path = context.search_path.to_vec();
-    let mut fresh = BTreeSet::new();
+    let mut fresh = context.fresh.clone();
     for raw in &tree.stmts {
         let start = usize::try_from(raw.stmt_location).unwrap_or(0);
         let len = match usize::try_from(raw.stmt_len) {
@@ -92,6 +93,7 @@ pub fn analyze(text: &str, context: &Context<'_>) -> Analysis {
         walker.fresh = std::mem::take(&mut fresh);
         let mut statement = walker.run(raw.stmt.as_deref());
         fresh = std::mem::take(&mut walker.fresh);
+        fresh.after(&statement.intent.actions, walker.plain);
         (statement.start, statement.len) = trim(text, start, len);
         literal_dependent |= walker.literal;
         misses.append(&mut walker.misses);
@@ -104,7 +106,7 @@ pub fn analyze(text: &str, context: &Context<'_>) -> Analysis {
         statements.push(statement);
     }
     let intent = union(&statements);
-    Analysis { statements, intent, literal_dependent, misses: misses.into_iter().collect(), problem: None }
+    Analysis { statements, intent, literal_dependent, misses: misses.into_iter().collect(), fresh, problem: None }
 }
 
 /// Moves a range past the blanks at both ends.
@@ -156,6 +158,7 @@ fn unparsed(text: &str, problem: Problem) -> Analysis {
         intent,
         literal_dependent: true,
         misses: Vec::new(),
+        fresh: Fresh::unknown(),
         problem: Some(problem),
     }
 }
@@ -265,8 +268,10 @@ pub(crate) struct Walker<'c> {
     stores_arguments: bool,
     /// Schemas that the search path may hold afterwards.
     new_path: Vec<String>,
-    /// Functions, operators and types made or renamed by earlier statements of the same text: the snapshot does not have them.
-    fresh: BTreeSet<String>,
+    /// Names that earlier statements changed: the snapshot does not show it.
+    fresh: Fresh,
+    /// What this statement does to tables leaves the meaning of their names as it was.
+    plain: bool,
 }
 
 impl<'c> Walker<'c> {
@@ -294,7 +299,8 @@ impl<'c> Walker<'c> {
             rewalks: 0,
             stores_arguments: false,
             new_path: Vec::new(),
-            fresh: BTreeSet::new(),
+            fresh: Fresh::default(),
+            plain: false,
         }
     }
 
@@ -400,12 +406,12 @@ impl<'c> Walker<'c> {
         self.new_path.extend(names);
     }
 
-    /// A name whose meaning an earlier statement of the same text changed.
+    /// A name whose meaning an earlier statement changed.
     fn check_fresh(&mut self, name: &str) {
-        if self.fresh.contains(name) {
-            self.act(Effect::Execute, Object::new(ObjectKind::Function, format!("?.{name}")));
+        if self.fresh.doubts(name) {
+            self.act(Effect::Execute, Object::new(ObjectKind::Function, format!("??.{name}")));
             self.reads_unknown = true;
-            self.reason(format!("{name} is made by an earlier statement of the same text; send them one by one"));
+            self.reason(format!("{name} was made or changed just before; send statements one by one"));
         }
     }
 

@@ -17,6 +17,9 @@ fn is_system_column(name: &str) -> bool {
 impl<'c> Walker<'c> {
     /// Every relation that the name may mean. Empty when the catalogue has none.
     pub(super) fn resolve(&self, schema: &str, name: &str, wanted: fn(RelationKind) -> bool) -> Vec<&'c Relation> {
+        if self.fresh.doubts(name) && !(schema == "pg_catalog" || schema == "information_schema") {
+            return Vec::new();
+        }
         let named = self.catalog.relations_named(name).filter(|relation| wanted(relation.kind));
         let mut found: Vec<&'c Relation> = if schema.is_empty() {
             named
@@ -53,8 +56,18 @@ impl<'c> Walker<'c> {
         found.into_iter().map(Relation::object).collect()
     }
 
+    /// The object of a name that the catalogue does not have: a table made just now, or one that is not resolved.
     pub(super) fn unresolved(&mut self, schema: &str, name: &str, kind: ObjectKind) -> Object {
+        if kind == ObjectKind::Relation
+            && let Some(full) = self.fresh.made(schema, name)
+        {
+            return Object::new(kind, full);
+        }
+        let doubtful = self.fresh.doubts(name);
         let name = if schema.is_empty() { name.to_owned() } else { format!("{schema}.{name}") };
+        if doubtful {
+            return Object::new(kind, format!("??.{name}"));
+        }
         let object = Object::new(kind, format!("?.{name}"));
         self.miss(name);
         object

@@ -183,6 +183,7 @@ impl<'c> Walker<'c> {
     /// A statement inside another, on its own.
     fn inside(&mut self, node: Option<&Node>) -> crate::analysis::Statement {
         let mut walker = Walker::new(self.catalog, self.path);
+        walker.fresh.clone_from(&self.fresh);
         let statement = walker.run(node);
         self.literal |= walker.literal;
         self.misses.append(&mut walker.misses);

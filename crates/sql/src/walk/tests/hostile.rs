@@ -305,7 +305,12 @@ proptest! {
 #[test]
 fn caps_are_the_callers() {
     let catalog = world();
-    let context = Context { catalog: &catalog, search_path: &[], caps: Caps { bytes: 10, ..Caps::default() } };
+    let context = Context {
+        catalog: &catalog,
+        search_path: &[],
+        fresh: &crate::Fresh::default(),
+        caps: Caps { bytes: 10, ..Caps::default() },
+    };
     assert!(analyze("SELECT 1", &context).problem.is_none());
     assert!(analyze("SELECT 1 + 1", &context).problem.is_some());
 }

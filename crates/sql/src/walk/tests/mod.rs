@@ -112,7 +112,10 @@ pub(super) fn ask(text: &str) -> Analysis {
 pub(super) fn ask_in(text: &str, path: &[&str]) -> Analysis {
     let catalog = world();
     let path: Vec<String> = path.iter().map(|name| (*name).to_owned()).collect();
-    analyze(text, &Context { catalog: &catalog, search_path: &path, caps: Caps::default() })
+    analyze(
+        text,
+        &Context { catalog: &catalog, search_path: &path, fresh: &crate::Fresh::default(), caps: Caps::default() },
+    )
 }
 
 /// `effect object` of every action.
