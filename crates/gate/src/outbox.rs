@@ -133,6 +133,12 @@ impl Outbox<ToClient> {
         &mut self.bytes
     }
 
+    /// Drops what is to be written: nobody reads it any more.
+    pub fn forget(&mut self) {
+        self.bytes.clear();
+        (self.sent, self.ready) = (0, 0);
+    }
+
     /// Everything in the buffer is recorded.
     pub(crate) fn settle(&mut self) {
         self.ready = self.bytes.len();

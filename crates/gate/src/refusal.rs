@@ -11,6 +11,8 @@ pub enum RefusalKind {
     Denied,
     /// Nothing in policy covers it.
     NotCovered,
+    /// The command's text is not one of its language, so far as the gateway reads it; policy allows nothing that is not understood.
+    NotUnderstood,
     /// The held command was denied by an approver.
     ApprovalDenied,
     /// Nobody approved in time.
@@ -50,6 +52,7 @@ impl RefusalKind {
         match self {
             Self::Denied => "SP-DENIED",
             Self::NotCovered => "SP-NOT-COVERED",
+            Self::NotUnderstood => "SP-NOT-UNDERSTOOD",
             Self::ApprovalDenied => "SP-APPROVAL-DENIED",
             Self::ApprovalExpired => "SP-APPROVAL-EXPIRED",
             Self::ApprovalCancelled => "SP-APPROVAL-CANCELLED",
@@ -74,6 +77,7 @@ impl RefusalKind {
         let text = match self {
             Self::Denied => "denied by policy",
             Self::NotCovered => "denied: no rule of the policy covers this",
+            Self::NotUnderstood => "the statement is not understood, and so not sent",
             Self::ApprovalDenied => "the approver denied this command",
             Self::ApprovalExpired => "nobody approved this command in time",
             Self::ApprovalCancelled => "the command was cancelled while it waited for approval",
@@ -163,6 +167,7 @@ impl Refusal {
             RefusalKind::Denied | RefusalKind::NotCovered | RefusalKind::ConnectDenied | RefusalKind::Setting => {
                 "Ask whoever keeps the policy; `sallyport policy explain` shows what is missing."
             }
+            RefusalKind::NotUnderstood => "Correct the statement, or make it simpler.",
             RefusalKind::ApprovalDenied => "The approver's reason is with the request.",
             RefusalKind::ApprovalExpired | RefusalKind::ApprovalCancelled => "Run the same command again to ask anew.",
             RefusalKind::ApprovalStale => "Run the same command again; it is judged anew.",

@@ -77,9 +77,11 @@ impl Identity {
         }
     }
 
-    /// Whether `subject` is this identity or anyone it acts for. Such a person never counts as an approver.
+    /// Whether `subject` is this identity or anyone it acts for. Such a person never counts as an approver. Letters count alike in either
+    /// case: issuers differ in how they write one person's name.
     #[must_use]
     pub fn involves(&self, subject: &str) -> bool {
-        self.subject == subject || self.on_behalf_of.iter().any(|who| who == subject)
+        let same = |who: &String| who.to_lowercase() == subject.to_lowercase();
+        same(&self.subject) || self.on_behalf_of.iter().any(same)
     }
 }

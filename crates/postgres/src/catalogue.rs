@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use gate::{Grant, Outbox, ToTarget};
 use sql::Catalog;
-use sql::catalog::{Builder, QUERIES};
+use sql::catalog::{Builder, FINGERPRINT, QUERIES};
 
 use crate::classify::Names;
 use crate::config::TargetOptions;
@@ -16,13 +16,17 @@ use crate::upstream::{self, StartupParams, Upstream, UpstreamError};
 use crate::wire::{Backend, Frames, Next, encode};
 
 /// A snapshot is believed this long without a reason to doubt it: changes made past the gateway show by then.
-const BELIEVED: Duration = Duration::from_secs(60);
+const BELIEVED: Duration = Duration::from_millis(1000);
+/// It is compared with the database at this age, beside the sessions' work, so that they seldom wait for it.
+const AGEING: Duration = Duration::from_millis(400);
+/// After a failure nobody tries again for this long: sessions do not queue up for a target that does not answer.
+const FAILED: Duration = Duration::from_secs(1);
 /// Names that were missing cause a refresh at most this often, so that a client's typing errors cannot keep the target busy.
-const MISSING_AT_MOST: Duration = Duration::from_millis(500);
+const MISSING_AT_MOST: Duration = Duration::from_millis(50);
 /// A catalogue query's row may be this long: views have long definitions.
 const ROW: usize = 16 * 1024 * 1024;
 /// Loading takes no longer than this; the old snapshot stays until a later attempt.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Snapshots by target, role and database.
 #[derive(Debug, Default)]
@@ -38,12 +42,21 @@ impl Catalogues {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Snapshot {
     names: Names,
-    loaded: Option<Instant>,
+    /// When it was last found to hold.
+    held: Option<Instant>,
     /// The number of the doubt that it answers.
     doubt: u64,
+}
+
+/// The connection that snapshots are read over, and what the last one was of.
+#[derive(Debug, Default)]
+struct Reader {
+    upstream: Option<Upstream>,
+    fingerprint: Option<String>,
+    failed: Option<Instant>,
 }
 
 /// One database's snapshot.
@@ -52,16 +65,16 @@ pub(crate) struct Keeper {
     current: ArcSwap<Snapshot>,
     /// Counts reasons to doubt the snapshot.
     doubt: AtomicU64,
-    loading: tokio::sync::Mutex<()>,
+    reader: tokio::sync::Mutex<Reader>,
 }
 
 impl Default for Keeper {
     fn default() -> Self {
         let names = Names::empty();
         Self {
-            current: ArcSwap::from_pointee(Snapshot { names, loaded: None, doubt: 0 }),
+            current: ArcSwap::from_pointee(Snapshot { names, held: None, doubt: 0 }),
             doubt: AtomicU64::new(1),
-            loading: tokio::sync::Mutex::new(()),
+            reader: tokio::sync::Mutex::default(),
         }
     }
 }
@@ -79,6 +92,8 @@ pub(crate) enum LoadError {
     Ended(#[from] std::io::Error),
     #[error("it took longer than {} s", PATIENCE.as_secs())]
     Slow,
+    #[error("it failed a moment ago")]
+    Failed,
 }
 
 impl Keeper {
@@ -100,30 +115,115 @@ impl Keeper {
     /// Whether the snapshot must be refreshed before it is used.
     pub(crate) fn stale(&self) -> bool {
         let current = self.current.load();
-        current.doubt < self.doubt.load(Ordering::SeqCst)
-            || current.loaded.is_none_or(|loaded| loaded.elapsed() > BELIEVED)
+        current.doubt < self.doubt.load(Ordering::SeqCst) || current.held.is_none_or(|held| held.elapsed() > BELIEVED)
     }
 
-    /// Refreshes the snapshot, once for all who ask at the same time.
+    /// Whether it is time to compare the snapshot with the database, and nobody does.
+    pub(crate) fn ageing(&self) -> bool {
+        let old = self.current.load().held.is_none_or(|held| held.elapsed() > AGEING);
+        old && self.reader.try_lock().is_ok()
+    }
+
+    /// Refreshes the snapshot, once for all who ask at the same time. With nothing but its age against it, it is compared first.
     pub(crate) async fn refresh(
         &self,
         grant: &Grant,
         options: &TargetOptions,
         database: Option<&str>,
     ) -> Result<(), LoadError> {
-        let _one = self.loading.lock().await;
+        let mut reader = self.reader.lock().await;
         let doubt = self.doubt.load(Ordering::SeqCst);
-        let age = self.current.load().loaded.map(|loaded| loaded.elapsed());
-        let young = age.is_some_and(|age| age < MISSING_AT_MOST);
-        if !self.stale() && young {
+        let before = self.current.load_full();
+        let young = before.held.is_some_and(|held| held.elapsed() < MISSING_AT_MOST);
+        if young && before.doubt >= doubt {
             return Ok(());
         }
-        let loaded = tokio::time::timeout(PATIENCE, load(grant, options, database)).await;
-        let catalog = loaded.map_err(|_| LoadError::Slow)??;
-        let path: Arc<[String]> = catalog.search_path().into();
-        let names = Names::new(Arc::new(catalog), path);
-        self.current.store(Arc::new(Snapshot { names, loaded: Some(Instant::now()), doubt }));
+        if reader.failed.is_some_and(|failed| failed.elapsed() < FAILED) {
+            return Err(LoadError::Failed);
+        }
+        let asked = Instant::now();
+        let loaded = tokio::time::timeout(PATIENCE, reader.read(grant, options, database)).await;
+        let catalog = match loaded.unwrap_or(Err(LoadError::Slow)) {
+            Ok(catalog) => catalog,
+            Err(error) => {
+                *reader = Reader { failed: Some(Instant::now()), ..Reader::default() };
+                return Err(error);
+            }
+        };
+        let names = catalog.map_or_else(
+            || before.names.clone(),
+            |catalog| {
+                let path: Arc<[String]> = catalog.search_path().into();
+                Names::new(Arc::new(catalog), path)
+            },
+        );
+        self.current.store(Arc::new(Snapshot { names, held: Some(asked), doubt }));
         Ok(())
+    }
+
+    /// A session is over. When it was the last, the connection is closed.
+    pub(crate) fn rest(self: &Arc<Self>) {
+        // The list of keepers has one, the session another.
+        if Arc::strong_count(self) <= 2
+            && let Ok(mut reader) = self.reader.try_lock()
+        {
+            reader.upstream = None;
+        }
+    }
+}
+
+impl Reader {
+    /// The catalogue, or `None` when it is what it was.
+    async fn read(
+        &mut self,
+        grant: &Grant,
+        options: &TargetOptions,
+        database: Option<&str>,
+    ) -> Result<Option<Catalog>, LoadError> {
+        let known = self.fingerprint.take();
+        // A kept connection may have died meanwhile: once more over a new one.
+        let kept = self.upstream.take();
+        if let Some(mut upstream) = kept
+            && let Ok(found) = Self::read_over(grant, &mut upstream, known.as_deref()).await
+        {
+            return Ok(self.keep(upstream, found));
+        }
+        let startup = StartupParams {
+            database: database.map(str::to_owned),
+            application_name: "sallyport catalogue".to_owned(),
+            settings: Vec::new(),
+        };
+        let mut upstream = upstream::connect(grant, options, &startup).await?;
+        let found = Self::read_over(grant, &mut upstream, known.as_deref()).await?;
+        Ok(self.keep(upstream, found))
+    }
+
+    fn keep(&mut self, upstream: Upstream, (fingerprint, catalog): (String, Option<Catalog>)) -> Option<Catalog> {
+        self.upstream = Some(upstream);
+        self.fingerprint = Some(fingerprint);
+        catalog
+    }
+
+    /// The fingerprint comes first: a change between it and the rows is found the next time.
+    async fn read_over(
+        grant: &Grant,
+        upstream: &mut Upstream,
+        known: Option<&str>,
+    ) -> Result<(String, Option<Catalog>), LoadError> {
+        let mut fingerprint = String::new();
+        ask(grant, upstream, FINGERPRINT, |cells| {
+            fingerprint = cells.first().copied().flatten().ok_or(LoadError::Broken)?.to_owned();
+            Ok(())
+        })
+        .await?;
+        if known == Some(fingerprint.as_str()) {
+            return Ok((fingerprint, None));
+        }
+        let mut builder = Builder::new();
+        for (name, sql) in QUERIES {
+            ask(grant, upstream, sql, |cells| builder.row(name, cells).map_err(|_| LoadError::Broken)).await?;
+        }
+        Ok((fingerprint, Some(builder.finish(next_version()))))
     }
 }
 
@@ -131,26 +231,6 @@ impl Keeper {
 pub(crate) fn next_version() -> u64 {
     static VERSIONS: AtomicU64 = AtomicU64::new(1);
     VERSIONS.fetch_add(1, Ordering::Relaxed)
-}
-
-async fn load(grant: &Grant, options: &TargetOptions, database: Option<&str>) -> Result<Catalog, LoadError> {
-    let startup = StartupParams {
-        database: database.map(str::to_owned),
-        application_name: "sallyport catalogue".to_owned(),
-        settings: Vec::new(),
-    };
-    let mut upstream = upstream::connect(grant, options, &startup).await?;
-    let mut builder = Builder::new();
-    for (name, sql) in QUERIES {
-        ask(grant, &mut upstream, sql, |cells| builder.row(name, cells).map_err(|_| LoadError::Broken)).await?;
-    }
-    let mut outbox = Outbox::<ToTarget>::default();
-    let mut bye = Vec::new();
-    encode::terminate(&mut bye);
-    outbox.handshake(grant, &bye);
-    // The answers are all here; whether the good-bye arrives matters to nobody.
-    let _sent = upstream.transport.flush(&mut outbox).await;
-    Ok(builder.finish(next_version()))
 }
 
 /// Runs one query of the gateway's own and hands over its rows.

@@ -68,6 +68,8 @@ pub(crate) struct Text {
     pub(crate) changes_names: bool,
     /// Some statement ends a transaction or a part of it: what was changed in it may be as before.
     pub(crate) turns_back: bool,
+    /// Some statement runs what earlier ones deferred: COMMIT, SET CONSTRAINTS.
+    pub(crate) settles: bool,
     /// Some statement opens a transaction.
     pub(crate) begins: bool,
 }
@@ -89,6 +91,7 @@ impl Text {
                 matches!(s.kind, Kind::Ddl | Kind::Do | Kind::Call | Kind::Unparsed | Kind::Discard { .. })
             }) || analysis.intent.actions.iter().any(changes_names),
             turns_back: any(|s| matches!(s.kind, Kind::RollbackTo | Kind::Rollback | Kind::Commit)),
+            settles: any(|s| matches!(s.kind, Kind::Commit | Kind::PrepareTransaction | Kind::Other)),
             begins: any(|s| matches!(s.kind, Kind::Begin)),
             names,
             analysis,

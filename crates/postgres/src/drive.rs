@@ -35,6 +35,9 @@ const IN_PIECES: usize = 256 * 1024;
 const SEEN_WHOLE: usize = 64 * 1024 * 1024;
 /// Turns before other sessions of the worker get theirs.
 const TURNS: usize = 32;
+/// How long the target may take to answer what a client asked for and then left: its commands end as they would without a gateway, and
+/// what came of them is recorded. What takes longer is cancelled.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
 /// How long a closing session tries to tell its client why.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -127,6 +130,9 @@ impl Drive {
         let mut happened = self.poll_job(cx)?;
         happened |= self.poll_target(cx)?;
         happened |= self.poll_client(cx)?;
+        if std::mem::take(&mut self.relay.ageing) {
+            self.compare_names();
+        }
         self.relay.settle_rows().map_err(|refusal| Ending::Refused(Box::new(refusal)))?;
         happened |= self.poll_flush(cx)?;
         if !happened {
@@ -179,6 +185,17 @@ impl Drive {
             }
         }
         Ok(())
+    }
+
+    /// Compares the snapshot of names with the database beside the session's work.
+    fn compare_names(&self) {
+        let (keeper, grant) = (Arc::clone(&self.relay.keeper), Arc::clone(&self.grant));
+        let (options, database) = (Rc::clone(&self.options), self.database.clone());
+        tokio::task::spawn_local(async move {
+            if let Err(error) = keeper.refresh(&grant, &options, database.as_deref()).await {
+                tracing::warn!(session = %grant.session(), %error, "catalogue not refreshed");
+            }
+        });
     }
 
     /// One at a time: a client that asks again while the first is on its way has asked once.
@@ -495,6 +512,31 @@ impl Drive {
         }
     }
 
+    /// The target's answers to a client that is gone: recorded, and shown to nobody. Ready when nothing is outstanding.
+    fn poll_last(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            if self.relay.quiet() || self.relay.session.over().is_some() {
+                return Poll::Ready(());
+            }
+            if self.relay.session.poll_recorder(cx).is_pending() {
+                return Poll::Pending;
+            }
+            if let Poll::Ready(Err(_)) = self.target.poll_flush(cx, &mut self.relay.to_target) {
+                return Poll::Ready(());
+            }
+            let read = self.poll_target(cx);
+            if self.relay.settle_rows().is_err() {
+                return Poll::Ready(());
+            }
+            self.relay.to_client.forget();
+            match read {
+                Ok(true) => {}
+                Ok(false) => return Poll::Pending,
+                Err(_) => return Poll::Ready(()),
+            }
+        }
+    }
+
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
         let before = (self.relay.to_client.len(), self.relay.to_target.len());
         if (before.0 > 0 || self.client.has_unsent())
@@ -516,6 +558,7 @@ impl Drive {
     /// Tells both sides, closes them, and seals the recording.
     async fn finish(mut self, ending: Ending) {
         let busy = !self.relay.quiet();
+        let left = matches!(ending, Ending::ClientClosed);
         let reason = match &ending {
             Ending::ClientClosed => "client closed".to_owned(),
             Ending::TargetClosed => "target closed".to_owned(),
@@ -533,6 +576,9 @@ impl Drive {
             }
             Ending::Drained => Some(Some(Refusal::of(RefusalKind::Ended).because("the gateway is stopping"))),
         };
+        if left && busy {
+            let _ended = tokio::time::timeout(LAST_ANSWERS, std::future::poll_fn(|cx| self.poll_last(cx))).await;
+        }
         // What the target has answered of a result that never ended is recorded, or not shown.
         let _recorded = self.relay.give_up(&reason);
         if let Some(words) = last {
@@ -545,7 +591,7 @@ impl Drive {
             // A client that does not read is left behind.
             let _told = tokio::time::timeout(LAST_WORDS, self.client.flush(&mut self.relay.to_client)).await;
         }
-        if busy && !self.client_gone {
+        if !self.relay.quiet() {
             // What still runs on the target for a session that is over is stopped.
             let cancelled = upstream::cancel(&self.grant, &self.options, self.backend.0, &self.backend.1);
             let _stopped = tokio::time::timeout(LAST_WORDS, cancelled).await;
@@ -553,9 +599,12 @@ impl Drive {
         self.relay.say_goodbye();
         let _sent = tokio::time::timeout(LAST_WORDS, self.target.flush(&mut self.relay.to_target)).await;
         let Self { client, target, relay, .. } = self;
+        let keeper = Arc::clone(&relay.keeper);
         let _closed = tokio::time::timeout(LAST_WORDS, client.shutdown()).await;
         let _closed = tokio::time::timeout(LAST_WORDS, target.shutdown()).await;
-        relay.session.close(&reason);
+        let Relay { session, .. } = relay;
+        session.close(&reason);
+        keeper.rest();
     }
 }
 

@@ -1,8 +1,8 @@
 //! What a name may stand for on the target right now.
 //!
 //! Statements and portals are named by the client, in the protocol and in SQL, and the target may skip what it was sent
-//! (after an error, up to Sync). So a name has candidates: everything it could stand for. A command on a name is judged as all of
-//! them together; the target's own answers narrow them down.
+//! (after an error, up to Sync). So a name has candidates: everything it could stand for. A command on a name that has several waits
+//! until the target's own answers have narrowed them down to one: what is judged, shown and masked is what runs.
 
 use std::collections::HashMap;
 
@@ -12,8 +12,6 @@ const LIMIT: usize = 20_000;
 const CANDIDATES: usize = 1024;
 /// Bytes of texts and values behind the names of one session; above it nothing more is taken.
 const BYTES: usize = 64 * 1024 * 1024;
-/// Candidates that a question is judged as; with more, it waits until the target's answers have narrowed them down.
-pub(crate) const JUDGED: usize = 16;
 
 /// Something that a name stands for, with the memory it takes.
 pub(crate) trait Named {
@@ -128,7 +126,7 @@ pub(crate) enum Found<'a, T> {
     None,
     /// This.
     One(&'a T),
-    /// One of these; a question is judged as all of them.
+    /// One of these; the target's answers will tell which.
     Many(&'a [(u64, T)]),
 }
 
@@ -143,9 +141,9 @@ impl<'a, T> Found<'a, T> {
         one.into_iter().chain(many.iter().map(|(_, value)| value))
     }
 
-    /// Whether there are more than a question is judged as.
-    pub(crate) const fn too_many(&self) -> bool {
-        matches!(self, Self::Many(many) if many.len() > JUDGED)
+    /// Whether it is not known yet which.
+    pub(crate) const fn is_uncertain(&self) -> bool {
+        matches!(self, Self::Many(_))
     }
 
     /// The one.
@@ -199,10 +197,10 @@ mod tests {
         for seq in 0..CANDIDATES as u64 {
             names.add("", seq, "x").unwrap();
         }
-        assert!(names.find("", 0).one().is_some() && names.find("", 9999).too_many());
+        assert!(names.find("", 0).one().is_some() && names.find("", 9999).is_uncertain());
         assert_eq!(names.add("", 9999, "x"), Err(Full));
         names.confirm("", CANDIDATES as u64 - 1);
-        assert!(names.has_room("") && !names.find("", 9999).too_many());
+        assert!(names.has_room("") && !names.find("", 9999).is_uncertain());
     }
 
     #[test]

@@ -71,10 +71,18 @@ impl Wire {
     /// # Errors
     /// When it is refused; the message carries the server's own words.
     pub fn login(dsn: &Dsn) -> Result<Self> {
+        Self::login_with(dsn, &[])
+    }
+
+    /// The same, with further startup parameters.
+    ///
+    /// # Errors
+    /// As [`login`](Self::login).
+    pub fn login_with(dsn: &Dsn, more: &[(&str, &str)]) -> Result<Self> {
         let mut wire = Self::open(dsn)?;
-        let parameters = [("user", &dsn.user), ("database", &dsn.database)];
+        let own = [("user", dsn.user.as_str()), ("database", dsn.database.as_str())];
         let parameters: Vec<_> =
-            parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).clone())).collect();
+            own.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let answers = wire.start(&parameters, &dsn.user, &dsn.password)?;
         match answers.last() {
             Some(last) if last.tag == b'Z' => Ok(wire),

@@ -5,6 +5,7 @@
 //! - [`clients`]: stock clients, one test per client.
 //! - [`chaos`]: the gateway killed under load.
 //! - [`sessions`]: holds, revocation, policy changes, wrong ways in.
+//! - [`detours`]: ways around the judge, each tried on the wire.
 //! - [`hostile`]: garbage, halves, slow peers.
 //! - [`demo`]: the demo of the command line, step by step.
 
@@ -21,6 +22,7 @@ mod chaos;
 mod clients;
 mod corpus;
 mod demo;
+mod detours;
 mod hostile;
 mod kit;
 mod sessions;

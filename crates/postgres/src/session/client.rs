@@ -11,14 +11,12 @@ use sql::Kind;
 use super::expect::{Expect, OUTSTANDING, Run};
 use super::prepared::{Portal, Prepared};
 use super::{CopyIn, End, Parked, Relay, Step, Then};
-use crate::classify::{self, Text};
+use crate::classify::Text;
 use crate::names::Full;
 use crate::wire::frontend::{Bind, Close, Describe, Execute, Parse, Subject};
 use crate::wire::{Format, Frame, Frontend, WireError};
 use crate::{answer, types};
 
-/// A prepared statement may be an EXECUTE of another; they are followed this deep.
-const NESTED: usize = 8;
 /// Bytes of a statement's or portal's name that servers keep (`NAMEDATALEN - 1`): longer ones with the same beginning are one name to them.
 const NAME: usize = 63;
 
@@ -80,7 +78,8 @@ impl Relay {
             return Step::Go;
         }
         let text = error.to_string();
-        if tag == b'Q' {
+        // A function call ends with ReadyForQuery, like a simple query.
+        if matches!(tag, b'Q' | b'F') {
             self.scratch.clear();
             answer::error(&mut self.scratch, error.sqlstate(), &text);
             return self.answer_simple();
@@ -108,11 +107,15 @@ impl Relay {
             Ok(text) => text,
             Err(step) => return step,
         };
+        if self.is_uncertain(&text) && !self.queue.is_empty() {
+            return Step::Wait;
+        }
         let intent = self.resolve(&text);
-        let command = Command { intent: &intent, text: sql, values: &[], in_transaction: self.in_transaction() };
+        let spelt = self.spelt_out(sql, &text);
+        let command = Command { intent: &intent, text: &spelt, values: &[], in_transaction: self.in_transaction() };
         match self.session.ask(&command, whole) {
             Asked::Allow(permitted, ticket) => self.send_query(permitted, ticket, sql, text, intent),
-            Asked::Deny(refusal) => self.refuse_simple(&refusal),
+            Asked::Deny(refusal) => self.refuse_simple(&not_understood(*refusal, &text)),
             Asked::Hold(held) => Step::Park(Box::new(Parked {
                 held: held.into_owned(),
                 then: Then::Query { sql: sql.into(), text, intent },
@@ -158,102 +161,6 @@ impl Relay {
         self.widen_path(text.path());
     }
 
-    /// Names that the statements of a text give to statements and cursors.
-    fn learn_names(&mut self, text: &Rc<Text>, ticket: &Ticket, intent: &Arc<Intent>, sql: &str) -> Result<(), Full> {
-        if !text.refers {
-            return Ok(());
-        }
-        for statement in &text.analysis.statements {
-            let words = || Rc::<str>::from(sql.get(statement.start..statement.start + statement.len).unwrap_or(sql));
-            match &statement.kind {
-                Kind::Prepare { name, .. } => {
-                    let prepared = self.by_sql(words(), text);
-                    self.statements.add(name, self.seq, prepared)?;
-                }
-                Kind::DeclareCursor { name } => {
-                    let portal = Portal {
-                        ticket: ticket.clone(),
-                        prepared: self.by_sql(words(), text),
-                        text: Rc::clone(text),
-                        intent: Arc::clone(intent),
-                        values: Vec::new(),
-                        formats: Box::new([]),
-                        columns: RefCell::new(None),
-                    };
-                    self.portals.add(name, self.seq, Rc::new(portal))?;
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn by_sql(&self, sql: Rc<str>, text: &Rc<Text>) -> Rc<Prepared> {
-        Rc::new(Prepared {
-            sql,
-            text: Rc::clone(text),
-            types: RefCell::default(),
-            columns: RefCell::new(None),
-            by_sql: true,
-        })
-    }
-
-    /// The intent of a text together with that of the names it refers to.
-    fn resolve(&self, text: &Rc<Text>) -> Arc<Intent> {
-        self.resolve_within(text, 0)
-    }
-
-    fn resolve_within(&self, text: &Rc<Text>, depth: usize) -> Arc<Intent> {
-        if !text.refers {
-            return Arc::clone(&text.analysis.intent);
-        }
-        if depth > NESTED {
-            return classify::unknown_name("EXECUTE");
-        }
-        let mut parts = vec![Arc::clone(&text.analysis.intent)];
-        let mut here: Vec<(&str, bool, Arc<Intent>)> = Vec::new();
-        for statement in &text.analysis.statements {
-            match &statement.kind {
-                Kind::Prepare { name, inner } => here.push((name, true, Arc::clone(&inner.intent))),
-                Kind::DeclareCursor { name } => here.push((name, false, Arc::clone(&statement.intent))),
-                Kind::ExecutePrepared { name } => {
-                    let before = parts.len();
-                    parts.extend(here.iter().filter(|(n, s, _)| n == name && *s).map(|(_, _, i)| Arc::clone(i)));
-                    let known: Vec<_> = self.statements.find(name, u64::MAX).iter().cloned().collect();
-                    parts.extend(known.iter().map(|prepared| self.intent_now(prepared, depth + 1)));
-                    if parts.len() == before {
-                        parts.push(classify::unknown_name("EXECUTE"));
-                    }
-                }
-                Kind::Fetch { cursor } => {
-                    let before = parts.len();
-                    parts.extend(here.iter().filter(|(n, s, _)| n == cursor && !*s).map(|(_, _, i)| Arc::clone(i)));
-                    let known = self.portals.find(cursor, u64::MAX);
-                    parts.extend(known.iter().map(|portal| Arc::clone(&portal.intent)));
-                    if parts.len() == before {
-                        parts.push(classify::unknown_name("FETCH"));
-                    }
-                }
-                _ => {}
-            }
-        }
-        let label = text.analysis.intent.label.clone();
-        classify::union(&label, parts.iter())
-    }
-
-    /// A prepared statement's intent under the names of this moment: the target plans it anew when they change.
-    fn intent_now(&self, prepared: &Rc<Prepared>, depth: usize) -> Arc<Intent> {
-        self.text_now(prepared)
-            .map_or_else(|| classify::unknown_name("a long statement"), |text| self.resolve_within(&text, depth))
-    }
-
-    fn text_now(&self, prepared: &Rc<Prepared>) -> Option<Rc<Text>> {
-        if prepared.text.names == self.names.id && !prepared.by_sql {
-            return Some(Rc::clone(&prepared.text));
-        }
-        self.known_text(&prepared.sql)
-    }
-
     fn parse(&mut self, parse: &Parse<'_>, whole: &[u8]) -> Step {
         if !self.statements.has_room(parse.name) {
             return self.full_or_wait();
@@ -284,7 +191,7 @@ impl Relay {
                 self.queue.push(Expect::Parse { name: parse.name.into(), seq: self.seq, words, intent });
                 Step::Go
             }
-            Asked::Deny(refusal) => self.refuse_extended(&refusal),
+            Asked::Deny(refusal) => self.refuse_extended(&not_understood(*refusal, &text)),
             Asked::Hold(_) => Step::End(End::Broken("a Parse was held")),
             Asked::Close(refusal) => Step::End(End::Refused(refusal)),
         }
@@ -302,11 +209,10 @@ impl Relay {
             return step;
         }
         let found = self.statements.find(bind.statement, self.batch);
-        if !self.portals.has_room(bind.portal) || found.too_many() {
+        if !self.portals.has_room(bind.portal) || found.is_uncertain() {
             return self.full_or_wait();
         }
-        let candidates: Vec<Rc<Prepared>> = found.iter().cloned().collect();
-        let Some(prepared) = candidates.last().cloned() else {
+        let Some(prepared) = found.one().cloned() else {
             let text = if bind.statement.is_empty() {
                 "unnamed prepared statement does not exist".to_owned()
             } else {
@@ -318,12 +224,16 @@ impl Relay {
             return Step::Analyze(prepared.sql.to_string());
         };
         let values = bind_values(bind, &prepared);
-        let intent = self.bound_intent(&candidates, &text, &values);
+        if self.is_uncertain(&text) && !self.queue.is_empty() {
+            return Step::Wait;
+        }
+        let intent = self.bound_intent(&text, &values);
         let bound =
             Bound { name: bind.portal.into(), prepared, text, intent, values, formats: bind.results.iter().collect() };
+        let spelt = self.spelt_out(&bound.prepared.sql, &bound.text);
         let command = Command {
             intent: &bound.intent,
-            text: &bound.prepared.sql,
+            text: &spelt,
             values: &bound.values,
             in_transaction: self.in_transaction(),
         };
@@ -333,25 +243,6 @@ impl Relay {
             Asked::Hold(held) => Step::Park(Box::new(Parked { held: held.into_owned(), then: Then::Bind(bound) })),
             Asked::Close(refusal) => Step::End(End::Refused(refusal)),
         }
-    }
-
-    /// What a Bind would do: all that its statement may be, with what the values tell.
-    fn bound_intent(&self, candidates: &[Rc<Prepared>], text: &Rc<Text>, values: &[Option<String>]) -> Arc<Intent> {
-        let own = self.resolve(text);
-        let mut intent = match candidates {
-            [_] => own,
-            many => {
-                let mut parts: Vec<_> = many.iter().map(|prepared| self.intent_now(prepared, 0)).collect();
-                parts.push(own);
-                classify::union("BIND", parts.iter())
-            }
-        };
-        let texts: Vec<Option<&str>> = values.iter().map(Option::as_deref).collect();
-        let all_rows = text.analysis.statements.iter().any(|s| sql::bind_unbounded(s, &texts));
-        if all_rows && !intent.flags.unbounded {
-            intent = classify::unbounded(&intent);
-        }
-        intent
     }
 
     fn send_bind<M: gate::Encode>(&mut self, permitted: Permitted<M>, ticket: Ticket, bound: Bound) -> Step {
@@ -380,22 +271,18 @@ impl Relay {
 
     fn execute(&mut self, execute: &Execute<'_>, whole: &[u8]) -> Step {
         let found = self.portals.find(execute.portal, self.batch);
-        if found.too_many() {
+        if found.is_uncertain() {
             return self.full_or_wait();
         }
-        let found: Vec<Rc<Portal>> = found.iter().cloned().collect();
-        let Some(portal) = found.last().cloned() else {
+        let Some(portal) = found.one().cloned() else {
             let text = format!("portal \"{}\" does not exist", execute.portal);
             return self.error_extended("34000", &text);
         };
-        let portal = match found.as_slice() {
-            [_] => portal,
-            many => Rc::new(several(many, &portal)),
-        };
         let portal = if portal.text.refers { self.referring(portal) } else { portal };
+        let spelt = self.spelt_out(&portal.prepared.sql, &portal.text);
         let command = Command {
             intent: &portal.intent,
-            text: &portal.prepared.sql,
+            text: &spelt,
             values: &portal.values,
             in_transaction: self.in_transaction(),
         };
@@ -424,16 +311,6 @@ impl Relay {
             }
             Asked::Close(refusal) => Step::End(End::Refused(refusal)),
         }
-    }
-
-    /// A portal that runs what other names stand for, which may have changed since it was bound.
-    fn referring(&self, portal: Rc<Portal>) -> Rc<Portal> {
-        let intent = classify::union("EXECUTE", [&self.resolve(&portal.text), &portal.intent].into_iter());
-        if portal.intent.actions == intent.actions && portal.intent.reads == intent.reads {
-            return portal;
-        }
-        let ticket = portal.ticket.outdated();
-        Rc::new(Portal { ticket, intent, ..several(std::slice::from_ref(&portal), &portal) })
     }
 
     fn close(&mut self, close: &Close<'_>, whole: &[u8]) -> Step {
@@ -488,7 +365,8 @@ impl Relay {
         let in_transaction = self.in_transaction();
         match then {
             Then::Query { sql, text, intent } => {
-                let command = Command { intent: &intent, text: &sql, values: &[], in_transaction };
+                let spelt = self.spelt_out(&sql, &text);
+                let command = Command { intent: &intent, text: &spelt, values: &[], in_transaction };
                 match self.session.resume(held, &command, ended) {
                     Asked::Allow(permitted, ticket) => self.send_query(permitted, ticket, &sql, text, intent),
                     Asked::Deny(refusal) => self.refuse_simple(&refusal),
@@ -497,8 +375,8 @@ impl Relay {
                 }
             }
             Then::Bind(bound) => {
-                let command =
-                    Command { intent: &bound.intent, text: &bound.prepared.sql, values: &bound.values, in_transaction };
+                let spelt = self.spelt_out(&bound.prepared.sql, &bound.text);
+                let command = Command { intent: &bound.intent, text: &spelt, values: &bound.values, in_transaction };
                 match self.session.resume(held, &command, ended) {
                     Asked::Allow(permitted, ticket) => self.send_bind(permitted, ticket, bound),
                     Asked::Deny(refusal) => self.refuse_extended(&refusal),
@@ -518,27 +396,6 @@ impl Relay {
     }
 }
 
-/// A portal that may be any of several: judged as all of them, its columns unknown.
-fn several(many: &[Rc<Portal>], last: &Rc<Portal>) -> Portal {
-    // The oldest permission counts: if anything has changed since, all is judged anew.
-    let ticket = many.first().unwrap_or(last).ticket.clone();
-    Portal {
-        ticket,
-        prepared: Rc::new(Prepared {
-            sql: Rc::clone(&last.prepared.sql),
-            text: Rc::clone(&last.prepared.text),
-            types: RefCell::default(),
-            columns: RefCell::new(None),
-            by_sql: true,
-        }),
-        text: Rc::clone(&last.text),
-        intent: classify::union("EXECUTE", many.iter().map(|portal| &portal.intent)),
-        values: last.values.clone(),
-        formats: last.formats.clone(),
-        columns: RefCell::new(None),
-    }
-}
-
 fn bind_values(bind: &Bind<'_>, prepared: &Prepared) -> Vec<Option<String>> {
     let types = prepared.types.borrow();
     bind.values
@@ -550,6 +407,16 @@ fn bind_values(bind: &Bind<'_>, prepared: &Prepared) -> Vec<Option<String>> {
             value.map(|value| types::bind_text(oid, binary, value))
         })
         .collect()
+}
+
+/// A denial of a text that nobody understands says so first: most are slips of the pen.
+fn not_understood(refusal: Refusal, text: &Text) -> Refusal {
+    match (&text.analysis.problem, refusal.kind) {
+        (Some(problem), RefusalKind::NotCovered | RefusalKind::Denied) => {
+            Refusal { kind: RefusalKind::NotUnderstood, ..refusal }.because(problem.message.clone())
+        }
+        _ => refusal,
+    }
 }
 
 fn too_many_names() -> Refusal {

@@ -93,6 +93,11 @@ impl Queue {
         )
     }
 
+    /// Whether a Sync is outstanding.
+    pub(crate) fn has_sync(&self) -> bool {
+        self.queue.iter().any(|expect| matches!(expect, Expect::Sync))
+    }
+
     /// After an error the target skips to Sync: everything before it is taken off and handed over.
     pub(crate) fn skip_to_sync(&mut self) -> Vec<Expect> {
         let end = self.queue.iter().position(|expect| matches!(expect, Expect::Sync)).unwrap_or(self.queue.len());

@@ -45,6 +45,7 @@ impl Relay {
         if self.keeper.stale() && !self.looked_again {
             return Err(Step::Refresh);
         }
+        self.ageing |= self.keeper.ageing();
         if !self.keeper.is_newest(&self.names) && !self.keeper.stale() {
             self.take_shared();
         }

@@ -6,7 +6,8 @@
 //! - [`look`]: what names stand for, and how the gateway finds out
 //! - [`columns`]: where a result's values come from
 //! - [`words`]: what an error's or a notice's text may still say
-//! - [`expect`], [`prepared`]: what is outstanding, what names stand for
+//! - [`resolve`]: what names of prepared statements and cursors stand for
+//! - [`expect`], [`prepared`]: what is outstanding, what a name was given to
 //!
 //! A refused message is replaced by one that the target's parser refuses, so that the target itself fails the transaction, skips to
 //! Sync and says ReadyForQuery; its error is replaced by the refusal. Order and transaction state are right without being simulated.
@@ -17,6 +18,7 @@ pub(crate) mod expect;
 pub(crate) mod look;
 pub(crate) mod prepared;
 pub(crate) mod refuse;
+pub(crate) mod resolve;
 pub(crate) mod target;
 pub(crate) mod words;
 
@@ -60,6 +62,8 @@ pub(crate) struct Relay {
     own_view: bool,
     /// The own view could not be had; nothing is asked again until names change once more.
     own_failed: bool,
+    /// It is time to compare the shared snapshot with the database.
+    pub(crate) ageing: bool,
     /// The own view is being asked for.
     look: Option<Box<look::Look>>,
     /// The analysis of this very message found names missing, and the catalogue was refreshed for it.
@@ -169,6 +173,7 @@ impl Relay {
             path_lost: false,
             own_view: false,
             own_failed: false,
+            ageing: false,
             look: None,
             looked_again: false,
             apart: None,

@@ -478,6 +478,9 @@ impl Relay {
     /// What the question at hand was, for judging an error's text.
     fn asked(&mut self) -> (Option<Arc<Intent>>, Option<Rc<str>>) {
         match self.queue.head() {
+            // Constraints and triggers that were deferred speak of commands before.
+            Some(Expect::Query(run)) if run.text.settles => (None, run.words.clone()),
+            Some(Expect::Execute { portal, .. }) if portal.text.settles => (None, None),
             Some(Expect::Query(run)) => (Some(Arc::clone(&run.intent)), run.words.clone()),
             Some(
                 Expect::Execute { portal, .. } | Expect::Bind { portal, .. } | Expect::DescribePortal(Some(portal)),
@@ -492,6 +495,8 @@ impl Relay {
 
     /// After an error in the extended protocol the target skips to Sync: what it skipped did not happen.
     fn skip(&mut self) {
+        // Of what the client sends from now on, the target takes nothing before a Sync that is not sent yet.
+        self.skipping |= self.unsynced && !self.queue.has_sync();
         for skipped in self.queue.skip_to_sync() {
             match skipped {
                 Expect::Parse { name, seq, .. } => self.statements.reject(&name, seq),

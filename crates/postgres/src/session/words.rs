@@ -68,7 +68,7 @@ fn echoes(sqlstate: Option<&str>, message: &str, intent: &Intent, words: Option<
 }
 
 /// Messages of the server itself that are the same whatever the data.
-const FIXED: [(&str, &str); 14] = [
+const FIXED: [(&str, &str); 15] = [
     ("57014", "canceling statement due to user request"),
     ("57014", "canceling statement due to statement timeout"),
     ("55P03", "canceling statement due to lock timeout"),
@@ -83,6 +83,7 @@ const FIXED: [(&str, &str); 14] = [
     ("40001", "could not serialize access due to read/write dependencies among transactions"),
     ("40P01", "deadlock detected"),
     ("22012", "division by zero"),
+    ("0A000", "cached plan must not change result type"),
 ];
 
 /// Whether the message is one that tells nothing of data, to the letter.

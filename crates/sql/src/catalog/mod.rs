@@ -15,7 +15,7 @@ use std::sync::{Arc, OnceLock};
 use model::{Object, ObjectKind};
 
 pub use build::{Builder, CatalogError, split_path};
-pub use queries::QUERIES;
+pub use queries::{FINGERPRINT, QUERIES};
 pub(crate) use view::{Collected, View};
 
 use crate::analysis::Deps;

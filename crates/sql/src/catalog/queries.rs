@@ -13,6 +13,8 @@ pub const QUERIES: &[(&str, &str)] = &[
     ),
     // With an empty path every name in a definition comes back with its schema.
     ("path", "SET LOCAL search_path = ''"),
+    // A definition cannot be read while somebody changes what it names; nobody waits for them here.
+    ("patience", "SET LOCAL lock_timeout = '500ms'"),
     ("extensions", "SELECT oid, extname FROM pg_catalog.pg_extension"),
     ("relations", RELATIONS),
     ("columns", COLUMNS),
@@ -42,7 +44,37 @@ const COLUMNS: &str = "SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.att
      WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'v', 'm', 'f', 'p', 'c', 'S') AND n.nspname !~ '^pg_toast' \
      ORDER BY a.attrelid, a.attnum";
 
-const VIEWS: &str = "SELECT c.oid, pg_catalog.pg_get_viewdef(c.oid) \
+/// Changes with every change of what the queries above read, as far as it is of users' making: compare it to know whether a snapshot
+/// still holds. A few milliseconds where those take tens.
+pub const FINGERPRINT: &str = "SELECT pg_catalog.md5(pg_catalog.string_agg(part, ' ')) FROM (\
+     SELECT 'class' || pg_catalog.count(*) || ' ' || pg_catalog.sum(pg_catalog.hashtext(xmin::text || ctid::text)::bigint) AS part FROM pg_catalog.pg_class WHERE oid >= 16384 \
+     UNION ALL SELECT 'attribute' || pg_catalog.count(*) || ' ' || pg_catalog.sum(pg_catalog.hashtext(xmin::text || ctid::text)::bigint) FROM pg_catalog.pg_attribute WHERE attrelid >= 16384 \
+     UNION ALL SELECT 'rewrite' || pg_catalog.count(*) || ' ' || pg_catalog.sum(pg_catalog.hashtext(xmin::text || ctid::text)::bigint) FROM pg_catalog.pg_rewrite WHERE ev_class >= 16384 \
+     UNION ALL SELECT 'trigger' || pg_catalog.count(*) || ' ' || pg_catalog.sum(pg_catalog.hashtext(xmin::text || ctid::text)::bigint) FROM pg_catalog.pg_trigger \
+     UNION ALL SELECT 'policy' || pg_catalog.count(*) || ' ' || pg_catalog.sum(pg_catalog.hashtext(xmin::text || ctid::text)::bigint) FROM pg_catalog.pg_policy \
+     UNION ALL SELECT 'proc' || pg_catalog.count(*) || ' ' || pg_catalog.sum(pg_catalog.hashtext(xmin::text || ctid::text)::bigint) FROM pg_catalog.pg_proc \
+     UNION ALL SELECT 'operator' || pg_catalog.count(*) || ' ' || pg_catalog.sum(pg_catalog.hashtext(xmin::text || ctid::text)::bigint) FROM pg_catalog.pg_operator \
+     UNION ALL SELECT 'opclass' || pg_catalog.count(*) || ' ' || pg_catalog.sum(pg_catalog.hashtext(xmin::text || ctid::text)::bigint) FROM pg_catalog.pg_opclass \
+     UNION ALL SELECT 'amproc' || pg_catalog.count(*) || ' ' || pg_catalog.sum(pg_catalog.hashtext(xmin::text || ctid::text)::bigint) FROM pg_catalog.pg_amproc \
+     UNION ALL SELECT 'type' || pg_catalog.count(*) || ' ' || pg_catalog.sum(pg_catalog.hashtext(xmin::text || ctid::text)::bigint) FROM pg_catalog.pg_type \
+     UNION ALL SELECT 'cast' || pg_catalog.count(*) || ' ' || pg_catalog.sum(pg_catalog.hashtext(xmin::text || ctid::text)::bigint) FROM pg_catalog.pg_cast \
+     UNION ALL SELECT 'constraint' || pg_catalog.count(*) || ' ' || pg_catalog.sum(pg_catalog.hashtext(xmin::text || ctid::text)::bigint) FROM pg_catalog.pg_constraint \
+     UNION ALL SELECT 'attrdef' || pg_catalog.count(*) || ' ' || pg_catalog.sum(pg_catalog.hashtext(xmin::text || ctid::text)::bigint) FROM pg_catalog.pg_attrdef \
+     UNION ALL SELECT 'inherits' || pg_catalog.count(*) || ' ' || pg_catalog.sum(pg_catalog.hashtext(xmin::text || ctid::text)::bigint) FROM pg_catalog.pg_inherits \
+     UNION ALL SELECT 'namespace' || pg_catalog.count(*) || ' ' || pg_catalog.sum(pg_catalog.hashtext(xmin::text || ctid::text)::bigint) FROM pg_catalog.pg_namespace \
+     UNION ALL SELECT 'extension' || pg_catalog.count(*) || ' ' || pg_catalog.sum(pg_catalog.hashtext(xmin::text || ctid::text)::bigint) FROM pg_catalog.pg_extension \
+     UNION ALL SELECT 'event' || pg_catalog.count(*) || ' ' || pg_catalog.sum(pg_catalog.hashtext(xmin::text || ctid::text)::bigint) FROM pg_catalog.pg_event_trigger \
+     UNION ALL SELECT 'settings' || pg_catalog.count(*) || ' ' || pg_catalog.sum(pg_catalog.hashtext(xmin::text || ctid::text)::bigint) FROM pg_catalog.pg_db_role_setting\
+     ) AS parts";
+
+/// `NULL` for a view whose definition somebody changes right now, or a relation that it names: reading it would wait for them.
+const VIEWS: &str = "SELECT c.oid, CASE WHEN NOT EXISTS (SELECT FROM pg_catalog.pg_locks l \
+     WHERE l.locktype = 'relation' AND l.granted AND l.mode = 'AccessExclusiveLock' AND l.pid <> pg_catalog.pg_backend_pid() \
+     AND l.database = (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname = pg_catalog.current_database()) \
+     AND (l.relation = c.oid OR l.relation IN (SELECT d.refobjid FROM pg_catalog.pg_depend d \
+     JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid WHERE d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass \
+     AND r.ev_class = c.oid AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass))) \
+     THEN pg_catalog.pg_get_viewdef(c.oid) END \
      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
      WHERE c.relkind IN ('v', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema')";
 
