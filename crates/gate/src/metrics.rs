@@ -31,8 +31,6 @@ pub struct Metrics {
     pub approval_wait: Family<Labels, Histogram, fn() -> Histogram>,
     /// Values masked.
     pub masked: Counter<u64, AtomicU64>,
-    /// Seconds that the gate itself took per command before sending.
-    pub added: Histogram,
     /// Times that a session waited for the recorder.
     pub recorder_waits: Counter<u64, AtomicU64>,
     /// Policy reloads by result.
@@ -54,7 +52,6 @@ impl Default for Metrics {
             login_failures: Family::default(),
             approval_wait: Family::new_with_constructor(wait_buckets as fn() -> Histogram),
             masked: Counter::default(),
-            added: Histogram::new([5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 1e-3, 1e-2]),
             recorder_waits: Counter::default(),
             reloads: Family::default(),
         };
@@ -66,7 +63,6 @@ impl Default for Metrics {
             r.register("login_failures", "Logins that came to nothing", metrics.login_failures.clone());
             r.register("approval_wait_seconds", "How long held commands waited", metrics.approval_wait.clone());
             r.register("masked_values", "Values masked", metrics.masked.clone());
-            r.register("added_seconds", "Time that the gate took per command before sending it", metrics.added.clone());
             r.register(
                 "recorder_waits",
                 "Times that a session waited for the recorder",
