@@ -177,6 +177,8 @@ pub type Parts = tokio::sync::mpsc::Receiver<Result<Bytes, ReadFailure>>;
 pub trait Library: Send + Sync + 'static {
     /// Sessions that have a recording, newest first.
     fn list<'a>(&'a self, filter: &'a SessionFilter) -> BoxFuture<'a, Result<Vec<SessionView>, ReadFailure>>;
+    /// One session, by its id.
+    fn session(&self, id: SessionId) -> BoxFuture<'_, Result<SessionView, ReadFailure>>;
     /// One session's recording. Dropping the receiver stops the reading.
     fn read(&self, id: SessionId, reading: Reading) -> BoxFuture<'_, Result<Parts, ReadFailure>>;
 }

@@ -41,6 +41,11 @@ impl console::ports::Library for Shelf {
         )
     }
 
+    fn session(&self, id: SessionId) -> BoxFuture<'_, Result<SessionView, ReadFailure>> {
+        let library = Arc::clone(&self.0);
+        Box::pin(async move { blocking(move || library.summary(id)).await.map(|summary| view(&summary)) })
+    }
+
     fn read(&self, id: SessionId, reading: Reading) -> BoxFuture<'_, Result<Parts, ReadFailure>> {
         let library = Arc::clone(&self.0);
         Box::pin(async move {

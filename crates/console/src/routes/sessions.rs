@@ -103,13 +103,12 @@ pub async fn list(
 #[utoipa::path(get, path = "/api/v1/sessions/{id}", tag = "sessions", params(("id" = String, Path, description = "`ses_…`")),
     responses((status = 200, body = SessionView), (status = 404, body = ErrorBody)))]
 pub async fn show(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Result<Json<SessionView>, ApiError> {
-    let id = session_id(&id)?.to_string();
-    if let Some(live) = api.gateway.live().into_iter().find(|session| session.id == id) {
+    let id = session_id(&id)?;
+    let name = id.to_string();
+    if let Some(live) = api.gateway.live().into_iter().find(|session| session.id == name) {
         return Ok(Json(live));
     }
-    let filter = SessionFilter { limit: usize::MAX, ..SessionFilter::default() };
-    let found = api.library.list(&filter).await?.into_iter().find(|session| session.id == id);
-    found.map(Json).ok_or(ApiError::NotFound("session"))
+    Ok(Json(api.library.session(id).await?))
 }
 
 /// Gives the events of one session, as they were recorded, in order; with `follow` it goes on until the session closes.

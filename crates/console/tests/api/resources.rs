@@ -67,9 +67,11 @@ async fn sessions_are_listed_shown_and_read() {
     assert_eq!(listed.as_array().map(Vec::len), Some(2));
     let live = world.call("GET", "/api/v1/sessions?live=true", OPERATOR, None).await.json();
     assert_eq!(live[0]["state"], "live");
+    let lists = world.double.state.lock().unwrap().lists;
     assert_eq!(world.call("GET", SESSION, OPERATOR, None).await.json()["state"], "live");
     assert_eq!(world.call("GET", &SESSION.replace("01", "02"), OPERATOR, None).await.json()["state"], "closed");
     assert_eq!(world.call("GET", &SESSION.replace("01", "77"), OPERATOR, None).await.status, 404);
+    assert_eq!(world.double.state.lock().unwrap().lists, lists, "one session is looked up, not searched in the list");
     assert_eq!(world.call("GET", "/api/v1/sessions/tok_1", OPERATOR, None).await.status, 400);
     assert_eq!(world.call("GET", "/api/v1/sessions?sinse=1", OPERATOR, None).await.status, 400);
     let events = world.call("GET", &format!("{SESSION}/events"), OPERATOR, None).await;

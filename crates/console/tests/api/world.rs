@@ -29,6 +29,8 @@ pub(crate) struct State {
     pub(crate) killed: Vec<String>,
     pub(crate) issued: Vec<TokenRequest>,
     pub(crate) verified: usize,
+    /// How often the whole list was asked for.
+    pub(crate) lists: usize,
 }
 
 #[derive(Clone, Default)]
@@ -259,9 +261,13 @@ impl Tokens for Double {
 impl Library for Double {
     fn list<'a>(&'a self, filter: &'a SessionFilter) -> BoxFuture<'a, Result<Vec<SessionView>, ReadFailure>> {
         Box::pin(async move {
+            self.state.lock().unwrap().lists += 1;
             let all = (1..=3).rev().map(|n| session(SessionId(uuid::Uuid::from_u128(n))));
             Ok(all.take(filter.limit).collect())
         })
+    }
+    fn session(&self, id: SessionId) -> BoxFuture<'_, Result<SessionView, ReadFailure>> {
+        Box::pin(async move { if id.0.as_u128() > 3 { Err(ReadFailure::NotFound) } else { Ok(session(id)) } })
     }
     fn read(&self, id: SessionId, reading: Reading) -> BoxFuture<'_, Result<Parts, ReadFailure>> {
         Box::pin(async move {
