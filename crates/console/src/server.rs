@@ -13,7 +13,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -88,34 +88,45 @@ impl Server {
     pub async fn run(self, router: Router, mut stop: watch::Receiver<bool>) {
         let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let mut tasks = JoinSet::new();
-        loop {
-            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
-                break;
-            };
-            let accepted = tokio::select! {
-                accepted = self.listener.accept() => accepted,
-                () = stopped(&mut stop) => break,
-                Some(_) = tasks.join_next(), if !tasks.is_empty() => continue,
-            };
-            match accepted {
-                Ok((stream, peer)) => {
-                    let tls = self.tls.as_ref().map(|newest| TlsAcceptor::from(newest()));
-                    let (router, stop) = (router.clone(), stop.clone());
-                    tasks.spawn(async move {
-                        connection(stream, peer, tls, router, stop).await;
-                        drop(permit);
-                    });
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "the API could not accept a connection");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            }
+        while let Some((stream, peer, permit)) = self.next(&permits, &mut tasks, &mut stop).await {
+            let tls = self.tls.as_ref().map(|newest| TlsAcceptor::from(newest()));
+            let (router, stop) = (router.clone(), stop.clone());
+            tasks.spawn(async move {
+                connection(stream, peer, tls, router, stop).await;
+                drop(permit);
+            });
         }
         drop(self.listener);
         let all = async { while tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(DRAIN, all).await.is_err() {
             tracing::info!("API calls were still open after the drain and are cut");
+        }
+    }
+
+    /// The next connection, as soon as there is room for it; `None` when the server stops, room or not. Cancel safe.
+    async fn next(
+        &self,
+        permits: &Arc<Semaphore>,
+        tasks: &mut JoinSet<()>,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+        loop {
+            let arrival = async {
+                let permit = Arc::clone(permits).acquire_owned().await.ok()?;
+                Some((self.listener.accept().await, permit))
+            };
+            let (accepted, permit) = tokio::select! {
+                arrived = arrival => arrived?,
+                () = stopped(stop) => return None,
+                Some(_) = tasks.join_next(), if !tasks.is_empty() => continue,
+            };
+            match accepted {
+                Ok((stream, peer)) => return Some((stream, peer, permit)),
+                Err(error) => {
+                    tracing::warn!(%error, "the API could not accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
         }
     }
 }

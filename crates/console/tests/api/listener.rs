@@ -64,3 +64,31 @@ async fn stopping_ends_the_server() {
     world.stop.send(true).unwrap();
     tokio::time::timeout(Duration::from_secs(10), world.server).await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn readers_who_take_every_place_do_not_keep_it_from_stopping() {
+    let world = World::new().await;
+    let address = world.address;
+    let readers = tokio::task::spawn_blocking(move || {
+        let path = "/api/v1/sessions/ses_00000000000000000000000000000001/events?follow=true";
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {OPERATOR}\r\n\r\n");
+        let follow = || {
+            #[expect(clippy::disallowed_methods, reason = "the client of a test")]
+            let mut stream = std::net::TcpStream::connect(address).unwrap();
+            stream.write_all(request.as_bytes()).unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+            stream
+        };
+        let mut served: Vec<_> = (0..256).map(|_| follow()).collect();
+        for stream in &mut served {
+            stream.read_exact(&mut [0; 12]).unwrap();
+        }
+        served.push(follow());
+        served
+    });
+    let readers = readers.await.unwrap();
+    world.stop.send(true).unwrap();
+    tokio::time::timeout(Duration::from_secs(10), world.server).await.expect("it stops").unwrap();
+    drop(readers);
+}

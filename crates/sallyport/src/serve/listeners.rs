@@ -26,6 +26,9 @@ use crate::{local, protocols};
 /// Time beyond the grace for sessions that were cut to say so and to be sealed.
 const AFTER_CUT: Duration = Duration::from_secs(5);
 
+/// Time for the API to stop. Its own drain takes less; nothing that its callers do may keep the gateway from ending.
+const API_STOPS: Duration = Duration::from_secs(10);
+
 /// Bound addresses, not yet serving.
 pub(super) struct Listeners {
     postgres: Listener,
@@ -201,9 +204,14 @@ impl Running {
         let left = self.drain.finish(grace.saturating_add(AFTER_CUT)).await;
         let stopped = self.stop_api.send(true);
         if stopped.is_ok() {
-            for server in self.api {
-                if let Err(error) = server.await {
-                    tracing::error!(%error, "the API had stopped");
+            for mut server in self.api {
+                match tokio::time::timeout(API_STOPS, &mut server).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => tracing::error!(%error, "the API had stopped"),
+                    Err(_) => {
+                        tracing::error!("the API did not stop in time and is cut");
+                        server.abort();
+                    }
                 }
             }
         }
