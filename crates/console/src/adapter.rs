@@ -43,6 +43,7 @@ impl Gateway for GateAdapter {
         Box::pin(async move {
             self.0.answer(id, approver, approve, reason).await.map_err(|error| match error {
                 AnswerError::Unknown => AnswerRefused::NotFound,
+                AnswerError::Answered { by, state } => AnswerRefused::Answered(by, state),
                 AnswerError::Over(state) => AnswerRefused::Over(state),
                 AnswerError::ReasonRequired => AnswerRefused::ReasonRequired,
                 AnswerError::NotApprover | AnswerError::Involved | AnswerError::NotHuman => {

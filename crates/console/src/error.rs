@@ -117,7 +117,7 @@ impl From<AnswerRefused> for ApiError {
     fn from(refused: AnswerRefused) -> Self {
         match refused {
             AnswerRefused::NotFound => Self::NotFound("approval request"),
-            AnswerRefused::Over(_) => Self::Conflict(refused.to_string()),
+            AnswerRefused::Answered(..) | AnswerRefused::Over(_) => Self::Conflict(refused.to_string()),
             AnswerRefused::NotApprover(_) => Self::Denied(refused.to_string()),
             AnswerRefused::ReasonRequired => Self::Invalid(refused.to_string()),
             AnswerRefused::StoreAway => Self::Away("the store"),

@@ -25,7 +25,10 @@ pub enum AnswerRefused {
     /// There is no such request.
     #[error("there is no approval request with this id")]
     NotFound,
-    /// It was answered, used or cancelled, or it expired.
+    /// Somebody's answer was taken before: whose, and where the request stands.
+    #[error("already answered by {0}; the request is {1}")]
+    Answered(String, &'static str),
+    /// It was cancelled, or it expired.
     #[error("this request no longer waits for an answer: it is {0}")]
     Over(&'static str),
     /// This identity may not answer it; the text says why.

@@ -232,8 +232,8 @@ pub trait Approvals: Send + Sync + 'static {
     fn get(&self, id: ApprovalId) -> BoxFuture<'_, Result<Option<StoredApproval>, StoreAway>>;
     /// Lists the newest first; `pending` only those that wait.
     fn list(&self, pending: bool, limit: u32) -> BoxFuture<'_, Result<Vec<StoredApproval>, StoreAway>>;
-    /// Adds an answer to a pending request and returns it with its new state; one answer per person, the first counts.
-    /// Whether the person may answer was decided before.
+    /// Adds an answer to a pending request and returns it with its new state; one answer per person, the first counts. The
+    /// answer is among those that are returned only if it was taken. Whether the person may answer was decided before.
     fn answer<'a>(
         &'a self,
         id: ApprovalId,

@@ -32,6 +32,7 @@ async fn an_approver_sees_and_answers_what_names_it_and_nothing_else() {
     assert_eq!(answer.json()["answers"][0]["by"], "alice");
     let again = world.call("POST", &format!("{APPROVAL}/deny"), "alice", Some("{\"reason\":\"no\"}")).await;
     assert_eq!((again.status, again.code().as_str()), (409, "conflict"));
+    assert_eq!(again.message(), "already answered by alice; the request is approved");
 }
 
 #[tokio::test]

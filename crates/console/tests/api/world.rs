@@ -143,7 +143,8 @@ impl Gateway for Double {
             let stored =
                 state.approvals.iter_mut().find(|stored| stored.request.id == id).ok_or(AnswerRefused::NotFound)?;
             if stored.state != ApprovalState::Pending {
-                return Err(AnswerRefused::Over(stored.state.as_str()));
+                let by = stored.answers.first().map(|answer| answer.by.clone()).unwrap_or_default();
+                return Err(AnswerRefused::Answered(by, stored.state.as_str()));
             }
             stored.state = if approve { ApprovalState::Approved } else { ApprovalState::Denied };
             stored.answers.push(Answer { by: approver.subject.clone(), approve, reason: reason.into(), at: Micros(1) });

@@ -87,7 +87,15 @@ pub enum AnswerError {
     /// No such request.
     #[error("there is no approval request of this id")]
     Unknown,
-    /// It is over.
+    /// Somebody's answer was taken before; the person's own counts as well.
+    #[error("already answered by {by}; the request is {state}")]
+    Answered {
+        /// Whose answer it was, or whose.
+        by: String,
+        /// Where the request stands.
+        state: &'static str,
+    },
+    /// It ended without an answer.
     #[error("the request is {0} already")]
     Over(&'static str),
     /// The person is not among the approvers.
@@ -216,10 +224,10 @@ impl Gate {
         })
     }
 
-    /// Takes one person's answer.
+    /// Takes one person's answer. Of two that come at once one is taken; the other's person is told whose it was.
     ///
     /// # Errors
-    /// [`AnswerError`]: the person may not answer, or the request is over.
+    /// [`AnswerError`]: the person may not answer, has answered, or the request is over.
     pub async fn answer(
         &self,
         id: ApprovalId,
@@ -229,7 +237,7 @@ impl Gate {
     ) -> Result<StoredApproval, AnswerError> {
         let stored = self.approvals.get(id).await?.ok_or(AnswerError::Unknown)?;
         if stored.state != ApprovalState::Pending {
-            return Err(AnswerError::Over(stored.state.as_str()));
+            return Err(too_late(&stored, &approver.subject));
         }
         may_answer(&stored.request, approver)?;
         if stored.request.terms.reason_required && reason.trim().is_empty() {
@@ -237,19 +245,47 @@ impl Gate {
         }
         let now = self.clock.now();
         let answer = Answer { by: approver.subject.clone(), approve, reason: reason.to_owned(), at: now };
-        self.audit
-            .write(&AuditEntry {
-                at: now,
-                actor: approver.subject.clone(),
-                action: "approval.answer",
-                object: id.to_string(),
-                detail: if approve { "approve".to_owned() } else { "deny".to_owned() },
-            })
-            .await?;
-        let stored = self.approvals.answer(id, &answer).await?.ok_or(AnswerError::Over("over"))?;
+        let word = if approve { "approve" } else { "deny" };
+        self.audit.write(&answered(&answer, id, word.to_owned())).await?;
+        let stored = self.approvals.answer(id, &answer).await?.ok_or(AnswerError::Unknown)?;
         self.waiters.wake(id);
-        Ok(stored)
+        if stored.answers.contains(&answer) {
+            return Ok(stored);
+        }
+        let late = too_late(&stored, &approver.subject);
+        // The entry before the answer stays, as it was meant; this one says that nothing came of it.
+        if let Err(away) = self.audit.write(&answered(&answer, id, format!("{word}: not taken, {late}"))).await {
+            tracing::warn!(approval = %id, error = %away, "the audit log does not say that an answer was not taken");
+        }
+        Err(late)
     }
+}
+
+fn answered(answer: &Answer, id: ApprovalId, detail: String) -> AuditEntry {
+    AuditEntry {
+        at: answer.at,
+        actor: answer.by.clone(),
+        action: "approval.answer",
+        object: id.to_string(),
+        detail,
+    }
+}
+
+/// Why an answer by this person is not taken: who answered before, or how the request ended.
+fn too_late(stored: &StoredApproval, person: &str) -> AnswerError {
+    let state = stored.state.as_str();
+    let who = |counts: &dyn Fn(&Answer) -> bool| {
+        let names: Vec<&str> =
+            stored.answers.iter().filter(|answer| counts(answer)).map(|answer| answer.by.as_str()).collect();
+        names.join(" and ")
+    };
+    let by = match stored.state {
+        ApprovalState::Pending => who(&|answer| answer.by == person),
+        ApprovalState::Approved | ApprovalState::Used => who(&|answer| answer.approve),
+        ApprovalState::Denied => who(&|answer| !answer.approve),
+        ApprovalState::Expired | ApprovalState::Cancelled => String::new(),
+    };
+    if by.is_empty() { AnswerError::Over(state) } else { AnswerError::Answered { by, state } }
 }
 
 fn may_answer(request: &ApprovalRequest, approver: &Identity) -> Result<(), AnswerError> {
@@ -299,3 +335,6 @@ pub(crate) fn digest(identity: &Identity, scope: [&str; 3], command: &Command<'_
     field(policy.as_bytes());
     *hasher.finalize().as_bytes()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,224 @@
+//! Answers that come too late, over a store that another person's answer reached first.
+
+use std::collections::BTreeMap;
+
+use mask::MaskKey;
+use model::{ApprovalTerms, SessionId};
+use policy::{Policy, Source};
+use uuid::Uuid;
+
+use super::*;
+use crate::ports::*;
+use crate::{Parts, Settings, Targets};
+
+const ID: ApprovalId = ApprovalId(Uuid::nil());
+
+/// One request: as it is when the gate looks, and as it is when the answer reaches the store.
+struct Double {
+    seen: Mutex<StoredApproval>,
+    between: Option<Answer>,
+    audit: Mutex<Vec<AuditEntry>>,
+}
+
+fn person(subject: &str) -> Identity {
+    Identity {
+        subject: subject.to_owned(),
+        issuer: "https://idp.example".to_owned(),
+        groups: vec!["dba".to_owned()],
+        kind: IdentityKind::Human,
+        on_behalf_of: Vec::new(),
+        task: None,
+        claims: BTreeMap::new(),
+    }
+}
+
+fn given(by: &str, approve: bool) -> Answer {
+    Answer { by: by.to_owned(), approve, reason: "looked".to_owned(), at: Micros(1) }
+}
+
+fn request(quorum: u32) -> StoredApproval {
+    let request = ApprovalRequest {
+        id: ID,
+        digest: [0; 32],
+        session: SessionId(Uuid::nil()),
+        number: 1,
+        identity: person("alice"),
+        target: "orders-db".to_owned(),
+        role: "app".to_owned(),
+        text: "DELETE FROM orders".to_owned(),
+        values: Vec::new(),
+        actions: Vec::new(),
+        reasons: Vec::new(),
+        rules: Vec::new(),
+        policy: "0".to_owned(),
+        terms: ApprovalTerms { groups: vec!["dba".to_owned()], quorum, ..ApprovalTerms::default() },
+        created: Micros(0),
+        expires: Micros(i64::MAX),
+    };
+    StoredApproval { request, state: ApprovalState::Pending, answers: Vec::new() }
+}
+
+/// A gate whose store gets `between` after the gate has looked and before the answer is stored.
+fn gate(quorum: u32, between: Option<Answer>) -> (Arc<Gate>, Arc<Double>) {
+    let double = Arc::new(Double { seen: Mutex::new(request(quorum)), between, audit: Mutex::default() });
+    let source = Source { name: "policy.yaml", text: "rules: [{ name: all, who: any, do: [connect], then: allow }]" };
+    let gate = Gate::new(Parts {
+        policy: Arc::new(Policy::parse(&[source]).unwrap()),
+        targets: Targets::default(),
+        identities: double.clone(),
+        secrets: double.clone(),
+        approvals: double.clone(),
+        recordings: double.clone(),
+        audit: double.clone(),
+        clock: double.clone(),
+        mask_key: MaskKey::new([7; 32]),
+        settings: Settings::default(),
+    });
+    (gate, double)
+}
+
+fn take(stored: &mut StoredApproval, answer: &Answer) {
+    if stored.state != ApprovalState::Pending || stored.answers.iter().any(|one| one.by == answer.by) {
+        return;
+    }
+    stored.answers.push(answer.clone());
+    let yes = stored.answers.iter().filter(|answer| answer.approve).count();
+    if !answer.approve {
+        stored.state = ApprovalState::Denied;
+    } else if yes >= stored.request.terms.quorum as usize {
+        stored.state = ApprovalState::Approved;
+    }
+}
+
+fn details(double: &Double) -> Vec<String> {
+    double.audit.lock().unwrap().iter().map(|entry| format!("{} {}", entry.actor, entry.detail)).collect()
+}
+
+#[tokio::test]
+async fn the_second_of_two_is_told_whose_answer_was_first() {
+    let (gate, double) = gate(1, Some(given("eli", false)));
+    let error = gate.answer(ID, &person("dana"), true, "").await.unwrap_err();
+    assert_eq!(error.to_string(), "already answered by eli; the request is denied");
+    assert_eq!(
+        details(&double),
+        ["dana approve", "dana approve: not taken, already answered by eli; the request is denied"]
+    );
+    // Now the gate sees it when it looks: nothing is audited that does not reach the store.
+    let error = gate.answer(ID, &person("fay"), true, "").await.unwrap_err();
+    assert_eq!(error.to_string(), "already answered by eli; the request is denied");
+    assert_eq!(details(&double).len(), 2);
+}
+
+#[tokio::test]
+async fn a_person_answers_once_and_others_still_count() {
+    let (gate, double) = gate(2, None);
+    let first = gate.answer(ID, &person("dana"), true, "").await.unwrap();
+    assert_eq!(first.state, ApprovalState::Pending);
+    let again = gate.answer(ID, &person("dana"), false, "").await.unwrap_err();
+    assert_eq!(again.to_string(), "already answered by dana; the request is pending");
+    let second = gate.answer(ID, &person("eli"), true, "").await.unwrap();
+    assert_eq!(second.state, ApprovalState::Approved);
+    assert_eq!(details(&double).len(), 4);
+    let late = gate.answer(ID, &person("fay"), true, "").await.unwrap_err();
+    assert_eq!(late.to_string(), "already answered by dana and eli; the request is approved");
+}
+
+#[tokio::test]
+async fn what_ended_by_itself_was_answered_by_nobody() {
+    let (gate, double) = gate(1, None);
+    double.seen.lock().unwrap().state = ApprovalState::Expired;
+    let error = gate.answer(ID, &person("dana"), true, "").await.unwrap_err();
+    assert_eq!(error.to_string(), "the request is expired already");
+}
+
+impl Approvals for Double {
+    fn create<'a>(&'a self, _: &'a ApprovalRequest) -> BoxFuture<'a, Result<(), StoreAway>> {
+        Box::pin(async { Ok(()) })
+    }
+    fn get(&self, _: ApprovalId) -> BoxFuture<'_, Result<Option<StoredApproval>, StoreAway>> {
+        Box::pin(async { Ok(Some(self.seen.lock().unwrap().clone())) })
+    }
+    fn list(&self, _: bool, _: u32) -> BoxFuture<'_, Result<Vec<StoredApproval>, StoreAway>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+    fn answer<'a>(
+        &'a self,
+        _: ApprovalId,
+        answer: &'a Answer,
+    ) -> BoxFuture<'a, Result<Option<StoredApproval>, StoreAway>> {
+        Box::pin(async move {
+            let mut stored = self.seen.lock().unwrap();
+            if let Some(first) = &self.between {
+                take(&mut stored, first);
+            }
+            take(&mut stored, answer);
+            Ok(Some(stored.clone()))
+        })
+    }
+    fn granted(&self, _: [u8; 32], _: Micros) -> BoxFuture<'_, Result<Option<StoredApproval>, StoreAway>> {
+        Box::pin(async { Ok(None) })
+    }
+    fn consume(&self, _: ApprovalId, _: Micros) -> BoxFuture<'_, Result<bool, StoreAway>> {
+        Box::pin(async { Ok(false) })
+    }
+    fn end(&self, _: ApprovalId, _: ApprovalState) -> BoxFuture<'_, Result<(), StoreAway>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+impl Audit for Double {
+    fn write<'a>(&'a self, entry: &'a AuditEntry) -> BoxFuture<'a, Result<(), StoreAway>> {
+        Box::pin(async {
+            self.audit.lock().unwrap().push(entry.clone());
+            Ok(())
+        })
+    }
+}
+
+impl Clock for Double {
+    fn now(&self) -> Micros {
+        Micros(5)
+    }
+}
+
+impl Identities for Double {
+    fn verify<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, Result<Proven, AuthFailure>> {
+        Box::pin(async { Err(AuthFailure::Unknown) })
+    }
+    fn scram_parameters(&self) -> ScramParameters {
+        ScramParameters { salt: Vec::new(), iterations: 1 }
+    }
+    fn verify_scram<'a>(
+        &'a self,
+        _: &'a ScramAttempt,
+        _: &'a str,
+    ) -> BoxFuture<'a, Result<(Proven, [u8; 32]), AuthFailure>> {
+        Box::pin(async { Err(AuthFailure::Unknown) })
+    }
+    fn bearer_discovery(&self) -> Option<(String, String)> {
+        None
+    }
+}
+
+impl Secrets for Double {
+    fn lease<'a>(&'a self, _: &'a str, _: &'a str, _: SessionId) -> BoxFuture<'a, Result<Lease, LeaseError>> {
+        Box::pin(async { Err(LeaseError::Sealed("a double".to_owned())) })
+    }
+    fn release<'a>(&'a self, _: &'a str, _: &'a str, _: SessionId) -> BoxFuture<'a, ()> {
+        Box::pin(async {})
+    }
+}
+
+impl Recordings for Double {
+    fn open<'a>(
+        &'a self,
+        _: SessionId,
+        _: Micros,
+        _: &'a record::Opened<'a>,
+    ) -> BoxFuture<'a, Result<Box<dyn Recorder>, StoreAway>> {
+        Box::pin(async { Err(StoreAway("a double".to_owned())) })
+    }
+    fn healthy(&self) -> Result<(), String> {
+        Ok(())
+    }
+}
