@@ -181,11 +181,13 @@ pub(crate) struct ApprovalsDoc {
     pub(crate) url: Option<String>,
     /// Longest wait while the client has a transaction open: a hold keeps its locks.
     pub(crate) in_transaction: Span,
+    /// Requests, with their texts and bind values, are forgotten this long after they expired.
+    pub(crate) keep: Span,
 }
 
 impl Default for ApprovalsDoc {
     fn default() -> Self {
-        Self { url: None, in_transaction: Span::seconds(60) }
+        Self { url: None, in_transaction: Span::seconds(60), keep: Span::seconds(30 * 24 * 3600) }
     }
 }
 

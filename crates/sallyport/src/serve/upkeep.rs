@@ -1,16 +1,18 @@
-//! What has to happen by itself: revocations that another process wrote, old tokens and recordings, certificates near their end.
+//! What has to happen by itself: revocations that another process wrote, old tokens, approvals and recordings, certificates near
+//! their end.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use gate::ports::{Audit, AuditEntry, Clock};
+use gate::ports::{Audit, AuditEntry, Clock, StoreAway};
 use record::Micros;
-use store::SystemClock;
+use store::{Store, SystemClock};
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::build::Built;
 use super::listeners::Tls;
+use crate::config::duration::Span;
 
 /// How soon a revocation by another process ends the sessions of the token.
 const REVOCATIONS: Duration = Duration::from_millis(500);
@@ -85,6 +87,11 @@ async fn hourly(built: Arc<Built>, tls: Arc<Tls>) {
             Ok(count) => tracing::info!(count, "old tokens were forgotten"),
             Err(error) => tracing::warn!(%error, "old tokens could not be forgotten"),
         }
+        match forget_approvals(&built.store, built.config.load().approvals.keep, SystemClock.now()).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "old approval requests were forgotten"),
+            Err(error) => tracing::warn!(%error, "old approval requests could not be forgotten"),
+        }
         match tls.refresh() {
             Ok(false) => {}
             Ok(true) => tracing::info!("the gateway's certificate was renewed"),
@@ -96,14 +103,24 @@ async fn hourly(built: Arc<Built>, tls: Arc<Tls>) {
     }
 }
 
+/// Deletes requests that expired longer ago than they are kept, answered or not. Who answered what stays in the audit log, and in
+/// the recording for as long as that is kept. How many.
+async fn forget_approvals(store: &Store, keep: Span, now: Micros) -> Result<u64, StoreAway> {
+    store.purge_approvals(before(now, keep)).await
+}
+
+/// The time that is so long before now.
+fn before(now: Micros, span: Span) -> Micros {
+    Micros(now.0.saturating_sub(i64::try_from(span.get().as_micros()).unwrap_or(i64::MAX)))
+}
+
 /// Deletes recordings that are older than the configuration keeps them.
 async fn retention(built: &Arc<Built>) {
     let Some(keep) = built.config.load().recordings.keep else {
         return;
     };
-    let span = i64::try_from(keep.get().as_micros()).unwrap_or(i64::MAX);
     let now = SystemClock.now();
-    let before = Micros(now.0.saturating_sub(span));
+    let before = before(now, keep);
     let entry = AuditEntry {
         at: now,
         actor: "gateway".to_owned(),
@@ -124,5 +141,58 @@ async fn retention(built: &Arc<Built>) {
         }
         Ok(Err(error)) => tracing::error!(%error, "old recordings could not be deleted"),
         Err(error) => tracing::error!(%error, "old recordings could not be deleted"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gate::ports::{ApprovalRequest, Approvals};
+    use model::{ApprovalId, ApprovalTerms, Identity, IdentityKind, SessionId};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn request(number: u128, expires: i64) -> ApprovalRequest {
+        ApprovalRequest {
+            id: ApprovalId(Uuid::from_u128(number)),
+            digest: [0; 32],
+            session: SessionId(Uuid::from_u128(1)),
+            number: 1,
+            identity: Identity {
+                subject: "agent-7".to_owned(),
+                issuer: "sallyport".to_owned(),
+                groups: Vec::new(),
+                kind: IdentityKind::Agent,
+                on_behalf_of: Vec::new(),
+                task: None,
+                claims: std::collections::BTreeMap::new(),
+            },
+            target: "orders-db".to_owned(),
+            role: "app".to_owned(),
+            text: "DELETE FROM orders WHERE id = $1".to_owned(),
+            values: vec![Some("7".to_owned())],
+            actions: Vec::new(),
+            reasons: Vec::new(),
+            rules: Vec::new(),
+            policy: "0".to_owned(),
+            terms: ApprovalTerms::default(),
+            created: Micros(0),
+            expires: Micros(expires),
+        }
+    }
+
+    #[tokio::test]
+    async fn approvals_are_forgotten_when_they_were_kept_long_enough() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("sallyport.db");
+        let store = Store::open(&path, tokio::runtime::Handle::current()).await.unwrap();
+        let (keep, day) = (Span::seconds(30 * 86_400), 86_400 * 1_000_000);
+        for (number, expires) in [(1, day), (2, 5 * day)] {
+            store.create(&request(number, expires)).await.unwrap();
+        }
+        assert_eq!(forget_approvals(&store, keep, Micros(31 * day)).await.unwrap(), 0, "not yet");
+        assert_eq!(forget_approvals(&store, keep, Micros(31 * day + 1)).await.unwrap(), 1);
+        let left = store.list(false, 10).await.unwrap();
+        assert_eq!(left.iter().map(|stored| stored.request.id.0.as_u128()).collect::<Vec<_>>(), [2]);
     }
 }
