@@ -193,8 +193,19 @@ pub struct Check {
     pub name: String,
     /// Whether it works.
     pub ok: bool,
-    /// What is wrong and what to do, or a word on its state.
+    /// What is wrong and what to do, or a word on its state; fixed words for callers that are not proven.
     pub detail: String,
+    /// What callers that are not proven read as `detail`: fixed words, with nothing of files, addresses or other programs' errors in them.
+    #[serde(skip)]
+    pub public: &'static str,
+}
+
+impl Check {
+    /// The check as whoever is not proven may see it.
+    #[must_use]
+    pub fn for_strangers(self) -> Self {
+        Self { detail: self.public.to_owned(), ..self }
+    }
 }
 
 /// What the binary knows about itself.

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use crate::Api;
 use crate::auth::Caller;
 use crate::guard::Worded;
+use crate::ports::Check;
 use crate::view::{Readiness, WhoAmI, rfc3339};
 
 /// Alive: the process answers.
@@ -20,10 +21,15 @@ pub async fn healthz() -> &'static str {
 }
 
 /// Ready: store, recorder, policy and identity keys work and new sessions are taken. 503 when one does not.
+///
+/// Details are for callers that are proven and whom policy lets read this path.
 #[utoipa::path(get, path = "/readyz", tag = "health",
     responses((status = 200, body = Readiness), (status = 503, body = Readiness)))]
-pub async fn readyz(State(api): State<Arc<Api>>) -> Response {
-    let checks = api.runtime.checks().await;
+pub async fn readyz(State(api): State<Arc<Api>>, caller: Option<Caller>) -> Response {
+    let mut checks = api.runtime.checks().await;
+    if caller.is_none() {
+        checks = checks.into_iter().map(Check::for_strangers).collect();
+    }
     let ready = checks.iter().all(|check| check.ok);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let mut response = (status, Json(Readiness { ready, checks })).into_response();

@@ -118,6 +118,17 @@ async fn health_is_open_and_the_rest_only_here() {
     let answer = world.call("GET", "/readyz", "", None).await;
     assert_eq!(answer.status, 503);
     assert_eq!(answer.json()["checks"][0]["name"], "store");
+    // What is wrong in whose words is for callers that are proven and permitted.
+    for stranger in ["", "wrong", "alice"] {
+        let answer = world.call("GET", "/readyz", stranger, None).await;
+        assert_eq!((answer.status, &answer.json()["checks"][0]["detail"]), (503, &"see the log".into()), "{stranger}");
+        assert!(!answer.body.contains("x.db"), "{answer:?}");
+    }
+    world.allow(Effect::Read, "/readyz");
+    for known in ["alice", OPERATOR] {
+        let answer = world.call("GET", "/readyz", known, None).await;
+        assert_eq!(answer.json()["checks"][0]["detail"], "/var/lib/x.db: a word", "{known}");
+    }
     world.double.ready.store(true, Ordering::SeqCst);
     assert_eq!(world.call("GET", "/readyz", "", None).await.status, 200);
     let metrics = world.call("GET", "/metrics", "", None).await;

@@ -71,8 +71,7 @@ async fn readers_who_take_every_place_do_not_keep_it_from_stopping() {
     let address = world.address;
     let readers = tokio::task::spawn_blocking(move || {
         let path = "/api/v1/sessions/ses_00000000000000000000000000000001/events?follow=true";
-        let request =
-            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {OPERATOR}\r\n\r\n");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {OPERATOR}\r\n\r\n");
         let follow = || {
             #[expect(clippy::disallowed_methods, reason = "the client of a test")]
             let mut stream = std::net::TcpStream::connect(address).unwrap();

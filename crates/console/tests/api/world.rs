@@ -296,7 +296,9 @@ impl Library for Double {
 impl Runtime for Double {
     fn checks(&self) -> BoxFuture<'_, Vec<Check>> {
         let ok = self.ready.load(Ordering::SeqCst);
-        Box::pin(async move { vec![Check { name: "store".into(), ok, detail: "a word".into() }] })
+        Box::pin(async move {
+            vec![Check { name: "store".into(), ok, detail: "/var/lib/x.db: a word".into(), public: "see the log" }]
+        })
     }
     fn targets(&self) -> Vec<TargetView> {
         vec![TargetView {

@@ -1,5 +1,6 @@
 //! What the gateway knows about itself: whether each part works, its targets, its policy.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,6 +21,8 @@ pub(super) struct State {
     directory: Arc<Directory>,
     policy: Mutex<PolicyNote>,
     stopping: AtomicBool,
+    /// What each check that fails said when it was logged.
+    failing: Mutex<BTreeMap<String, String>>,
 }
 
 #[derive(Clone)]
@@ -42,6 +45,7 @@ impl State {
             directory: Arc::clone(directory),
             policy: Mutex::new(PolicyNote { since: SystemClock.now(), problem: None }),
             stopping: AtomicBool::new(false),
+            failing: Mutex::default(),
         }
     }
 
@@ -77,18 +81,22 @@ impl State {
         let policy = self.gate.policy();
         let rules = policy.rule_names().count();
         let version = policy.version();
-        let detail = match self.note().problem {
+        if rules == 0 {
+            return failed("policy", "there are no rules: everything is denied");
+        }
+        match self.note().problem {
             // The gateway does its work by the older policy, so it is ready; that the edit did not take must still show.
-            Some(problem) => format!(
-                "version {version} stays in force; the files were refused: {problem}; see `sallyport config check`"
-            ),
-            None => format!("version {version}, {rules} rules"),
-        };
-        check(
-            "policy",
-            rules > 0,
-            if rules > 0 { detail } else { "there are no rules: everything is denied".to_owned() },
-        )
+            Some(problem) => Check {
+                public: "an older version stays in force: the edited files were refused; see the gateway's log",
+                ..works(
+                    "policy",
+                    format!(
+                        "version {version} stays in force; the files were refused: {problem}; see `sallyport config check`"
+                    ),
+                )
+            },
+            None => works("policy", format!("version {version}, {rules} rules")),
+        }
     }
 
     fn keys_check(&self) -> Check {
@@ -98,8 +106,22 @@ impl State {
             .filter(|issuer| !issuer.usable)
             .map(|issuer| format!("{}: {}", issuer.url, issuer.problem.unwrap_or("its keys were not fetched yet")))
             .collect();
-        let detail = if bad.is_empty() { format!("{} issuers", issuers.len()) } else { bad.join("; ") };
-        check("keys", bad.is_empty(), detail)
+        if bad.is_empty() { works("keys", format!("{} issuers", issuers.len())) } else { failed("keys", bad.join("; ")) }
+    }
+
+    /// Logs what began to fail, fails in another way, or works again: whoever asks without a proof is sent to the log.
+    fn log_changes(&self, checks: &[Check]) {
+        let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        for check in checks {
+            if check.ok {
+                if failing.remove(&check.name).is_some() {
+                    tracing::info!(check = check.name, "works again");
+                }
+            } else if failing.get(&check.name) != Some(&check.detail) {
+                tracing::warn!(check = check.name, detail = check.detail, "the gateway is not ready");
+                failing.insert(check.name.clone(), check.detail.clone());
+            }
+        }
     }
 }
 
@@ -107,17 +129,20 @@ impl Runtime for State {
     fn checks(&self) -> BoxFuture<'_, Vec<Check>> {
         Box::pin(async move {
             let store = match self.store.healthy().await {
-                Ok(()) => check("store", true, "answers"),
-                Err(away) => check("store", false, away.to_string()),
+                Ok(()) => works("store", "answers"),
+                Err(away) => failed("store", away.to_string()),
             };
             let recorder = match self.recordings.healthy() {
-                Ok(()) => check("recorder", true, format!("{} bytes behind", self.recordings.stats().lag)),
-                Err(why) => check("recorder", false, why),
+                Ok(()) => works("recorder", format!("{} bytes behind", self.recordings.stats().lag)),
+                Err(why) => failed("recorder", why),
             };
-            let stopping = self.stopping.load(Ordering::Acquire);
-            let accepting =
-                check("accepting", !stopping, if stopping { "the gateway is stopping" } else { "takes connections" });
-            vec![store, recorder, self.policy_check(), self.keys_check(), accepting]
+            let accepting = match self.stopping.load(Ordering::Acquire) {
+                false => works("accepting", "takes connections"),
+                true => failed("accepting", "the gateway is stopping"),
+            };
+            let checks = vec![store, recorder, self.policy_check(), self.keys_check(), accepting];
+            self.log_changes(&checks);
+            checks
         })
     }
 
@@ -147,6 +172,10 @@ impl Runtime for State {
     }
 }
 
-fn check(name: &str, ok: bool, detail: impl Into<String>) -> Check {
-    Check { name: name.to_owned(), ok, detail: detail.into() }
+fn works(name: &str, detail: impl Into<String>) -> Check {
+    Check { name: name.to_owned(), ok: true, detail: detail.into(), public: "works" }
+}
+
+fn failed(name: &str, detail: impl Into<String>) -> Check {
+    Check { name: name.to_owned(), ok: false, detail: detail.into(), public: "does not work; see the gateway's log" }
 }
