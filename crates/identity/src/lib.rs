@@ -17,5 +17,5 @@ pub mod oidc;
 mod testing;
 pub mod tokens;
 
-pub use directory::{Directory, IssuerStatus, SetupError, check_issuers};
+pub use directory::{Directory, IssuerStatus, Issuers, SetupError, check_issuers};
 pub use tokens::{IssueError, IssueRequest, Issued, TokenSettings, TokenText, Tokens};

@@ -22,6 +22,9 @@ pub struct Directory {
     clock: Arc<dyn Clock>,
 }
 
+/// Issuers whose configuration was checked, not in force yet.
+pub struct Issuers(Vec<Arc<Issuer>>);
+
 /// Why the directory cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
@@ -68,7 +71,7 @@ impl Directory {
     ) -> Result<Self, SetupError> {
         let tokens = Tokens::open(store.clone(), settings, Arc::clone(&clock)).await?;
         let directory = Self { tokens, issuers: ArcSwap::default(), store, clock };
-        directory.replace_issuers(issuers)?;
+        directory.put_issuers(directory.prepare_issuers(issuers)?);
         Ok(directory)
     }
 
@@ -78,11 +81,12 @@ impl Directory {
         &self.tokens
     }
 
-    /// Other issuers from now on. One whose configuration stays keeps its keys. On an error nothing changes.
+    /// Makes ready what [`put_issuers`](Self::put_issuers) puts in force; until then nothing changes. An issuer whose
+    /// configuration stays keeps its keys.
     ///
     /// # Errors
     /// [`SetupError::Issuer`].
-    pub fn replace_issuers(&self, configs: Vec<IssuerConfig>) -> Result<(), SetupError> {
+    pub fn prepare_issuers(&self, configs: Vec<IssuerConfig>) -> Result<Issuers, SetupError> {
         check_set(&configs)?;
         let before = self.issuers.load();
         let mut after = Vec::with_capacity(configs.len());
@@ -92,8 +96,12 @@ impl Directory {
                 None => after.push(Arc::new(self.prepare(config)?)),
             }
         }
-        self.issuers.store(Arc::new(after));
-        Ok(())
+        Ok(Issuers(after))
+    }
+
+    /// These issuers from now on.
+    pub fn put_issuers(&self, issuers: Issuers) {
+        self.issuers.store(Arc::new(issuers.0));
     }
 
     /// Asks every issuer for its keys, so that the first clients do not wait for them, and says how each is doing. An issuer that

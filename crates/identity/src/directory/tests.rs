@@ -91,7 +91,9 @@ async fn issuers_are_exchanged_whole() {
     assert_eq!(status, [IssuerStatus { url: one.url.clone(), usable: true, problem: None }]);
     assert_eq!(one.requests(), 2);
     let more = vec![config.clone(), IssuerConfig::new(&two.url, AUDIENCE)];
-    directory.replace_issuers(more).unwrap();
+    let prepared = directory.prepare_issuers(more).unwrap();
+    assert_eq!(directory.status().len(), 1, "nothing changes before it is put in force");
+    directory.put_issuers(prepared);
     for (provider, signer) in [(&one, &by_one), (&two, &by_two)] {
         directory.verify(&token(signer, &provider.url, json!({})), "orders-db").await.unwrap();
     }
@@ -101,11 +103,11 @@ async fn issuers_are_exchanged_whole() {
         vec![IssuerConfig::new("http://idp.example", AUDIENCE)],
         vec![IssuerConfig::new("https://idp.example", "")],
     ] {
-        assert!(directory.replace_issuers(bad.clone()).is_err());
+        assert!(directory.prepare_issuers(bad.clone()).is_err());
         assert!(check_issuers(&bad, &tokio::runtime::Handle::current()).is_err());
     }
     assert_eq!(directory.status().len(), 2, "a bad change changes nothing");
-    directory.replace_issuers(vec![IssuerConfig::new(&two.url, AUDIENCE)]).unwrap();
+    directory.put_issuers(directory.prepare_issuers(vec![IssuerConfig::new(&two.url, AUDIENCE)]).unwrap());
     let gone = directory.verify(&token(&by_one, &one.url, json!({})), "orders-db").await;
     assert_eq!(gone.unwrap_err(), AuthFailure::Unknown);
 }

@@ -19,8 +19,10 @@ use crate::local::{self, TokenDesk};
 
 /// The parts of a running gateway.
 pub(super) struct Built {
-    /// The configuration in force.
+    /// The configuration as it was read last: its policy, targets and issuers are in force.
     pub(super) config: ArcSwap<Config>,
+    /// The configuration of this start: all other keys are in force as they are here.
+    pub(super) started: Arc<Config>,
     /// The data directory.
     pub(super) layout: Layout,
     /// The gate.
@@ -84,8 +86,10 @@ pub(super) async fn build(config: Config, layout: &Layout) -> Result<Arc<Built>>
     let state = Arc::new(State::new(&gate, &store, &recordings, &directory));
     metrics::register(&gate, &recordings, &state);
     let layout = layout.clone();
+    let started = Arc::new(config);
     Ok(Arc::new(Built {
-        config: ArcSwap::from_pointee(config),
+        config: ArcSwap::new(Arc::clone(&started)),
+        started,
         layout,
         gate,
         store,

@@ -6,7 +6,7 @@
 //!
 //! - [`build`]: from configuration and data directory to a gate
 //! - [`listeners`]: where clients and the API come in
-//! - [`reload`]: policy and targets follow their files
+//! - [`reload`]: policy, targets and issuers follow their files
 //! - [`state`]: what the gateway knows about itself: readiness, targets, policy; [`metrics`]: as numbers
 //! - [`upkeep`]: revocations of other processes, expiry, retention, certificates
 //! - [`banner`]: what a person reads at the start
@@ -83,8 +83,8 @@ async fn serve(config: Config, layout: Layout) -> Result<()> {
 
 /// Stops accepting, lets sessions finish what they do, ends the rest, and seals what is recorded.
 async fn stop(built: &Arc<Built>, running: listeners::Running, mut signals: Signals) {
-    let grace = built.config.load().drain.get();
-    tracing::info!(sessions = built.gate.live().len(), grace = %built.config.load().drain, "stopping: no new connections; a second signal cuts");
+    let grace = built.started.drain.get();
+    tracing::info!(sessions = built.gate.live().len(), grace = %built.started.drain, "stopping: no new connections; a second signal cuts");
     built.state.stopping();
     built.gate.drain();
     let gate = Arc::clone(&built.gate);

@@ -8,13 +8,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use gate::Targets;
 use gate::ports::{Audit, AuditEntry, Clock};
+use identity::Issuers;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use policy::Policy;
 use store::SystemClock;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::build::Built;
+use super::upkeep::ask_issuers;
 use crate::config::load::yaml_files;
 use crate::config::{Config, policy as files};
 use crate::local;
@@ -87,8 +91,56 @@ async fn watch(built: Arc<Built>, mut orders: mpsc::Receiver<oneshot::Sender<()>
     }
 }
 
-/// Reads the files and puts them in force. False when it must be tried again.
+/// What the files hold, checked and not in force yet.
+struct Read {
+    config: Config,
+    policy: Policy,
+    targets: Targets,
+    issuers: Issuers,
+}
+
+/// What of it is another than in force.
+#[derive(Clone, Copy)]
+struct Changed {
+    policy: bool,
+    targets: bool,
+    issuers: bool,
+}
+
+impl Changed {
+    fn between(built: &Built, old: &Config, read: &Read) -> Self {
+        Self {
+            policy: read.policy.version() != built.gate.policy().version(),
+            targets: !same_targets(old, &read.config),
+            issuers: old.issuers != read.config.issuers,
+        }
+    }
+
+    const fn any(self) -> bool {
+        self.policy || self.targets || self.issuers
+    }
+}
+
+/// Reads the files and puts them in force: all that changed, once it is audited, or nothing. False when it must be tried again.
 async fn reload(built: &Arc<Built>) -> bool {
+    let read = match read(built).await {
+        Ok(read) => read,
+        Err(problem) => return refuse(built, &problem),
+    };
+    let old = built.config.load_full();
+    let changed = Changed::between(built, &old, &read);
+    if changed.any()
+        && let Err(error) = built.store.write(&entry(&read, changed)).await
+    {
+        tracing::error!(%error, "policy, targets and issuers stay as they were: the reload cannot be audited");
+        return false;
+    }
+    warn_about_the_rest(&built.started, &old, &read.config);
+    put_in_force(built, read, changed);
+    true
+}
+
+async fn read(built: &Arc<Built>) -> Result<Read, String> {
     let source = built.config.load().source.clone();
     let read = tokio::task::spawn_blocking(move || {
         let config = Config::load(&source).map_err(|problems| problems.to_string())?;
@@ -97,51 +149,56 @@ async fn reload(built: &Arc<Built>) -> bool {
         Ok::<_, String>((config, policy, targets))
     })
     .await;
-    let (config, policy, targets) = match read {
-        Ok(Ok(read)) => read,
-        Ok(Err(problem)) => return refuse(built, &problem),
-        Err(_) => return refuse(built, "the files could not be read"),
-    };
-    if let Err(error) = built.directory.replace_issuers(config.issuers.clone()) {
-        return refuse(built, &error.to_string());
-    }
-    let old = built.config.load_full();
-    let policy_changed = policy.version() != built.gate.policy().version();
-    let targets_changed = !same_targets(&old, &config);
-    if !policy_changed && !targets_changed {
-        if !built.state.is_current() {
-            tracing::info!(policy = policy.version(), "the files are as they are in force again");
-        }
-        built.state.reloaded(false);
-        return true;
-    }
-    let detail = format!("policy {}, {} targets", policy.version(), config.targets.len());
-    let entry = AuditEntry {
+    let (config, policy, targets) = read.map_err(|_| "the files could not be read".to_owned())??;
+    let issuers = built.directory.prepare_issuers(config.issuers.clone()).map_err(|error| error.to_string())?;
+    Ok(Read { config, policy, targets, issuers })
+}
+
+fn entry(read: &Read, changed: Changed) -> AuditEntry {
+    let parts = [("policy", changed.policy), ("targets", changed.targets), ("issuers", changed.issuers)];
+    let parts: Vec<&str> = parts.iter().filter(|(_, changed)| *changed).map(|(name, _)| *name).collect();
+    let (targets, issuers) = (read.config.targets.len(), read.config.issuers.len());
+    AuditEntry {
         at: SystemClock.now(),
         actor: "gateway".to_owned(),
         action: "policy.reload",
-        object: policy.version().to_owned(),
-        detail,
-    };
-    if let Err(error) = built.store.write(&entry).await {
-        tracing::error!(%error, "policy and targets stay as they were: the reload cannot be audited");
-        return false;
+        object: read.policy.version().to_owned(),
+        detail: format!("changed {}; now {targets} targets, {issuers} issuers", parts.join(", ")),
     }
-    warn_about_the_rest(&old, &config);
-    let version = policy.version().to_owned();
-    // A role's credential must be there before a session can ask for it.
-    built.leases.replace_roles(local::roles(&config));
-    if policy_changed {
-        built.gate.replace_policy(Arc::new(policy));
+}
+
+/// Nothing here can fail: what could was done before the change was audited.
+fn put_in_force(built: &Arc<Built>, read: Read, changed: Changed) {
+    let version = read.policy.version().to_owned();
+    if changed.issuers {
+        built.directory.put_issuers(read.issuers);
+        tokio::spawn(ask_issuers(Arc::clone(&built.directory)));
     }
-    if targets_changed {
-        built.gate.replace_targets(targets);
+    if changed.targets {
+        // A role's credential must be there before a session can ask for it.
+        built.leases.replace_roles(local::roles(&read.config));
     }
-    built.config.store(Arc::new(config));
-    built.state.reloaded(policy_changed);
-    built.gate.metrics().reloads.get_or_create(&vec![("result", "ok".to_owned())]).inc();
-    tracing::info!(policy = version, policy_changed, targets_changed, "policy and targets were reloaded");
-    true
+    if changed.policy {
+        built.gate.replace_policy(Arc::new(read.policy));
+    }
+    if changed.targets {
+        built.gate.replace_targets(read.targets);
+    }
+    built.config.store(Arc::new(read.config));
+    let was_current = built.state.is_current();
+    built.state.reloaded(changed.policy);
+    if changed.any() {
+        built.gate.metrics().reloads.get_or_create(&vec![("result", "ok".to_owned())]).inc();
+        tracing::info!(
+            policy = version,
+            policy_changed = changed.policy,
+            targets_changed = changed.targets,
+            issuers_changed = changed.issuers,
+            "policy, targets and issuers were reloaded"
+        );
+    } else if !was_current {
+        tracing::info!(policy = version, "the files are as they are in force again");
+    }
 }
 
 fn refuse(built: &Built, problem: &str) -> bool {
@@ -149,7 +206,7 @@ fn refuse(built: &Built, problem: &str) -> bool {
     tracing::error!(
         problem,
         policy = version,
-        "the edited files were REFUSED; the older policy and targets stay in force. `sallyport config check` shows this without a restart"
+        "the edited files were REFUSED; the older policy, targets and issuers stay in force. `sallyport config check` shows this without a restart"
     );
     built.gate.metrics().reloads.get_or_create(&vec![("result", "refused".to_owned())]).inc();
     built.state.refused(problem.to_owned());
@@ -166,24 +223,37 @@ fn same_targets(old: &Config, new: &Config) -> bool {
         })
 }
 
-/// Names what changed and takes effect at the next start only.
-fn warn_about_the_rest(old: &Config, new: &Config) {
-    let changed = [
-        ("listen", old.postgres != new.postgres || old.api != new.api || old.proxy_from != new.proxy_from),
-        ("tls", old.tls != new.tls),
-        ("auth", old.auth != new.auth),
-        ("data_dir", old.data_dir != new.data_dir),
-        ("limits", old.limits != new.limits),
-        ("log", old.log != new.log),
-        ("otlp", old.otlp != new.otlp),
-        ("approvals", old.approvals != new.approvals),
-        ("tokens", old.tokens != new.tokens),
-        ("metrics", old.metrics != new.metrics),
-    ];
-    let names: Vec<&str> = changed.iter().filter(|(_, changed)| *changed).map(|(name, _)| *name).collect();
-    if !names.is_empty() {
-        tracing::warn!(keys = names.join(", "), "these keys were changed and take effect at the next start");
+/// Names what was changed and takes effect at the next start only.
+fn warn_about_the_rest(started: &Config, old: &Config, new: &Config) {
+    if the_rest(old, new).is_empty() {
+        return;
     }
+    let waiting = the_rest(started, new);
+    if waiting.is_empty() {
+        tracing::info!("all keys that take effect at a start are as they were at this one again");
+    } else {
+        tracing::warn!(keys = waiting.join(", "), "these keys were changed and take effect at the next start");
+    }
+}
+
+/// The keys in which two configurations differ, of those that are looked at when the gateway starts.
+fn the_rest(one: &Config, other: &Config) -> Vec<&'static str> {
+    let listen = one.postgres != other.postgres || one.api != other.api || one.proxy_from != other.proxy_from;
+    let keys = [
+        ("listen", listen),
+        ("tls", one.tls != other.tls),
+        ("auth", one.auth != other.auth),
+        ("data_dir", one.data_dir != other.data_dir),
+        ("limits", one.limits != other.limits),
+        ("log", one.log != other.log),
+        ("otlp", one.otlp != other.otlp),
+        ("approvals", one.approvals != other.approvals),
+        ("recordings", one.recordings != other.recordings),
+        ("tokens", one.tokens != other.tokens),
+        ("metrics", one.metrics != other.metrics),
+        ("drain", one.drain != other.drain),
+    ];
+    keys.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect()
 }
 
 /// What the files look like: enough to see that one was written or replaced.

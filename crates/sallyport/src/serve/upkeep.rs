@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gate::ports::{Audit, AuditEntry, Clock, StoreAway};
+use identity::Directory;
 use record::Micros;
 use store::{Store, SystemClock};
 use tokio::task::JoinHandle;
@@ -40,19 +41,15 @@ impl Drop for Upkeep {
 /// Starts it.
 pub(super) fn start(built: Arc<Built>, tls: Arc<Tls>) -> Upkeep {
     let watch = tokio::spawn(revocations(Arc::clone(&built)));
-    let warm = tokio::spawn({
-        let directory = Arc::clone(&built.directory);
-        async move {
-            for issuer in directory.warm().await.iter().filter(|issuer| !issuer.usable) {
-                tracing::warn!(
-                    issuer = issuer.url,
-                    problem = issuer.problem,
-                    "the issuer's tokens cannot be checked yet"
-                );
-            }
-        }
-    });
+    let warm = tokio::spawn(ask_issuers(Arc::clone(&built.directory)));
     Upkeep(vec![watch, warm, tokio::spawn(hourly(built, tls))])
+}
+
+/// Asks every issuer for its keys, so that no client has to wait for them.
+pub(super) async fn ask_issuers(directory: Arc<Directory>) {
+    for issuer in directory.warm().await.iter().filter(|issuer| !issuer.usable) {
+        tracing::warn!(issuer = issuer.url, problem = issuer.problem, "the issuer's tokens cannot be checked yet");
+    }
 }
 
 async fn revocations(built: Arc<Built>) {
@@ -87,7 +84,7 @@ async fn hourly(built: Arc<Built>, tls: Arc<Tls>) {
             Ok(count) => tracing::info!(count, "old tokens were forgotten"),
             Err(error) => tracing::warn!(%error, "old tokens could not be forgotten"),
         }
-        match forget_approvals(&built.store, built.config.load().approvals.keep, SystemClock.now()).await {
+        match forget_approvals(&built.store, built.started.approvals.keep, SystemClock.now()).await {
             Ok(0) => {}
             Ok(count) => tracing::info!(count, "old approval requests were forgotten"),
             Err(error) => tracing::warn!(%error, "old approval requests could not be forgotten"),
@@ -116,7 +113,7 @@ fn before(now: Micros, span: Span) -> Micros {
 
 /// Deletes recordings that are older than the configuration keeps them.
 async fn retention(built: &Arc<Built>) {
-    let Some(keep) = built.config.load().recordings.keep else {
+    let Some(keep) = built.started.recordings.keep else {
         return;
     };
     let now = SystemClock.now();

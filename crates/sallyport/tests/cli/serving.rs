@@ -161,3 +161,25 @@ fn a_good_edit_takes_effect_and_a_bad_one_does_not() {
     gateway.signal("TERM");
     assert_eq!(gateway.end(), Some(0));
 }
+
+#[test]
+fn issuers_are_reloaded_and_audited_and_other_keys_wait_for_a_start() {
+    let world = World::new();
+    let mut gateway = world.serve();
+    gateway.wait("it is ready", |log| log.contains("the gateway is ready"));
+    let issuer = "issuers: [{ url: 'http://127.0.0.1:1', audience: sallyport }]\n";
+    world.write("sallyport.yaml", &format!("{CONFIG}{issuer}"));
+    gateway.wait("the issuer is there", |log| log.contains("issuers_changed=true"));
+    let audited = world.good(&["audit", "ls", "--data-dir", "data"]);
+    assert!(
+        audited.contains("policy.reload") && audited.contains("changed issuers; now 1 targets, 1 issuers"),
+        "{audited}"
+    );
+    let waits = "take effect at the next start";
+    assert!(!gateway.log().contains(waits), "{}", gateway.log());
+    world.write("sallyport.yaml", &format!("{CONFIG}{issuer}drain: 5s\nrecordings: {{ keep: 9d }}\n"));
+    gateway.wait("the other keys are named", |log| log.contains(waits) && log.contains("recordings, drain"));
+    world.write("sallyport.yaml", &format!("{CONFIG}{issuer}"));
+    gateway.wait("they are as before", |log| log.contains("as they were at this one again"));
+    assert_eq!(world.good(&["audit", "ls", "--data-dir", "data"]), audited, "nothing came into force since");
+}
