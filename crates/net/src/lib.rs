@@ -1,6 +1,6 @@
 //! Sockets: listening, TLS, dialling, limits, drain. It carries bytes and can make no proof.
 //!
-//! - [`workers`]: one runtime thread per core, connections pinned to one of them
+//! - [`workers`]: threads with a runtime each, connections pinned to one of them
 //! - [`listener`]: accepts, admits, and reads the header of a trusted proxy
 //! - [`drain`]: how a gateway stops without cutting anybody short
 //! - [`transport`]: a connection, plain or TLS; it writes what an [`Outbox`](gate::Outbox) holds and nothing else

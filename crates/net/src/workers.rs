@@ -1,5 +1,5 @@
-//! One runtime thread per core. A connection stays on the thread that it was given to, so its state needs no lock and nothing is
-//! woken across threads while it runs.
+//! Worker threads, each with a runtime of its own; how many is for the caller to say. A connection stays on the thread that it was
+//! given to, so its state needs no lock and nothing is woken across threads while it runs.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
