@@ -61,7 +61,9 @@ fn child(dir: &Path) {
     let mut recorders: Vec<(SessionId, Box<dyn Recorder>)> = Vec::new();
     for _ in 0..SESSIONS {
         let id = SessionId(Uuid::now_v7());
-        recorders.push((id, wait(recordings.open(id, now(), &opened())).unwrap()));
+        // Each from a thread of its own, as from several workers, so that every shard is in use.
+        let open = || wait(recordings.open(id, now(), &opened())).unwrap();
+        recorders.push((id, std::thread::scope(|scope| scope.spawn(open).join().unwrap())));
     }
     let mut out = std::io::stdout().lock();
     let large = "x".repeat(300_000);

@@ -1,7 +1,7 @@
 //! One session's end of the recorder: appends to its shard of the spool.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use gate::ports::{RecordFailure, Recorder};
@@ -10,6 +10,20 @@ use record::{Event, Micros};
 
 use super::shared::{Shared, now};
 use super::spool::{Full, ring};
+
+/// Threads that have opened a recording.
+static THREADS: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    /// This thread's number among them.
+    static THREAD: usize = THREADS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// The shard of the thread that opens a recording, which is the worker that its session stays on: no two workers share a lock
+/// while there are as many shards as workers.
+fn own_shard(shards: usize) -> usize {
+    THREAD.with(|number| number % shards.max(1))
+}
 
 /// The recorder of one session. Dropped without a seal, it seals.
 pub(super) struct SpoolRecorder {
@@ -26,9 +40,8 @@ pub(super) struct SpoolRecorder {
 
 impl SpoolRecorder {
     pub(super) fn new(shared: &Arc<Shared>, session: [u8; 16]) -> Self {
-        let shard = shared.next.fetch_add(1, Ordering::Relaxed) % shared.shards.len().max(1);
         Self {
-            shard,
+            shard: own_shard(shared.shards.len()),
             session,
             number: 0,
             faults: shared.faults.load(Ordering::SeqCst),
@@ -127,5 +140,20 @@ impl Recorder for SpoolRecorder {
 impl Drop for SpoolRecorder {
     fn drop(&mut self) {
         self.seal();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_keeps_its_shard_and_others_have_theirs() {
+        let shards = 1 << 16;
+        let mine = own_shard(shards);
+        assert_eq!(own_shard(shards), mine);
+        let others: Vec<_> = (0..2).map(|_| std::thread::spawn(move || own_shard(shards)).join().unwrap()).collect();
+        assert!(!others.contains(&mine) && others[0] != others[1], "{mine} {others:?}");
+        assert_eq!(own_shard(0), 0);
     }
 }

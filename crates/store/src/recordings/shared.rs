@@ -1,6 +1,6 @@
 //! What recorders, the scribe and the library share.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 use std::thread::Thread;
@@ -43,7 +43,6 @@ pub(super) struct Shared {
     pub(super) faults: AtomicU64,
     fault: Mutex<Option<String>>,
     pub(super) stop: AtomicBool,
-    pub(super) next: AtomicUsize,
     pub(super) scribe: OnceLock<Thread>,
 }
 
@@ -58,7 +57,6 @@ impl Shared {
             faults: AtomicU64::new(0),
             fault: Mutex::new(None),
             stop: AtomicBool::new(false),
-            next: AtomicUsize::new(0),
             scribe: OnceLock::new(),
         }
     }
