@@ -31,6 +31,8 @@ pub enum ApiError {
     NotFound(&'static str),
     /// It is no longer possible.
     Conflict(String),
+    /// The body is larger than any call needs.
+    TooLarge,
     /// A part of the gateway is away.
     Away(&'static str),
     /// The gateway failed; the log has the reason under the request id.
@@ -47,6 +49,7 @@ impl ApiError {
             Self::Denied(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Away(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -54,13 +57,14 @@ impl ApiError {
 
     /// The word for programs.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
             Self::Invalid(_) => "invalid",
             Self::Unauthenticated(_) => "unauthenticated",
             Self::Denied(_) => "denied",
             Self::NotFound(_) => "not_found",
             Self::Conflict(_) => "conflict",
+            Self::TooLarge => of_status(StatusCode::PAYLOAD_TOO_LARGE).0,
             Self::Away(_) => "unavailable",
             Self::Failed => "internal",
         }
@@ -74,6 +78,7 @@ impl ApiError {
                 text.clone()
             }
             Self::NotFound(what) => format!("there is no such {what}"),
+            Self::TooLarge => of_status(StatusCode::PAYLOAD_TOO_LARGE).1.to_owned(),
             Self::Away(part) => format!("{part} is away; try again shortly"),
             Self::Failed => "the gateway failed; its log names the reason under this request id".to_owned(),
         }

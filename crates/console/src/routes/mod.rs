@@ -31,11 +31,10 @@ impl<S: Send + Sync, T: serde::de::DeserializeOwned> FromRequest<S> for Body<T> 
             return Err(ApiError::Invalid("send the body with `Content-Type: application/json`".to_owned()));
         }
         let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
-            let text = match rejection.into_response().status() {
-                StatusCode::PAYLOAD_TOO_LARGE => "the body is larger than 64 KiB",
-                _ => "the body could not be read to its end",
-            };
-            ApiError::Invalid(text.to_owned())
+            match rejection.into_response().status() {
+                StatusCode::PAYLOAD_TOO_LARGE => ApiError::TooLarge,
+                _ => ApiError::Invalid("the body could not be read to its end".to_owned()),
+            }
         })?;
         serde_json::from_slice(&bytes).map(Self).map_err(|error| ApiError::Invalid(place(&error)))
     }

@@ -121,7 +121,7 @@ pub(crate) struct LimitsDoc {
     pub(crate) max_logins_per_address: usize,
     /// Time for a client to log in.
     pub(crate) login_timeout: Span,
-    /// Largest message of a client in bytes.
+    /// Largest message of a client in bytes. COPY data of any size passes, in pieces.
     pub(crate) max_message: u32,
     /// Threads that serve connections; absent: one for two cores.
     pub(crate) workers: Option<std::num::NonZero<usize>>,
