@@ -193,12 +193,6 @@ impl Gate {
         &self.approvals
     }
 
-    /// Keeps recordings, for health.
-    #[must_use]
-    pub fn recordings(&self) -> &Arc<dyn Recordings> {
-        &self.recordings
-    }
-
     /// Keeps audit events, for the API.
     #[must_use]
     pub fn audit(&self) -> &Arc<dyn Audit> {
@@ -244,7 +238,7 @@ impl Gate {
         self.live.end_where(reason, |_| true)
     }
 
-    /// Tells every session that the gateway is stopping.
+    /// Tells every session that the gateway is stopping, those included whose login is still under way.
     pub fn drain(&self) {
         self.live.drain();
     }

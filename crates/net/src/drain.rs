@@ -1,21 +1,22 @@
 //! How a gateway stops: nothing new comes in, sessions are told, are given time, and are cut.
 
+use std::future::Future;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
 /// How far stopping has come.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Phase {
+enum Phase {
     /// Not at all.
     Running,
     /// Nothing new is accepted; idle sessions end, others finish what they are doing.
     Draining,
-    /// The time is up: sessions end now.
+    /// The time is up: what is still there is dropped, logins as well as sessions.
     Cut,
 }
 
-/// How long sessions have to end after they are cut: enough to seal a recording and to say why.
+/// How long workers have to drop connections that are cut: one may be in the middle of a statement's analysis.
 const AFTER_CUT: Duration = Duration::from_secs(5);
 
 /// The side that stops. Dropping it cuts.
@@ -42,17 +43,19 @@ impl Drain {
         self.advance(Phase::Draining);
     }
 
-    /// Stops, waits until every watch is dropped or `grace` is over, then cuts and waits a little more. Returns how many
-    /// watches are left: 0 is a clean end. Not cancel safe: when it is dropped, sessions are cut.
-    pub async fn finish(self, grace: Duration) -> usize {
+    /// Stops and waits until every watch is dropped. What is left when `grace` is over is cut. Returns how many watches are left
+    /// a moment later: 0 is a clean end. Not cancel safe: when it is dropped, connections are cut.
+    pub async fn finish(self, grace: impl Future<Output = ()>) -> usize {
         self.advance(Phase::Draining);
-        if tokio::time::timeout(grace, self.phase.closed()).await.is_err() {
-            self.advance(Phase::Cut);
-            if tokio::time::timeout(AFTER_CUT, self.phase.closed()).await.is_err() {
-                return self.phase.receiver_count();
-            }
+        tokio::select! {
+            () = self.phase.closed() => return 0,
+            () = grace => {}
         }
-        0
+        self.advance(Phase::Cut);
+        match tokio::time::timeout(AFTER_CUT, self.phase.closed()).await {
+            Ok(()) => 0,
+            Err(_) => self.phase.receiver_count(),
+        }
     }
 
     fn advance(&self, to: Phase) {
@@ -73,19 +76,12 @@ pub struct DrainWatch {
 }
 
 impl DrainWatch {
-    /// How far stopping has come.
-    #[must_use]
-    pub fn phase(&self) -> Phase {
-        // The sender is gone only when the process is ending.
-        if self.phase.has_changed().is_err() { Phase::Cut } else { *self.phase.borrow() }
-    }
-
     /// Waits until stopping has begun. Cancel safe.
     pub async fn draining(&mut self) {
         self.reached(Phase::Draining).await;
     }
 
-    /// Waits until sessions have to end now. Cancel safe.
+    /// Waits until connections have to end now. Cancel safe.
     pub async fn cut(&mut self) {
         self.reached(Phase::Cut).await;
     }
@@ -105,14 +101,13 @@ mod tests {
         let drain = Drain::default();
         let mut polite = drain.watch();
         let mut stubborn = drain.watch();
-        assert_eq!(polite.phase(), Phase::Running);
         let first = tokio::spawn(async move {
             polite.draining().await;
         });
         let second = tokio::spawn(async move {
             stubborn.cut().await;
         });
-        assert_eq!(drain.finish(Duration::from_secs(30)).await, 0);
+        assert_eq!(drain.finish(tokio::time::sleep(Duration::from_secs(30))).await, 0);
         first.await.unwrap();
         second.await.unwrap();
     }
@@ -120,8 +115,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn whoever_stays_is_counted() {
         let drain = Drain::default();
-        let watch = drain.watch();
-        assert_eq!(drain.finish(Duration::from_secs(1)).await, 1);
-        assert_eq!(watch.phase(), Phase::Cut);
+        let mut watch = drain.watch();
+        assert_eq!(drain.finish(tokio::time::sleep(Duration::from_secs(1))).await, 1);
+        watch.cut().await;
     }
 }

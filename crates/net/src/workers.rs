@@ -97,7 +97,7 @@ impl Workers {
     ///
     /// # Errors
     /// [`SpawnError`].
-    pub fn spawn_task<M, F>(&self, make: M) -> Result<(), SpawnError>
+    fn spawn_task<M, F>(&self, make: M) -> Result<(), SpawnError>
     where
         M: FnOnce() -> F + Send + 'static,
         F: Future<Output = ()> + 'static,

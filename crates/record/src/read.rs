@@ -1,6 +1,6 @@
 //! Reads a recording: the walk over its frames with every check, and [`Reader`], which yields events.
 
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read};
 
 use crate::entry::{self, Cursor};
 use crate::event::{Event, Micros};
@@ -98,10 +98,6 @@ impl<R: Read> Walk<R> {
 
     pub(crate) const fn frames(&self) -> &FrameReader<R> {
         &self.frames
-    }
-
-    pub(crate) fn frames_mut(&mut self) -> &mut FrameReader<R> {
-        &mut self.frames
     }
 
     /// The last block, unpacked.
@@ -387,18 +383,6 @@ impl<R: Read> Reader<R> {
     fn bad(&self, reason: Reason) -> Damage {
         let offset = self.walk.frames().offset();
         Damage { offset, exact: false, end: offset, frame: self.walk.frames().frames().checked_sub(1), reason }
-    }
-}
-
-impl<R: Read + Seek> Reader<R> {
-    /// Goes back to where the last whole frame ended, so that a frame that was still being written is read again.
-    ///
-    /// # Errors
-    /// The source's own.
-    pub fn retry(&mut self) -> io::Result<()> {
-        let offset = self.offset();
-        self.walk.frames_mut().source_mut().seek(SeekFrom::Start(offset))?;
-        Ok(())
     }
 }
 

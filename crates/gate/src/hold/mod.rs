@@ -262,13 +262,7 @@ impl Gate {
 }
 
 fn answered(answer: &Answer, id: ApprovalId, detail: String) -> AuditEntry {
-    AuditEntry {
-        at: answer.at,
-        actor: answer.by.clone(),
-        action: "approval.answer",
-        object: id.to_string(),
-        detail,
-    }
+    AuditEntry { at: answer.at, actor: answer.by.clone(), action: "approval.answer", object: id.to_string(), detail }
 }
 
 /// Why an answer by this person is not taken: who answered before, or how the request ended.

@@ -109,16 +109,10 @@ pub struct Accepted {
     pub stream: TcpStream,
     /// The client, as a trusted proxy names it if there is one.
     pub peer: SocketAddr,
-    /// The proxy, if there is one.
-    pub via: Option<SocketAddr>,
-    /// Our side.
-    pub local: SocketAddr,
     /// A handle to its place; tell it when the login is done.
     pub admission: Admission,
     /// When the login has to be done.
     pub deadline: Instant,
-    /// Tells when the gateway stops.
-    pub drain: DrainWatch,
 }
 
 impl Listener {
@@ -148,8 +142,8 @@ impl Listener {
         self.address
     }
 
-    /// Accepts until draining starts. Each connection goes to a worker, where `serve` makes its task. Cancel safe: a
-    /// connection is either handed over or closed.
+    /// Accepts until draining starts. Each connection goes to a worker, where `serve` makes its task; it is dropped when the drain
+    /// cuts, however far its login or session has come. Cancel safe: a connection is either handed over or closed.
     ///
     /// # Errors
     /// When the socket cannot be registered with the runtime; failures of single connections are logged and survived.
@@ -237,12 +231,21 @@ impl Greeter {
             Ok(place) => place,
             Err(turned) => return turn_away(&stream, &self.limits, self.peer, turned),
         };
+        let peer = self.peer;
         let handed = stream.into_std().map(|stream| {
             workers.spawn(stream, move |stream| async move {
-                // Held here and not by the task alone: a task that drops its handles early must not look as if it had ended.
-                let (_place, _drain) = (Arc::clone(&place), self.drain.clone());
-                if let Some(accepted) = self.greet(stream, place, trusted).await {
-                    serve(accepted).await;
+                // Held here: a task that drops its handle early must not look as if it had ended.
+                let _place = Arc::clone(&place);
+                let mut drain = self.drain.clone();
+                let served = async {
+                    if let Some(accepted) = self.greet(stream, place, trusted).await {
+                        serve(accepted).await;
+                    }
+                };
+                tokio::select! {
+                    biased;
+                    () = served => {}
+                    () = drain.cut() => tracing::warn!(%peer, "a connection was cut: the gateway is stopping"),
                 }
             })
         });
@@ -259,12 +262,11 @@ impl Greeter {
             tracing::debug!(%error, "a connection was gone before it was served");
             return None;
         }
-        let local = stream.local_addr().ok()?;
-        let mut accepted_peer = (self.peer, None);
+        let mut peer = self.peer;
         if trusted {
             let header = tokio::time::timeout_at(deadline, proxy::read(&mut stream)).await;
             match header {
-                Ok(Ok(Some(client))) => accepted_peer = (client, Some(self.peer)),
+                Ok(Ok(Some(client))) => peer = client,
                 Ok(Ok(None)) => {}
                 Ok(Err(error)) => {
                     tracing::warn!(%error, proxy = %self.peer, "a connection was closed");
@@ -275,13 +277,12 @@ impl Greeter {
                     return None;
                 }
             }
-            if let Err(turned) = place.count_source(accepted_peer.0.ip()) {
-                turn_away(&stream, &self.limits, accepted_peer.0, turned);
+            if let Err(turned) = place.count_source(peer.ip()) {
+                turn_away(&stream, &self.limits, peer, turned);
                 return None;
             }
         }
-        let (peer, via) = accepted_peer;
-        Some(Accepted { stream, peer, via, local, admission: Admission(place), deadline, drain: self.drain })
+        Some(Accepted { stream, peer, admission: Admission(place), deadline })
     }
 }
 

@@ -10,16 +10,15 @@ mod tests;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use gate::Outbox;
 use rustls::CommonState;
 use rustls::pki_types::ServerName;
-use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::listener::prepare;
@@ -31,8 +30,6 @@ const TLS_UNSENT: usize = 64 * 1024;
 const LINGER: Duration = Duration::from_millis(500);
 /// What is read and thrown away at most in that time.
 const LINGER_BYTES: usize = 1024 * 1024;
-/// How often [`Transport::closed`] looks again while unread bytes keep the socket readable.
-const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// What TLS a connection has, for records.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -241,38 +238,6 @@ impl Transport {
         }
     }
 
-    /// Whether the peer has closed its side, without reading: for sessions that wait for something else. Ready when it has. While
-    /// bytes that nobody reads keep the socket readable, nothing wakes the task: look again now and then, or use
-    /// [`closed`](Self::closed).
-    pub fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<()> {
-        match ready!(self.socket().poll_read_ready(cx)) {
-            Err(_) => Poll::Ready(()),
-            Ok(()) if self.read_side_closed() => Poll::Ready(()),
-            Ok(()) => Poll::Pending,
-        }
-    }
-
-    /// Waits until the peer has closed its side, without reading. Cancel safe.
-    pub async fn closed(&self) {
-        loop {
-            match self.socket().ready(Interest::READABLE).await {
-                Err(_) => return,
-                Ok(_) if self.read_side_closed() => return,
-                Ok(_) => tokio::time::sleep(LOOK_AGAIN).await,
-            }
-        }
-    }
-
-    fn read_side_closed(&self) -> bool {
-        let mut context = Context::from_waker(Waker::noop());
-        let ready = pin!(self.socket().ready(Interest::READABLE));
-        match std::future::Future::poll(ready, &mut context) {
-            Poll::Ready(Ok(state)) => state.is_read_closed() || state.is_error(),
-            Poll::Ready(Err(_)) => true,
-            Poll::Pending => false,
-        }
-    }
-
     /// Says goodbye and closes, after the peer had a moment to read what was sent. Takes at most a second; whatever fails on the
     /// way does not matter any more. Not cancel safe.
     pub async fn shutdown(mut self) {
@@ -299,11 +264,6 @@ impl Transport {
             }
         };
         let _late = tokio::time::timeout(LINGER, listen_on).await;
-    }
-
-    /// Closes at once, with a reset: for a peer that must not get another byte, not even a pending one.
-    pub fn abort(self) {
-        let _gone = SockRef::from(self.socket()).set_linger(Some(Duration::ZERO));
     }
 }
 

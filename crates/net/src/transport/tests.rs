@@ -1,7 +1,5 @@
 //! Both sides of real sockets: bytes, ends, and what an idle connection costs.
 
-use std::time::Instant;
-
 use gate::ToClient;
 use tempfile::TempDir;
 
@@ -124,28 +122,6 @@ async fn what_tls_holds_back_is_sent_while_reading() {
     let (read, ()) = tokio::time::timeout(Duration::from_secs(30), both).await.unwrap();
     assert_eq!(read.unwrap(), 6);
     assert!(!inner.has_unsent());
-}
-
-#[tokio::test]
-async fn a_closed_peer_is_noticed_without_reading() {
-    let (mut inner, mut outer) = plain().await;
-    assert!(tokio::time::timeout(Duration::from_millis(50), inner.closed()).await.is_err());
-    drop(outer);
-    tokio::time::timeout(Duration::from_secs(2), inner.closed()).await.unwrap();
-    assert_eq!(inner.read(&mut [0; 8]).await.unwrap(), 0);
-
-    // With bytes that nobody has read.
-    (inner, outer) = plain().await;
-    outer.flush(&mut outbox(b"pipelined")).await.unwrap();
-    let began = Instant::now();
-    assert!(tokio::time::timeout(Duration::from_millis(600), inner.closed()).await.is_err());
-    assert!(began.elapsed() >= Duration::from_millis(600));
-    assert!(poll_fn(|cx| Poll::Ready(inner.poll_closed(cx).is_pending())).await);
-    drop(outer);
-    tokio::time::timeout(Duration::from_secs(2), inner.closed()).await.unwrap();
-    poll_fn(|cx| inner.poll_closed(cx)).await;
-    let mut text = [0; 16];
-    assert_eq!(inner.read(&mut text).await.unwrap(), 9, "nothing was taken");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Where clients and the API come in. Addresses are taken before anything else is made, so that a port in use ends the start
 //! at once; nobody is served before everything is ready.
 
+use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,9 +23,6 @@ use crate::data::listen::{Listen, Written};
 use crate::data::{Layout, key};
 use crate::recordings::Shelf;
 use crate::{local, protocols};
-
-/// Time beyond the grace for sessions that were cut to say so and to be sealed.
-const AFTER_CUT: Duration = Duration::from_secs(5);
 
 /// Time for the API to stop. Its own drain takes less; nothing that its callers do may keep the gateway from ending.
 const API_STOPS: Duration = Duration::from_secs(10);
@@ -192,16 +190,16 @@ impl Running {
         Arc::clone(&self.tls)
     }
 
-    /// Stops accepting, waits for connections, stops the API last: approvals can be answered until the end. How many
-    /// connections are left.
-    pub(super) async fn stop(self, grace: Duration) -> usize {
+    /// Stops accepting, waits for connections until `grace` is over, cuts the rest, and stops the API last: approvals can be
+    /// answered until the end. How many connections are left.
+    pub(super) async fn stop(self, grace: impl Future<Output = ()>) -> usize {
         self.drain.start();
         match self.accepting.await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(%error, "the PostgreSQL listener had failed"),
             Err(error) => tracing::error!(%error, "the PostgreSQL listener had stopped"),
         }
-        let left = self.drain.finish(grace.saturating_add(AFTER_CUT)).await;
+        let left = self.drain.finish(grace).await;
         let stopped = self.stop_api.send(true);
         if stopped.is_ok() {
             for mut server in self.api {

@@ -38,6 +38,8 @@ use listeners::Listeners;
 
 /// Threads of the control runtime.
 const CONTROL_THREADS: usize = 2;
+/// Time for sessions that were cut to say so and to be sealed, before their connections are dropped.
+const AFTER_CUT: Duration = Duration::from_secs(5);
 /// Time for what still runs on the control runtime when everything is closed.
 const LAST_TASKS: Duration = Duration::from_secs(5);
 
@@ -87,19 +89,18 @@ async fn stop(built: &Arc<Built>, running: listeners::Running, mut signals: Sign
     tracing::info!(sessions = built.gate.live().len(), grace = %built.started.drain, "stopping: no new connections; a second signal cuts");
     built.state.stopping();
     built.gate.drain();
-    let gate = Arc::clone(&built.gate);
-    let cutter = tokio::spawn(async move {
+    let patience = async {
         tokio::select! {
             () = tokio::time::sleep(grace) => {}
             () = signals.stop() => {}
         }
-        let cut = gate.kill_all("the gateway is stopping");
+        let cut = built.gate.kill_all("the gateway is stopping");
         if cut > 0 {
             tracing::warn!(sessions = cut, "sessions were cut");
         }
-    });
-    let left = running.stop(grace).await;
-    cutter.abort();
+        tokio::time::sleep(AFTER_CUT).await;
+    };
+    let left = running.stop(patience).await;
     if left > 0 {
         tracing::error!(
             connections = left,

@@ -106,7 +106,11 @@ impl State {
             .filter(|issuer| !issuer.usable)
             .map(|issuer| format!("{}: {}", issuer.url, issuer.problem.unwrap_or("its keys were not fetched yet")))
             .collect();
-        if bad.is_empty() { works("keys", format!("{} issuers", issuers.len())) } else { failed("keys", bad.join("; ")) }
+        if bad.is_empty() {
+            works("keys", format!("{} issuers", issuers.len()))
+        } else {
+            failed("keys", bad.join("; "))
+        }
     }
 
     /// Logs what began to fail, fails in another way, or works again: whoever asks without a proof is sent to the log.

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 use record::index::{IndexChain, IndexEntry, IndexItem, IndexReader};
-use record::{Header, Micros, ReadError, SigningKey, TreeHead};
+use record::{Header, Micros, ReadError, SigningKey};
 
 use super::error::StartError;
 use super::layout::{Layout, private_file};
@@ -16,7 +16,6 @@ use super::layout::{Layout, private_file};
 pub(super) struct Heads {
     file: File,
     chain: IndexChain,
-    head: Option<TreeHead>,
     out: Vec<u8>,
 }
 
@@ -41,11 +40,10 @@ impl Heads {
             Ok(reader) => reader,
             Err(error) => return Err(unreadable(path, error)),
         };
-        let mut head = None;
         loop {
             match reader.next_item() {
                 Ok(Some(IndexItem::Entry(entry))) => each(&entry),
-                Ok(Some(IndexItem::Head(found))) => head = Some(found),
+                Ok(Some(IndexItem::Head(_))) => {}
                 Ok(None) => break,
                 Err(ReadError::Damaged(damage)) if damage.end >= length => {
                     cut(&file, reader.offset(), length, &path, now)?;
@@ -56,7 +54,7 @@ impl Heads {
         }
         let chain = reader.chain();
         let out = Vec::new();
-        Ok(Self { file, chain, head, out })
+        Ok(Self { file, chain, out })
     }
 
     fn create(layout: &Layout, key: &SigningKey, now: Micros, file: File) -> Result<Self, StartError> {
@@ -68,7 +66,7 @@ impl Heads {
         let header = Header { session: [0; 16], key: key.public().id(), opened: now };
         let (chain, bytes) = IndexChain::new(header);
         file.write_all_at(&bytes, 0).map_err(StartError::io(&path))?;
-        Ok(Self { file, chain, head: None, out: Vec::new() })
+        Ok(Self { file, chain, out: Vec::new() })
     }
 
     /// Appends an entry: in the operating system's hands when this returns.
@@ -86,10 +84,8 @@ impl Heads {
         }
         let mut chain = self.chain.clone();
         self.out.clear();
-        let head = chain.head(key, now, &mut self.out).map_err(io::Error::other)?;
-        self.write(chain)?;
-        self.head = Some(head);
-        Ok(())
+        chain.head(key, now, &mut self.out).map_err(io::Error::other)?;
+        self.write(chain)
     }
 
     /// A failed write leaves the chain where it was; the next one overwrites what came of it.
@@ -107,11 +103,6 @@ impl Heads {
     /// Whether entries follow the last tree head.
     pub(super) const fn unsigned(&self) -> bool {
         self.chain.unsigned()
-    }
-
-    /// The newest tree head.
-    pub(super) const fn head(&self) -> Option<TreeHead> {
-        self.head
     }
 }
 

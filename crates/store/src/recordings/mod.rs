@@ -6,7 +6,7 @@
 //! ```
 //!
 //! - [`FileRecordings`]: starts all of it, implements [`gate::ports::Recordings`]
-//! - [`Library`]: lists, reads, follows and verifies recordings; [`Tail`], [`SessionSummary`], [`Filter`]
+//! - [`Library`]: lists, reads and verifies recordings; [`SessionSummary`], [`Filter`]
 //! - `spool`, `recorder`: the sessions' end; `scribe`: the disk's end; `heads`: the index; `recover`: after a crash
 //! - `layout`, `keys`: what is where
 //!
@@ -39,11 +39,11 @@ use std::sync::{Arc, Mutex};
 use gate::ports::{BoxFuture, RecordFailure, Recorder, StoreAway};
 use model::SessionId;
 use record::index::{IndexEntry, SessionOpened};
-use record::{Event, Micros, Opened, PublicKey, TreeHead};
+use record::{Event, Micros, Opened, PublicKey};
 
 pub use error::{LibraryError, StartError};
 pub use layout::Layout;
-pub use library::{Filter, Library, RecordingReader, Removed, SessionState, SessionSummary, Step, Tail};
+pub use library::{Filter, Library, RecordingReader, Removed, SessionState, SessionSummary};
 pub use recover::Recovery;
 
 use recorder::SpoolRecorder;
@@ -142,12 +142,6 @@ impl FileRecordings {
     #[must_use]
     pub fn public_key(&self) -> PublicKey {
         *self.shared.key.public()
-    }
-
-    /// The newest signed tree head.
-    #[must_use]
-    pub fn tree_head(&self) -> Option<TreeHead> {
-        lock(&self.shared.heads).head()
     }
 
     /// How the recorder is doing, for metrics.

@@ -4,7 +4,6 @@
 
 mod remove;
 mod summary;
-mod tail;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -23,7 +22,6 @@ use uuid::Uuid;
 pub use remove::Removed;
 pub(super) use remove::remove_before;
 pub use summary::{Filter, SessionState, SessionSummary};
-pub use tail::{Step, Tail};
 
 use super::error::{LibraryError, StartError};
 use super::keys;
@@ -109,18 +107,6 @@ impl Library {
     /// As [`Library::open`].
     pub fn bytes(&self, id: SessionId) -> Result<BufReader<File>, LibraryError> {
         self.file(id).map(|(file, _)| BufReader::new(file))
-    }
-
-    /// Follows a recording from its beginning to its end, live or not.
-    ///
-    /// # Errors
-    /// As [`Library::open`]; a recording that was opened a moment ago need not be there yet.
-    pub fn tail(&self, id: SessionId) -> Result<Tail, LibraryError> {
-        let summary = self.indexed(id)?;
-        if let SessionState::Removed = summary.state {
-            return Err(LibraryError::Removed(id, summary.reason));
-        }
-        Ok(Tail::new(self.layout.session(id, summary.opened)))
     }
 
     /// The public keys beside the recordings. Whoever distrusts the directory brings their own.
