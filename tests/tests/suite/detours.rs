@@ -242,8 +242,8 @@ fn each_copy_of_a_message_is_recorded() {
 fn rows_of_an_unfinished_result_are_recorded() {
     let world = world();
     let mut wire = world.login();
-    let sql = b"SELECT repeat(note, 2000), pg_sleep(CASE WHEN id = 5 THEN 30 ELSE 0 END) FROM notes";
-    wire.send(&message::query(sql)).unwrap();
+    let slow = "SELECT count(*)::text FROM pg_class a, pg_class b, pg_class c, pg_class d";
+    wire.send(&message::query(format!("SELECT repeat(note, 2000) FROM notes UNION ALL {slow}").as_bytes())).unwrap();
     wait_for("the first rows", PATIENCE, || {
         let _more = wire.next(Instant::now() + Duration::from_millis(100))?;
         Ok(String::from_utf8_lossy(wire.received()).contains("note 2"))
