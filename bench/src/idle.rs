@@ -22,7 +22,7 @@ pub(crate) fn measure(world: &World, plan: &Plan, name: &str) -> Result<Vec<Figu
     let tls = name == "idle/tls";
     let mut figures = Vec::new();
     // pgbouncer is measured in clear text only: it has no certificate here.
-    let bouncer = world.ways().into_iter().find(|way| way.name == "pgbouncer" && !tls);
+    let bouncer = world.ways(false).into_iter().find(|way| way.name == "pgbouncer" && !tls);
     if let Some(way) = bouncer {
         figures.push(one(name, &way, plan)?);
     }

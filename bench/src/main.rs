@@ -26,7 +26,7 @@ use sallyport_tests::kit::args::Args;
 const HELP: &str = "\
 sallyport-bench [--only TEXT]... [--rounds N] [--seconds N] [--scale N] [--rows N] [--sessions N] [--no-gateway] [--list] [--json]
 
-Scenarios: {select,tpcb,literals}/{simple,extended,prepared}/{1,8,32}, connect, scan/{unmasked,columns,detectors}, idle/{clear,tls}.
+Scenarios: {select,tpcb}/{simple,extended,prepared}/{1,8,32}, literals/simple/{1,8,32}, {select/prepared,literals/simple}/{1,8,32}/tls, connect, scan/{unmasked,columns,detectors}, idle/{clear,tls}.
 Ratios are medians over the rounds; CPU is the proxy's own, per transaction or per MB.
 
   --only TEXT      scenarios whose name contains TEXT; may be repeated (default: all)

@@ -19,6 +19,9 @@ use crate::Plan;
 /// The database that is measured.
 pub(crate) const DATABASE: &str = "bench";
 
+/// Masks that are loaded while other tables are measured: every command is judged under its names, every result has its columns looked up.
+const MASKS: &str = "masks:\n  - name: people\n    who: { groups: [agents] }\n    columns: [\"public.people.email\", \"*.card\"]\n    with: redact\n";
+
 /// One way to the server.
 pub(crate) struct Way {
     /// `direct`, `pgbouncer` or `gateway`.
@@ -52,7 +55,8 @@ impl World {
         init.args(["-i", "-q", "-s", &plan.scale.to_string()]).envs(server.app(DATABASE).env());
         output(&mut init, "pgbench -i")?;
         let bouncer = bouncer(&server)?;
-        let gateway = if plan.gateway { Some(gateway_with(&server, ALLOW_ALL, false)?) } else { None };
+        let gateway =
+            if plan.gateway { Some(gateway_with(&server, &format!("{ALLOW_ALL}{MASKS}"), false)?) } else { None };
         Ok(Self { server, bouncer, gateway, use_gateway: plan.gateway })
     }
 
@@ -61,13 +65,18 @@ impl World {
         &self.server
     }
 
-    /// All ways, direct first.
-    pub(crate) fn ways(&self) -> Vec<Way> {
-        let mut ways = vec![Way { name: "direct", dsn: self.server.app(DATABASE), pid: None }];
-        let dsn = Dsn { port: self.bouncer.1, ..self.server.app(DATABASE) };
+    /// All ways, direct first; with TLS on the client's side of each, or without.
+    pub(crate) fn ways(&self, tls: bool) -> Vec<Way> {
+        let secured = |dsn: Dsn, ca: std::path::PathBuf| {
+            if tls { Dsn { host: "localhost".to_owned(), ca: Some(ca), ..dsn } } else { dsn }
+        };
+        let direct = secured(self.server.app(DATABASE), self.server.ca());
+        let mut ways = vec![Way { name: "direct", dsn: direct.clone(), pid: None }];
+        let dsn = Dsn { port: self.bouncer.1, ..direct };
         ways.push(Way { name: "pgbouncer", dsn, pid: Some(self.bouncer.0.id()) });
         if let Some((gateway, token)) = &self.gateway {
-            ways.push(Way { name: "gateway", dsn: gateway.dsn_with(token, APP, DATABASE), pid: Some(gateway.id()) });
+            let dsn = secured(gateway.dsn_with(token, APP, DATABASE), gateway.ca());
+            ways.push(Way { name: "gateway", dsn, pid: Some(gateway.id()) });
         }
         ways
     }
@@ -100,11 +109,13 @@ fn bouncer(server: &Server) -> Result<(Running, u16)> {
     fs::create_dir_all(&home)?;
     fs::write(home.join("users.txt"), format!("\"{APP}\" \"{APP_PASSWORD}\"\n"))?;
     let config = format!(
-        "[databases]\n{DATABASE} = host=127.0.0.1 port={} dbname={DATABASE}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
-         listen_port = {port}\nunix_socket_dir =\nauth_type = scram-sha-256\nauth_file = {}/users.txt\npool_mode = session\n\
-         max_client_conn = 1200\ndefault_pool_size = 1100\nserver_reset_query =\nlog_connections = 0\nlog_disconnections = 0\n",
+        "[databases]\n{DATABASE} = host=127.0.0.1 port={0} dbname={DATABASE}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
+         listen_port = {port}\nunix_socket_dir =\nauth_type = scram-sha-256\nauth_file = {1}/users.txt\npool_mode = session\n\
+         client_tls_sslmode = allow\nclient_tls_key_file = {2}\nclient_tls_cert_file = {3}\nmax_client_conn = 1200\ndefault_pool_size = 1100\nserver_reset_query =\nlog_connections = 0\nlog_disconnections = 0\n",
         server.port(),
-        home.display()
+        home.display(),
+        server.home().join("server.key").display(),
+        server.ca().display(),
     );
     fs::write(home.join("pgbouncer.ini"), config)?;
     let account = Account::for_servers()?;

@@ -23,7 +23,10 @@ pub(crate) fn names() -> Vec<String> {
             names.extend(["1", "8", "32"].map(|clients| format!("{kind}/{mode}/{clients}")));
         }
     }
-    names.extend(["1", "8"].map(|clients| format!("literals/simple/{clients}")));
+    names.extend(["1", "8", "32"].map(|clients| format!("literals/simple/{clients}")));
+    for kind in ["select/prepared", "literals/simple"] {
+        names.extend(["1", "8", "32"].map(|clients| format!("{kind}/{clients}/tls")));
+    }
     names.push("connect".to_owned());
     names
 }
@@ -33,7 +36,7 @@ pub(crate) fn measure(world: &World, plan: &Plan, name: &str) -> Result<Vec<Figu
     let script = world.server().home().join("literals.sql");
     std::fs::write(&script, LITERALS)?;
     let mut args: Vec<String> = match name.split('/').collect::<Vec<_>>()[..] {
-        [kind, mode, clients] => {
+        [kind, mode, clients] | [kind, mode, clients, "tls"] => {
             let clients: u32 = clients.parse().context("the number of clients")?;
             let mut args =
                 vec!["-M".to_owned(), mode.to_owned(), format!("-c{clients}"), format!("-j{}", clients.min(2))];
@@ -52,7 +55,7 @@ pub(crate) fn measure(world: &World, plan: &Plan, name: &str) -> Result<Vec<Figu
         _ => ["-S", "-C", "-c4", "-j2"].map(str::to_owned).to_vec(),
     };
     args.extend(["-n".to_owned(), "-T".to_owned(), plan.seconds.to_string()]);
-    let ways = world.ways();
+    let ways = world.ways(name.ends_with("/tls"));
     let mut slices: Vec<Vec<Slice>> = ways.iter().map(|_| Vec::new()).collect();
     for _ in 0..plan.rounds {
         for (way, found) in ways.iter().zip(&mut slices) {

@@ -31,7 +31,7 @@ pub(crate) fn measure(world: &World, plan: &Plan, name: &str) -> Result<Vec<Figu
         _ => "",
     };
     let special = world.another(&format!("{ALLOW_ALL}{masks}"), false)?;
-    let mut ways: Vec<Way> = world.ways().into_iter().filter(|way| way.name != "gateway").collect();
+    let mut ways: Vec<Way> = world.ways(false).into_iter().filter(|way| way.name != "gateway").collect();
     let mut keep = None;
     if let Some((gateway, way)) = special {
         ways.push(way);

@@ -69,4 +69,9 @@ impl Grant {
     pub async fn lease(&self) -> Result<Lease, LeaseError> {
         self.secrets.lease(&self.target.name, &self.role, self.session).await
     }
+
+    /// The session is over: a credential that was made for it is revoked.
+    pub async fn release(&self) {
+        self.secrets.release(&self.target.name, &self.role, self.session).await;
+    }
 }

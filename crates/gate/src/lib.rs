@@ -8,6 +8,8 @@
 //! - [`gate`](mod@gate): [`Gate`], the shared state: policy, targets, live sessions, ports
 //! - [`open`]: from a proven identity to a [`Grant`] and a [`Session`]; API calls are judged here too
 //! - [`session`]: [`Session::ask`]: one door for every message to the target
+//! - `journal`: what a session records and counts as it goes
+//! - `standing`: what a policy means for one session
 //! - [`hold`]: parked commands, from the request to its single use
 //! - [`release`]: results masked and recorded before the client sees them
 //! - [`masks`]: which column of a result wears which mask; what an error text may still say
@@ -20,6 +22,7 @@
 pub mod gate;
 pub mod grant;
 pub mod hold;
+mod journal;
 pub mod live;
 pub mod masks;
 pub mod metrics;
@@ -31,6 +34,7 @@ pub mod refusal;
 pub mod release;
 pub mod secret;
 pub mod session;
+mod standing;
 
 pub use gate::{Gate, Parts, Settings, Targets};
 pub use grant::{Endpoint, Grant};

@@ -17,7 +17,8 @@ use crate::hold::{Parked, digest};
 use crate::live::{Live, Signal};
 use crate::ports::{ApprovalRequest, AuditEntry, Proven};
 use crate::refusal::RefusalKind;
-use crate::session::{Standing, timestamp};
+use crate::session::timestamp;
+use crate::standing::Standing;
 use crate::{Endpoint, Gate, Grant, Refusal, Session};
 
 /// What a client asks for when it opens a session.

@@ -7,17 +7,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use mask::Hit;
 use model::{
-    ApprovalId, ApprovalTerms, Command, Intent, IntentId, Limits, Outcome, RecordLevel, RequestId, SessionId, Target,
-    Verdict,
+    ApprovalId, ApprovalTerms, Command, IntentId, Limits, Outcome, RecordLevel, RequestId, SessionId, Target, Verdict,
 };
 use policy::{Subject, View};
 use prometheus_client::metrics::counter::Counter;
-use record::{CommandEvent, Event, Micros};
+use record::{Event, Micros};
 
 use crate::gate::InForce;
 use crate::hold::digest;
@@ -25,6 +24,7 @@ use crate::live::Live;
 use crate::masks::SessionMasks;
 use crate::ports::{ApprovalRequest, RecordFailure, Recorder};
 use crate::refusal::RefusalKind;
+use crate::standing::Standing;
 use crate::{Ended, Gate, Held, Permitted, Refusal};
 
 /// One identity's use of one target, from the record of its opening to its seal. Owned by one task.
@@ -98,8 +98,6 @@ thread_local! {
 
 /// Verdicts kept per worker; when full, all go: simpler than an order of use, and refilled in a moment.
 const VERDICTS_KEPT: usize = 8192;
-/// The longest that a session blocks its worker when the recorder is behind in the middle of a turn.
-const RECORDER_PATIENCE: Duration = Duration::from_secs(5);
 
 impl Session {
     /// Its id.
@@ -374,30 +372,6 @@ impl Session {
         judged
     }
 
-    fn counters(&self, intent: &Intent, verdict: &Verdict) -> Vec<Counter> {
-        let effects: model::EffectSet = intent.actions.iter().map(|action| action.effect).collect();
-        let none = [String::new()];
-        let rules = if verdict.rules.is_empty() { none.as_slice() } else { &verdict.rules };
-        let mut counters = Vec::new();
-        for effect in effects.iter() {
-            for rule in rules {
-                counters.push(
-                    self.gate
-                        .metrics
-                        .decisions
-                        .get_or_create(&vec![
-                            ("protocol", self.live.protocol.to_owned()),
-                            ("outcome", verdict.outcome.as_str().to_owned()),
-                            ("effect", effect.as_str().to_owned()),
-                            ("rule", rule.clone()),
-                        ])
-                        .clone(),
-                );
-            }
-        }
-        counters
-    }
-
     fn over_rate(&mut self, now: Micros) -> Option<Refusal> {
         let limit = self.limits.commands_per_minute?;
         if now.0 - self.window.0.0 >= 60_000_000 {
@@ -504,62 +478,6 @@ impl Session {
             .get_or_create(&vec![("answer", answer.to_owned())])
             .observe(seconds.as_secs_f64());
     }
-
-    fn record_answer(
-        &mut self,
-        request: &ApprovalRequest,
-        answer: &str,
-        by: &[(String, String)],
-    ) -> Result<(), Refusal> {
-        self.record(&Event::Answered {
-            number: request.number,
-            approval: Cow::Owned(request.id.to_string()),
-            answer: Cow::Borrowed(answer),
-            by: by.iter().map(|(who, why)| (Cow::Borrowed(who.as_str()), Cow::Borrowed(why.as_str()))).collect(),
-        })
-    }
-
-    fn record_command(&mut self, command: &Command<'_>, verdict: &Verdict, at: Micros) -> Result<(), Refusal> {
-        let in_force = Arc::clone(&self.in_force);
-        let event = Event::Command(CommandEvent {
-            number: self.number,
-            label: Cow::Borrowed(&command.intent.label),
-            text: Cow::Borrowed(command.text),
-            values: command.values.iter().map(|value| value.as_deref().map(Cow::Borrowed)).collect(),
-            actions: Cow::Borrowed(&command.intent.actions),
-            flags: command.intent.flags,
-            outcome: verdict.outcome,
-            rules: Cow::Borrowed(&verdict.rules),
-            reasons: Cow::Borrowed(&verdict.reasons),
-            shadow: Cow::Borrowed(&verdict.shadow),
-            policy: Cow::Borrowed(in_force.policy.version()),
-        });
-        self.record_at(at, &event)
-    }
-
-    pub(crate) fn record(&mut self, event: &Event<'_>) -> Result<(), Refusal> {
-        self.record_at(self.gate.clock.now(), event)
-    }
-
-    /// Appends an event. A turn starts only when there is room ([`poll_recorder`](Self::poll_recorder)); if a turn fills it all
-    /// the same, the worker waits: a slow recorder slows sessions, it loses nothing.
-    fn record_at(&mut self, at: Micros, event: &Event<'_>) -> Result<(), Refusal> {
-        match self.recorder.append(at, event) {
-            Ok(()) => return Ok(()),
-            Err(RecordFailure::Behind) => self.gate.metrics.recorder_waits.inc(),
-            Err(failure @ RecordFailure::Broken(_)) => return Err(broken(&failure)),
-        };
-        let start = Instant::now();
-        while start.elapsed() < RECORDER_PATIENCE {
-            std::thread::sleep(Duration::from_millis(1));
-            match self.recorder.append(at, event) {
-                Ok(()) => return Ok(()),
-                Err(RecordFailure::Behind) => {}
-                Err(failure @ RecordFailure::Broken(_)) => return Err(broken(&failure)),
-            }
-        }
-        Err(Refusal::of(RefusalKind::Unavailable).because("the recorder is too far behind"))
-    }
 }
 
 impl Drop for Session {
@@ -568,45 +486,11 @@ impl Drop for Session {
     }
 }
 
-fn broken(failure: &RecordFailure) -> Refusal {
+pub(crate) fn broken(failure: &RecordFailure) -> Refusal {
     tracing::error!(error = %failure, "recording failed; the session closes");
     Refusal::of(RefusalKind::Unavailable).because("the session cannot be recorded")
 }
 
 pub(crate) fn timestamp(at: Micros) -> Timestamp {
     Timestamp::from_microsecond(at.0).unwrap_or(Timestamp::UNIX_EPOCH)
-}
-
-/// What a policy means for one session.
-pub(crate) struct Standing {
-    pub(crate) view: Arc<View>,
-    pub(crate) masks: Arc<SessionMasks>,
-    pub(crate) limits: Limits,
-    pub(crate) level: RecordLevel,
-    /// When masks and limits depend on time, they are worked out again then.
-    pub(crate) refresh_at: Option<Micros>,
-    /// Everything is allowed and nothing masked.
-    pub(crate) open: bool,
-}
-
-/// How long masks and limits that depend on time are believed.
-const TIMED_STANDING: i64 = 10_000_000;
-
-impl Standing {
-    pub(crate) fn of(in_force: &InForce, subject: &Subject<'_>, now: Micros) -> Self {
-        let at = timestamp(now);
-        let policy = &in_force.policy;
-        let masks = policy.masks(subject, at);
-        let limits = policy.limits(subject, at);
-        let timed = !(masks.cacheable && limits.cacheable);
-        let view = policy.view(subject);
-        Self {
-            open: masks.value.is_empty() && !timed && view.allows_everything(),
-            view: Arc::new(view),
-            masks: Arc::new(SessionMasks::new(masks.value)),
-            limits: limits.value,
-            level: policy.record_level(subject, at),
-            refresh_at: timed.then(|| Micros(now.0.saturating_add(TIMED_STANDING))),
-        }
-    }
 }

@@ -114,6 +114,7 @@ impl Server {
                 let _told = drive::say(&mut transport, &fatal).await;
                 transport.shutdown().await;
                 session.close(&failure.log);
+                grant.release().await;
                 return None;
             }
         };

@@ -2,6 +2,7 @@
 //!
 //! - [`client`]: what the client sends, judged message by message
 //! - [`target`]: what the target answers, matched to what was asked
+//! - [`rows`]: rows and COPY data on their way to the client
 //! - [`refuse`]: how a refusal reaches the client in order, with the target in the state that a real error would leave
 //! - [`look`]: what names stand for, and how the gateway finds out
 //! - [`columns`]: where a result's values come from
@@ -19,6 +20,7 @@ pub(crate) mod look;
 pub(crate) mod prepared;
 pub(crate) mod refuse;
 pub(crate) mod resolve;
+pub(crate) mod rows;
 pub(crate) mod target;
 pub(crate) mod words;
 

@@ -267,8 +267,9 @@ fn refusal(played: &Played, facts: &Facts) -> Option<String> {
 }
 
 /// SQLSTATEs by which the gateway refuses: policy, a hold that ended, login, limits, and bytes that are no protocol.
-const OWN: [&str; 12] =
-    ["42501", "57014", "57P01", "28000", "28P01", "54000", "54001", "54023", "53400", "08P01", "22021", "0A000"];
+const OWN: [&str; 12] = [
+    "42501", "42601", "57014", "57P01", "28000", "28P01", "54000", "54001", "54023", "53400", "08P01", "22021", "0A000",
+];
 
 fn is_own(error: &Message) -> bool {
     let state = error.field(b'C').unwrap_or_default();

@@ -3,6 +3,12 @@
 //! A turn reads what is there, lets the session judge or release it, and writes what came of it. No turn starts unless the recorder has
 //! room; a direction whose outbox is full is not read. While a command waits for a human or the catalogue, the client's messages
 //! wait too, and the target's go on.
+//!
+//! - `jobs`: what a session waits for besides its peers
+//! - `ending`: last answers, last words, the seal
+
+mod ending;
+mod jobs;
 
 use std::future::Future;
 use std::io;
@@ -12,18 +18,17 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use gate::{Ended, Gate, Grant, Parked as Stored, Refusal, RefusalKind};
+use gate::{Gate, Grant, Refusal, RefusalKind};
 use net::{Transport, pool};
 use tokio::time::{Instant, Sleep};
 
+use self::ending::Ending;
+pub(crate) use self::jobs::Job;
 use crate::cancel::CancelKey;
-use crate::catalogue::LoadError;
-use crate::classify::{self, Text};
 use crate::config::TargetOptions;
-use crate::session::{End, Parked, Relay, Step};
+use crate::session::{Relay, Step};
 use crate::wire::limits::{HEADER, LARGEST_MESSAGE};
 use crate::wire::{Frame, Frames, Header, Next, encode};
-use crate::{answer, upstream};
 
 /// An outbox with more than this stops the reading of the other side.
 const HIGH_WATER: usize = 256 * 1024;
@@ -35,11 +40,6 @@ const IN_PIECES: usize = 256 * 1024;
 const SEEN_WHOLE: usize = 64 * 1024 * 1024;
 /// Turns before other sessions of the worker get theirs.
 const TURNS: usize = 32;
-/// How long the target may take to answer what a client asked for and then left: its commands end as they would without a gateway, and
-/// what came of them is recorded. What takes longer is cancelled.
-const LAST_ANSWERS: Duration = Duration::from_secs(5);
-/// How long a closing session tries to tell its client why.
-const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Everything that a session's task owns.
 pub(crate) struct Drive {
@@ -66,33 +66,6 @@ pub(crate) struct Drive {
     /// Bytes of a large CopyData of the client that are still to come.
     pub(crate) copy_left: usize,
     pub(crate) client_gone: bool,
-}
-
-/// What a session waits for, besides its peers.
-pub(crate) enum Job {
-    Refresh(Pin<Box<dyn Future<Output = Result<(), LoadError>>>>),
-    Analyze(Pin<Box<dyn Future<Output = (String, Rc<Text>)>>>),
-    Storing(Box<Parked>, Pin<Box<dyn Future<Output = Result<Stored, gate::ports::StoreAway>> + Send>>),
-    Waiting(Box<Parked>, Pin<Box<dyn Future<Output = Ended> + Send>>),
-}
-
-/// Why the loop ended.
-enum Ending {
-    ClientClosed,
-    TargetClosed,
-    Refused(Box<Refusal>),
-    Broken(&'static str),
-    Drained,
-}
-
-impl Ending {
-    fn of(end: End) -> Self {
-        match end {
-            End::Client => Self::ClientClosed,
-            End::Refused(refusal) => Self::Refused(refusal),
-            End::Broken(why) => Self::Broken(why),
-        }
-    }
 }
 
 impl Drive {
@@ -164,166 +137,6 @@ impl Drive {
             self.cancelled()?;
         }
         Ok(())
-    }
-
-    /// The client wants to cancel: a held command ends its wait, anything else is cancelled on the target.
-    fn cancelled(&mut self) -> Result<(), Ending> {
-        let held = matches!(self.job, Some(Job::Storing(..) | Job::Waiting(..)));
-        let outcome = if held { "ended the wait" } else { "passed to the target" };
-        if let Err(refusal) = self.relay.session.control_note("cancel", outcome) {
-            return Err(Ending::Refused(Box::new(refusal)));
-        }
-        match self.job.take() {
-            Some(Job::Storing(parked, _) | Job::Waiting(parked, _)) => {
-                let (step, id) = self.relay.cancel_held(*parked);
-                tokio::task::spawn_local(self.gate().withdraw(id));
-                self.after(step)?;
-            }
-            job => {
-                self.job = job;
-                self.cancel_on_target();
-            }
-        }
-        Ok(())
-    }
-
-    /// Compares the snapshot of names with the database beside the session's work.
-    fn compare_names(&self) {
-        let (keeper, grant) = (Arc::clone(&self.relay.keeper), Arc::clone(&self.grant));
-        let (options, database) = (Rc::clone(&self.options), self.database.clone());
-        tokio::task::spawn_local(async move {
-            if let Err(error) = keeper.refresh(&grant, &options, database.as_deref()).await {
-                tracing::warn!(session = %grant.session(), %error, "catalogue not refreshed");
-            }
-        });
-    }
-
-    /// One at a time: a client that asks again while the first is on its way has asked once.
-    fn cancel_on_target(&self) {
-        if Rc::strong_count(&self.cancelling) > 1 {
-            return;
-        }
-        let under_way = Rc::clone(&self.cancelling);
-        let (grant, options) = (Arc::clone(&self.grant), Rc::clone(&self.options));
-        let (pid, key) = self.backend.clone();
-        tokio::task::spawn_local(async move {
-            if let Err(error) = upstream::cancel(&grant, &options, pid, &key).await {
-                tracing::warn!(session = %grant.session(), %error, "cancel not delivered");
-            }
-            drop(under_way);
-        });
-    }
-
-    fn gate(&self) -> Arc<Gate> {
-        Arc::clone(self.relay.session.gate())
-    }
-
-    fn poll_job(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
-        let Some(job) = self.job.take() else {
-            return Ok(false);
-        };
-        match job {
-            Job::Refresh(mut future) => match future.as_mut().poll(cx) {
-                Poll::Pending => self.job = Some(Job::Refresh(future)),
-                Poll::Ready(result) => {
-                    if let Err(error) = &result {
-                        tracing::warn!(session = %self.grant.session(), %error, "catalogue not refreshed");
-                    }
-                    self.relay.refreshed(result.is_ok());
-                    return self.feed_again();
-                }
-            },
-            Job::Analyze(mut future) => match future.as_mut().poll(cx) {
-                Poll::Pending => self.job = Some(Job::Analyze(future)),
-                Poll::Ready((sql, text)) => {
-                    self.relay.analyzed(sql, text);
-                    return self.feed_again();
-                }
-            },
-            Job::Storing(parked, mut future) => match future.as_mut().poll(cx) {
-                Poll::Pending => self.job = Some(Job::Storing(parked, future)),
-                Poll::Ready(stored) => return self.stored(parked, stored).map(|()| true),
-            },
-            Job::Waiting(parked, mut future) => match future.as_mut().poll(cx) {
-                Poll::Pending => self.job = Some(Job::Waiting(parked, future)),
-                Poll::Ready(ended) => {
-                    let step = self.relay.resume(*parked, &ended);
-                    self.after(step)?;
-                    return self.feed_again();
-                }
-            },
-        }
-        Ok(false)
-    }
-
-    /// The request is stored: the client is told at once.
-    fn stored(&mut self, parked: Box<Parked>, stored: Result<Stored, gate::ports::StoreAway>) -> Result<(), Ending> {
-        match stored {
-            Ok(Stored::Granted) => {
-                let step = self.relay.resume(*parked, &Ended::Approved { by: Vec::new() });
-                self.after(step)?;
-                self.feed_again().map(|_| ())
-            }
-            Ok(Stored::Waiting) => {
-                let (id, expires) = (parked.held.id(), parked.held.expires());
-                if let Err(refusal) = self.relay.session.parked(&parked.held) {
-                    return Err(Ending::Refused(Box::new(refusal)));
-                }
-                let gate = self.gate();
-                let link = match &gate.settings().approval_url {
-                    Some(url) => format!("{}/approvals/{id}", url.trim_end_matches('/')),
-                    None => format!("sallyport approvals approve {id} --reason …"),
-                };
-                let seconds = (expires.0 - gate.now().0) / 1_000_000;
-                let mut notice = Vec::new();
-                answer::held(&mut notice, &id.to_string(), &link, seconds);
-                let released = self.relay.session.release(notice);
-                self.relay.to_client.push(released);
-                self.job = Some(Job::Waiting(parked, gate.wait(id, expires)));
-                Ok(())
-            }
-            Err(away) => {
-                tracing::error!(session = %self.grant.session(), error = %away, "approval not asked for");
-                let step = self.relay.resume(*parked, &Ended::Away);
-                self.after(step)?;
-                self.feed_again().map(|_| ())
-            }
-        }
-    }
-
-    /// What a message of the client led to.
-    fn after(&mut self, step: Step) -> Result<(), Ending> {
-        match step {
-            Step::Go => {}
-            Step::Wait => self.wait_for_answers(),
-            Step::Refresh => {
-                let (keeper, grant) = (Arc::clone(&self.relay.keeper), Arc::clone(&self.grant));
-                let (options, database) = (Rc::clone(&self.options), self.database.clone());
-                let future = async move { keeper.refresh(&grant, &options, database.as_deref()).await };
-                self.job = Some(Job::Refresh(Box::pin(future)));
-            }
-            Step::Analyze(text) => {
-                let names = self.relay.current_names();
-                let future = async move {
-                    let analysed = classify::analyze_apart(text.clone(), names).await;
-                    (text, analysed)
-                };
-                self.job = Some(Job::Analyze(Box::pin(future)));
-            }
-            Step::Park(parked) => {
-                let future = self.gate().park(parked.held.request().clone());
-                self.job = Some(Job::Storing(parked, future));
-            }
-            Step::End(end) => return Err(Ending::of(end)),
-        }
-        Ok(())
-    }
-
-    /// Too much is outstanding. A target that was not asked to may keep its answers to itself, so it is asked to.
-    fn wait_for_answers(&mut self) {
-        if !std::mem::replace(&mut self.waiting, true) {
-            self.relay.ask_to_flush();
-        }
     }
 
     fn poll_client(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
@@ -512,31 +325,6 @@ impl Drive {
         }
     }
 
-    /// The target's answers to a client that is gone: recorded, and shown to nobody. Ready when nothing is outstanding.
-    fn poll_last(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
-            if self.relay.quiet() || self.relay.session.over().is_some() {
-                return Poll::Ready(());
-            }
-            if self.relay.session.poll_recorder(cx).is_pending() {
-                return Poll::Pending;
-            }
-            if let Poll::Ready(Err(_)) = self.target.poll_flush(cx, &mut self.relay.to_target) {
-                return Poll::Ready(());
-            }
-            let read = self.poll_target(cx);
-            if self.relay.settle_rows().is_err() {
-                return Poll::Ready(());
-            }
-            self.relay.to_client.forget();
-            match read {
-                Ok(true) => {}
-                Ok(false) => return Poll::Pending,
-                Err(_) => return Poll::Ready(()),
-            }
-        }
-    }
-
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
         let before = (self.relay.to_client.len(), self.relay.to_target.len());
         if (before.0 > 0 || self.client.has_unsent())
@@ -553,58 +341,6 @@ impl Drive {
         let reopened = (before.0 > HIGH_WATER && self.relay.to_client.len() <= HIGH_WATER)
             || (before.1 > HIGH_WATER && self.relay.to_target.len() <= HIGH_WATER);
         Ok(reopened)
-    }
-
-    /// Tells both sides, closes them, and seals the recording.
-    async fn finish(mut self, ending: Ending) {
-        let busy = !self.relay.quiet();
-        let left = matches!(ending, Ending::ClientClosed);
-        let reason = match &ending {
-            Ending::ClientClosed => "client closed".to_owned(),
-            Ending::TargetClosed => "target closed".to_owned(),
-            Ending::Refused(refusal) => refusal.detail(),
-            Ending::Broken(why) => (*why).to_owned(),
-            Ending::Drained => "gateway stopping".to_owned(),
-        };
-        let last = match ending {
-            Ending::ClientClosed => None,
-            Ending::TargetClosed => Some(None),
-            Ending::Refused(refusal) => Some(Some(*refusal)),
-            Ending::Broken(why) => {
-                tracing::warn!(session = %self.grant.session(), why, "session broken");
-                Some(Some(Refusal::of(RefusalKind::Malformed).because(why)))
-            }
-            Ending::Drained => Some(Some(Refusal::of(RefusalKind::Ended).because("the gateway is stopping"))),
-        };
-        if left && busy {
-            let _ended = tokio::time::timeout(LAST_ANSWERS, std::future::poll_fn(|cx| self.poll_last(cx))).await;
-        }
-        // What the target has answered of a result that never ended is recorded, or not shown.
-        let _recorded = self.relay.give_up(&reason);
-        if let Some(words) = last {
-            if let Some(refusal) = words {
-                let mut message = Vec::new();
-                answer::refuse(&mut message, &refusal, true);
-                let released = self.relay.session.release(message);
-                self.relay.to_client.push(released);
-            }
-            // A client that does not read is left behind.
-            let _told = tokio::time::timeout(LAST_WORDS, self.client.flush(&mut self.relay.to_client)).await;
-        }
-        if !self.relay.quiet() {
-            // What still runs on the target for a session that is over is stopped.
-            let cancelled = upstream::cancel(&self.grant, &self.options, self.backend.0, &self.backend.1);
-            let _stopped = tokio::time::timeout(LAST_WORDS, cancelled).await;
-        }
-        self.relay.say_goodbye();
-        let _sent = tokio::time::timeout(LAST_WORDS, self.target.flush(&mut self.relay.to_target)).await;
-        let Self { client, target, relay, .. } = self;
-        let keeper = Arc::clone(&relay.keeper);
-        let _closed = tokio::time::timeout(LAST_WORDS, client.shutdown()).await;
-        let _closed = tokio::time::timeout(LAST_WORDS, target.shutdown()).await;
-        let Relay { session, .. } = relay;
-        session.close(&reason);
-        keeper.rest();
     }
 }
 

@@ -1,0 +1,104 @@
+//! What a session puts down as it goes: events of its recording, counters of its verdicts.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use model::{Command, Intent, Verdict};
+use prometheus_client::metrics::counter::Counter;
+use record::{CommandEvent, Event, Micros};
+
+use crate::ports::{ApprovalRequest, RecordFailure};
+use crate::refusal::RefusalKind;
+use crate::session::broken;
+use crate::{Refusal, Session};
+
+/// The longest that a session blocks its worker when the recorder is behind in the middle of a turn.
+const RECORDER_PATIENCE: Duration = Duration::from_secs(5);
+
+impl Session {
+    pub(crate) fn counters(&self, intent: &Intent, verdict: &Verdict) -> Vec<Counter> {
+        let effects: model::EffectSet = intent.actions.iter().map(|action| action.effect).collect();
+        let none = [String::new()];
+        let rules = if verdict.rules.is_empty() { none.as_slice() } else { &verdict.rules };
+        let mut counters = Vec::new();
+        for effect in effects.iter() {
+            for rule in rules {
+                counters.push(
+                    self.gate
+                        .metrics
+                        .decisions
+                        .get_or_create(&vec![
+                            ("protocol", self.live.protocol.to_owned()),
+                            ("outcome", verdict.outcome.as_str().to_owned()),
+                            ("effect", effect.as_str().to_owned()),
+                            ("rule", rule.clone()),
+                        ])
+                        .clone(),
+                );
+            }
+        }
+        counters
+    }
+
+    pub(crate) fn record_answer(
+        &mut self,
+        request: &ApprovalRequest,
+        answer: &str,
+        by: &[(String, String)],
+    ) -> Result<(), Refusal> {
+        self.record(&Event::Answered {
+            number: request.number,
+            approval: Cow::Owned(request.id.to_string()),
+            answer: Cow::Borrowed(answer),
+            by: by.iter().map(|(who, why)| (Cow::Borrowed(who.as_str()), Cow::Borrowed(why.as_str()))).collect(),
+        })
+    }
+
+    pub(crate) fn record_command(
+        &mut self,
+        command: &Command<'_>,
+        verdict: &Verdict,
+        at: Micros,
+    ) -> Result<(), Refusal> {
+        let in_force = Arc::clone(&self.in_force);
+        let event = Event::Command(CommandEvent {
+            number: self.number,
+            label: Cow::Borrowed(&command.intent.label),
+            text: Cow::Borrowed(command.text),
+            values: command.values.iter().map(|value| value.as_deref().map(Cow::Borrowed)).collect(),
+            actions: Cow::Borrowed(&command.intent.actions),
+            flags: command.intent.flags,
+            outcome: verdict.outcome,
+            rules: Cow::Borrowed(&verdict.rules),
+            reasons: Cow::Borrowed(&verdict.reasons),
+            shadow: Cow::Borrowed(&verdict.shadow),
+            policy: Cow::Borrowed(in_force.policy.version()),
+        });
+        self.record_at(at, &event)
+    }
+
+    pub(crate) fn record(&mut self, event: &Event<'_>) -> Result<(), Refusal> {
+        self.record_at(self.gate.clock.now(), event)
+    }
+
+    /// Appends an event. A turn starts only when there is room ([`poll_recorder`](Self::poll_recorder)); if a turn fills it all
+    /// the same, the worker waits: a slow recorder slows sessions, it loses nothing.
+    pub(crate) fn record_at(&mut self, at: Micros, event: &Event<'_>) -> Result<(), Refusal> {
+        match self.recorder.append(at, event) {
+            Ok(()) => return Ok(()),
+            Err(RecordFailure::Behind) => self.gate.metrics.recorder_waits.inc(),
+            Err(failure @ RecordFailure::Broken(_)) => return Err(broken(&failure)),
+        };
+        let start = Instant::now();
+        while start.elapsed() < RECORDER_PATIENCE {
+            std::thread::sleep(Duration::from_millis(1));
+            match self.recorder.append(at, event) {
+                Ok(()) => return Ok(()),
+                Err(RecordFailure::Behind) => {}
+                Err(failure @ RecordFailure::Broken(_)) => return Err(broken(&failure)),
+            }
+        }
+        Err(Refusal::of(RefusalKind::Unavailable).because("the recorder is too far behind"))
+    }
+}
