@@ -246,7 +246,7 @@ impl Gate {
         }
         refusal.approval = Some(request.id.to_string());
         match self.park(request).await {
-            Ok(Parked::Granted) => Ok(()),
+            Ok(Parked::Granted { .. }) => Ok(()),
             Ok(Parked::Waiting) => Err(refusal),
             Err(_) => Err(refuse(RefusalKind::ApprovalAway)),
         }

@@ -224,6 +224,15 @@ pub struct StoredApproval {
     pub answers: Vec<Answer>,
 }
 
+impl StoredApproval {
+    /// Who approved, or who denied, with reasons.
+    #[must_use]
+    pub fn answered(&self, approve: bool) -> Vec<(String, String)> {
+        let answers = self.answers.iter().filter(|answer| answer.approve == approve);
+        answers.map(|answer| (answer.by.clone(), answer.reason.clone())).collect()
+    }
+}
+
 /// Keeps approval requests. Every change of state is atomic.
 pub trait Approvals: Send + Sync + 'static {
     /// Stores a request.

@@ -54,10 +54,13 @@ impl Held<&[u8]> {
 }
 
 /// What became of the request when it was stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Parked {
     /// An earlier approval of the very same command was still unused, and now is used.
-    Granted,
+    Granted {
+        /// Who approved, with reasons.
+        by: Vec<(String, String)>,
+    },
     /// It waits.
     Waiting,
 }
@@ -156,7 +159,7 @@ impl Gate {
             if let Some(granted) = gate.approvals.granted(request.digest, now).await?
                 && gate.approvals.consume(granted.request.id, now).await?
             {
-                return Ok(Parked::Granted);
+                return Ok(Parked::Granted { by: granted.answered(true) });
             }
             gate.approvals.create(&request).await?;
             tracing::info!(approval = %request.id, session = %request.session, "command held");
@@ -194,22 +197,14 @@ impl Gate {
     }
 
     async fn settle(&self, stored: &StoredApproval, now: Micros) -> Option<Ended> {
-        let by = |yes: bool| {
-            stored
-                .answers
-                .iter()
-                .filter(|answer| answer.approve == yes)
-                .map(|answer| (answer.by.clone(), answer.reason.clone()))
-                .collect()
-        };
         match stored.state {
             ApprovalState::Pending => None,
             ApprovalState::Approved => match self.approvals.consume(stored.request.id, now).await {
-                Ok(true) => Some(Ended::Approved { by: by(true) }),
+                Ok(true) => Some(Ended::Approved { by: stored.answered(true) }),
                 Ok(false) => Some(Ended::Expired),
                 Err(_) => Some(Ended::Away),
             },
-            ApprovalState::Denied => Some(Ended::Denied { by: by(false) }),
+            ApprovalState::Denied => Some(Ended::Denied { by: stored.answered(false) }),
             ApprovalState::Expired | ApprovalState::Cancelled | ApprovalState::Used => Some(Ended::Expired),
         }
     }

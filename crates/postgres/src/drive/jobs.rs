@@ -120,8 +120,8 @@ impl Drive {
         stored: Result<Stored, gate::ports::StoreAway>,
     ) -> Result<(), Ending> {
         match stored {
-            Ok(Stored::Granted) => {
-                let step = self.relay.resume(*parked, &Ended::Approved { by: Vec::new() });
+            Ok(Stored::Granted { by }) => {
+                let step = self.relay.resume(*parked, &Ended::Approved { by });
                 self.after(step)?;
                 self.feed_again().map(|_| ())
             }

@@ -267,7 +267,7 @@ fn refusal(played: &Played, facts: &Facts) -> Option<String> {
 }
 
 /// SQLSTATEs by which the gateway refuses: policy, a hold that ended, login, limits, and bytes that are no protocol.
-const OWN: [&str; 12] = [
+const OWN: [&str; 13] = [
     "42501", "42601", "57014", "57P01", "28000", "28P01", "54000", "54001", "54023", "53400", "08P01", "22021", "0A000",
 ];
 
