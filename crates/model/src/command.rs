@@ -42,6 +42,17 @@ pub struct ColumnRef {
     pub column: String,
 }
 
+/// A value that a command takes from one place and puts into another.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Move {
+    /// The column that it comes from, or is made of.
+    pub from: ColumnRef,
+    /// The column that it goes to; `None` for what is no column that exists: a new table, a channel, a setting, a file.
+    pub to: Option<ColumnRef>,
+    /// Whether it arrives as something made of the value, rather than as the value itself.
+    pub made: bool,
+}
+
 /// What is remarkable about a command, beside its effects.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct Flags {
@@ -68,6 +79,10 @@ pub struct Intent {
     pub reads: Vec<Object>,
     /// Whether some data it reads comes from where the text does not tell (an unresolved view, a function): masked whole when any mask could apply.
     pub reads_unknown: bool,
+    /// Values that it puts into other places than they come from. Sorted, without duplicates.
+    pub moves: Vec<Move>,
+    /// Whether it puts values somewhere whose origin the text does not tell.
+    pub moves_unknown: bool,
     /// Short reasons for surprising effects, for denials and `explain`: `function public.f is not known to be harmless`.
     pub reasons: Vec<String>,
 }
@@ -84,6 +99,8 @@ impl Intent {
             predicates: Vec::new(),
             reads: Vec::new(),
             reads_unknown: false,
+            moves: Vec::new(),
+            moves_unknown: false,
             reasons: Vec::new(),
         }
     }

@@ -262,13 +262,13 @@ fn not_analysed(text: &str) -> Analysis {
     let mut intent = Intent::simple(2, "UNKNOWN", Action::bare(Effect::Unknown));
     intent.reasons.push("the text could not be analysed".to_owned());
     intent.reads_unknown = true;
+    intent.moves_unknown = true;
     let intent = Arc::new(intent);
     Analysis {
         statements: vec![Statement {
             intent: Arc::clone(&intent),
             kind: Kind::Unparsed,
             outputs: sql::Outputs::Unknown,
-            stored: sql::Deps::Unknown,
             bound: None,
             path: Vec::new(),
             start: 0,
@@ -295,6 +295,8 @@ pub(crate) fn union<'a>(label: &str, parts: impl Iterator<Item = &'a Arc<Intent>
         all.predicates.extend(part.predicates.iter().cloned());
         all.reads.extend(part.reads.iter().cloned());
         all.reads_unknown |= part.reads_unknown;
+        all.moves.extend(part.moves.iter().cloned());
+        all.moves_unknown |= part.moves_unknown;
         all.reasons.extend(part.reasons.iter().cloned());
     }
     if all.actions.is_empty() {
@@ -304,6 +306,7 @@ pub(crate) fn union<'a>(label: &str, parts: impl Iterator<Item = &'a Arc<Intent>
     sort(&mut all.actions);
     sort(&mut all.predicates);
     sort(&mut all.reads);
+    sort(&mut all.moves);
     all.id = id_of(&hasher);
     Arc::new(all)
 }

@@ -73,8 +73,6 @@ pub struct Statement {
     pub kind: Kind,
     /// Where the values of its result come from.
     pub outputs: Outputs,
-    /// Where the values come from that it stores in another place: `INSERT … SELECT`, `CREATE TABLE AS`, `SET a = b`, `set_config`, `pg_notify`.
-    pub stored: Deps,
     /// What is left to decide about its WHERE when the parameters are known; see [`crate::bind_unbounded`].
     pub bound: Option<Arc<Bound>>,
     /// Schemas that search_path may hold after it (SET, RESET, set_config), in order; empty when it does not change the path. The session adds them to
@@ -253,8 +251,31 @@ pub enum Outputs {
     None,
     /// One entry per column.
     Columns(Vec<Deps>),
-    /// Not known, not even how many.
+    /// Not known, not even how many; where the target names a column as the origin, that holds.
     Unknown,
+    /// Values that the statement itself put into columns, or that a system relation shows of other data, may be among them: the
+    /// target's word on a column says where a value was read, not where it came from. One entry per column, if their number is known.
+    Mixed(Option<Vec<Deps>>),
+}
+
+impl Outputs {
+    /// One entry per column, when there are so many.
+    #[must_use]
+    pub fn columns(&self, count: usize) -> Option<&[Deps]> {
+        match self {
+            Self::Columns(deps) | Self::Mixed(Some(deps)) => (deps.len() == count).then_some(deps),
+            Self::None | Self::Unknown | Self::Mixed(None) => None,
+        }
+    }
+
+    /// What stands for a column without an entry.
+    #[must_use]
+    pub const fn otherwise(&self) -> Deps {
+        match self {
+            Self::None | Self::Columns(_) | Self::Unknown => Deps::Unknown,
+            Self::Mixed(_) => Deps::Anything,
+        }
+    }
 }
 
 /// Where a value can come from. Additive: [`Deps::Clean`] only if proven.
@@ -262,10 +283,21 @@ pub enum Outputs {
 pub enum Deps {
     /// From no column of any relation.
     Clean,
+    /// One column's value, unchanged.
+    Same {
+        /// The column.
+        column: ColumnRef,
+        /// Everything that this value is called, the column included: a view's column, a partition's and its parent's.
+        names: Vec<ColumnRef>,
+        /// The column's type; a domain's is what the domain is made of.
+        type_oid: u32,
+    },
     /// From these columns at most.
     Columns(Vec<ColumnRef>),
-    /// From anywhere.
+    /// From anywhere as far as the text tells. If the target names a column as the origin, it is that column's.
     Unknown,
+    /// From anywhere, whatever column the target names.
+    Anything,
 }
 
 /// Why a text could not be understood. The message holds no part of the text that could be data.

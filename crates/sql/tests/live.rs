@@ -70,6 +70,7 @@ fn a_real_server_agrees() {
         snapshot_is_complete(server, &catalog);
         honest_statements_only_read(&catalog);
         honest_statements_run(server);
+        what_is_returned_is_not_what_was_there(&catalog);
         what_is_set_off_is_seen(&catalog);
         views_and_kin_are_expanded(&catalog);
         column_counts_are_the_servers(server, &catalog);
@@ -139,7 +140,7 @@ fn snapshot_is_complete(server: &Server, catalog: &Catalog) {
     assert_eq!(catalog.column(oid, 3), Some(("public.customers", "email")));
     let oid = server.psql("app", "app", &options, "SELECT 'v_nested'::regclass::oid;").unwrap();
     let below = catalog.base_columns_of_view_column(oid.trim().parse().unwrap(), 2);
-    let Deps::Columns(columns) = below else {
+    let (Deps::Columns(columns) | Deps::Same { names: columns, .. }) = below else {
         panic!("{below:?}");
     };
     assert!(
@@ -253,6 +254,34 @@ fn what_is_set_off_is_seen(catalog: &Catalog) {
     );
 }
 
+/// Values that a change itself puts into columns, by the server's own catalogue.
+fn what_is_returned_is_not_what_was_there(catalog: &Catalog) {
+    for (text, expected) in [
+        ("UPDATE customers SET name = email WHERE id = 2 RETURNING name", Some("public.customers.email")),
+        ("UPDATE summed SET a = ascii(c.email) FROM customers c RETURNING total", Some("public.customers.email")),
+        ("SELECT total FROM summed", Some("public.summed.a")),
+        ("INSERT INTO stamped(id) VALUES (1) RETURNING at", None),
+        ("INSERT INTO defaulted(id) VALUES (1) RETURNING made", None),
+        ("INSERT INTO defaulted(id) VALUES (1) RETURNING id", Some("public.defaulted.id")),
+        ("INSERT INTO events VALUES (now()) RETURNING kind", None),
+    ] {
+        let analysis = ask(catalog, text);
+        let columns = analysis.statements[0].outputs.columns(1);
+        let names = match columns.and_then(|columns| columns.first()) {
+            Some(Deps::Columns(names) | Deps::Same { names, .. }) => names.as_slice(),
+            Some(Deps::Anything) if expected.is_none() => continue,
+            other => panic!("{text}: {other:?}"),
+        };
+        let names: Vec<String> = names.iter().map(|one| format!("{}.{}", one.relation, one.column)).collect();
+        assert!(expected.is_some_and(|expected| names.iter().any(|name| name == expected)), "{text}: {names:?}");
+    }
+    let analysis = ask(catalog, "INSERT INTO events VALUES (now())");
+    assert!(pairs(&analysis).contains(&"execute function:public.stamp".to_owned()), "{:?}", pairs(&analysis));
+    let domain = ask(catalog, "SELECT p FROM amounts");
+    let same = matches!(domain.statements[0].outputs.columns(1), Some([Deps::Same { type_oid: 23, .. }]));
+    assert!(same, "{:?}", domain.statements[0].outputs);
+}
+
 fn views_and_kin_are_expanded(catalog: &Catalog) {
     for (text, column, expected) in [
         ("SELECT contact FROM v_contacts", 0, "public.customers.email"),
@@ -268,7 +297,7 @@ fn views_and_kin_are_expanded(catalog: &Catalog) {
         let Outputs::Columns(columns) = &analysis.statements[0].outputs else {
             panic!("{text}: {:?}", analysis.statements[0].outputs);
         };
-        let Deps::Columns(columns) = &columns[column] else {
+        let (Deps::Columns(columns) | Deps::Same { names: columns, .. }) = &columns[column] else {
             panic!("{text}: {columns:?}");
         };
         let names: Vec<String> = columns.iter().map(|one| format!("{}.{}", one.relation, one.column)).collect();

@@ -97,6 +97,8 @@ fn judge<E: fmt::Display>(
             predicates: predicates.clone(),
             reads: Vec::new(),
             reads_unknown: *reads_unknown,
+            moves: Vec::new(),
+            moves_unknown: false,
             reasons: Vec::new(),
         },
     };

@@ -14,15 +14,12 @@ use crate::{classify, types};
 
 /// The columns of a described result.
 pub(crate) fn described<'s>(shapes: &'s [Shape], outputs: &Outputs, catalog: &Catalog) -> Vec<ColumnInfo<'s>> {
-    let deps = match outputs {
-        Outputs::Columns(deps) if deps.len() == shapes.len() => Some(deps),
-        Outputs::Columns(_) | Outputs::None | Outputs::Unknown => None,
-    };
+    let deps = outputs.columns(shapes.len());
     shapes
         .iter()
         .enumerate()
         .map(|(index, shape)| {
-            let by_text = deps.and_then(|deps| deps.get(index)).cloned().unwrap_or(Deps::Unknown);
+            let by_text = deps.and_then(|deps| deps.get(index)).cloned().unwrap_or_else(|| outputs.otherwise());
             let (exact, origin) = origin(shape.table, shape.attribute, by_text, catalog);
             ColumnInfo {
                 name: Cow::Borrowed(&shape.name),
@@ -37,58 +34,72 @@ pub(crate) fn described<'s>(shapes: &'s [Shape], outputs: &Outputs, catalog: &Ca
 }
 
 /// Joins the target's word with the text's. A table's column is exact. A view's is what the view makes of base columns. An
-/// expression has no origin on the wire, and is what the text proves.
+/// expression has no origin on the wire, and is what the text proves. What may be anything is so whatever column the target names.
 fn origin(table: u32, attribute: i16, by_text: Deps, catalog: &Catalog) -> (Option<ColumnRef>, Origin) {
+    if by_text == Deps::Anything {
+        return (None, Origin::Unknown);
+    }
     if table == 0 || attribute <= 0 {
         // A whole row has its table and no attribute: then all columns of it.
         let whole = (table != 0).then(|| catalog.relation_name(table)).flatten();
-        let origin = match (whole, by_text) {
-            (Some(relation), Deps::Clean | Deps::Columns(_)) => Origin::Columns(vec![all_of(relation)]),
+        return match (whole, by_text) {
+            (Some(relation), Deps::Clean) => (None, Origin::Columns(vec![all_of(relation)])),
+            (Some(relation), Deps::Columns(mut columns) | Deps::Same { names: mut columns, .. }) => {
+                columns.push(all_of(relation));
+                (None, Origin::Columns(columns))
+            }
             (_, deps) => of(deps),
         };
-        return (None, origin);
     }
     let Some((relation, column)) = catalog.column(table, attribute) else {
         // A table that the snapshot does not know yet.
         return (None, Origin::Unknown);
     };
+    let own = ColumnRef { relation: relation.to_owned(), column: column.to_owned() };
     match catalog.relation_kind(table) {
         Some(RelationKind::View | RelationKind::Materialized) => {
-            let through = match catalog.base_columns_of_view_column(table, attribute) {
-                Deps::Columns(mut columns) => {
-                    columns.push(ColumnRef { relation: relation.to_owned(), column: column.to_owned() });
-                    Origin::Columns(columns)
-                }
-                Deps::Clean => {
-                    Origin::Columns(vec![ColumnRef { relation: relation.to_owned(), column: column.to_owned() }])
-                }
-                Deps::Unknown => Origin::Unknown,
-            };
-            (None, both(through, by_text))
+            through_view(own, catalog.base_columns_of_view_column(table, attribute), by_text)
         }
-        _ => {
-            let exact = ColumnRef { relation: relation.to_owned(), column: column.to_owned() };
-            (Some(exact), of(by_text))
-        }
+        _ => (Some(own), of(by_text).1),
     }
 }
 
-/// The target's word on a view's column together with the text's: the text can only add.
-fn both(by_target: Origin, by_text: Deps) -> Origin {
-    match (by_target, by_text) {
-        (Origin::Columns(mut columns), Deps::Columns(more)) => {
-            columns.extend(more);
-            Origin::Columns(columns)
+/// A view's column: what it is made of, together with what the text says. The text can only add.
+fn through_view(own: ColumnRef, below: Deps, by_text: Deps) -> (Option<ColumnRef>, Origin) {
+    let (exact, mut names) = match below {
+        Deps::Same { column, names, .. } => (Some(column), names),
+        Deps::Columns(columns) => (None, columns),
+        Deps::Clean => (None, Vec::new()),
+        Deps::Unknown | Deps::Anything => return (None, Origin::Unknown),
+    };
+    names.push(own);
+    match (by_text, exact) {
+        (Deps::Columns(more), _) => {
+            names.extend(more);
+            (None, Origin::Columns(names))
         }
-        (origin, _) => origin,
+        (Deps::Same { names: more, .. }, exact) => {
+            names.extend(more);
+            same_or(exact, names)
+        }
+        (Deps::Clean | Deps::Unknown | Deps::Anything, exact) => same_or(exact, names),
     }
 }
 
-fn of(deps: Deps) -> Origin {
+fn same_or(exact: Option<ColumnRef>, names: Vec<ColumnRef>) -> (Option<ColumnRef>, Origin) {
+    match exact {
+        Some(exact) => (Some(exact), Origin::Same(names)),
+        None => (None, Origin::Columns(names)),
+    }
+}
+
+/// What the text alone tells.
+fn of(deps: Deps) -> (Option<ColumnRef>, Origin) {
     match deps {
-        Deps::Clean => Origin::Clean,
-        Deps::Columns(columns) => Origin::Columns(columns),
-        Deps::Unknown => Origin::Unknown,
+        Deps::Clean => (None, Origin::Clean),
+        Deps::Same { column, names, .. } => (Some(column), Origin::Same(names)),
+        Deps::Columns(columns) => (None, Origin::Columns(columns)),
+        Deps::Unknown | Deps::Anything => (None, Origin::Unknown),
     }
 }
 
@@ -109,44 +120,55 @@ pub(crate) fn undescribed(
     outputs: &Outputs,
     of_column: impl Fn(usize) -> Format,
 ) -> Vec<ColumnInfo<'static>> {
-    let deps = match outputs {
-        Outputs::Columns(deps) if deps.len() == count => Some(deps),
-        Outputs::Columns(_) | Outputs::None | Outputs::Unknown => None,
-    };
+    by_text(count, outputs, ValueType::Other, of_column)
+}
+
+/// A column that is one of a table has that column's type, any other the type `otherwise`.
+fn by_text(
+    count: usize,
+    outputs: &Outputs,
+    otherwise: ValueType,
+    of_column: impl Fn(usize) -> Format,
+) -> Vec<ColumnInfo<'static>> {
+    let deps = outputs.columns(count);
     (0..count)
-        .map(|index| ColumnInfo {
-            name: Cow::Owned(format!("column {}", index + 1)),
-            type_name: Cow::Borrowed(""),
-            ty: ValueType::Other,
-            format: format(of_column(index)),
-            exact: None,
-            origin: deps.and_then(|deps| deps.get(index)).cloned().map_or(Origin::Unknown, of),
+        .map(|index| {
+            let told = deps.and_then(|deps| deps.get(index)).cloned().unwrap_or_else(|| outputs.otherwise());
+            let ty = match &told {
+                Deps::Same { type_oid, .. } => types::value_type(*type_oid),
+                Deps::Clean | Deps::Columns(_) | Deps::Unknown | Deps::Anything => otherwise,
+            };
+            let (exact, origin) = of(told);
+            ColumnInfo {
+                name: Cow::Owned(format!("column {}", index + 1)),
+                type_name: Cow::Borrowed(""),
+                ty,
+                format: format(of_column(index)),
+                exact,
+                origin,
+            }
         })
         .collect()
 }
 
 /// Columns of COPY … TO STDOUT.
 pub(crate) fn copied(count: usize, outputs: &Outputs, binary: bool) -> Vec<ColumnInfo<'static>> {
-    let mut columns = undescribed(count, outputs, |_| if binary { Format::Binary } else { Format::Text });
-    if !binary {
-        for column in &mut columns {
-            column.ty = ValueType::Text;
-        }
-    }
-    columns
+    // What is no column's own value is a text like any other, in the text form.
+    let (format, otherwise) = if binary { (Format::Binary, ValueType::Other) } else { (Format::Text, ValueType::Text) };
+    by_text(count, outputs, otherwise, |_| format)
 }
 
 impl Relay {
     /// Where the result of the statement at `index` of a simple query comes from.
     pub(super) fn outputs_of_run(&self, run: &Run, index: usize) -> Outputs {
-        run.text.analysis.statements.get(index).map_or(Outputs::Unknown, |it| self.outputs_of(it, run.seq))
+        run.text.analysis.statements.get(index).map_or(Outputs::Mixed(None), |it| self.outputs_of(it, run.seq))
     }
 
     /// Where the result of a portal comes from.
     pub(super) fn outputs_of_portal(&self, portal: &Portal) -> Outputs {
         match portal.text.analysis.statements.as_slice() {
             [only] => self.outputs_of(only, u64::MAX),
-            _ => Outputs::Unknown,
+            _ => Outputs::Mixed(None),
         }
     }
 
@@ -159,13 +181,13 @@ impl Relay {
                 .one()
                 .and_then(|prepared| classify::analyze(&prepared.sql, &self.names))
                 .and_then(|text| text.analysis.statements.first().map(|it| self.prepared_outputs(it)))
-                .unwrap_or(Outputs::Unknown),
+                .unwrap_or(Outputs::Mixed(None)),
             Kind::Fetch { cursor } => self
                 .portals
                 .find(cursor, seq)
                 .one()
                 .and_then(|portal| declared(portal, cursor))
-                .unwrap_or(Outputs::Unknown),
+                .unwrap_or(Outputs::Mixed(None)),
             _ => statement.outputs.clone(),
         }
     }
@@ -174,7 +196,7 @@ impl Relay {
         match &statement.kind {
             Kind::Prepare { inner, .. } => inner.outputs.clone(),
             // A name that leads to another name is followed no further.
-            Kind::ExecutePrepared { .. } | Kind::Fetch { .. } => Outputs::Unknown,
+            Kind::ExecutePrepared { .. } | Kind::Fetch { .. } => Outputs::Mixed(None),
             _ => statement.outputs.clone(),
         }
     }
@@ -190,5 +212,91 @@ fn declared(portal: &Portal, cursor: &str) -> Option<Outputs> {
             Some(only.outputs.clone())
         }
         (None, _) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sql::{Caps, Context, Fresh};
+
+    use super::*;
+
+    /// `customers(email text, born date)` and a view of it.
+    fn catalog() -> Catalog {
+        let mut builder = sql::catalog::Builder::new();
+        let rows: [(&str, &[&str]); 7] = [
+            ("relations", &["20000", "public", "customers", "r", "f"]),
+            ("columns", &["20000", "1", "email", "25", "f"]),
+            ("columns", &["20000", "2", "born", "1082", "f"]),
+            ("relations", &["20001", "public", "v", "v", "f"]),
+            ("columns", &["20001", "1", "contact", "25", "f"]),
+            ("columns", &["20001", "2", "loud", "25", "f"]),
+            ("views", &["20001", "SELECT email AS contact, upper(email) AS loud FROM public.customers"]),
+        ];
+        for (query, cells) in rows {
+            let cells: Vec<Option<&str>> = cells.iter().map(|cell| Some(*cell)).collect();
+            builder.row(query, &cells).unwrap();
+        }
+        builder.finish(1)
+    }
+
+    fn outputs(catalog: &Catalog, text: &str) -> Outputs {
+        let path = ["public".to_owned()];
+        let context = Context { catalog, search_path: &path, fresh: &Fresh::default(), caps: Caps::default() };
+        sql::analyze(text, &context).statements.remove(0).outputs
+    }
+
+    fn names(origin: &Origin) -> Vec<&str> {
+        match origin {
+            Origin::Same(columns) | Origin::Columns(columns) => columns.iter().map(|it| it.column.as_str()).collect(),
+            Origin::Clean | Origin::Unknown => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn copied_columns_keep_their_types_while_they_are_columns() {
+        let catalog = catalog();
+        for (text, expected) in [
+            ("COPY customers TO STDOUT", [ValueType::Text, ValueType::Date]),
+            ("COPY (SELECT upper(email), born FROM customers) TO STDOUT", [ValueType::Text, ValueType::Date]),
+            ("COPY (SELECT contact, (born + 1)::text FROM v, customers) TO STDOUT", [ValueType::Text; 2]),
+        ] {
+            let columns = copied(2, &outputs(&catalog, text), false);
+            assert_eq!([columns[0].ty, columns[1].ty], expected, "{text}");
+        }
+        let columns = copied(2, &outputs(&catalog, "COPY (SELECT email, born::text FROM customers) TO STDOUT"), false);
+        assert_eq!(columns[0].exact.as_ref().map(|it| it.column.as_str()), Some("email"));
+        assert_eq!((columns[1].exact.clone(), names(&columns[1].origin)), (None, vec!["born"]));
+        let columns = undescribed(1, &outputs(&catalog, "SELECT contact FROM v"), |_| Format::Text);
+        assert_eq!(columns[0].exact.as_ref().map(|it| it.column.as_str()), Some("email"));
+        assert_eq!(names(&columns[0].origin), ["email", "contact"]);
+    }
+
+    #[test]
+    fn the_targets_word_does_not_hide_what_was_assigned() {
+        let catalog = catalog();
+        let by_text = |text: &str| outputs(&catalog, text).columns(1).map_or(Deps::Anything, |deps| deps[0].clone());
+        let assigned = by_text("UPDATE customers SET born = email::date RETURNING born");
+        let (exact, found) = origin(20000, 2, assigned, &catalog);
+        assert_eq!((exact.unwrap().column.as_str(), names(&found)), ("born", vec!["born", "email"]));
+        let unknown = by_text("UPDATE customers SET born = f() RETURNING born");
+        assert_eq!(origin(20000, 2, unknown, &catalog), (None, Origin::Unknown));
+        let through = by_text("UPDATE v SET contact = (SELECT min(born) FROM customers) RETURNING contact");
+        let (exact, found) = origin(20001, 1, through, &catalog);
+        assert!(exact.is_none() && names(&found).contains(&"born"), "{found:?}");
+        let row = by_text("UPDATE customers c SET born = v.loud FROM v RETURNING c");
+        let (exact, found) = origin(20000, 0, row, &catalog);
+        assert!(exact.is_none() && names(&found).contains(&"loud"), "{found:?}");
+        // More or fewer columns than the text gives: nothing is known of any.
+        let columns = described(&[], &outputs(&catalog, "UPDATE customers SET born = NULL RETURNING *"), &catalog);
+        assert!(columns.is_empty());
+        assert_eq!(outputs(&catalog, "UPDATE customers SET born = NULL RETURNING *").otherwise(), Deps::Anything);
+        assert_eq!(origin(20001, 2, Deps::Unknown, &catalog).1, Origin::Columns(names_of_loud()));
+    }
+
+    fn names_of_loud() -> Vec<ColumnRef> {
+        let column =
+            |relation: &str, column: &str| ColumnRef { relation: relation.to_owned(), column: column.to_owned() };
+        vec![column("public.customers", "email"), column("public.v", "loud")]
     }
 }

@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::build::{Builder, RawType};
+use super::build::{Builder, RawType, Use};
 use super::{Function, Trigger, Type};
+
+/// Domains of domains and arrays of them are followed this far.
+const MAX_STEPS: usize = 16;
 
 impl Builder {
     pub(super) fn take_functions(&mut self) -> HashMap<u32, Function> {
@@ -40,21 +43,34 @@ impl Builder {
         }
         let uses = std::mem::take(&mut self.uses);
         let mut by_domain: HashMap<u32, Vec<String>> = HashMap::new();
-        for (table, domain, oid) in &uses {
-            let Some(function) = functions.get(oid).filter(|function| !function.is_harmless()) else {
+        for Use { table, domain, function, column } in &uses {
+            let Some(function) = functions.get(function).filter(|function| !function.is_harmless()) else {
                 continue;
             };
             let name = function.full();
             if let Some(relation) = table.and_then(|table| self.get(table)) {
                 relation.on_write.push(name);
+                relation.filled.extend(column.and_then(|number| i16::try_from(number).ok()));
             } else if let Some(domain) = domain {
                 by_domain.entry(*domain).or_default().push(name);
             }
         }
         self.uses = uses;
+        for (table, number, source) in std::mem::take(&mut self.generated) {
+            let columns = self.get(table).map(|relation| &mut relation.columns);
+            if let Some(column) = columns.into_iter().flatten().find(|column| column.number == number) {
+                column.made_of.push(source);
+            }
+        }
+        let domains: HashMap<u32, u32> =
+            self.types.iter().filter(|raw| raw.base != 0).map(|raw| (raw.oid, raw.base)).collect();
         let readable = self.implicit_casts(functions);
         for relation in &mut self.relations {
-            for column in &relation.columns {
+            for column in &mut relation.columns {
+                // A domain may be made of a domain.
+                for _ in 0..MAX_STEPS {
+                    column.value_oid = domains.get(&column.value_oid).copied().unwrap_or(column.value_oid);
+                }
                 if let Some(names) = by_domain.get(&column.type_oid) {
                     relation.on_write.extend(names.iter().cloned());
                 }
@@ -66,6 +82,36 @@ impl Builder {
             relation.on_write.dedup();
             relation.on_read.sort();
             relation.on_read.dedup();
+        }
+        self.lift_from_partitions();
+    }
+
+    /// A row written to a partitioned table sets off what its partition has, too.
+    fn lift_from_partitions(&mut self) {
+        let mut lifted: Vec<(u32, Vec<Trigger>, Vec<String>)> = Vec::new();
+        for relation in self.relations.iter().filter(|relation| relation.is_partition) {
+            if relation.triggers.is_empty() && relation.on_write.is_empty() {
+                continue;
+            }
+            let mut ahead = relation.parents.clone();
+            for _ in 0..MAX_STEPS {
+                let Some(oid) = ahead.pop() else { break };
+                lifted.push((oid, relation.triggers.clone(), relation.on_write.clone()));
+                ahead
+                    .extend(self.at.get(&oid).and_then(|at| self.relations.get(*at)).iter().flat_map(|it| &it.parents));
+            }
+        }
+        for (oid, triggers, on_write) in lifted {
+            if let Some(parent) = self.get(oid) {
+                for trigger in triggers {
+                    if !parent.triggers.contains(&trigger) {
+                        parent.triggers.push(trigger);
+                    }
+                }
+                parent.on_write.extend(on_write);
+                parent.on_write.sort();
+                parent.on_write.dedup();
+            }
         }
     }
 
@@ -96,7 +142,7 @@ impl Builder {
                 runs.entry(*source).or_default().push(function.full());
             }
         }
-        for (table, domain, function) in &self.uses {
+        for Use { table, domain, function, .. } in &self.uses {
             if let (None, Some(domain), Some(function)) = (table, domain, harmful(function)) {
                 runs.entry(*domain).or_default().push(function.full());
             }
@@ -108,7 +154,7 @@ impl Builder {
             let mut all = Vec::new();
             let (mut oid, mut steps) = (raw.oid, 0);
             let mut next = Some(raw);
-            while let Some(current) = next.filter(|_| steps < 16) {
+            while let Some(current) = next.filter(|_| steps < MAX_STEPS) {
                 all.extend(runs.get(&oid).into_iter().flatten().cloned());
                 oid = if current.base != 0 { current.base } else { current.element };
                 next = by_oid.get(&oid).copied();

@@ -33,12 +33,22 @@ pub struct Builder {
     pub(super) operators: Vec<(String, String, u32)>,
     pub(super) types: Vec<RawType>,
     pub(super) casts: Vec<(u32, u32, u32, char)>,
-    pub(super) uses: Vec<(Option<u32>, Option<u32>, u32)>,
+    pub(super) uses: Vec<Use>,
+    pub(super) generated: Vec<(u32, i16, i16)>,
     pub(super) triggers: Vec<(u32, i16, u32, String, String)>,
     pub(super) event_triggers: Vec<u32>,
     pub(super) search_path: Vec<String>,
     pub(super) conforming_strings: Option<bool>,
     pub(super) server_version: u32,
+}
+
+/// A function that runs when a row of a table, or a value of a domain, is written.
+pub(super) struct Use {
+    pub(super) table: Option<u32>,
+    pub(super) domain: Option<u32>,
+    pub(super) function: u32,
+    /// The column whose value it makes.
+    pub(super) column: Option<u32>,
 }
 
 pub(super) struct RawType {
@@ -159,7 +169,16 @@ impl Builder {
                 Ok(())
             }
             "uses" => {
-                self.uses.push((cells.optional(0)?, cells.optional(1)?, cells.number(2)?));
+                self.uses.push(Use {
+                    table: cells.optional(0)?,
+                    domain: cells.optional(1)?,
+                    function: cells.number(2)?,
+                    column: cells.optional(3)?,
+                });
+                Ok(())
+            }
+            "generated" => {
+                self.generated.push((cells.number(0)?, cells.number(1)?, cells.number(2)?));
                 Ok(())
             }
             "event_triggers" => {
@@ -215,6 +234,7 @@ impl Builder {
             unique: Vec::new(),
             on_write: Vec::new(),
             on_read: Vec::new(),
+            filled: Vec::new(),
         });
         Ok(())
     }
@@ -234,11 +254,17 @@ impl Builder {
                 number: cells.number(1)?,
                 name: cells.string(2)?,
                 type_oid: cells.number(3)?,
+                value_oid: cells.number(3)?,
+                made_of: Vec::new(),
                 not_null: cells.flag(4)?,
             }),
             // NULL for a view dropped in between.
             "views" => relation.definition = cells.cells.get(1).copied().flatten().map(str::to_owned),
-            "rules" => relation.rules.push(Rule { event: cells.letter(1)?, definition: cells.string(3)? }),
+            "rules" => relation.rules.push(Rule {
+                event: cells.letter(1)?,
+                instead: cells.flag(2)?,
+                definition: cells.string(3)?,
+            }),
             "unique" => {
                 for number in cells.numbers(1)? {
                     if number > 0 && !relation.unique.contains(&number) {

@@ -48,7 +48,11 @@ pub(crate) struct Column {
     pub(crate) number: i16,
     pub(crate) name: String,
     pub(crate) type_oid: u32,
+    /// The type of its values; of a domain's, what the domain is made of.
+    pub(crate) value_oid: u32,
     pub(crate) not_null: bool,
+    /// Numbers of the columns that it is generated from.
+    pub(crate) made_of: Vec<i16>,
 }
 
 /// A rule other than a view's own.
@@ -56,12 +60,14 @@ pub(crate) struct Column {
 pub(crate) struct Rule {
     /// `2` UPDATE, `3` INSERT, `4` DELETE, as in pg_rewrite.
     pub(crate) event: char,
+    /// Runs instead of the statement, so that the rule says what is returned.
+    pub(crate) instead: bool,
     /// `CREATE RULE …`, names with their schemas.
     pub(crate) definition: String,
 }
 
 /// A trigger's events, as in pg_trigger.tgtype, and its function.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Trigger {
     pub(crate) bits: i16,
     pub(crate) function: String,
@@ -73,6 +79,17 @@ impl Trigger {
     pub(crate) const DELETE: i16 = 8;
     pub(crate) const UPDATE: i16 = 16;
     pub(crate) const TRUNCATE: i16 = 32;
+    const ROW: i16 = 1;
+    const BEFORE: i16 = 2;
+    const INSTEAD: i16 = 64;
+
+    /// Whether it may put other values into the rows that one of these events changes.
+    pub(crate) fn alters_row(&self, events: i16) -> bool {
+        let first = self.bits & Self::INSTEAD != 0
+            // What BEFORE DELETE answers is not looked at.
+            || (self.bits & Self::ROW != 0 && self.bits & Self::BEFORE != 0 && events & Self::DELETE == 0);
+        first && self.bits & events != 0 && self.function != "pg_catalog.suppress_redundant_updates_trigger"
+    }
 }
 
 /// A foreign key, seen from the table that it points to.
@@ -111,6 +128,8 @@ pub(crate) struct Relation {
     pub(crate) on_write: Vec<String>,
     /// Functions that may run when a value is read or converted: casts of a column's type.
     pub(crate) on_read: Vec<String>,
+    /// Numbers of the columns whose default or conversion runs code that may put anything there.
+    pub(crate) filled: Vec<i16>,
 }
 
 impl Relation {

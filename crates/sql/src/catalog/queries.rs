@@ -29,6 +29,7 @@ pub const QUERIES: &[(&str, &str)] = &[
     ("types", TYPES),
     ("casts", CASTS),
     ("uses", USES),
+    ("generated", GENERATED),
     ("event_triggers", "SELECT evtname, evtfoid FROM pg_catalog.pg_event_trigger WHERE evtenabled <> 'D'"),
     ("end", "COMMIT"),
 ];
@@ -115,16 +116,27 @@ const TYPES: &str = "SELECT t.oid, n.nspname, t.typname, t.typtype, t.typbasetyp
 const CASTS: &str = "SELECT castsource, casttarget, castfunc, castcontext FROM pg_catalog.pg_cast \
      WHERE oid >= 16384 AND castfunc <> 0";
 
-/// Functions that defaults, generated columns, checks, index expressions and domains call. The server records no dependency on its own functions, so what is
-/// listed is not built in.
-const USES: &str = "SELECT COALESCE(ad.adrelid, NULLIF(co.conrelid, 0), ix.indrelid), NULLIF(co.contypid, 0), \
-     COALESCE(op.oprcode::oid, d.refobjid) \
+/// Functions that defaults, generated columns, checks, index expressions and domains call, with the column that a default or a generated
+/// column's makes. The server records no dependency on its own functions, so what is listed is not built in.
+const USES: &str = "SELECT COALESCE(ad.adrelid, NULLIF(co.conrelid, 0), ix.indrelid, tb.oid), NULLIF(co.contypid, 0), \
+     COALESCE(op.oprcode::oid, d.refobjid), COALESCE(ad.adnum, CASE WHEN tb.oid IS NOT NULL THEN NULLIF(d.objsubid, 0) END) \
      FROM pg_catalog.pg_depend d \
      LEFT JOIN pg_catalog.pg_attrdef ad ON d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND ad.oid = d.objid \
      LEFT JOIN pg_catalog.pg_constraint co ON d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND co.oid = d.objid \
      LEFT JOIN pg_catalog.pg_index ix ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND ix.indexrelid = d.objid \
+     LEFT JOIN pg_catalog.pg_class tb ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND tb.oid = d.objid \
+     AND tb.relkind IN ('r', 'p', 'f') \
      LEFT JOIN pg_catalog.pg_operator op ON d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass AND op.oid = d.refobjid \
      WHERE d.refclassid IN ('pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_operator'::pg_catalog.regclass) \
      AND d.classid IN ('pg_catalog.pg_attrdef'::pg_catalog.regclass, 'pg_catalog.pg_constraint'::pg_catalog.regclass, \
      'pg_catalog.pg_class'::pg_catalog.regclass) \
      AND d.refobjid >= 16384";
+
+/// Which columns a generated column is made of. Servers before 15 record them for the column, later ones for its expression.
+const GENERATED: &str = "SELECT a.attrelid, a.attnum, d.refobjsubid FROM pg_catalog.pg_attribute a \
+     JOIN pg_catalog.pg_attrdef ad ON ad.adrelid = a.attrelid AND ad.adnum = a.attnum \
+     JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = a.attrelid \
+     AND d.refobjsubid > 0 AND d.refobjsubid <> a.attnum \
+     AND ((d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND d.objid = ad.oid) \
+     OR (d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = a.attrelid AND d.objsubid = a.attnum)) \
+     WHERE a.attgenerated <> ''";

@@ -91,6 +91,10 @@ impl View {
             let view = Self::of(catalog, relation, open);
             let at = relation.columns.iter().position(|other| other.name == column);
             match (&view.columns, at) {
+                // A view has neither parents nor children.
+                (Some(columns), Some(at)) if matches!(columns.get(at), Some(Deps::Same { .. } | Deps::Anything)) => {
+                    return columns.get(at).cloned().unwrap_or(Deps::Unknown);
+                }
                 (Some(columns), Some(at)) => found.add(columns.get(at).unwrap_or(&Deps::Unknown)),
                 _ => found.add(&Deps::Unknown),
             }
@@ -135,6 +139,7 @@ fn kin<'c>(catalog: &'c Catalog, relation: &Relation) -> Vec<&'c Relation> {
 struct Merge {
     columns: Vec<ColumnRef>,
     unknown: bool,
+    anything: bool,
 }
 
 impl Merge {
@@ -145,12 +150,16 @@ impl Merge {
     fn add(&mut self, deps: &Deps) {
         match deps {
             Deps::Clean => {}
-            Deps::Columns(columns) => self.columns.extend(columns.iter().cloned()),
+            Deps::Columns(names) | Deps::Same { names, .. } => self.columns.extend(names.iter().cloned()),
             Deps::Unknown => self.unknown = true,
+            Deps::Anything => self.anything = true,
         }
     }
 
     fn deps(mut self) -> Deps {
+        if self.anything {
+            return Deps::Anything;
+        }
         if self.unknown {
             return Deps::Unknown;
         }

@@ -29,6 +29,8 @@ pub(crate) enum Builtin {
     SequenceWrite,
     /// currval, lastval: show a sequence.
     SequenceRead,
+    /// setseed: what random gives from then on tells the argument.
+    Seed,
     /// set_config.
     SetConfig,
     /// pg_notify.
@@ -142,6 +144,7 @@ fn special(name: &str) -> Option<Builtin> {
         "format" => Builtin::Format,
         "nextval" | "setval" => Builtin::SequenceWrite,
         "currval" | "lastval" => Builtin::SequenceRead,
+        "setseed" => Builtin::Seed,
         "set_config" => Builtin::SetConfig,
         "pg_notify" => Builtin::Notify,
         "pg_advisory_unlock_all" | "pg_export_snapshot" => Builtin::Session,

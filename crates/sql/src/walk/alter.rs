@@ -134,6 +134,7 @@ impl Walker<'_> {
                 }
                 _ => {}
             }
+            self.moves_of_alter(range, command);
             self.plain &= !changes_what_it_sets_off(command.subtype());
             match inner(command.def.as_deref()) {
                 Some(N::ColumnDef(column)) => self.column_definition(column),

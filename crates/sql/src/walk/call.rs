@@ -54,7 +54,7 @@ impl<'c> Walker<'c> {
             self.window(window, scope);
         }
         if stores {
-            self.stored.merge(&arguments);
+            self.move_away(&arguments);
         }
         match flow {
             Flow::Arguments => sink.merge(&arguments),
@@ -195,7 +195,14 @@ impl<'c> Walker<'c> {
                 }
                 Flow::Arguments
             }
-            Builtin::SequenceWrite | Builtin::SequenceRead => self.sequence(builtin, call),
+            Builtin::SequenceWrite | Builtin::SequenceRead => {
+                self.stores_arguments = builtin == Builtin::SequenceWrite;
+                self.sequence(builtin, call)
+            }
+            Builtin::Seed => {
+                self.stores_arguments = true;
+                Flow::Arguments
+            }
             Builtin::SetConfig => self.set_config(call, scope),
             Builtin::Notify => {
                 let channel = call.args.first().and_then(constant::text).map_or_else(|| "?.".to_owned(), str::to_owned);

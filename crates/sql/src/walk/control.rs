@@ -73,7 +73,19 @@ impl Walker<'_> {
                     let effect = if kind == ObjectKind::Database { Effect::Admin } else { effect };
                     self.label = "ALTER";
                     self.act(effect, Object::new(kind, rename.subname.clone()));
+                    if kind == ObjectKind::Schema {
+                        self.move_schema(&rename.subname);
+                    }
                 } else {
+                    match rename.rename_type() {
+                        ObjectType::ObjectColumn => {
+                            self.move_column(rename.relation.as_ref(), &rename.subname, &rename.newname);
+                        }
+                        ObjectType::ObjectTable | ObjectType::ObjectForeignTable => {
+                            self.move_table(rename.relation.as_ref());
+                        }
+                        _ => {}
+                    }
                     self.named(effect, rename.rename_type(), rename.relation.as_ref(), rename.object.as_deref());
                 }
             }
@@ -82,6 +94,7 @@ impl Walker<'_> {
                     self.fresh.doubt(name);
                 }
                 self.named(Effect::Alter, alter.object_type(), alter.relation.as_ref(), alter.object.as_deref());
+                self.move_table(alter.relation.as_ref());
                 self.act(Effect::Create, Object::new(ObjectKind::Schema, alter.newschema.clone()));
             }
             N::AlterObjectDependsStmt(alter) => {

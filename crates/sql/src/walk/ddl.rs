@@ -362,12 +362,15 @@ impl<'c> Walker<'c> {
         match inner(create.query.as_deref()) {
             Some(N::SelectStmt(select)) => {
                 let columns = self.select(select, None);
-                self.store(columns.as_deref());
+                // Reading a materialised view leads back to the tables, as reading any view does.
+                if create.objtype() != ObjectType::ObjectMatview {
+                    self.store(columns.as_deref());
+                }
             }
             Some(N::ExecuteStmt(_)) => {
                 // What it runs is known to the session only, and this statement is more than that.
                 self.not_understood("CREATE TABLE AS EXECUTE");
-                self.stored.set_unknown();
+                self.moves.unknown = true;
             }
             _ => self.not_understood("the query of CREATE TABLE AS"),
         }
@@ -377,9 +380,9 @@ impl<'c> Walker<'c> {
     fn create_view(&mut self, view: &ViewStmt) {
         self.create_range(ObjectKind::Relation, view.view.as_ref());
         match inner(view.query.as_deref()) {
+            // What is read through it keeps its origin.
             Some(N::SelectStmt(select)) => {
-                let columns = self.select(select, None);
-                self.store(columns.as_deref());
+                self.select(select, None);
             }
             _ => self.not_understood("the query of a view"),
         }

@@ -6,6 +6,7 @@ use pg_query::protobuf::{
     ReturningClause, UpdateStmt, node::Node as N,
 };
 
+use super::assign::{Assigned, excluded};
 use super::effects::Change;
 use super::query::OutputColumn;
 use super::scope::{Scope, Shape, Source};
@@ -15,7 +16,7 @@ use crate::lineage::Lineage;
 use crate::unbounded::{self, Bound};
 
 /// The names assigned in a target list.
-fn assigned(targets: &[Node]) -> Vec<&str> {
+fn names_in(targets: &[Node]) -> Vec<&str> {
     targets
         .iter()
         .filter_map(|node| match inner(Some(node)) {
@@ -58,7 +59,7 @@ impl<'c> Walker<'c> {
     fn target_item(&mut self, range: &RangeVar, relations: &[&'c Relation], scope: &mut Scope<'_, 'c>) {
         let name = range.alias.as_ref().map_or_else(|| range.relname.clone(), |alias| alias.aliasname.clone());
         if relations.is_empty() {
-            super::from::push(scope, name, None, Source::Open(Lineage::unknown()));
+            super::from::push(scope, name, None, Source::Open(Lineage::anything()));
             return;
         }
         let schema = relations.first().map(|relation| relation.schema.clone());
@@ -74,7 +75,7 @@ impl<'c> Walker<'c> {
             self.not_understood("an INSERT without a table");
             return None;
         };
-        let names = assigned(&insert.cols);
+        let names = names_in(&insert.cols);
         let relations = self.change(range, Change::Insert, &names);
         let listed: Option<Vec<String>> =
             (!names.is_empty()).then(|| names.iter().map(|name| (*name).to_owned()).collect());
@@ -82,10 +83,11 @@ impl<'c> Walker<'c> {
         for node in &insert.cols {
             self.assignment_subscripts(node, &scope);
         }
+        let mut assigned = Assigned::default();
         match inner(insert.select_stmt.as_deref()) {
             Some(N::SelectStmt(select)) => {
                 let columns = self.select(select, Some(&scope));
-                self.store(columns.as_deref());
+                self.assign_rows(&mut assigned, &relations, &names, columns.as_deref());
             }
             Some(_) => self.not_understood("the source of an INSERT"),
             None => {}
@@ -93,10 +95,12 @@ impl<'c> Walker<'c> {
         if insert.on_conflict_clause.is_none() && insert.returning_clause.is_none() {
             return Some(Vec::new());
         }
+        self.made_by_target(&mut assigned, &relations, Change::Insert);
         self.target_item(range, &relations, &mut scope);
         if let Some(conflict) = insert.on_conflict_clause.as_deref() {
-            self.on_conflict(conflict, range, &relations, &scope);
+            self.on_conflict(conflict, range, &relations, &scope, &mut assigned);
         }
+        self.hold(assigned, &mut scope);
         self.returning(insert.returning_clause.as_ref(), &scope)
     }
 
@@ -106,6 +110,7 @@ impl<'c> Walker<'c> {
         range: &RangeVar,
         relations: &[&'c Relation],
         scope: &Scope<'_, 'c>,
+        assigned: &mut Assigned,
     ) {
         if let Some(infer) = conflict.infer.as_deref() {
             for element in &infer.index_elems {
@@ -123,22 +128,20 @@ impl<'c> Walker<'c> {
                 return;
             }
         }
-        self.change(range, Change::Update, &assigned(&conflict.target_list));
+        self.change(range, Change::Update, &names_in(&conflict.target_list));
         let mut inside = Scope::under(Some(scope));
         let name = range.alias.as_ref().map_or_else(|| range.relname.clone(), |alias| alias.aliasname.clone());
         if relations.is_empty() {
             for name in [name, "excluded".to_owned()] {
-                super::from::push(&mut inside, name, None, Source::Open(Lineage::unknown()));
+                super::from::push(&mut inside, name, None, Source::Open(Lineage::anything()));
             }
         } else {
             self.push_tables(&mut inside, name, None, relations.to_vec(), Vec::new());
-            // The row that was to be inserted: where it comes from counts as stored already.
-            let columns = relations.iter().flat_map(|relation| &relation.columns);
-            let columns =
-                columns.map(|column| OutputColumn { name: column.name.clone(), lineage: Lineage::default() }).collect();
+            let columns = excluded(relations, assigned);
             super::from::push(&mut inside, "excluded".to_owned(), None, Source::Derived(columns));
         }
-        self.assignments(&conflict.target_list, relations, &inside);
+        self.assignments(&conflict.target_list, relations, &inside, assigned);
+        self.made_by_target(assigned, relations, Change::Update);
         if let Some(condition) = conflict.where_clause.as_deref() {
             self.predicate(condition, &inside);
         }
@@ -152,34 +155,7 @@ impl<'c> Walker<'c> {
         }
     }
 
-    /// `SET a = …, b[i] = …`: the values are stored.
-    fn assignments(&mut self, targets: &[Node], relations: &[&'c Relation], scope: &Scope<'_, 'c>) {
-        for node in targets {
-            let Some(N::ResTarget(target)) = inner(Some(node)) else {
-                self.not_understood("an assignment");
-                continue;
-            };
-            self.assignment_subscripts(node, scope);
-            if let Some(value) = target.val.as_deref() {
-                // `(a, b) = (…)` repeats its source for every column: once is enough.
-                if let Some(N::MultiAssignRef(part)) = inner(Some(value))
-                    && part.colno > 1
-                {
-                    continue;
-                }
-                let mut lineage = Lineage::default();
-                self.expr(value, scope, &mut lineage, false);
-                // A column made of itself goes nowhere.
-                for relation in relations {
-                    let own = self.columns.id(&relation.full, &target.name);
-                    lineage.retain(|id| id != own);
-                }
-                self.stored.merge(&lineage);
-            }
-        }
-    }
-
-    fn assignment_subscripts(&mut self, node: &Node, scope: &Scope<'_, 'c>) {
+    pub(super) fn assignment_subscripts(&mut self, node: &Node, scope: &Scope<'_, 'c>) {
         let Some(N::ResTarget(target)) = inner(Some(node)) else {
             return;
         };
@@ -205,7 +181,7 @@ impl<'c> Walker<'c> {
             self.not_understood("an UPDATE without a table");
             return None;
         };
-        let names = assigned(&update.target_list);
+        let names = names_in(&update.target_list);
         let relations = self.change(range, Change::Update, &names);
         let listed: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         self.unique_probe(&relations, Some(&listed));
@@ -213,8 +189,11 @@ impl<'c> Walker<'c> {
         for node in &update.from_clause {
             self.item_of_from(node, &mut scope);
         }
-        self.assignments(&update.target_list, &relations, &scope);
+        let mut assigned = Assigned::default();
+        self.assignments(&update.target_list, &relations, &scope, &mut assigned);
         self.restriction(update.where_clause.as_deref(), range, &relations, &scope);
+        self.made_by_target(&mut assigned, &relations, Change::Update);
+        self.hold(assigned, &mut scope);
         self.returning(update.returning_clause.as_ref(), &scope)
     }
 
@@ -233,6 +212,9 @@ impl<'c> Walker<'c> {
             self.item_of_from(node, &mut scope);
         }
         self.restriction(delete.where_clause.as_deref(), range, &relations, &scope);
+        let mut assigned = Assigned::default();
+        self.made_by_target(&mut assigned, &relations, Change::Delete);
+        self.hold(assigned, &mut scope);
         self.returning(delete.returning_clause.as_ref(), &scope)
     }
 
@@ -290,12 +272,14 @@ impl<'c> Walker<'c> {
             self.literal |= judged.looked_at_literal;
             self.unbounded |= judged.always(&[]) == Some(true);
         }
+        let mut assigned = Assigned::default();
         for node in &merge.merge_when_clauses {
             match inner(Some(node)) {
-                Some(N::MergeWhenClause(when)) => self.merge_when(when, range, &relations, &scope),
+                Some(N::MergeWhenClause(when)) => self.merge_when(when, range, &relations, &scope, &mut assigned),
                 _ => self.not_understood("a WHEN of MERGE"),
             }
         }
+        self.hold(assigned, &mut scope);
         self.returning(merge.returning_clause.as_ref(), &scope)
     }
 
@@ -305,25 +289,32 @@ impl<'c> Walker<'c> {
         range: &RangeVar,
         relations: &[&'c Relation],
         scope: &Scope<'_, 'c>,
+        assigned: &mut Assigned,
     ) {
         if let Some(condition) = when.condition.as_deref() {
             self.predicate(condition, scope);
         }
-        let names = assigned(&when.target_list);
+        let names = names_in(&when.target_list);
         match when.command_type() {
             CmdType::CmdInsert => {
                 self.change(range, Change::Insert, &names);
                 self.unique_probe(relations, None);
-                let mut stored = Lineage::default();
-                self.exprs(&when.values, scope, &mut stored, false);
-                self.stored.merge(&stored);
+                let mut row = Vec::with_capacity(when.values.len());
+                for value in &when.values {
+                    let lineage = self.value(value, scope);
+                    row.push(OutputColumn { name: String::new(), lineage });
+                }
+                self.assign_rows(assigned, relations, &names, Some(&row));
+                self.made_by_target(assigned, relations, Change::Insert);
             }
             CmdType::CmdUpdate => {
                 self.change(range, Change::Update, &names);
-                self.assignments(&when.target_list, relations, scope);
+                self.assignments(&when.target_list, relations, scope, assigned);
+                self.made_by_target(assigned, relations, Change::Update);
             }
             CmdType::CmdDelete => {
                 self.change(range, Change::Delete, &[]);
+                self.made_by_target(assigned, relations, Change::Delete);
             }
             CmdType::CmdNothing => {}
             CmdType::Undefined | CmdType::CmdUnknown | CmdType::CmdSelect | CmdType::CmdMerge | CmdType::CmdUtility => {
@@ -336,6 +327,7 @@ impl<'c> Walker<'c> {
         let Some(clause) = clause else {
             return Some(Vec::new());
         };
+        self.mixed = true;
         let mut star: Shape = Some(Vec::new());
         for item in scope.visible() {
             star = match (star, self.item_columns(item)) {
@@ -354,6 +346,7 @@ impl<'c> Walker<'c> {
         for relation in &targets {
             self.reads.insert(relation.object());
         }
+        let assigned = scope.items.first().and_then(|item| item.assigned.clone());
         let mut names = vec!["old".to_owned(), "new".to_owned()];
         for option in &clause.options {
             if let Some(N::ReturningOption(option)) = inner(Some(option)) {
@@ -365,9 +358,12 @@ impl<'c> Walker<'c> {
         let mut aliases = Scope::under(Some(scope));
         for name in names {
             if targets.is_empty() {
-                super::from::push(&mut aliases, name, None, Source::Open(Lineage::unknown()));
+                super::from::push(&mut aliases, name, None, Source::Open(Lineage::anything()));
             } else {
                 self.push_tables(&mut aliases, name, None, targets.clone(), Vec::new());
+                if let Some(item) = aliases.items.last_mut() {
+                    item.assigned.clone_from(&assigned);
+                }
             }
         }
         aliases.star = star;

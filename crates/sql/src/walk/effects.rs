@@ -8,7 +8,7 @@ use super::scope::{Item, Scope, Source};
 use crate::catalog::{Relation, Trigger, View};
 
 /// Rules and cascades are followed this deep.
-const MAX_CHAIN: usize = 16;
+pub(super) const MAX_CHAIN: usize = 16;
 
 /// System relations that hold credentials or the server's configuration.
 fn is_credential(relation: &Relation) -> bool {
@@ -69,7 +69,7 @@ impl Change {
         }
     }
 
-    const fn trigger(self) -> i16 {
+    pub(super) const fn trigger(self) -> i16 {
         match self {
             Self::Insert => Trigger::INSERT,
             Self::Update => Trigger::UPDATE,
@@ -79,7 +79,7 @@ impl Change {
     }
 
     /// pg_rewrite.ev_type.
-    const fn rule(self) -> Option<char> {
+    pub(super) const fn rule(self) -> Option<char> {
         match self {
             Self::Update => Some('2'),
             Self::Insert => Some('3'),
@@ -255,10 +255,11 @@ impl<'c> Walker<'c> {
                     hidden: false,
                     touched: std::cell::Cell::new(false),
                     source: Source::Tables { relations: vec![relation], renames: Vec::new() },
+                    assigned: None,
                 });
             }
             let label = self.label;
-            let (unbounded, bound, stored) = (self.unbounded, self.bound.take(), self.stored.clone());
+            let (unbounded, bound, moves) = (self.unbounded, self.bound.take(), self.moves.clone());
             for action in &rule.actions {
                 if let Some(action) = super::inner(Some(action)) {
                     self.rule_action(action, &scope);
@@ -272,7 +273,7 @@ impl<'c> Walker<'c> {
             self.label = label;
             self.unbounded = unbounded;
             self.bound = bound;
-            self.stored = stored;
+            self.moves = moves;
         }
     }
 

@@ -19,6 +19,16 @@ impl<'c> Walker<'c> {
         }
     }
 
+    /// Where an expression's value comes from. What is merely named is passed on as it is.
+    pub(super) fn value(&mut self, node: &Node, scope: &Scope<'_, 'c>) -> Lineage {
+        if let Some(N::ColumnRef(reference)) = inner(Some(node)) {
+            return self.meaning(reference, scope);
+        }
+        let mut lineage = Lineage::default();
+        self.expr(node, scope, &mut lineage, false);
+        lineage
+    }
+
     fn expr_maybe(&mut self, node: Option<&Node>, scope: &Scope<'_, 'c>, sink: &mut Lineage, predicate: bool) {
         if let Some(node) = node {
             self.expr(node, scope, sink, predicate);

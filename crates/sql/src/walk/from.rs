@@ -76,7 +76,7 @@ impl<'c> Walker<'c> {
         renames: Vec<String>,
     ) -> Shape {
         let source = Source::Tables { relations, renames };
-        let item = Item { name, schema, hidden: false, touched: Cell::new(false), source };
+        let item = Item { name, schema, hidden: false, touched: Cell::new(false), source, assigned: None };
         let columns = self.item_columns(&item);
         scope.items.push(item);
         columns
@@ -93,9 +93,12 @@ impl<'c> Walker<'c> {
                         .columns
                         .iter()
                         .enumerate()
-                        .map(|(at, column)| OutputColumn {
-                            name: renames.get(at).unwrap_or(&column.name).clone(),
-                            lineage: self.table_column(relation, &column.name),
+                        .map(|(at, column)| {
+                            let mut lineage = self.table_column(relation, &column.name);
+                            if let Some(assigned) = &item.assigned {
+                                assigned.add_to(&column.name, &mut lineage);
+                            }
+                            OutputColumn { name: renames.get(at).unwrap_or(&column.name).clone(), lineage }
                         })
                         .collect(),
                 ),
@@ -339,5 +342,5 @@ impl<'c> Walker<'c> {
 }
 
 pub(super) fn push<'c>(scope: &mut Scope<'_, 'c>, name: String, schema: Option<String>, source: Source<'c>) {
-    scope.items.push(Item { name, schema, hidden: false, touched: Cell::new(false), source });
+    scope.items.push(Item { name, schema, hidden: false, touched: Cell::new(false), source, assigned: None });
 }

@@ -67,8 +67,16 @@ impl<'c> Walker<'c> {
         let mut columns = Vec::with_capacity(left.len() + right.len());
         for name in shared {
             let mut lineage = Lineage::default();
+            let mut sides = Vec::new();
             for column in left.iter().chain(&right).filter(|column| column.name == *name) {
                 lineage.merge(&column.lineage);
+                sides.push(column.lineage.same());
+            }
+            // Either side's value stands for both.
+            if let [Some(one), Some(other)] = sides.as_slice()
+                && one.type_oid == other.type_oid
+            {
+                lineage.set_same(Some(*one));
             }
             self.predicates.merge(&lineage);
             columns.push(OutputColumn { name: name.clone(), lineage });

@@ -29,10 +29,11 @@
 //!
 //! - `statement`: which statement it is
 //! - `query`, `with`, `from`, `join`, `expr`, `json`, `call`: the walk over queries; `scope`, `names`: what names mean
-//! - `dml`, `copy`, `effects`: changes and what they set off
+//! - `dml`, `assign`, `copy`, `effects`: changes and what they set off; `moves`: values that go to another place
 //! - `ddl`, `alter`, `control`, `server`, `set`: definitions, permissions, the server, settings
 
 mod alter;
+mod assign;
 mod call;
 mod constant;
 mod control;
@@ -44,6 +45,7 @@ mod expr;
 mod from;
 mod join;
 mod json;
+mod moves;
 mod names;
 mod query;
 mod scope;
@@ -66,6 +68,7 @@ use crate::fresh::Fresh;
 use crate::lineage::{Columns, Lineage};
 use crate::prescan;
 use crate::unbounded::Bound;
+use moves::Moves;
 
 /// What `text` would do in `context`. Never fails: what cannot be understood is one statement with effect `unknown`, and
 /// [`Analysis::problem`] says why. Takes time and memory in proportion to the text, within the caps; call it with [`crate::STACK`] bytes of stack.
@@ -142,6 +145,8 @@ fn unparsed(text: &str, problem: Problem) -> Analysis {
         predicates: Vec::new(),
         reads: Vec::new(),
         reads_unknown: true,
+        moves: Vec::new(),
+        moves_unknown: true,
         reasons: vec![problem.message.clone()],
     }));
     Analysis {
@@ -149,7 +154,6 @@ fn unparsed(text: &str, problem: Problem) -> Analysis {
             intent: Arc::clone(&intent),
             kind: Kind::Unparsed,
             outputs: Outputs::Unknown,
-            stored: Deps::Unknown,
             bound: None,
             path: Vec::new(),
             start: 0,
@@ -174,6 +178,8 @@ fn finish(mut intent: Intent) -> Intent {
     intent.predicates.dedup();
     intent.reads.sort();
     intent.reads.dedup();
+    intent.moves.sort();
+    intent.moves.dedup();
     intent.reasons.sort();
     intent.reasons.dedup();
     let mut hash = blake3::Hasher::new();
@@ -182,7 +188,12 @@ fn finish(mut intent: Intent) -> Intent {
         hash.update(bytes);
     };
     put(intent.label.as_bytes());
-    put(&[u8::from(intent.flags.unbounded), u8::from(intent.flags.multi), u8::from(intent.reads_unknown)]);
+    put(&[
+        u8::from(intent.flags.unbounded),
+        u8::from(intent.flags.multi),
+        u8::from(intent.reads_unknown),
+        u8::from(intent.moves_unknown),
+    ]);
     put(&(intent.actions.len() as u64).to_le_bytes());
     for action in &intent.actions {
         put(action.effect.as_str().as_bytes());
@@ -203,6 +214,14 @@ fn finish(mut intent: Intent) -> Intent {
     for object in &intent.reads {
         put(object.kind.as_str().as_bytes());
         put(object.name.as_bytes());
+    }
+    put(&(intent.moves.len() as u64).to_le_bytes());
+    for step in &intent.moves {
+        put(&[u8::from(step.made)]);
+        put(step.from.relation.as_bytes());
+        put(step.from.column.as_bytes());
+        put(step.to.as_ref().map_or(b"\0none", |to| to.relation.as_bytes()));
+        put(step.to.as_ref().map_or(b"\0none", |to| to.column.as_bytes()));
     }
     for reason in &intent.reasons {
         put(reason.as_bytes());
@@ -231,6 +250,8 @@ fn union(statements: &[Statement]) -> Arc<Intent> {
         all.predicates.extend(intent.predicates.iter().cloned());
         all.reads.extend(intent.reads.iter().cloned());
         all.reads_unknown |= intent.reads_unknown;
+        all.moves.extend(intent.moves.iter().cloned());
+        all.moves_unknown |= intent.moves_unknown;
         all.reasons.extend(intent.reasons.iter().cloned());
     }
     Arc::new(finish(all))
@@ -249,7 +270,10 @@ pub(crate) struct Walker<'c> {
     columns: Columns,
     literal: bool,
     unbounded: bool,
-    stored: Lineage,
+    /// What is put into other places, and where.
+    moves: Moves,
+    /// Values that this statement itself put into columns, or that a system relation shows of other data, may be in the result.
+    mixed: bool,
     bound: Option<Arc<Bound>>,
     label: &'static str,
     /// Tables read so far, for locking clauses.
@@ -288,7 +312,8 @@ impl<'c> Walker<'c> {
             columns: Columns::default(),
             literal: false,
             unbounded: false,
-            stored: Lineage::default(),
+            moves: Moves::default(),
+            mixed: false,
             bound: None,
             label: "UNKNOWN",
             read_log: Vec::new(),
@@ -333,13 +358,14 @@ impl<'c> Walker<'c> {
             predicates,
             reads: std::mem::take(&mut self.reads).into_iter().collect(),
             reads_unknown: self.reads_unknown,
+            moves: self.moves.named(&self.columns),
+            moves_unknown: self.moves.unknown,
             reasons: std::mem::take(&mut self.reasons).into_iter().collect(),
         });
         Statement {
             intent: Arc::new(intent),
             kind,
             outputs,
-            stored: self.columns.deps(&self.stored),
             bound: self.bound.take(),
             path: std::mem::take(&mut self.new_path),
             start: 0,

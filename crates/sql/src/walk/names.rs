@@ -7,7 +7,7 @@ use super::scope::{Item, Scope, Source};
 use super::{Walker, strings};
 use crate::analysis::Deps;
 use crate::catalog::{Relation, RelationKind};
-use crate::lineage::Lineage;
+use crate::lineage::{Lineage, Same, another};
 
 /// Columns that every table has and that carry no data.
 fn is_system_column(name: &str) -> bool {
@@ -95,8 +95,27 @@ impl<'c> Walker<'c> {
     /// Where a table's column comes from: itself and everything below it.
     pub(super) fn table_column(&mut self, relation: &'c Relation, column: &str) -> Lineage {
         let mut lineage = Lineage::default();
-        lineage.add(self.columns.id(&relation.full, column));
-        self.add_deps(&mut lineage, &crate::catalog::View::below(self.catalog, relation, column, &self.views));
+        let own = self.columns.id(&relation.full, column);
+        lineage.add(own);
+        let below = crate::catalog::View::below(self.catalog, relation, column, &self.views);
+        self.add_deps(&mut lineage, &below);
+        let known = relation.column(column);
+        for source in known.into_iter().flat_map(|column| &column.made_of) {
+            match relation.columns.iter().find(|other| other.number == *source) {
+                Some(source) => lineage.add(self.columns.id(&relation.full, &source.name)),
+                None => lineage.set_unknown(),
+            }
+        }
+        let same = match &below {
+            Deps::Same { column, type_oid, .. } => {
+                Some(Same { column: self.columns.id(&column.relation, &column.column), type_oid: *type_oid })
+            }
+            _ if relation.is_view() && !relation.is_system() => None,
+            _ => known
+                .filter(|column| column.made_of.is_empty())
+                .map(|column| Same { column: own, type_oid: column.value_oid }),
+        };
+        lineage.set_same(same);
         lineage
     }
 
@@ -111,23 +130,32 @@ impl<'c> Walker<'c> {
     pub(super) fn add_deps(&mut self, lineage: &mut Lineage, deps: &Deps) {
         match deps {
             Deps::Clean => {}
-            Deps::Columns(columns) => {
-                for column in columns {
+            Deps::Columns(names) | Deps::Same { names, .. } => {
+                for column in names {
                     lineage.add(self.columns.id(&column.relation, &column.column));
                 }
             }
             Deps::Unknown => lineage.set_unknown(),
+            Deps::Anything => lineage.set_anything(),
         }
     }
 
     /// The column of an item; `None` when it has none of that name.
     pub(super) fn item_column(&mut self, item: &Item<'c>, name: &str) -> Option<Lineage> {
         match &item.source {
-            Source::Tables { relations, renames } => self.tables_column(relations, renames, name),
+            Source::Tables { relations, renames } => {
+                let mut found = self.tables_column(relations, renames, name);
+                if let (Some(lineage), Some(assigned)) = (&mut found, &item.assigned)
+                    && !is_system_column(name)
+                {
+                    assigned.add_to(name, lineage);
+                }
+                found
+            }
             Source::Derived(columns) => {
                 let mut found: Option<Lineage> = None;
                 for column in columns.iter().filter(|column| column.name == name) {
-                    found.get_or_insert_default().merge(&column.lineage);
+                    another(&mut found, column.lineage.clone());
                 }
                 found
             }
@@ -142,7 +170,7 @@ impl<'c> Walker<'c> {
                 if renames.get(at).unwrap_or(&column.name) == name {
                     self.use_column(relation, &column.name);
                     let lineage = self.table_column(relation, &column.name);
-                    found.get_or_insert_default().merge(&lineage);
+                    another(&mut found, lineage);
                 }
             }
         }
@@ -172,6 +200,9 @@ impl<'c> Walker<'c> {
                     let whole = self.table_whole(relation);
                     lineage.merge(&whole);
                 }
+                if let Some(assigned) = &item.assigned {
+                    lineage.merge(&assigned.whole());
+                }
                 self.use_item(item);
             }
             Source::Derived(columns) => {
@@ -186,6 +217,15 @@ impl<'c> Walker<'c> {
 
     /// Resolves `a`, `t.a`, `s.t.a`, `t.*` as a value; adds to `sink`, and to the predicates when `predicate`.
     pub(super) fn column(&mut self, reference: &ColumnRef, scope: &Scope<'_, 'c>, sink: &mut Lineage, predicate: bool) {
+        let lineage = self.meaning(reference, scope);
+        if predicate {
+            self.predicates.merge(&lineage);
+        }
+        sink.merge(&lineage);
+    }
+
+    /// What a reference means, as it is.
+    pub(super) fn meaning(&mut self, reference: &ColumnRef, scope: &Scope<'_, 'c>) -> Lineage {
         let parts = strings(&reference.fields);
         let star = matches!(reference.fields.last().and_then(|node| node.node.as_ref()), Some(N::AStar(_)));
         let lineage = match (parts.as_slice(), star) {
@@ -196,11 +236,7 @@ impl<'c> Walker<'c> {
             ([.., table], true) => self.whole_row(table, scope),
             ([], false) => None,
         };
-        let lineage = lineage.unwrap_or_else(|| self.unresolved_column(scope));
-        if predicate {
-            self.predicates.merge(&lineage);
-        }
-        sink.merge(&lineage);
+        lineage.unwrap_or_else(|| self.unresolved_column(scope))
     }
 
     /// A name that means nothing known: anything in scope.
@@ -228,7 +264,7 @@ impl<'c> Walker<'c> {
             for item in current.visible() {
                 if let Some(lineage) = self.item_column(item, name) {
                     item.touched.set(true);
-                    found.get_or_insert_default().merge(&lineage);
+                    another(&mut found, lineage);
                     // An item whose columns are not known may not have this one: look on.
                     certain |= !matches!(item.source, Source::Open(_));
                 }
@@ -290,7 +326,7 @@ impl<'c> Walker<'c> {
                     // `t.f` may also mean f(t).
                     None => self.attribute(name, item),
                 };
-                found.get_or_insert_default().merge(&lineage);
+                another(&mut found, lineage);
             }
             if found.is_some() {
                 return found;

@@ -36,18 +36,6 @@ impl<'c> Walker<'c> {
         columns
     }
 
-    /// Everything in these columns goes to another place.
-    pub(super) fn store(&mut self, columns: Option<&[OutputColumn]>) {
-        match columns {
-            Some(columns) => {
-                for column in columns {
-                    self.stored.merge(&column.lineage);
-                }
-            }
-            None => self.stored.set_unknown(),
-        }
-    }
-
     pub(super) fn make_into(&mut self, into: &IntoClause) {
         if let Some(range) = &into.rel {
             let name = self.new_name(&range.schemaname, &range.relname, &range.relpersistence);
@@ -70,10 +58,13 @@ impl<'c> Walker<'c> {
                 if columns.len() <= at {
                     columns.push(OutputColumn { name: format!("column{}", at + 1), lineage: Lineage::default() });
                 }
-                let mut lineage = Lineage::default();
-                self.expr(value, scope, &mut lineage, false);
+                let lineage = self.value(value, scope);
                 if let Some(column) = columns.get_mut(at) {
-                    column.lineage.merge(&lineage);
+                    if rows.len() == 1 {
+                        column.lineage = lineage;
+                    } else {
+                        column.lineage.merge(&lineage);
+                    }
                 }
             }
         }
@@ -343,8 +334,7 @@ impl<'c> Walker<'c> {
                 }
                 continue;
             }
-            let mut lineage = Lineage::default();
-            self.expr(value, scope, &mut lineage, false);
+            let lineage = self.value(value, scope);
             if let Some(columns) = &mut columns {
                 let name = if target.name.is_empty() { output_name(value) } else { target.name.clone() };
                 columns.push(OutputColumn { name, lineage });

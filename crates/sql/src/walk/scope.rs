@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use super::assign::Assigned;
 use super::query::OutputColumn;
 use crate::catalog::Relation;
 use crate::lineage::Lineage;
@@ -39,6 +40,8 @@ pub(crate) struct Item<'c> {
     /// Whether a column of it was named.
     pub(crate) touched: Cell<bool>,
     pub(crate) source: Source<'c>,
+    /// What the statement put into its columns, for the target of a change that returns rows.
+    pub(crate) assigned: Option<Rc<Assigned>>,
 }
 
 /// The names of one query level.

@@ -10,10 +10,11 @@ use crate::lineage::Lineage;
 
 impl<'c> Walker<'c> {
     pub(super) fn outputs(&mut self, columns: Option<&[OutputColumn]>) -> Outputs {
-        match columns {
-            Some(columns) => {
-                Outputs::Columns(columns.iter().map(|column| self.columns.deps(&column.lineage)).collect())
-            }
+        let deps = columns
+            .map(|columns| columns.iter().map(|column| self.columns.deps(&column.lineage)).collect::<Vec<Deps>>());
+        match deps {
+            deps if self.mixed => Outputs::Mixed(deps),
+            Some(deps) => Outputs::Columns(deps),
             None => Outputs::Unknown,
         }
     }
@@ -140,7 +141,7 @@ impl<'c> Walker<'c> {
                 self.label = "DO";
                 self.bare(Effect::Execute);
                 self.reads_unknown = true;
-                self.stored.set_unknown();
+                self.moves.unknown = true;
                 self.reason("what DO runs is decided when it runs".to_owned());
                 Kind::Do
             }
@@ -173,6 +174,7 @@ impl<'c> Walker<'c> {
         for reason in &inside.intent.reasons {
             self.reason(reason.clone());
         }
+        self.also_moves(&inside.intent);
         for column in &inside.intent.predicates {
             let id = self.columns.id(&column.relation, &column.column);
             self.predicates.add(id);
@@ -188,6 +190,17 @@ impl<'c> Walker<'c> {
         self.literal |= walker.literal;
         self.misses.append(&mut walker.misses);
         statement
+    }
+
+    /// What another statement moves is moved by this one.
+    fn also_moves(&mut self, intent: &model::Intent) {
+        for step in &intent.moves {
+            let mut value = Lineage::default();
+            value.add(self.columns.id(&step.from.relation, &step.from.column));
+            let to = step.to.as_ref().map(|to| self.columns.id(&to.relation, &to.column));
+            self.moves.add_as(&value, to, step.made);
+        }
+        self.moves.unknown |= intent.moves_unknown;
     }
 
     fn declare(&mut self, name: &str, query: Option<&Node>) -> (Kind, Outputs) {
@@ -271,6 +284,7 @@ impl<'c> Walker<'c> {
             self.actions.extend(inside.intent.actions.iter().cloned());
             self.unbounded |= inside.intent.flags.unbounded;
             self.bound.clone_from(&inside.bound);
+            self.also_moves(&inside.intent);
         } else {
             self.planned(&inside.intent.actions);
         }

@@ -175,14 +175,13 @@ impl<'c> Walker<'c> {
             }
         }
         self.predicates = expand(&self.predicates, solved);
-        self.stored = expand(&self.stored, solved);
+        self.moves.expand(|id| meaning.contains_key(&id), |lineage| expand(lineage, solved));
         for (_, columns) in solved.iter_mut() {
             for column in columns.iter_mut().flatten() {
                 column.lineage.retain(|id| !meaning.contains_key(&id));
             }
         }
         self.predicates.retain(|id| !meaning.contains_key(&id));
-        self.stored.retain(|id| !meaning.contains_key(&id));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Where values come from, and which columns decide.
 
-use super::{ask, columns, outputs};
+use super::{ask, outputs};
 
 #[track_caller]
 fn check(text: &str, expected: &str) {
@@ -174,42 +174,6 @@ fn other_results() {
     check("SHOW ALL", "unknown");
     check("CALL wipe()", "unknown");
     check("BEGIN", "none");
-}
-
-#[test]
-fn what_is_stored_elsewhere_is_told() {
-    let stored = |text: &str| columns(&ask(text).statements[0].stored);
-    assert_eq!(stored("INSERT INTO notes(body) SELECT email FROM customers"), "customers.email");
-    assert_eq!(stored("INSERT INTO notes(body) VALUES ('x')"), "-");
-    assert_eq!(stored("INSERT INTO notes(body) VALUES ((SELECT v FROM secrets))"), "secrets.v");
-    assert_eq!(stored("CREATE TEMP TABLE t AS SELECT email AS e FROM customers"), "customers.email");
-    assert_eq!(stored("SELECT email INTO t FROM customers"), "customers.email");
-    assert_eq!(stored("CREATE VIEW w AS SELECT email FROM customers"), "customers.email");
-    assert_eq!(stored("UPDATE customers SET name = email WHERE id = 1"), "customers.email");
-    assert_eq!(stored("UPDATE customers SET email = lower(email) WHERE id = 1"), "-");
-    assert_eq!(
-        stored("UPDATE customers SET (name, tags) = (SELECT v, k FROM secrets) WHERE id = 1"),
-        "secrets.k+secrets.v"
-    );
-    assert_eq!(
-        stored(
-            "INSERT INTO customers(id, email) VALUES (1, 'x') ON CONFLICT (id) DO UPDATE SET email = excluded.email"
-        ),
-        "-"
-    );
-    assert_eq!(
-        stored(
-            "INSERT INTO customers(id, email) VALUES (1, 'x') ON CONFLICT (id) DO UPDATE SET name = customers.email"
-        ),
-        "customers.email"
-    );
-    assert_eq!(stored("SELECT set_config('search_path', email, false) FROM customers"), "customers.email");
-    assert_eq!(stored("SELECT pg_notify('a', v) FROM secrets"), "secrets.v");
-    assert_eq!(
-        stored("MERGE INTO notes n USING secrets s ON n.body = s.k WHEN NOT MATCHED THEN INSERT (body) VALUES (s.v)"),
-        "secrets.v"
-    );
-    assert_eq!(stored("SELECT email FROM customers"), "-");
 }
 
 const DECIDING: &[(&str, &str)] = &[

@@ -4,6 +4,7 @@ mod effects;
 mod families;
 mod hostile;
 mod lineage;
+mod moves;
 
 use crate::analysis::{Analysis, Caps, Context, Deps, Outputs};
 use crate::catalog::{Builder, Catalog};
@@ -31,6 +32,11 @@ const RELATIONS: &[(&str, &str, &str, &str, &str)] = &[
     ("20012", "public", "v_loop", "v", "x"),
     ("20013", "pg_temp_3", "scratch", "r", "x"),
     ("20014", "pg_temp_3", "orders", "r", "x"),
+    ("20015", "public", "stamped", "r", "a b"),
+    ("20016", "public", "defaulted", "r", "a b"),
+    ("20017", "public", "generated", "r", "a sum"),
+    ("20019", "public", "ruled", "r", "a b"),
+    ("20018", "public", "plain", "r", "val more"),
     ("1259", "pg_catalog", "pg_class", "r", "oid relname relkind relnamespace"),
     ("1260", "pg_catalog", "pg_authid", "r", "oid rolname rolpassword"),
     ("11000", "pg_catalog", "pg_stats", "v", "tablename attname most_common_vals"),
@@ -94,11 +100,16 @@ pub(super) fn world() -> Catalog {
     }
     row(&mut builder, "operators", &["public", "<-!->", "30004"]);
     row(&mut builder, "triggers", &["20003", "5", "30003", "public", "trg_inbox"]);
+    row(&mut builder, "triggers", &["20015", "31", "30003", "public", "trg_inbox"]);
+    row(&mut builder, "uses", &["20016", "NULL", "30000", "2"]);
+    row(&mut builder, "generated", &["20017", "2", "1"]);
     let rule = "CREATE RULE r AS ON UPDATE TO public.notes DO DELETE FROM public.customers;";
     row(&mut builder, "rules", &["20002", "2", "f", rule]);
+    let rule = "CREATE RULE r AS ON UPDATE TO public.ruled DO INSTEAD SELECT 1 AS a;";
+    row(&mut builder, "rules", &["20019", "2", "t", rule]);
     row(&mut builder, "foreign_keys", &["20001", "20000", "c", "c", "{1}"]);
     row(&mut builder, "inherits", &["20011", "20010"]);
-    row(&mut builder, "uses", &["20004", "NULL", "30000"]);
+    row(&mut builder, "uses", &["20004", "NULL", "30000", "NULL"]);
     row(&mut builder, "types", &["50000", "public", "mood", "e", "0", "0", "0"]);
     row(&mut builder, "types", &["50001", "public", "evil", "e", "0", "0", "0"]);
     row(&mut builder, "casts", &["25", "50001", "30011", "e"]);
@@ -133,7 +144,8 @@ pub(super) fn columns(deps: &Deps) -> String {
     match deps {
         Deps::Clean => "-".to_owned(),
         Deps::Unknown => "?".to_owned(),
-        Deps::Columns(columns) => {
+        Deps::Anything => "!".to_owned(),
+        Deps::Columns(columns) | Deps::Same { names: columns, .. } => {
             let names: Vec<String> = columns
                 .iter()
                 .map(|one| format!("{}.{}", one.relation.trim_start_matches("public."), one.column))
@@ -149,6 +161,7 @@ pub(super) fn outputs(text: &str) -> String {
     match &analysis.statements[0].outputs {
         Outputs::None => "none".to_owned(),
         Outputs::Unknown => "unknown".to_owned(),
-        Outputs::Columns(all) => all.iter().map(columns).collect::<Vec<_>>().join(", "),
+        Outputs::Mixed(None) => "anything".to_owned(),
+        Outputs::Columns(all) | Outputs::Mixed(Some(all)) => all.iter().map(columns).collect::<Vec<_>>().join(", "),
     }
 }

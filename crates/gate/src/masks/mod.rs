@@ -1,5 +1,8 @@
 //! Which column of a result wears which mask, and what an error text may still say.
 
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 
 use mask::{DetectorSet, Format, Hit, Masked, Masker, Style, ValueType};
@@ -11,7 +14,9 @@ use policy::column_matches;
 pub enum Origin {
     /// Proven to carry no column's value.
     Clean,
-    /// These columns and no others.
+    /// One column's value, unchanged, under each of these names.
+    Same(Vec<ColumnRef>),
+    /// Made of these columns and no others.
     Columns(Vec<ColumnRef>),
     /// Not known.
     Unknown,
@@ -28,7 +33,7 @@ pub struct ColumnInfo<'a> {
     pub ty: ValueType,
     /// Text or binary.
     pub format: Format,
-    /// The base table's column that the target itself names as the origin: its value, unchanged.
+    /// The base table's column that the target, or the proof of the text, names as the origin.
     pub exact: Option<ColumnRef>,
     /// What the command's text tells.
     pub origin: Origin,
@@ -92,6 +97,10 @@ impl SessionMasks {
             .max()
     }
 
+    fn strongest<'c>(&self, columns: impl IntoIterator<Item = &'c ColumnRef>) -> Option<Style> {
+        columns.into_iter().filter_map(|column| self.style_for(column)).max()
+    }
+
     fn touches(&self, relation: &str) -> bool {
         self.rules.iter().flat_map(|rule| &rule.columns).any(|pattern| column_matches(pattern, relation, "*"))
     }
@@ -128,7 +137,12 @@ impl SessionMasks {
         };
         if let Some(exact) = &column.exact {
             let derived = match &column.origin {
-                Origin::Columns(columns) => columns.iter().filter_map(|c| self.style_for(c)).max(),
+                Origin::Same(names) => self.strongest(names),
+                // Something of another column is in it: a weak mask of the one could show it.
+                Origin::Columns(columns) => {
+                    let others = columns.iter().filter(|other| *other != exact);
+                    self.strongest(others).map(|style| style.stronger(Style::Redact))
+                }
                 Origin::Clean | Origin::Unknown => None,
             };
             if let Some(style) = self.style_for(exact).max(derived) {
@@ -138,8 +152,8 @@ impl SessionMasks {
         }
         match &column.origin {
             Origin::Clean => self.detect(column),
-            Origin::Columns(columns) => {
-                match columns.iter().filter_map(|c| self.style_for(c)).max() {
+            Origin::Columns(columns) | Origin::Same(columns) => {
+                match self.strongest(columns) {
                     // What an expression did to the value is not known, so nothing of the result is shown.
                     Some(style) => whole(style.stronger(Style::Redact), "expression"),
                     None => self.detect(column),
