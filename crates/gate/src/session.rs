@@ -344,7 +344,28 @@ impl Session {
         self.open
     }
 
+    /// What policy says of the command, and whether it would undo a mask. The second is no part of what is kept: masks may depend on time.
     fn judge(&self, command: &Command<'_>, now: Micros) -> Rc<Judged> {
+        let judged = self.judge_by_rules(command, now);
+        if !self.masks.has_columns() || judged.verdict.outcome == Outcome::Deny {
+            return judged;
+        }
+        let Some(undone) = self.masks.undone(command.intent) else {
+            return judged;
+        };
+        let verdict = Verdict {
+            outcome: Outcome::Deny,
+            rules: vec![undone.rule],
+            message: None,
+            reasons: vec![undone.reason],
+            approval: None,
+            ..judged.verdict.clone()
+        };
+        let counters = self.counters(command.intent, &verdict);
+        Rc::new(Judged { verdict, counters })
+    }
+
+    fn judge_by_rules(&self, command: &Command<'_>, now: Micros) -> Rc<Judged> {
         let key = (self.in_force.epoch, self.view.key(), command.intent.id, command.in_transaction);
         if let Some(known) = VERDICTS.with_borrow(|cache| cache.get(&key).cloned()) {
             return known;

@@ -1,5 +1,6 @@
-//! Which column of a result wears which mask, and what an error text may still say.
+//! Which column of a result wears which mask, what an error text may still say, and which values may not be copied.
 
+mod moves;
 #[cfg(test)]
 mod tests;
 

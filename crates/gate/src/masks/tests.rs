@@ -1,6 +1,6 @@
-//! Which mask a column wears.
+//! Which mask a column wears, and which moves undo one.
 
-use model::{ColumnRef, MaskRule, MaskStyle, Predicates};
+use model::{Action, ColumnRef, Effect, Intent, MaskRule, MaskStyle, Move, Object, Predicates};
 
 use super::*;
 
@@ -12,6 +12,59 @@ fn rule(name: &str, columns: &[&str], style: MaskStyle) -> MaskRule {
 fn column(name: &str) -> ColumnRef {
     let (relation, column) = name.rsplit_once('.').unwrap();
     ColumnRef { relation: format!("public.{relation}"), column: column.to_owned() }
+}
+
+fn intent(from: &str, to: Option<&str>, made: bool) -> Intent {
+    let mut intent = Intent::simple(1, "UPDATE", Action::on(Effect::Write, Object::relation("public", "t")));
+    intent.moves.push(Move { from: column(from), to: to.map(column), made });
+    intent
+}
+
+#[test]
+fn a_copy_needs_a_mask_as_strong_where_it_goes() {
+    let masks = SessionMasks::new(vec![
+        rule("weak", &["public.customers.email", "public.archive.email"], MaskStyle::Partial),
+        rule("strong", &["*.ssn"], MaskStyle::Redact),
+    ]);
+    for (from, to, made, undone) in [
+        ("customers.email", Some("archive.email"), false, None),
+        ("customers.email", Some("archive.email"), true, Some("weak")),
+        ("customers.email", Some("archive.note"), false, Some("weak")),
+        ("customers.email", None, false, Some("weak")),
+        ("customers.email", Some("archive.ssn"), true, None),
+        ("customers.ssn", Some("archive.email"), false, Some("strong")),
+        ("customers.ssn", Some("archive.ssn"), true, None),
+        ("customers.*", Some("customers.note"), true, Some("strong")),
+        ("customers.name", Some("archive.note"), false, None),
+        ("customers.name", None, true, None),
+    ] {
+        let found = masks.undone(&intent(from, to, made));
+        assert_eq!(found.as_ref().map(|undone| undone.rule.as_str()), undone, "{from} {to:?} {made}");
+    }
+    let reason = masks.undone(&intent("customers.email", None, false)).unwrap().reason;
+    assert_eq!(reason, "it would copy public.customers.email, which is masked for you, to where it is not");
+}
+
+#[test]
+fn a_place_where_conditions_are_freer_does_not_cover() {
+    let mut strict = rule("strict", &["public.customers.email"], MaskStyle::Redact);
+    strict.predicates = Predicates::Deny;
+    let masks = SessionMasks::new(vec![strict, rule("free", &["public.archive.*"], MaskStyle::Redact)]);
+    assert!(masks.undone(&intent("customers.email", Some("archive.email"), false)).is_some());
+    assert!(masks.undone(&intent("archive.email", Some("customers.email"), false)).is_none());
+}
+
+#[test]
+fn values_of_unknown_origin_are_stored_only_where_nothing_masked_is_near() {
+    let masks = SessionMasks::new(vec![rule("emails", &["public.customers.email"], MaskStyle::Redact)]);
+    let mut far = intent("orders.id", None, false);
+    far.moves_unknown = true;
+    assert_eq!(masks.undone(&far), None);
+    let mut near = far.clone();
+    near.reads.push(Object::relation("public", "customers"));
+    assert_eq!(masks.undone(&near).unwrap().rule, "emails");
+    let none = SessionMasks::new(Vec::new());
+    assert_eq!(none.undone(&near), None);
 }
 
 fn result(exact: Option<&str>, origin: Origin) -> ColumnInfo<'static> {
