@@ -219,6 +219,14 @@ fn what_is_set_off_is_seen(catalog: &Catalog) {
         ("SELECT nextval('seq')", "write sequence:public.seq"),
         ("SELECT nextval('public.\"seq\"'::regclass)", "write sequence:public.seq"),
         ("SELECT pg_stat_statements_reset()", "admin function:public.pg_stat_statements_reset"),
+        ("SELECT most_common_vals FROM pg_stats", "read ?."),
+        ("SELECT s FROM pg_stats_ext s", "read ?."),
+        ("TABLE pg_stats_ext_exprs", "read ?."),
+        ("SELECT stxdmcv FROM pg_statistic_ext_data", "read ?."),
+        ("SELECT query FROM pg_stat_activity", "read ?."),
+        ("SELECT query FROM pg_stat_statements", "read ?."),
+        ("SELECT query FROM pg_stat_statements(true)", "read ?."),
+        ("SELECT query FROM v_activity", "read ?."),
         ("SELECT subconninfo FROM pg_subscription", "admin pg_catalog.pg_subscription"),
         ("SELECT * FROM pg_subscription", "admin pg_catalog.pg_subscription"),
         ("SELECT s FROM pg_subscription s", "admin pg_catalog.pg_subscription"),
@@ -232,6 +240,7 @@ fn what_is_set_off_is_seen(catalog: &Catalog) {
     }
     for (text, forbidden) in [
         ("UPDATE customers SET name = 'x' WHERE id = 1", "public.orders"),
+        ("SELECT pid, state, backend_start FROM pg_stat_activity", "?."),
         ("SELECT hstore(c) FROM customers c", "execute"),
         (
             "SELECT 'a'::citext = 'A', 'a' % 'b', similarity('a', 'b'), uuid_generate_v4(), digest('a', 'sha256')",

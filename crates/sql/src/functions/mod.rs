@@ -145,14 +145,12 @@ fn special(name: &str) -> Option<Builtin> {
         "nextval" | "setval" => Builtin::SequenceWrite,
         "currval" | "lastval" => Builtin::SequenceRead,
         "setseed" => Builtin::Seed,
+        // The session's own.
+        "pg_cursor" | "pg_prepared_statement" => Builtin::Harmless,
         "set_config" => Builtin::SetConfig,
         "pg_notify" => Builtin::Notify,
         "pg_advisory_unlock_all" | "pg_export_snapshot" => Builtin::Session,
-        "pg_stat_get_activity"
-        | "pg_stat_get_backend_activity"
-        | "pg_cursor"
-        | "pg_prepared_statement"
-        | "pg_mcv_list_items" => Builtin::Reveals,
+        "pg_stat_get_activity" | "pg_stat_get_backend_activity" | "pg_mcv_list_items" => Builtin::Reveals,
         "pg_advisory_lock"
         | "pg_advisory_lock_shared"
         | "pg_advisory_unlock"

@@ -159,7 +159,10 @@ impl<'c> Walker<'c> {
             (Some("pg_stat_statements"), _) if function.name.contains("reset") => {
                 self.act(Effect::Admin, Object::new(ObjectKind::Function, full));
             }
-            (Some("pg_stat_statements"), _) => self.act(Effect::Read, Object::new(ObjectKind::Function, full)),
+            (Some("pg_stat_statements"), _) => {
+                self.reads_anything(&full);
+                self.act(Effect::Read, Object::new(ObjectKind::Function, full));
+            }
             (Some("adminpack"), _) => self.act(Effect::Export, Object::new(ObjectKind::Function, full)),
             _ => self.runs(&full, "the call of"),
         }
@@ -172,7 +175,7 @@ impl<'c> Walker<'c> {
             Builtin::Harmless => Flow::Arguments,
             Builtin::Counts => Flow::Counts,
             Builtin::Reveals => {
-                self.reads_unknown = true;
+                self.reads_anything(name);
                 Flow::Unknown
             }
             Builtin::Sized(at) => {

@@ -66,6 +66,10 @@ impl<'c> Walker<'c> {
         };
         let mut columns = Vec::with_capacity(left.len() + right.len());
         for name in shared {
+            // Named by both sides, so used.
+            for item in scope.items.iter().skip(start) {
+                self.item_column(item, name);
+            }
             let mut lineage = Lineage::default();
             let mut sides = Vec::new();
             for column in left.iter().chain(&right).filter(|column| column.name == *name) {
@@ -109,6 +113,10 @@ impl<'c> Walker<'c> {
             let mut lineage = Lineage::default();
             for item in scope.items.iter_mut().skip(start) {
                 item.hidden = true;
+            }
+            // From here on their columns are the join's, and nothing tells which are used.
+            for item in scope.items.iter().skip(start) {
+                self.use_item(item);
             }
             let source = match columns {
                 Some(columns) => {

@@ -38,6 +38,7 @@ CREATE TRIGGER s BEFORE INSERT OR UPDATE ON stamped FOR EACH ROW EXECUTE FUNCTIO
 CREATE TRIGGER s BEFORE INSERT ON events_2024 FOR EACH ROW EXECUTE FUNCTION stamp();
 CREATE TABLE summed(a int, b int, total int GENERATED ALWAYS AS (a + b) STORED);
 CREATE TABLE amounts(p positive);
+CREATE VIEW v_activity AS SELECT * FROM pg_stat_activity;
 CREATE SCHEMA other;
 CREATE TABLE other.orders(id int, hidden text);
 CREATE TABLE other.plain(id int);

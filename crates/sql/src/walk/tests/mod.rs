@@ -5,6 +5,7 @@ mod families;
 mod hostile;
 mod lineage;
 mod moves;
+mod revealing;
 
 use crate::analysis::{Analysis, Caps, Context, Deps, Outputs};
 use crate::catalog::{Builder, Catalog};
@@ -39,7 +40,10 @@ const RELATIONS: &[(&str, &str, &str, &str, &str)] = &[
     ("20018", "public", "plain", "r", "val more"),
     ("1259", "pg_catalog", "pg_class", "r", "oid relname relkind relnamespace"),
     ("1260", "pg_catalog", "pg_authid", "r", "oid rolname rolpassword"),
-    ("11000", "pg_catalog", "pg_stats", "v", "tablename attname most_common_vals"),
+    ("11000", "pg_catalog", "pg_stats", "v", "tablename attname most_common_vals histogram_bounds n_distinct"),
+    ("11002", "pg_catalog", "pg_stat_activity", "v", "pid state backend_start query"),
+    ("11003", "pg_catalog", "pg_statistic", "r", "starelid stanullfrac stavalues1 stanumbers1"),
+    ("11004", "public", "pg_stat_statements", "v", "queryid calls query"),
     ("11001", "pg_catalog", "pg_settings", "v", "name setting"),
     ("6100", "pg_catalog", "pg_subscription", "r", "oid subname subconninfo"),
 ];
