@@ -19,7 +19,8 @@ use crate::wire::{Backend, Frames, Next, encode};
 const BELIEVED: Duration = Duration::from_millis(1000);
 /// It is compared with the database at this age, beside the sessions' work, so that they seldom wait for it.
 const AGEING: Duration = Duration::from_millis(400);
-/// After a failure nobody tries again for this long: sessions do not queue up for a target that does not answer.
+/// After an attempt that took longer than this and failed, nobody tries again for as long: sessions do not queue up for a target that does
+/// not answer.
 const FAILED: Duration = Duration::from_secs(1);
 /// Names that were missing cause a refresh at most this often, so that a client's typing errors cannot keep the target busy.
 const MISSING_AT_MOST: Duration = Duration::from_millis(50);
@@ -146,7 +147,9 @@ impl Keeper {
         let catalog = match loaded.unwrap_or(Err(LoadError::Slow)) {
             Ok(catalog) => catalog,
             Err(error) => {
-                *reader = Reader { failed: Some(Instant::now()), ..Reader::default() };
+                // What failed at once may be tried again at once.
+                let slow = asked.elapsed() > FAILED;
+                *reader = Reader { failed: slow.then(Instant::now), ..Reader::default() };
                 return Err(error);
             }
         };

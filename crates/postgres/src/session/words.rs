@@ -47,10 +47,11 @@ impl Relay {
     }
 }
 
-/// Whether an error only repeats the client's own words: one of syntax or names (class 42), no code of unknown effect ran, and whatever
+/// Whether a report only repeats the client's own words: one of syntax or names (class 42) or a remark, no code of unknown effect ran, and whatever
 /// it quotes stands in the client's text. `'…'::regclass` of a masked value is of class 42 too, but quotes what the client did not write.
 fn echoes(sqlstate: Option<&str>, message: &str, intent: &Intent, words: Option<&str>) -> bool {
-    let class = sqlstate.is_some_and(|code| code.starts_with("42"));
+    // 00000 is the server's own remark: `table "t" does not exist, skipping`.
+    let class = sqlstate.is_some_and(|code| code.starts_with("42") || code == "00000");
     let code = intent.actions.iter().any(|action| match action.effect {
         Effect::Execute | Effect::Unknown | Effect::Export | Effect::Import | Effect::Admin => true,
         Effect::Connect
@@ -128,6 +129,9 @@ mod tests {
         let sql = Some("SELECT nam FROM customers");
         assert!(echoes(Some("42703"), "column \"nam\" does not exist", &read(), sql));
         assert!(!echoes(Some("42P01"), "relation \"alice@example.com\" does not exist", &read(), sql));
+        let sql_drop = Some("DROP TABLE IF EXISTS nam");
+        assert!(echoes(Some("00000"), "table \"nam\" does not exist, skipping", &read(), sql_drop));
+        assert!(!echoes(Some("00000"), "table \"x\" does not exist, skipping", &read(), sql_drop));
         assert!(!echoes(Some("22P02"), "invalid input: \"nam\"", &read(), sql));
         assert!(!echoes(Some("42703"), "column \"nam\" does not exist", &read(), None));
         let mut code = read();
