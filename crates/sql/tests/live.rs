@@ -59,6 +59,8 @@ fn world(server: &Server) -> Catalog {
         CREATE EXTENSION tablefunc; CREATE EXTENSION pg_trgm; CREATE EXTENSION \"uuid-ossp\"; CREATE EXTENSION pgcrypto; CREATE EXTENSION pg_stat_statements;";
     server.psql("app", "postgres", &none, schema).unwrap();
     server.psql("app", "app", &none, include_str!("data/fixture.sql")).unwrap();
+    // Operator classes are for a superuser to make.
+    server.psql("app", "postgres", &none, include_str!("data/classes.sql")).unwrap();
     server.catalog("app", "app").unwrap()
 }
 
@@ -219,6 +221,13 @@ fn what_is_set_off_is_seen(catalog: &Catalog) {
         ("SELECT nextval('seq')", "write sequence:public.seq"),
         ("SELECT nextval('public.\"seq\"'::regclass)", "write sequence:public.seq"),
         ("SELECT pg_stat_statements_reset()", "admin function:public.pg_stat_statements_reset"),
+        ("SELECT id FROM guarded", "execute function:public.may_see"),
+        ("SELECT id FROM guarded", "read public.secrets"),
+        ("UPDATE guarded SET owner = 'x' WHERE id = 1", "execute function:public.may_see"),
+        ("INSERT INTO hashed VALUES (1)", "execute function:public.part_of"),
+        ("INSERT INTO levels SELECT 'x'::text", "execute function:public.text_to_level"),
+        ("SELECT body FROM sorted ORDER BY key", "execute function:public.weight_cmp"),
+        ("INSERT INTO backwards VALUES (1)", "execute function:public.backwards_cmp"),
         ("SELECT most_common_vals FROM pg_stats", "read ?."),
         ("SELECT s FROM pg_stats_ext s", "read ?."),
         ("TABLE pg_stats_ext_exprs", "read ?."),
@@ -241,6 +250,8 @@ fn what_is_set_off_is_seen(catalog: &Catalog) {
     for (text, forbidden) in [
         ("UPDATE customers SET name = 'x' WHERE id = 1", "public.orders"),
         ("SELECT pid, state, backend_start FROM pg_stat_activity", "?."),
+        ("SELECT body, l FROM notes, levels", "execute"),
+        ("SELECT body FROM hashed", "execute"),
         ("SELECT hstore(c) FROM customers c", "execute"),
         (
             "SELECT 'a'::citext = 'A', 'a' % 'b', similarity('a', 'b'), uuid_generate_v4(), digest('a', 'sha256')",

@@ -1,12 +1,26 @@
 //! Puts the rows of different queries together.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::build::{Builder, RawType, Use};
-use super::{Function, Trigger, Type};
+use super::{Function, Relation, Trigger, Type};
 
 /// Domains of domains and arrays of them are followed this far.
 const MAX_STEPS: usize = 16;
+
+/// Numbers below are the server's own objects.
+const FIRST_USER_OID: u32 = 16384;
+
+/// Functions that run with values of a type.
+#[derive(Default)]
+struct Runs {
+    /// When values are compared, or converted wherever they stand.
+    read: Vec<String>,
+    /// When a value is put into a column.
+    write: Vec<String>,
+    /// When a value of it is put into a column of another type.
+    pass: Vec<String>,
+}
 
 impl Builder {
     pub(super) fn take_functions(&mut self) -> HashMap<u32, Function> {
@@ -64,7 +78,7 @@ impl Builder {
         }
         let domains: HashMap<u32, u32> =
             self.types.iter().filter(|raw| raw.base != 0).map(|raw| (raw.oid, raw.base)).collect();
-        let readable = self.implicit_casts(functions);
+        let runs = self.runs_by_type(functions);
         for relation in &mut self.relations {
             for column in &mut relation.columns {
                 // A domain may be made of a domain.
@@ -74,14 +88,20 @@ impl Builder {
                 if let Some(names) = by_domain.get(&column.type_oid) {
                     relation.on_write.extend(names.iter().cloned());
                 }
-                if let Some(names) = readable.get(&column.type_oid) {
-                    relation.on_read.extend(names.iter().cloned());
+                let Some(runs) = runs.get(&column.type_oid) else {
+                    continue;
+                };
+                relation.on_read.extend(runs.read.iter().cloned());
+                relation.on_write.extend(runs.write.iter().cloned());
+                relation.on_pass.extend(runs.pass.iter().cloned());
+                if !runs.write.is_empty() {
+                    relation.filled.push(column.number);
                 }
             }
-            relation.on_write.sort();
-            relation.on_write.dedup();
-            relation.on_read.sort();
-            relation.on_read.dedup();
+            for names in [&mut relation.on_write, &mut relation.on_read, &mut relation.on_pass] {
+                names.sort();
+                names.dedup();
+            }
         }
         self.lift_from_partitions();
     }
@@ -115,16 +135,73 @@ impl Builder {
         }
     }
 
-    /// Casts that the server applies by itself, by the type they start from.
-    fn implicit_casts(&self, functions: &HashMap<u32, Function>) -> HashMap<u32, Vec<String>> {
-        let mut found: HashMap<u32, Vec<String>> = HashMap::new();
-        for (source, _, function, context) in &self.casts {
-            let harmful = functions.get(function).filter(|function| !function.is_harmless());
-            if let (Some(function), 'i' | 'a') = (harmful, *context) {
-                found.entry(*source).or_default().push(function.full());
+    /// What values of a type run by themselves. An array, a domain and a row have what they are made of.
+    fn runs_by_type(&self, functions: &HashMap<u32, Function>) -> HashMap<u32, Runs> {
+        let mut own: HashMap<u32, Runs> = HashMap::new();
+        let harmful = |oid: &u32| functions.get(oid).filter(|function| !function.is_harmless()).map(Function::full);
+        for (source, target, function, context) in &self.casts {
+            let Some(name) = harmful(function) else {
+                continue;
+            };
+            // A built-in type is everywhere, so a value of a type that is not must be there for a cast from it to run.
+            let from_anything = *source < FIRST_USER_OID || *target >= FIRST_USER_OID;
+            // An assignment cast runs only where a value is put into a column; an implicit one wherever a value stands.
+            if matches!(context, 'i' | 'a') && from_anything {
+                own.entry(*target).or_default().write.push(name.clone());
+            }
+            if *context == 'a' && *source >= FIRST_USER_OID {
+                own.entry(*source).or_default().pass.push(name.clone());
+            }
+            if *context == 'i' {
+                if from_anything {
+                    own.entry(*target).or_default().read.push(name.clone());
+                }
+                own.entry(*source).or_default().read.push(name);
+            }
+        }
+        for (of, function) in &self.orders {
+            if let Some(name) = harmful(function) {
+                own.entry(*of).or_default().read.push(name);
+            }
+        }
+        let parts = self.parts_of_types();
+        let mut found = HashMap::new();
+        for start in parts.keys().chain(own.keys()) {
+            let mut all = Runs::default();
+            let (mut ahead, mut seen) = (vec![*start], HashSet::new());
+            while let Some(oid) = ahead.pop() {
+                if seen.insert(oid) {
+                    if let Some(runs) = own.get(&oid) {
+                        all.read.extend(runs.read.iter().cloned());
+                        all.write.extend(runs.write.iter().cloned());
+                        all.pass.extend(runs.pass.iter().cloned());
+                    }
+                    ahead.extend(parts.get(&oid).into_iter().flatten());
+                }
+            }
+            if !(all.read.is_empty() && all.write.is_empty() && all.pass.is_empty()) {
+                found.insert(*start, all);
             }
         }
         found
+    }
+
+    /// What types are made of: a domain's base, an array's element, a row's columns.
+    fn parts_of_types(&self) -> HashMap<u32, Vec<u32>> {
+        let rows: HashMap<(&str, &str), &Relation> = self
+            .relations
+            .iter()
+            .map(|relation| ((relation.schema.as_str(), relation.name.as_str()), relation))
+            .collect();
+        let parts = |raw: &RawType| {
+            let mut parts: Vec<u32> = [raw.base, raw.element].into_iter().filter(|oid| *oid != 0).collect();
+            if raw.kind == 'c' {
+                let columns = rows.get(&(raw.schema.as_str(), raw.name.as_str())).map(|relation| &relation.columns);
+                parts.extend(columns.into_iter().flatten().map(|column| column.type_oid));
+            }
+            (raw.oid, parts)
+        };
+        self.types.iter().map(parts).collect()
     }
 
     pub(super) fn types_by_name(&self, functions: &HashMap<u32, Function>) -> HashMap<String, Vec<Type>> {
@@ -140,6 +217,11 @@ impl Builder {
             if let Some(function) = harmful(function) {
                 runs.entry(*target).or_default().push(function.full());
                 runs.entry(*source).or_default().push(function.full());
+            }
+        }
+        for (of, function) in &self.orders {
+            if let Some(function) = harmful(function) {
+                runs.entry(*of).or_default().push(function.full());
             }
         }
         for Use { table, domain, function, .. } in &self.uses {

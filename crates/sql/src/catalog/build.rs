@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use super::{Catalog, Column, Function, Operator, QUERIES, Reference, Relation, RelationKind, Rule};
+use super::{Catalog, Column, Function, Operator, Policy, QUERIES, Reference, Relation, RelationKind, Rule};
 
 /// A row that does not have the form its query gives.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -35,6 +35,8 @@ pub struct Builder {
     pub(super) casts: Vec<(u32, u32, u32, char)>,
     pub(super) uses: Vec<Use>,
     pub(super) generated: Vec<(u32, i16, i16)>,
+    /// Types and the functions that comparing their values runs.
+    pub(super) orders: Vec<(u32, u32)>,
     pub(super) triggers: Vec<(u32, i16, u32, String, String)>,
     pub(super) event_triggers: Vec<u32>,
     pub(super) search_path: Vec<String>,
@@ -142,7 +144,7 @@ impl Builder {
                 Ok(())
             }
             "relations" => self.relation(cells),
-            "columns" | "views" | "rules" | "unique" => self.part(query, cells),
+            "columns" | "views" | "rules" | "unique" | "policies" => self.part(query, cells),
             "triggers" => {
                 self.triggers.push((
                     cells.number(0)?,
@@ -179,6 +181,10 @@ impl Builder {
             }
             "generated" => {
                 self.generated.push((cells.number(0)?, cells.number(1)?, cells.number(2)?));
+                Ok(())
+            }
+            "orders" => {
+                self.orders.push((cells.number(0)?, cells.number(1)?));
                 Ok(())
             }
             "event_triggers" => {
@@ -234,7 +240,10 @@ impl Builder {
             unique: Vec::new(),
             on_write: Vec::new(),
             on_read: Vec::new(),
+            on_pass: Vec::new(),
             filled: Vec::new(),
+            policies: Vec::new(),
+            guards: (OnceLock::new(), OnceLock::new()),
         });
         Ok(())
     }
@@ -265,6 +274,13 @@ impl Builder {
                 instead: cells.flag(2)?,
                 definition: cells.string(3)?,
             }),
+            "policies" => {
+                let command = cells.letter(1)?;
+                let conditions = cells.cells.iter().skip(2).flatten();
+                relation
+                    .policies
+                    .extend(conditions.map(|condition| Policy { command, condition: (*condition).to_owned() }));
+            }
             "unique" => {
                 for number in cells.numbers(1)? {
                     if number > 0 && !relation.unique.contains(&number) {

@@ -2,10 +2,12 @@
 //!
 //! - [`queries`](QUERIES): what to run on the target
 //! - [`Builder`]: rows in, snapshot out
+//! - `guard`: what row security runs when a table is used
 //! - `view`: what a view reads, expanded to its base tables on first use
 
 mod attach;
 mod build;
+mod guard;
 mod queries;
 mod view;
 
@@ -15,6 +17,7 @@ use std::sync::{Arc, OnceLock};
 use model::{Object, ObjectKind};
 
 pub use build::{Builder, CatalogError, split_path};
+pub(crate) use guard::{Use, guard};
 pub use queries::{FINGERPRINT, QUERIES};
 pub(crate) use view::{Collected, View};
 
@@ -64,6 +67,15 @@ pub(crate) struct Rule {
     pub(crate) instead: bool,
     /// `CREATE RULE …`, names with their schemas.
     pub(crate) definition: String,
+}
+
+/// A condition of a row security policy.
+#[derive(Clone, Debug)]
+pub(crate) struct Policy {
+    /// `r` SELECT, `a` INSERT, `w` UPDATE, `d` DELETE, `*` all, as in pg_policy.
+    pub(crate) command: char,
+    /// An expression over the table's columns, names with their schemas.
+    pub(crate) condition: String,
 }
 
 /// A trigger's events, as in pg_trigger.tgtype, and its function.
@@ -128,8 +140,13 @@ pub(crate) struct Relation {
     pub(crate) on_write: Vec<String>,
     /// Functions that may run when a value is read or converted: casts of a column's type.
     pub(crate) on_read: Vec<String>,
+    /// Functions that may run when a value of it is put into a column elsewhere.
+    pub(crate) on_pass: Vec<String>,
     /// Numbers of the columns whose default or conversion runs code that may put anything there.
     pub(crate) filled: Vec<i16>,
+    pub(crate) policies: Vec<Policy>,
+    /// What the policies run, for reading and for changing.
+    pub(crate) guards: (OnceLock<Arc<Collected>>, OnceLock<Arc<Collected>>),
 }
 
 impl Relation {

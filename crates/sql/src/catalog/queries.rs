@@ -30,6 +30,8 @@ pub const QUERIES: &[(&str, &str)] = &[
     ("casts", CASTS),
     ("uses", USES),
     ("generated", GENERATED),
+    ("orders", ORDERS),
+    ("policies", POLICIES),
     ("event_triggers", "SELECT evtname, evtfoid FROM pg_catalog.pg_event_trigger WHERE evtenabled <> 'D'"),
     ("end", "COMMIT"),
 ];
@@ -116,7 +118,7 @@ const TYPES: &str = "SELECT t.oid, n.nspname, t.typname, t.typtype, t.typbasetyp
 const CASTS: &str = "SELECT castsource, casttarget, castfunc, castcontext FROM pg_catalog.pg_cast \
      WHERE oid >= 16384 AND castfunc <> 0";
 
-/// Functions that defaults, generated columns, checks, index expressions and domains call, with the column that a default or a generated
+/// Functions that defaults, generated columns, checks, index expressions, partition keys, their operator classes and domains call, with the column that a default or a generated
 /// column's makes. The server records no dependency on its own functions, so what is listed is not built in.
 const USES: &str = "SELECT COALESCE(ad.adrelid, NULLIF(co.conrelid, 0), ix.indrelid, tb.oid), NULLIF(co.contypid, 0), \
      COALESCE(op.oprcode::oid, d.refobjid), COALESCE(ad.adnum, CASE WHEN tb.oid IS NOT NULL THEN NULLIF(d.objsubid, 0) END) \
@@ -130,7 +132,14 @@ const USES: &str = "SELECT COALESCE(ad.adrelid, NULLIF(co.conrelid, 0), ix.indre
      WHERE d.refclassid IN ('pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_operator'::pg_catalog.regclass) \
      AND d.classid IN ('pg_catalog.pg_attrdef'::pg_catalog.regclass, 'pg_catalog.pg_constraint'::pg_catalog.regclass, \
      'pg_catalog.pg_class'::pg_catalog.regclass) \
-     AND d.refobjid >= 16384";
+     AND d.refobjid >= 16384 \
+     UNION SELECT i.indrelid, NULL, ap.amproc::oid, NULL FROM pg_catalog.pg_index i, pg_catalog.unnest(i.indclass::oid[]) AS used(oid) \
+     JOIN pg_catalog.pg_opclass oc ON oc.oid = used.oid \
+     JOIN pg_catalog.pg_amproc ap ON ap.amprocfamily = oc.opcfamily WHERE ap.amproc::oid >= 16384 \
+     UNION SELECT pt.partrelid, NULL, ap.amproc::oid, NULL \
+     FROM pg_catalog.pg_partitioned_table pt, pg_catalog.unnest(pt.partclass::oid[]) AS used(oid) \
+     JOIN pg_catalog.pg_opclass oc ON oc.oid = used.oid \
+     JOIN pg_catalog.pg_amproc ap ON ap.amprocfamily = oc.opcfamily WHERE ap.amproc::oid >= 16384";
 
 /// Which columns a generated column is made of. Servers before 15 record them for the column, later ones for its expression.
 const GENERATED: &str = "SELECT a.attrelid, a.attnum, d.refobjsubid FROM pg_catalog.pg_attribute a \
@@ -140,3 +149,20 @@ const GENERATED: &str = "SELECT a.attrelid, a.attnum, d.refobjsubid FROM pg_cata
      AND ((d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND d.objid = ad.oid) \
      OR (d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = a.attrelid AND d.objsubid = a.attnum)) \
      WHERE a.attgenerated <> ''";
+
+/// Functions that sorting, grouping or comparing values of a type runs: of its default operator classes, and those that a range type has.
+const ORDERS: &str = "SELECT oc.opcintype, ap.amproc::oid FROM pg_catalog.pg_opclass oc \
+     JOIN pg_catalog.pg_amproc ap ON ap.amprocfamily = oc.opcfamily \
+     WHERE oc.opcdefault AND oc.opcmethod IN (403, 405) AND ap.amproc::oid >= 16384 \
+     UNION SELECT oc.opcintype, op.oprcode::oid FROM pg_catalog.pg_opclass oc \
+     JOIN pg_catalog.pg_amop ao ON ao.amopfamily = oc.opcfamily JOIN pg_catalog.pg_operator op ON op.oid = ao.amopopr \
+     WHERE oc.opcdefault AND oc.opcmethod IN (403, 405) AND op.oprcode::oid >= 16384 \
+     UNION SELECT r.rngtypid, ap.amproc::oid FROM pg_catalog.pg_range r JOIN pg_catalog.pg_opclass oc ON oc.oid = r.rngsubopc \
+     JOIN pg_catalog.pg_amproc ap ON ap.amprocfamily = oc.opcfamily WHERE ap.amproc::oid >= 16384 \
+     UNION SELECT r.rngtypid, r.rngcanonical::oid FROM pg_catalog.pg_range r WHERE r.rngcanonical::oid >= 16384 \
+     UNION SELECT r.rngtypid, r.rngsubdiff::oid FROM pg_catalog.pg_range r WHERE r.rngsubdiff::oid >= 16384";
+
+/// Policies of tables on which row security is on, with the letter of their command.
+const POLICIES: &str = "SELECT p.polrelid, p.polcmd, pg_catalog.pg_get_expr(p.polqual, p.polrelid), \
+     pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) \
+     FROM pg_catalog.pg_policy p JOIN pg_catalog.pg_class c ON c.oid = p.polrelid WHERE c.relrowsecurity";

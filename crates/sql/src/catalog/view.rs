@@ -35,7 +35,7 @@ pub(crate) struct View {
 }
 
 impl View {
-    fn unknown(why: &str) -> Self {
+    pub(super) fn unknown(why: &str) -> Self {
         Self {
             read: Collected {
                 actions: vec![Action::bare(Effect::Unknown)],
@@ -57,6 +57,10 @@ impl View {
             return Arc::new(Self::unknown("views nested too deeply"));
         }
         let view = Arc::new(Self::expand(catalog, relation, open));
+        // Inside the expansion of a table's policies that table's own are left out.
+        if open.iter().any(|oid| super::guard::is_guarded(catalog, *oid)) {
+            return view;
+        }
         // Two threads may both have made it; either is right.
         let _ = relation.view.set(Arc::clone(&view));
         view

@@ -5,7 +5,7 @@ use pg_query::protobuf::{RangeVar, node::Node as N};
 
 use super::Walker;
 use super::scope::{Item, Scope, Source};
-use crate::catalog::{Relation, Trigger, View};
+use crate::catalog::{Collected, Relation, Trigger, Use, View, guard};
 
 /// Rules and cascades are followed this deep.
 pub(super) const MAX_CHAIN: usize = 16;
@@ -127,7 +127,7 @@ impl<'c> Walker<'c> {
             self.reason(format!("{} holds credentials or configuration", relation.full));
         }
         for function in &relation.on_read {
-            self.runs(function, "a column's type is converted by");
+            self.runs(function, "a column's type is compared or converted by");
         }
         for other in self.catalog.kin(relation) {
             let object = other.object();
@@ -136,7 +136,10 @@ impl<'c> Walker<'c> {
         }
         if relation.is_view() && !relation.is_system() {
             let view = View::of(self.catalog, relation, &self.views);
-            self.add_view(relation, &view);
+            self.add_collected(&format!("view {}", relation.full), &view.read);
+        }
+        if let Some(guard) = guard(self.catalog, relation, Use::Reading, &self.views) {
+            self.add_collected(&format!("row security of {}", relation.full), &guard);
         }
     }
 
@@ -151,6 +154,21 @@ impl<'c> Walker<'c> {
         }
     }
 
+    /// Values of what is read are put into columns of other types.
+    pub(super) fn pass_on(&mut self) {
+        let writes = |action: &Action| {
+            action.effect == Effect::Write
+                && action.object.as_ref().is_some_and(|object| object.kind == ObjectKind::Relation)
+        };
+        if !self.actions.iter().any(writes) {
+            return;
+        }
+        let read: Vec<&'c Relation> = self.numbers.iter().filter_map(|(_, oid)| self.catalog.relation(*oid)).collect();
+        for function in read.into_iter().flat_map(|relation| &relation.on_pass) {
+            self.runs(function, "a column's type is converted by");
+        }
+    }
+
     /// Something that shows data of relations which are not named.
     pub(super) fn reads_anything(&mut self, what: &str) {
         self.act(Effect::Read, Object::new(ObjectKind::Relation, "?."));
@@ -159,8 +177,7 @@ impl<'c> Walker<'c> {
         self.reason(format!("{what} shows data of other relations or sessions"));
     }
 
-    fn add_view(&mut self, relation: &Relation, view: &View) {
-        let view = &view.read;
+    fn add_collected(&mut self, what: &str, view: &Collected) {
         for action in &view.actions {
             if let Some(object) = &action.object
                 && object.kind == ObjectKind::Relation
@@ -174,7 +191,7 @@ impl<'c> Walker<'c> {
         self.numbers.extend(view.bases.iter().cloned());
         self.reads_unknown |= view.reads_unknown;
         for reason in &view.reasons {
-            self.reason(format!("view {}: {reason}", relation.full));
+            self.reason(format!("{what}: {reason}"));
         }
         for miss in &view.misses {
             self.miss(miss.clone());
@@ -211,6 +228,16 @@ impl<'c> Walker<'c> {
             self.act(Effect::Admin, relation.object());
         }
         self.set_off(relation, change);
+        if change != Change::Truncate {
+            for function in relation.on_read.iter().chain(&relation.on_pass) {
+                self.runs(function, "a column's type is compared or converted by");
+            }
+        }
+        if change != Change::Truncate
+            && let Some(guard) = guard(self.catalog, relation, Use::Changing, &self.views)
+        {
+            self.add_collected(&format!("row security of {}", relation.full), &guard);
+        }
         for other in self.catalog.kin(relation) {
             self.act(change.effect(), other.object());
             self.set_off(other, change);

@@ -6,7 +6,8 @@
 //! | SELECT INTO, CREATE TABLE AS, CREATE [MATERIALIZED] VIEW | `create`, and the query's own |
 //! | INSERT, UPDATE, MERGE, ON CONFLICT DO UPDATE | `write` on the target, base tables of views and parents included |
 //! | DELETE | `delete` likewise |
-//! | what a write sets off | `execute` on functions of triggers, defaults, checks, index expressions; the effects of rules; `delete`/`write` on tables that a foreign key cascades to |
+//! | what a write sets off | `execute` on functions of triggers, defaults, checks, index expressions, partition keys, assignment casts; the effects of rules; `delete`/`write` on tables that a foreign key cascades to |
+//! | what any use of a relation sets off | the effects of its row security; `execute` on implicit casts of its columns' types and on what compares their values |
 //! | functions and operators | nothing when known to be harmless; `write` for nextval, setval, pg_notify; `execute`, `export`, `import`, `admin` |
 //! | COPY … TO STDOUT | `read` |
 //! | COPY … FROM STDIN | `write` |
@@ -342,6 +343,7 @@ impl<'c> Walker<'c> {
 
     /// The statement as collected.
     fn finish(&mut self, kind: Kind, outputs: Outputs) -> Statement {
+        self.pass_on();
         let mut predicates = self.columns.list(&self.predicates);
         if self.predicates.is_unknown() {
             predicates.extend(
@@ -382,6 +384,19 @@ impl<'c> Walker<'c> {
         };
         let columns = self.select(select, None)?;
         Some(columns.into_iter().map(|column| column.lineage).collect())
+    }
+
+    /// A condition of a row security policy on `relation`; `open` are the relations around it, itself included.
+    pub(crate) fn policy(&mut self, tree: Option<&pg_query::protobuf::ParseResult>, relation: u32, open: &[u32]) {
+        self.views = open.to_vec();
+        let statement = tree.and_then(|tree| tree.stmts.first()).and_then(|raw| inner(raw.stmt.as_deref()));
+        let (Some(N::SelectStmt(select)), Some(relation)) = (statement, self.catalog.relation(relation)) else {
+            self.not_understood("a row security policy");
+            return;
+        };
+        let mut scope = scope::Scope::under(None);
+        self.push_tables(&mut scope, relation.name.clone(), None, vec![relation], Vec::new());
+        self.select(select, Some(&scope));
     }
 
     /// What was collected, for a view.

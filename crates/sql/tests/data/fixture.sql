@@ -39,6 +39,16 @@ CREATE TRIGGER s BEFORE INSERT ON events_2024 FOR EACH ROW EXECUTE FUNCTION stam
 CREATE TABLE summed(a int, b int, total int GENERATED ALWAYS AS (a + b) STORED);
 CREATE TABLE amounts(p positive);
 CREATE VIEW v_activity AS SELECT * FROM pg_stat_activity;
+CREATE TABLE guarded(id int, owner text);
+ALTER TABLE guarded ENABLE ROW LEVEL SECURITY;
+CREATE FUNCTION may_see(text) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT true';
+CREATE POLICY p ON guarded FOR SELECT USING (may_see(owner) AND EXISTS (SELECT 1 FROM secrets s WHERE s.k = owner));
+CREATE FUNCTION part_of(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN $1; END $$;
+CREATE TABLE hashed(id int, body text) PARTITION BY LIST (part_of(id));
+CREATE TYPE level AS ENUM ('low', 'high');
+CREATE FUNCTION text_to_level(text) RETURNS level LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN 'low'; END $$;
+CREATE CAST (text AS level) WITH FUNCTION text_to_level(text) AS ASSIGNMENT;
+CREATE TABLE levels(l level);
 CREATE SCHEMA other;
 CREATE TABLE other.orders(id int, hidden text);
 CREATE TABLE other.plain(id int);

@@ -2,6 +2,7 @@
 
 mod effects;
 mod families;
+mod hidden;
 mod hostile;
 mod lineage;
 mod moves;
@@ -37,6 +38,14 @@ const RELATIONS: &[(&str, &str, &str, &str, &str)] = &[
     ("20016", "public", "defaulted", "r", "a b"),
     ("20017", "public", "generated", "r", "a sum"),
     ("20019", "public", "ruled", "r", "a b"),
+    ("20020", "public", "guarded", "r", "id owner"),
+    ("20021", "public", "v_guarded", "v", "id"),
+    ("20022", "public", "left_guard", "r", "id"),
+    ("20023", "public", "right_guard", "r", "id"),
+    ("20024", "public", "ranked", "r", "id rank"),
+    ("20025", "public", "ranks", "r", "ranks"),
+    ("20026", "public", "tagged", "r", "t"),
+    ("20027", "public", "v_ranked", "v", "rank"),
     ("20018", "public", "plain", "r", "val more"),
     ("1259", "pg_catalog", "pg_class", "r", "oid relname relkind relnamespace"),
     ("1260", "pg_catalog", "pg_authid", "r", "oid rolname rolpassword"),
@@ -65,6 +74,12 @@ const FUNCTIONS: &[FunctionRow] = &[
     ("30009", "public", "dblink_exec", "f", "v", "c", "2", "40002"),
     ("30010", "other", "lower", "f", "v", "plpgsql", "1", "NULL"),
     ("30011", "public", "cast_it", "f", "v", "plpgsql", "1", "NULL"),
+    ("30020", "public", "may_see", "f", "s", "sql", "1", "NULL"),
+    ("30021", "public", "may_write", "f", "s", "sql", "1", "NULL"),
+    ("30022", "public", "rank_cmp", "f", "i", "plpgsql", "2", "NULL"),
+    ("30023", "public", "to_rank", "f", "i", "plpgsql", "1", "NULL"),
+    ("30025", "public", "from_rank", "f", "i", "plpgsql", "1", "NULL"),
+    ("30024", "public", "tag_text", "f", "i", "plpgsql", "1", "NULL"),
     ("30012", "public", "uuid_generate_v4", "f", "v", "c", "0", "40003"),
 ];
 
@@ -80,7 +95,13 @@ pub(super) fn world() -> Catalog {
                 unique.push(number.clone());
             }
             let not_null = if column.contains('!') { "t" } else { "f" };
-            let type_oid = if column == "tags" { "1009" } else { "25" };
+            let type_oid = match (*name, column) {
+                (_, "tags") => "1009",
+                ("ranked", "rank") => "50002",
+                ("ranks", _) => "50003",
+                ("tagged", _) => "50004",
+                _ => "25",
+            };
             row(&mut builder, "columns", &[oid, &number, column.trim_end_matches(['!', '*']), type_oid, not_null]);
         }
         row(&mut builder, "unique", &[oid, &unique.join(" ")]);
@@ -88,6 +109,8 @@ pub(super) fn world() -> Catalog {
     for (oid, definition) in [
         ("20005", " SELECT customers.id,\n    customers.email AS contact\n   FROM public.customers;"),
         ("20006", " SELECT upper(v.contact) AS contact FROM public.v_contacts v WHERE v.id > 0;"),
+        ("20021", " SELECT guarded.id FROM public.guarded;"),
+        ("20027", " SELECT ranked.rank FROM public.ranked;"),
         ("20012", " SELECT v_loop.x FROM public.v_loop;"),
     ] {
         row(&mut builder, "views", &[oid, definition]);
@@ -117,6 +140,27 @@ pub(super) fn world() -> Catalog {
     row(&mut builder, "types", &["50000", "public", "mood", "e", "0", "0", "0"]);
     row(&mut builder, "types", &["50001", "public", "evil", "e", "0", "0", "0"]);
     row(&mut builder, "casts", &["25", "50001", "30011", "e"]);
+    row(&mut builder, "types", &["50002", "public", "rank", "b", "0", "0", "0"]);
+    row(&mut builder, "types", &["50003", "public", "_rank", "b", "0", "0", "50002"]);
+    row(&mut builder, "types", &["50004", "public", "tag", "b", "0", "0", "0"]);
+    row(&mut builder, "orders", &["50002", "30022"]);
+    row(&mut builder, "casts", &["25", "50002", "30023", "a"]);
+    row(&mut builder, "casts", &["50002", "25", "30025", "a"]);
+    row(&mut builder, "casts", &["50004", "25", "30024", "i"]);
+    let policies: [&[&str]; 4] = [
+        &[
+            "20020",
+            "r",
+            "(public.may_see(owner) AND (EXISTS ( SELECT 1 FROM public.secrets WHERE secrets.k = guarded.owner)))",
+            "NULL",
+        ],
+        &["20020", "a", "NULL", "public.may_write(owner)"],
+        &["20022", "*", "(EXISTS ( SELECT 1 FROM public.right_guard))", "NULL"],
+        &["20023", "*", "((EXISTS ( SELECT 1 FROM public.left_guard)) AND public.may_see('x'::text))", "NULL"],
+    ];
+    for policy in policies {
+        row(&mut builder, "policies", policy);
+    }
     builder.finish(7)
 }
 
