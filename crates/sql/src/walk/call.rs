@@ -198,6 +198,11 @@ impl<'c> Walker<'c> {
                 }
                 Flow::Arguments
             }
+            // What this session's own nextval gave.
+            Builtin::SequenceRead if name == "lastval" => {
+                self.bare(Effect::Read);
+                Flow::Arguments
+            }
             Builtin::SequenceWrite | Builtin::SequenceRead => {
                 self.stores_arguments = builtin == Builtin::SequenceWrite;
                 self.sequence(builtin, call)
@@ -259,7 +264,7 @@ impl<'c> Walker<'c> {
             [name] => ("", name.as_str()),
             [.., schema, name] => (schema.as_str(), name.as_str()),
             [] => {
-                // lastval, or a name that is not constant.
+                // A name that is not constant.
                 self.act(effect, Object::new(ObjectKind::Sequence, "?."));
                 return Flow::Arguments;
             }

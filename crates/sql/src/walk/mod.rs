@@ -14,7 +14,7 @@
 //! | COPY to/from a file or program | `export`/`import` on the file, and the table's |
 //! | EXPLAIN | `read` on every relation mentioned; with ANALYZE the statement's own |
 //! | BEGIN, COMMIT, ROLLBACK, SAVEPOINT, RELEASE, SHOW, LISTEN, UNLISTEN, DEALLOCATE, CLOSE, DISCARD PLANS/SEQUENCES/TEMP, SET CONSTRAINTS | `session` |
-//! | SET, RESET, set_config | `session` for harmless settings, `admin` on the setting otherwise; RESET ALL and DISCARD ALL are `admin` on `setting:all`; SET ROLE and SET SESSION AUTHORIZATION are `admin` |
+//! | SET, RESET, set_config | `session` for harmless settings, `admin` on the setting otherwise; RESET ALL and DISCARD ALL put back what the session began with: `session`, also on `setting:application_name`; SET ROLE and SET SESSION AUTHORIZATION are `admin` |
 //! | FETCH, MOVE | `read`, without an object; the session adds the cursor's |
 //! | NOTIFY | `write` on the channel |
 //! | CREATE … | `create`; functions it calls now or later are `execute` when not harmless |
@@ -28,7 +28,7 @@
 //! | DO, CALL | `execute` |
 //! | anything else | `unknown` |
 //!
-//! - `statement`: which statement it is
+//! - `statement`: which statement it is; `intent`: what was collected, as one intent
 //! - `query`, `with`, `from`, `join`, `expr`, `json`, `call`: the walk over queries; `scope`, `names`: what names mean
 //! - `dml`, `assign`, `copy`, `effects`: changes and what they set off; `moves`: values that go to another place
 //! - `ddl`, `alter`, `control`, `server`, `set`: definitions, permissions, the server, settings
@@ -44,6 +44,7 @@ mod dml;
 mod effects;
 mod expr;
 mod from;
+mod intent;
 mod join;
 mod json;
 mod moves;
@@ -69,6 +70,7 @@ use crate::fresh::Fresh;
 use crate::lineage::{Columns, Lineage};
 use crate::prescan;
 use crate::unbounded::Bound;
+use intent::{finish, union};
 use moves::Moves;
 
 /// What `text` would do in `context`. Never fails: what cannot be understood is one statement with effect `unknown`, and
@@ -166,96 +168,6 @@ fn unparsed(text: &str, problem: Problem) -> Analysis {
         fresh: Fresh::unknown(),
         problem: Some(problem),
     }
-}
-
-/// Sorts, removes duplicates and names the intent by its content.
-fn finish(mut intent: Intent) -> Intent {
-    intent.actions.sort();
-    intent.actions.dedup();
-    if intent.actions.is_empty() {
-        intent.actions.push(Action::bare(Effect::Session));
-    }
-    intent.predicates.sort();
-    intent.predicates.dedup();
-    intent.reads.sort();
-    intent.reads.dedup();
-    intent.moves.sort();
-    intent.moves.dedup();
-    intent.reasons.sort();
-    intent.reasons.dedup();
-    let mut hash = blake3::Hasher::new();
-    let mut put = |bytes: &[u8]| {
-        hash.update(&(bytes.len() as u64).to_le_bytes());
-        hash.update(bytes);
-    };
-    put(intent.label.as_bytes());
-    put(&[
-        u8::from(intent.flags.unbounded),
-        u8::from(intent.flags.multi),
-        u8::from(intent.reads_unknown),
-        u8::from(intent.moves_unknown),
-    ]);
-    put(&(intent.actions.len() as u64).to_le_bytes());
-    for action in &intent.actions {
-        put(action.effect.as_str().as_bytes());
-        match &action.object {
-            Some(object) => {
-                put(object.kind.as_str().as_bytes());
-                put(object.name.as_bytes());
-            }
-            None => put(b"\0none"),
-        }
-    }
-    put(&(intent.predicates.len() as u64).to_le_bytes());
-    for column in &intent.predicates {
-        put(column.relation.as_bytes());
-        put(column.column.as_bytes());
-    }
-    put(&(intent.reads.len() as u64).to_le_bytes());
-    for object in &intent.reads {
-        put(object.kind.as_str().as_bytes());
-        put(object.name.as_bytes());
-    }
-    put(&(intent.moves.len() as u64).to_le_bytes());
-    for step in &intent.moves {
-        put(&[u8::from(step.made)]);
-        put(step.from.relation.as_bytes());
-        put(step.from.column.as_bytes());
-        put(step.to.as_ref().map_or(b"\0none", |to| to.relation.as_bytes()));
-        put(step.to.as_ref().map_or(b"\0none", |to| to.column.as_bytes()));
-    }
-    for reason in &intent.reasons {
-        put(reason.as_bytes());
-    }
-    let mut id = [0u8; 16];
-    hash.finalize_xof().fill(&mut id);
-    intent.id = IntentId(u128::from_le_bytes(id));
-    intent
-}
-
-/// The union of the statements' intents.
-fn union(statements: &[Statement]) -> Arc<Intent> {
-    if let [only] = statements {
-        return Arc::clone(&only.intent);
-    }
-    let mut all = Intent::simple(0, "EMPTY", Action::bare(Effect::Session));
-    if let Some(first) = statements.first() {
-        all.label.clone_from(&first.intent.label);
-        all.actions.clear();
-    }
-    all.flags.multi = statements.len() > 1;
-    for statement in statements {
-        let intent = &statement.intent;
-        all.actions.extend(intent.actions.iter().cloned());
-        all.flags.unbounded |= intent.flags.unbounded;
-        all.predicates.extend(intent.predicates.iter().cloned());
-        all.reads.extend(intent.reads.iter().cloned());
-        all.reads_unknown |= intent.reads_unknown;
-        all.moves.extend(intent.moves.iter().cloned());
-        all.moves_unknown |= intent.moves_unknown;
-        all.reasons.extend(intent.reasons.iter().cloned());
-    }
-    Arc::new(finish(all))
 }
 
 /// What one statement would do, collected while its tree is walked.

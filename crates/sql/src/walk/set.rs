@@ -42,9 +42,8 @@ impl Walker<'_> {
                 Kind::Reset { name: Some(name) }
             }
             VariableSetKind::VarResetAll => {
-                self.path_changes(None);
                 self.label = "RESET";
-                self.guarded("all");
+                self.back_to_start();
                 Kind::Reset { name: None }
             }
             VariableSetKind::VarSetCurrent | VariableSetKind::Undefined => {
@@ -52,6 +51,14 @@ impl Walker<'_> {
                 Kind::Other
             }
         }
+    }
+
+    /// All settings are what they were when the session began: nothing that guards it is taken away. The name of the client's program is
+    /// among them.
+    fn back_to_start(&mut self) {
+        self.path_changes(None);
+        self.bare(Effect::Session);
+        self.act(Effect::Session, Object::new(ObjectKind::Setting, "application_name"));
     }
 
     fn judge(&mut self, name: &str, value: Option<&str>) {
@@ -130,8 +137,7 @@ impl Walker<'_> {
         self.label = "DISCARD";
         let what = match statement.target() {
             DiscardMode::DiscardAll => {
-                self.path_changes(None);
-                self.guarded("all");
+                self.back_to_start();
                 Discard::All
             }
             DiscardMode::DiscardPlans => Discard::Plans,

@@ -60,6 +60,10 @@ UNLISTEN *
 
 DISCARD PLANS
 
+RESET ALL
+
+SELECT lastval() WHERE false
+
 LISTEN orders_changed
 
 SELECT pg_advisory_unlock_all()
