@@ -39,7 +39,7 @@ impl Drive {
     /// The target's answers to a client that is gone: recorded, and shown to nobody. Ready when nothing is outstanding.
     pub(super) fn poll_last(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            if self.relay.quiet() || self.relay.session.over().is_some() {
+            if !self.relay.is_owed() || self.relay.session.over().is_some() {
                 return Poll::Ready(());
             }
             if self.relay.session.poll_recorder(cx).is_pending() {
@@ -63,7 +63,7 @@ impl Drive {
 
     /// Tells both sides, closes them, and seals the recording.
     pub(super) async fn finish(mut self, ending: Ending) {
-        let busy = !self.relay.quiet();
+        let busy = self.relay.is_owed();
         let left = matches!(ending, Ending::ClientClosed);
         let reason = match &ending {
             Ending::ClientClosed => "client closed".to_owned(),
@@ -83,6 +83,7 @@ impl Drive {
             Ending::Drained => Some(Some(Refusal::of(RefusalKind::Ended).because("the gateway is stopping"))),
         };
         if left && busy {
+            self.relay.ask_to_flush();
             let _ended = tokio::time::timeout(LAST_ANSWERS, std::future::poll_fn(|cx| self.poll_last(cx))).await;
         }
         // What the target has answered of a result that never ended is recorded, or not shown.
@@ -97,7 +98,7 @@ impl Drive {
             // A client that does not read is left behind.
             let _told = tokio::time::timeout(LAST_WORDS, self.client.flush(&mut self.relay.to_client)).await;
         }
-        if !self.relay.quiet() {
+        if self.relay.is_owed() {
             // What still runs on the target for a session that is over is stopped.
             let cancelled = upstream::cancel(&self.grant, &self.options, self.backend.0, &self.backend.1);
             let _stopped = tokio::time::timeout(LAST_WORDS, cancelled).await;

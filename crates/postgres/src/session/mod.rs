@@ -208,7 +208,12 @@ impl Relay {
         self.names.clone()
     }
 
-    /// Whether nothing is outstanding.
+    /// Whether the target still has something to answer.
+    pub(crate) fn is_owed(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
+    /// Whether nothing is outstanding and no transaction is open.
     pub(crate) fn quiet(&self) -> bool {
         self.queue.is_empty() && !self.unsynced && self.status == TransactionStatus::Idle
     }
