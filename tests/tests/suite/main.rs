@@ -4,6 +4,7 @@
 //! - [`corpus`]: the bypass corpus, one test per policy key, and the proof that its oracles fire.
 //! - [`clients`]: stock clients, one test per client.
 //! - [`chaos`]: the gateway killed under load.
+//! - [`masks`]: ways around a mask.
 //! - [`sessions`]: holds, revocation, policy changes, wrong ways in.
 //! - [`detours`]: ways around the judge, each tried on the wire.
 //! - [`hostile`]: garbage, halves, slow peers.
@@ -25,6 +26,7 @@ mod demo;
 mod detours;
 mod hostile;
 mod kit;
+mod masks;
 mod sessions;
 
 /// Runs one of the suites as its command line does, and fails unless it says that all is well.
