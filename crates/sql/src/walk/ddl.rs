@@ -183,6 +183,7 @@ impl<'c> Walker<'c> {
                 self.on_relation(Effect::Create, trigger.relation.as_ref());
                 let (schema, name) = qualified(&trigger.funcname);
                 self.function_effect(schema, name, 0);
+                self.moves_of_trigger(trigger);
             }
             N::RuleStmt(rule) => {
                 self.label = "CREATE";

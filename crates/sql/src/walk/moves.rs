@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use model::Move;
-use pg_query::protobuf::{AlterTableCmd, AlterTableType, ColumnDef, Node, RangeVar, node::Node as N};
+use pg_query::protobuf::{AlterTableCmd, AlterTableType, ColumnDef, CreateTrigStmt, Node, RangeVar, node::Node as N};
 
 use super::query::OutputColumn;
 use super::scope::Scope;
@@ -135,6 +135,21 @@ impl<'c> Walker<'c> {
             }
             (AlterTableType::AtDropInherit, Some(N::RangeVar(parent))) => self.move_columns(parent, range),
             _ => {}
+        }
+    }
+
+    /// Columns that a trigger's arguments name, as those of `tsvector_update_trigger`: the first is made of the others.
+    pub(super) fn moves_of_trigger(&mut self, trigger: &CreateTrigStmt) {
+        let names = super::strings(&trigger.args);
+        for relation in trigger.relation.as_ref().map(|range| self.resolve_range(range)).unwrap_or_default() {
+            let to = names.first().filter(|name| relation.column(name).is_some());
+            let to = to.map(|name| self.columns.id(&relation.full, name));
+            for name in names.iter().filter(|name| relation.column(name).is_some()) {
+                let value = self.table_column(relation, name);
+                if to.is_none_or(|to| !value.ids().contains(&to)) {
+                    self.moves.add_as(&value, to, true);
+                }
+            }
         }
     }
 

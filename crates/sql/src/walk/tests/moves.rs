@@ -166,6 +166,10 @@ const MOVES: &[(&str, &str)] = &[
         "CREATE RULE r AS ON UPDATE TO customers DO INSERT INTO notes(body) VALUES (new.email)",
         "customers.email to notes.body",
     ),
+    (
+        "CREATE TRIGGER t BEFORE INSERT ON customers FOR EACH ROW EXECUTE FUNCTION tsvector_update_trigger(tags, 'pg_catalog.simple', email)",
+        "customers.email in customers.tags",
+    ),
     ("ALTER TABLE customers RENAME email TO contact", "customers.email to customers.contact"),
     ("ALTER TABLE customers RENAME TO people", "customers.* in elsewhere"),
     ("ALTER TABLE customers SET SCHEMA other", "customers.* in elsewhere"),
