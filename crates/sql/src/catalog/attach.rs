@@ -70,12 +70,23 @@ impl Builder {
             }
         }
         self.uses = uses;
+        self.attach_generated();
+        self.attach_types(&by_domain, functions);
+        self.lift_from_partitions();
+    }
+
+    /// Which columns are made of which.
+    fn attach_generated(&mut self) {
         for (table, number, source) in std::mem::take(&mut self.generated) {
             let columns = self.get(table).map(|relation| &mut relation.columns);
             if let Some(column) = columns.into_iter().flatten().find(|column| column.number == number) {
                 column.made_of.push(source);
             }
         }
+    }
+
+    /// What the types of columns run.
+    fn attach_types(&mut self, by_domain: &HashMap<u32, Vec<String>>, functions: &HashMap<u32, Function>) {
         let domains: HashMap<u32, u32> =
             self.types.iter().filter(|raw| raw.base != 0).map(|raw| (raw.oid, raw.base)).collect();
         let runs = self.runs_by_type(functions);
@@ -103,7 +114,6 @@ impl Builder {
                 names.dedup();
             }
         }
-        self.lift_from_partitions();
     }
 
     /// A row written to a partitioned table sets off what its partition has, too.
