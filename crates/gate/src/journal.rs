@@ -1,11 +1,10 @@
-//! What a session puts down as it goes: events of its recording, counters of its verdicts.
+//! What a session puts down as it goes: the events of its recording.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use model::{Command, Intent, Verdict};
-use prometheus_client::metrics::counter::Counter;
+use model::{Command, Verdict};
 use record::{CommandEvent, Event, Micros};
 
 use crate::ports::{ApprovalRequest, RecordFailure};
@@ -17,30 +16,6 @@ use crate::{Refusal, Session};
 const RECORDER_PATIENCE: Duration = Duration::from_secs(5);
 
 impl Session {
-    pub(crate) fn counters(&self, intent: &Intent, verdict: &Verdict) -> Vec<Counter> {
-        let effects: model::EffectSet = intent.actions.iter().map(|action| action.effect).collect();
-        let none = [String::new()];
-        let rules = if verdict.rules.is_empty() { none.as_slice() } else { &verdict.rules };
-        let mut counters = Vec::new();
-        for effect in effects.iter() {
-            for rule in rules {
-                counters.push(
-                    self.gate
-                        .metrics
-                        .decisions
-                        .get_or_create(&vec![
-                            ("protocol", self.live.protocol.to_owned()),
-                            ("outcome", verdict.outcome.as_str().to_owned()),
-                            ("effect", effect.as_str().to_owned()),
-                            ("rule", rule.clone()),
-                        ])
-                        .clone(),
-                );
-            }
-        }
-        counters
-    }
-
     pub(crate) fn record_answer(
         &mut self,
         request: &ApprovalRequest,

@@ -8,7 +8,8 @@
 //! - [`gate`](mod@gate): [`Gate`], the shared state: policy, targets, live sessions, ports
 //! - [`open`]: from a proven identity to a [`Grant`] and a [`Session`]; API calls are judged here too
 //! - [`session`]: [`Session::ask`]: one door for every message to the target
-//! - `journal`: what a session records and counts as it goes
+//! - `judge`: one command → its verdict
+//! - `journal`: what a session records as it goes
 //! - `standing`: what a policy means for one session
 //! - [`hold`]: parked commands, from the request to its single use
 //! - [`release`]: results masked and recorded before the client sees them
@@ -23,6 +24,7 @@ pub mod gate;
 pub mod grant;
 pub mod hold;
 mod journal;
+mod judge;
 pub mod live;
 pub mod masks;
 pub mod metrics;

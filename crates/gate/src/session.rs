@@ -1,9 +1,6 @@
 //! One door for every message to the target: [`Session::ask`].
 
 use std::borrow::Cow;
-use std::cell::RefCell;
-use std::collections::HashMap;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
@@ -11,11 +8,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use mask::Hit;
-use model::{
-    ApprovalId, ApprovalTerms, Command, IntentId, Limits, Outcome, RecordLevel, RequestId, SessionId, Target, Verdict,
-};
+use model::{ApprovalId, ApprovalTerms, Command, Limits, Outcome, RecordLevel, RequestId, SessionId, Target, Verdict};
 use policy::{Subject, View};
-use prometheus_client::metrics::counter::Counter;
 use record::{Event, Micros};
 
 use crate::gate::InForce;
@@ -85,19 +79,6 @@ pub enum Asked<M> {
     /// The session is over.
     Close(Box<Refusal>),
 }
-
-struct Judged {
-    verdict: Verdict,
-    counters: Vec<Counter>,
-}
-
-thread_local! {
-    /// Verdicts that depend on neither time nor values, per worker: no lock on the way of a command.
-    static VERDICTS: RefCell<HashMap<(u64, u64, IntentId, bool), Rc<Judged>>> = RefCell::new(HashMap::new());
-}
-
-/// Verdicts kept per worker; when full, all go: simpler than an order of use, and refilled in a moment.
-const VERDICTS_KEPT: usize = 8192;
 
 impl Session {
     /// Its id.
@@ -342,55 +323,6 @@ impl Session {
     pub fn open_to_all(&mut self) -> bool {
         self.refresh(self.gate.clock.now());
         self.open
-    }
-
-    /// What policy says of the command, and whether it would undo a mask. The second is no part of what is kept: masks may depend on time.
-    fn judge(&self, command: &Command<'_>, now: Micros) -> Rc<Judged> {
-        let judged = self.judge_by_rules(command, now);
-        if !self.masks.has_columns() || judged.verdict.outcome == Outcome::Deny {
-            return judged;
-        }
-        let Some(undone) = self.masks.undone(command.intent) else {
-            return judged;
-        };
-        let verdict = Verdict {
-            outcome: Outcome::Deny,
-            rules: vec![undone.rule],
-            message: None,
-            reasons: vec![undone.reason],
-            approval: None,
-            ..judged.verdict.clone()
-        };
-        let counters = self.counters(command.intent, &verdict);
-        Rc::new(Judged { verdict, counters })
-    }
-
-    fn judge_by_rules(&self, command: &Command<'_>, now: Micros) -> Rc<Judged> {
-        let key = (self.in_force.epoch, self.view.key(), command.intent.id, command.in_transaction);
-        if let Some(known) = VERDICTS.with_borrow(|cache| cache.get(&key).cloned()) {
-            return known;
-        }
-        let intent = command.intent;
-        let verdict = self.view.decide(
-            &intent.actions,
-            intent.flags,
-            command.in_transaction,
-            &intent.predicates,
-            intent.reads_unknown,
-            timestamp(now),
-        );
-        let counters = self.counters(intent, &verdict);
-        let cacheable = verdict.cacheable;
-        let judged = Rc::new(Judged { verdict, counters });
-        if cacheable {
-            VERDICTS.with_borrow_mut(|cache| {
-                if cache.len() >= VERDICTS_KEPT {
-                    cache.clear();
-                }
-                cache.insert(key, Rc::clone(&judged));
-            });
-        }
-        judged
     }
 
     fn over_rate(&mut self, now: Micros) -> Option<Refusal> {

@@ -73,7 +73,8 @@ fn a_refusal_counts_only_when_it_is_the_gateways_own() {
     let facts = Facts::default();
     assert_eq!(outcome(&case, &reply(vec![error("42501", "")]), &facts), Outcome::Refused);
     assert_eq!(outcome(&case, &reply(vec![error("42501", "Faclchk.c\0")]), &facts), Outcome::LetThrough);
-    assert_eq!(outcome(&case, &reply(vec![error("42601", "")]), &facts), Outcome::LetThrough);
+    assert_eq!(outcome(&case, &reply(vec![error("42601", "")]), &facts), Outcome::Refused);
+    assert_eq!(outcome(&case, &reply(vec![error("42P01", "")]), &facts), Outcome::LetThrough);
     let reached = Facts { reached: vec![true], ..Facts::default() };
     assert_eq!(outcome(&case, &reply(vec![error("42501", "")]), &reached), Outcome::LetThrough);
     assert_eq!(outcome(&case, &reply(vec![row(&["1"])]), &facts), Outcome::LetThrough);
