@@ -16,7 +16,7 @@ use crate::upstream::{self, StartupParams, Upstream, UpstreamError};
 use crate::wire::{Backend, Frames, Next, encode};
 
 /// A snapshot is believed this long without a reason to doubt it: changes made past the gateway show by then.
-const BELIEVED: Duration = Duration::from_millis(1000);
+pub(crate) const BELIEVED: Duration = Duration::from_millis(1000);
 /// It is compared with the database at this age, beside the sessions' work, so that they seldom wait for it.
 const AGEING: Duration = Duration::from_millis(400);
 /// After an attempt that took longer than this and failed, nobody tries again for as long: sessions do not queue up for a target that does

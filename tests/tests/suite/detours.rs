@@ -156,6 +156,12 @@ fn names_of_an_open_transaction_are_looked_up_in_it() {
     assert_eq!(wire.value("SELECT note FROM fresh").unwrap(), "mine");
     wire.query("ALTER TABLE fresh RENAME TO other").unwrap();
     assert_eq!(wire.value("SELECT note FROM other").unwrap(), "mine");
+    // What a DBA changes meanwhile is seen in the open transaction too.
+    world.server.sql("postgres", "CREATE OR REPLACE VIEW looked AS SELECT id, word AS e FROM vault").unwrap();
+    std::thread::sleep(Duration::from_millis(1100));
+    let answer = said(&wire.query("SELECT e FROM looked").unwrap());
+    assert!(answer.contains("42501") && !answer.contains("sesame"), "{answer}");
+    wire.query("ROLLBACK; BEGIN").unwrap();
     wire.query("ALTER TABLE people RENAME TO folk").unwrap();
     let answer = said(&wire.query("SELECT upper(email) FROM folk WHERE id = 1").unwrap());
     assert!(!answer.contains("SECRET1"), "{answer}");
@@ -232,8 +238,17 @@ fn each_copy_of_a_message_is_recorded() {
         wire.send(&message::framed(b'c', b"").repeat(5000)).unwrap();
     }
     assert_eq!(wire.value("SELECT 1").unwrap(), "1");
+    // One that comes by name.
+    wire.send(&[message::parse("c", b"COPY notes FROM STDIN", &[]), message::sync()].concat()).unwrap();
+    wire.until_ready(PATIENCE).unwrap();
+    wire.send(&message::query(b"EXECUTE c")).unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    wire.send(&copy("9\tthird copy\n")).unwrap();
+    wire.until_ready(PATIENCE).unwrap();
+    assert_eq!(world.notes(), "8");
     drop(wire);
     let recorded = recording(&world);
+    assert!(recorded.contains("third copy"), "{recorded}");
     assert!(recorded.contains("first copy") && recorded.contains("second copy"), "{recorded}");
 }
 

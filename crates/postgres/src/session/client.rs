@@ -148,6 +148,13 @@ impl Relay {
 
     /// What a text does to the session's own state, from the moment it is sent.
     fn note_effects(&mut self, text: &Text) {
+        for referred in self.referred(text) {
+            self.note_own_effects(&referred);
+        }
+        self.note_own_effects(text);
+    }
+
+    fn note_own_effects(&mut self, text: &Text) {
         self.maybe_open |= text.begins;
         if text.changes_names {
             self.renamed = true;

@@ -5,6 +5,7 @@
 //! client's commands. Where that cannot be (a pipeline, several statements in one message) the changed names are in doubt.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use gate::Asked;
 use sql::catalog::{Builder, QUERIES};
@@ -12,7 +13,7 @@ use sql::{Catalog, Fresh};
 
 use super::expect::Expect;
 use super::{Relay, Step};
-use crate::catalogue::next_version;
+use crate::catalogue::{BELIEVED, next_version};
 use crate::classify::Names;
 use crate::wire::{Backend, Frame, TransactionStatus, encode};
 
@@ -22,10 +23,10 @@ const SCHEMAS: usize = 64;
 const SAVEPOINT: &str = "\"sallyport names\"";
 
 /// The rows of the open transaction's own view of the catalogue.
-#[derive(Default)]
 pub(crate) struct Look {
     builder: Builder,
     failed: bool,
+    asked: Instant,
 }
 
 impl Relay {
@@ -39,8 +40,8 @@ impl Relay {
                 return Err(self.ask_own());
             }
         }
-        if self.own_view {
-            return Ok(());
+        if let Some(seen) = self.own_view {
+            return self.look_up_own(seen);
         }
         if self.keeper.stale() && !self.looked_again {
             return Err(Step::Refresh);
@@ -52,9 +53,24 @@ impl Relay {
         Ok(())
     }
 
+    /// The transaction's own view is believed as long as a shared snapshot is. Where it cannot be asked for again, no name is certain.
+    fn look_up_own(&mut self, seen: Instant) -> Result<(), Step> {
+        if seen.elapsed() <= BELIEVED || self.looked_again {
+            return Ok(());
+        }
+        if self.queue.ends_synced() {
+            return Err(Step::Wait);
+        }
+        if self.is_between_commands() {
+            return Err(self.ask_own());
+        }
+        self.note_fresh(&Fresh::unknown());
+        Ok(())
+    }
+
     /// Names were missing, although the snapshot is current as far as is known.
     pub(super) fn look_again(&mut self) -> Step {
-        if self.is_between_commands() && self.renamed && !self.own_view && !self.own_failed {
+        if self.is_between_commands() && self.renamed && self.own_view.is_none() && !self.own_failed {
             return self.ask_own();
         }
         Step::Refresh
@@ -108,7 +124,7 @@ impl Relay {
     /// No transaction is open and nothing is outstanding: others see what this session changed.
     pub(super) fn transaction_over(&mut self) {
         self.own_failed = false;
-        if std::mem::take(&mut self.own_view) || !self.fresh.is_empty() {
+        if self.own_view.take().is_some() || !self.fresh.is_empty() {
             self.keeper.mark_stale();
             self.set_fresh(Arc::default());
         }
@@ -136,7 +152,7 @@ impl Relay {
     fn ask_own(&mut self) -> Step {
         let mut builder = Builder::new();
         builder.settings_of(&self.keeper.names().catalog);
-        self.look = Some(Box::new(Look { builder, failed: false }));
+        self.look = Some(Box::new(Look { builder, failed: false, asked: Instant::now() }));
         let own = |(name, _): &&(&str, &str)| !matches!(*name, "begin" | "settings" | "path" | "end");
         let begin = format!("SAVEPOINT {SAVEPOINT}; SET LOCAL search_path = ''; SET LOCAL statement_timeout = 0");
         self.ask_names("", &begin, false);
@@ -209,11 +225,14 @@ impl Relay {
         self.looked_again = true;
         if look.failed || self.status != TransactionStatus::Open {
             tracing::warn!(session = %self.session.id(), "the open transaction's catalogue could not be read");
+            if self.own_view.is_some() {
+                self.set_fresh(Arc::new(Fresh::unknown()));
+            }
             self.own_failed = true;
             return;
         }
         let catalog = Arc::new(look.builder.finish(next_version()));
-        self.own_view = true;
+        self.own_view = Some(look.asked);
         self.fresh = Arc::default();
         self.names = Names::with(catalog, Arc::clone(&self.names.path), self.in_doubt());
     }

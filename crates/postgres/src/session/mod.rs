@@ -26,6 +26,7 @@ pub(crate) mod words;
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 use gate::{Flow, Held, Outbox, Refusal, Session, ToClient, ToTarget};
 use model::Intent;
@@ -60,8 +61,8 @@ pub(crate) struct Relay {
     fresh: Arc<sql::Fresh>,
     /// The session's path held too many schemas to keep them in mind.
     path_lost: bool,
-    /// The snapshot is of the open transaction's own view.
-    own_view: bool,
+    /// The snapshot is of the open transaction's own view, asked for then.
+    own_view: Option<Instant>,
     /// The own view could not be had; nothing is asked again until names change once more.
     own_failed: bool,
     /// It is time to compare the shared snapshot with the database.
@@ -173,7 +174,7 @@ impl Relay {
             renamed: false,
             fresh: Arc::default(),
             path_lost: false,
-            own_view: false,
+            own_view: None,
             own_failed: false,
             ageing: false,
             look: None,

@@ -164,6 +164,27 @@ impl Relay {
             })
     }
 
+    /// The prepared statements that a text runs by name, and those that they run.
+    pub(super) fn referred(&self, text: &Text) -> Vec<Rc<Text>> {
+        let mut found = Vec::new();
+        self.refer(text, 0, &mut found);
+        found
+    }
+
+    fn refer(&self, text: &Text, depth: usize, found: &mut Vec<Rc<Text>>) {
+        if !text.refers || depth > NESTED {
+            return;
+        }
+        for statement in &text.analysis.statements {
+            if let Kind::ExecutePrepared { name } = &statement.kind
+                && let Some(prepared) = self.statements.find(name, u64::MAX).one()
+            {
+                found.push(Rc::clone(&prepared.text));
+                self.refer(&prepared.text, depth + 1, found);
+            }
+        }
+    }
+
     /// A text as people and recordings see it: with what the names in it stand for.
     pub(super) fn spelt_out<'t>(&self, sql: &'t str, text: &Text) -> Cow<'t, str> {
         let mut out = Cow::Borrowed(sql);

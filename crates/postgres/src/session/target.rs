@@ -9,7 +9,7 @@ use sql::Kind;
 
 use super::expect::{Expect, Run};
 use super::prepared::{Portal, Shape};
-use super::{Active, End, Relay, Step, columns};
+use super::{Active, CopyIn, End, Relay, Step, columns};
 use crate::wire::{Backend, Frame, ReportFields, TransactionStatus, encode};
 
 /// What the answer at hand belongs to.
@@ -74,8 +74,12 @@ impl Relay {
                 self.acknowledged(frame)
             }
             Backend::CopyIn(_) => {
-                if self.owner().is_none() {
+                let Some(owner) = self.owner() else {
                     return UNASKED;
+                };
+                if self.copy_in.is_none() && !self.queue.copy_ended() {
+                    // A COPY that came by another name: EXECUTE of a prepared one.
+                    self.copy_in = CopyIn::new(owner.ticket().number(), 1);
                 }
                 self.queue.forget_syncs_before_copy_end();
                 self.copy_accepted = !self.queue.copy_ended();
