@@ -13,6 +13,7 @@ use record::Micros;
 use crate::hold::Waiters;
 use crate::live::{LiveSession, Registry};
 use crate::ports::{Approvals, Audit, Clock, Identities, Recordings, Secrets};
+use crate::spend::Accounts;
 use crate::{Endpoint, Metrics};
 
 /// Settings that are not policy.
@@ -126,6 +127,7 @@ pub struct Gate {
     pub(crate) masker: Masker,
     pub(crate) settings: Settings,
     pub(crate) live: Registry,
+    pub(crate) accounts: Accounts,
     pub(crate) waiters: Waiters,
     pub(crate) metrics: Metrics,
 }
@@ -147,6 +149,7 @@ impl Gate {
             masker: Masker::new(&parts.mask_key),
             settings: parts.settings,
             live: Registry::default(),
+            accounts: Accounts::default(),
             waiters: Waiters::default(),
             metrics: Metrics::default(),
         })

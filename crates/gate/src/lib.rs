@@ -10,6 +10,7 @@
 //! - [`session`]: [`Session::ask`]: one door for every message to the target
 //! - `judge`: one command → its verdict
 //! - `journal`: what a session records as it goes
+//! - `spend`: limits, and what a token has used of them
 //! - `standing`: what a policy means for one session
 //! - [`hold`]: parked commands, from the request to its single use
 //! - [`release`]: results masked and recorded before the client sees them
@@ -36,6 +37,7 @@ pub mod refusal;
 pub mod release;
 pub mod secret;
 pub mod session;
+mod spend;
 mod standing;
 
 pub use gate::{Gate, Parts, Settings, Targets};
@@ -53,3 +55,4 @@ pub use refusal::{Refusal, RefusalKind};
 pub use release::{Content, Flow};
 pub use secret::Secret;
 pub use session::{Asked, Session, Ticket};
+pub use spend::Returned;

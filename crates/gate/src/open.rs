@@ -189,7 +189,7 @@ impl Gate {
             refresh_at: standing.refresh_at,
             open: standing.open,
             number: 0,
-            window: (now, 0),
+            account: self.accounts.of(proven, now),
             bytes: (0, 0),
             hits: Vec::new(),
             closed: false,

@@ -11,7 +11,7 @@ use record::{Column, Event, Finished, Micros};
 
 use crate::masks::{CellPlan, Cells, ColumnInfo};
 use crate::refusal::RefusalKind;
-use crate::{Encode, Outbox, Refusal, Released, Session, Ticket, ToClient};
+use crate::{Encode, Outbox, Refusal, Released, Returned, Session, Ticket, ToClient};
 
 /// Rows kept of a result at level `head`.
 const HEAD_ROWS: u64 = 1000;
@@ -33,6 +33,10 @@ pub trait Content {
     /// # Errors
     /// [`Malformed`] when the message is not what it should be; nothing of it may be shown then.
     fn rewrite(&self, cells: &mut Cells<'_>, out: &mut Vec<u8>) -> Result<Range<usize>, Malformed>;
+    /// Rows in it: one, or none for what only frames the others.
+    fn rows(&self) -> u64 {
+        1
+    }
 }
 
 /// A target's message that breaks its own protocol.
@@ -61,6 +65,12 @@ pub struct Flow {
     kept_bytes: u64,
     left_out: bool,
     digest: Option<Box<blake3::Hasher>>,
+    /// What earlier results of the same portal returned.
+    before: Returned,
+    /// What of this result is in the token's account.
+    pub(crate) booked: Returned,
+    /// A limit is passed: nothing more is shown, and the client is told this at its end.
+    cut: Option<Box<Refusal>>,
 }
 
 impl Flow {
@@ -76,10 +86,37 @@ impl Flow {
         self.pass
     }
 
-    /// Rows released so far.
+    /// What this result returned so far.
+    pub(crate) const fn returned(&self) -> Returned {
+        Returned { rows: self.rows, bytes: self.bytes }
+    }
+
+    /// What this result and those before it returned so far.
     #[must_use]
-    pub const fn rows(&self) -> u64 {
-        self.rows
+    pub const fn in_all(&self) -> Returned {
+        Returned { rows: self.before.rows + self.rows, bytes: self.before.bytes + self.bytes }
+    }
+
+    /// Goes on where earlier results of the same portal ended.
+    pub const fn continues(&mut self, before: Returned) {
+        self.before = before;
+    }
+
+    /// Whether a limit was passed: nothing more of it is shown.
+    #[must_use]
+    pub const fn is_cut(&self) -> bool {
+        self.cut.is_some()
+    }
+
+    /// What the client is told at its end, when a limit was passed.
+    #[must_use]
+    pub fn cut(&self) -> Option<&Refusal> {
+        self.cut.as_deref()
+    }
+
+    /// Ends the result here: nothing more of it is shown, and the client is told why at its end. The first reason counts.
+    pub fn cut_short(&mut self, refusal: Box<Refusal>) {
+        self.cut.get_or_insert(refusal);
     }
 }
 
@@ -105,6 +142,9 @@ impl Session {
             kept_bytes: 0,
             left_out: false,
             digest: None,
+            before: Returned::default(),
+            booked: Returned::default(),
+            cut: None,
         }
     }
 
@@ -134,21 +174,26 @@ impl Session {
         self.record(&Event::Columns { number: flow.number, columns })
     }
 
-    /// Masks, records and releases one message of a result straight into the client's outbox.
+    /// Masks, records and releases one message of a result straight into the client's outbox. One that passes a limit is not released, nor
+    /// is anything after it: the result is [cut](Flow::is_cut).
     ///
     /// # Errors
-    /// When it breaks the protocol, passes a limit or cannot be recorded: nothing of it was released, and the session must close.
+    /// When it breaks the protocol or cannot be recorded: nothing of it was released, and the session must close.
     pub fn release_row<C: Content>(
         &mut self,
         flow: &mut Flow,
         content: &C,
         outbox: &mut Outbox<ToClient>,
     ) -> Result<(), Refusal> {
+        if flow.is_cut() {
+            return Ok(());
+        }
+        let (rows, bytes, pending) = (flow.rows, flow.bytes, (flow.pending.len(), flow.pending_rows));
         let out = outbox.tail();
         let start = out.len();
         if flow.pass {
             out.extend_from_slice(content.raw());
-            flow.take(content.neutral());
+            flow.take(content.neutral(), content.rows());
         } else {
             let mut cells = Cells {
                 plan: &flow.plan,
@@ -160,7 +205,7 @@ impl Session {
             match content.rewrite(&mut cells, out) {
                 Ok(neutral) => {
                     flow.masked += cells.masked;
-                    flow.take(out.get(neutral).unwrap_or_default());
+                    flow.take(out.get(neutral).unwrap_or_default(), content.rows());
                 }
                 Err(malformed) => {
                     out.truncate(start);
@@ -168,19 +213,30 @@ impl Session {
                 }
             }
         }
-        let checked =
-            self.within_limits(flow).and_then(|()| if flow.pending.len() >= PIECE { self.flush(flow) } else { Ok(()) });
-        if checked.is_err() {
+        if let Some(refusal) = self.over_returned(flow) {
+            (flow.rows, flow.bytes) = (rows, bytes);
+            flow.pending.truncate(pending.0);
+            flow.pending_rows = pending.1;
+            flow.booked = flow.returned();
+            flow.cut_short(Box::new(refusal));
+            outbox.tail().truncate(start);
+            return Ok(());
+        }
+        if flow.pending.len() < PIECE {
+            return Ok(());
+        }
+        let recorded = self.flush(flow);
+        if recorded.is_err() {
             outbox.tail().truncate(start);
         }
-        checked
+        recorded
     }
 
     /// Releases a piece of a message that is too large to hold at once. Only for results in which nothing is masked: such a row
     /// is counted and digested, and left out of the recording's rows.
     ///
     /// # Errors
-    /// When something in this result is masked, a limit is passed or it cannot be recorded; the session must close.
+    /// When something in this result is masked or it cannot be recorded; the session must close.
     pub fn release_part(
         &mut self,
         flow: &mut Flow,
@@ -194,16 +250,30 @@ impl Session {
         }
         if first {
             self.flush(flow)?;
-            flow.rows += u64::from(!flow.bulk);
+            flow.rows += 1;
         }
         flow.bytes += neutral.len() as u64;
         flow.left_out = true;
         if matches!(flow.level, RecordLevel::Digest | RecordLevel::Head | RecordLevel::Full) {
             flow.digest.get_or_insert_with(|| Box::new(blake3::Hasher::new())).update(neutral);
         }
-        self.within_limits(flow)?;
+        self.book(flow);
         outbox.tail().extend_from_slice(raw);
         Ok(())
+    }
+
+    /// Whether a message of this size may follow in pieces; if not, the result is [cut](Flow::is_cut).
+    pub fn admits(&mut self, flow: &mut Flow, size: usize) -> bool {
+        let returned = flow.returned();
+        (flow.rows, flow.bytes) = (returned.rows + 1, returned.bytes + size as u64);
+        let passed = self.over_returned(flow);
+        (flow.rows, flow.bytes) = (returned.rows, returned.bytes);
+        // The account keeps what was asked for in vain; a token that has come to its end stays there.
+        flow.booked = returned;
+        if let Some(refusal) = passed {
+            flow.cut_short(Box::new(refusal));
+        }
+        !flow.is_cut()
     }
 
     /// Records the rows that wait in the outbox, of `flow` or of one that is finished; only now may they be written to the client. Call it
@@ -224,17 +294,6 @@ impl Session {
             Err(_) => outbox.discard(),
         }
         recorded
-    }
-
-    fn within_limits(&self, flow: &Flow) -> Result<(), Refusal> {
-        let over = |limit: Option<u64>, value: u64| limit.is_some_and(|limit| value > limit);
-        if over(self.limits.rows_returned, flow.rows) {
-            return Err(Refusal::of(RefusalKind::Limit).because("more rows than one command may return"));
-        }
-        if over(self.limits.bytes_returned, flow.bytes) {
-            return Err(Refusal::of(RefusalKind::Limit).because("more bytes than one command may return"));
-        }
-        Ok(())
     }
 
     /// Records what is pending of a result.
@@ -286,6 +345,7 @@ impl Session {
                 flow.digest = None;
             }
         }
+        self.book(&mut flow);
         self.gate.metrics.masked.inc_by(flow.masked);
         let now = self.gate.clock.now();
         self.record(&Event::Finished(Finished {
@@ -346,8 +406,8 @@ impl Session {
 }
 
 impl Flow {
-    fn take(&mut self, neutral: &[u8]) {
-        self.rows += u64::from(!self.bulk);
+    fn take(&mut self, neutral: &[u8], rows: u64) {
+        self.rows += rows;
         self.bytes += neutral.len() as u64;
         if self.level != RecordLevel::None {
             self.pending.extend_from_slice(neutral);

@@ -18,6 +18,7 @@ use crate::live::Live;
 use crate::masks::SessionMasks;
 use crate::ports::{ApprovalRequest, RecordFailure, Recorder};
 use crate::refusal::RefusalKind;
+use crate::spend::Account;
 use crate::standing::Standing;
 use crate::{Ended, Gate, Held, Permitted, Refusal};
 
@@ -37,7 +38,7 @@ pub struct Session {
     pub(crate) refresh_at: Option<Micros>,
     pub(crate) open: bool,
     pub(crate) number: u64,
-    pub(crate) window: (Micros, u32),
+    pub(crate) account: Arc<Account>,
     pub(crate) bytes: (u64, u64),
     pub(crate) hits: Vec<Hit>,
     pub(crate) closed: bool,
@@ -323,19 +324,6 @@ impl Session {
     pub fn open_to_all(&mut self) -> bool {
         self.refresh(self.gate.clock.now());
         self.open
-    }
-
-    fn over_rate(&mut self, now: Micros) -> Option<Refusal> {
-        let limit = self.limits.commands_per_minute?;
-        if now.0 - self.window.0.0 >= 60_000_000 {
-            self.window = (now, 0);
-        }
-        self.window.1 = self.window.1.saturating_add(1);
-        (self.window.1 > limit).then(|| {
-            let mut refusal = Refusal::of(RefusalKind::Limit).because(format!("{limit} commands per minute"));
-            refusal.request = Some(self.request());
-            refusal
-        })
     }
 
     fn denial(&self, verdict: &Verdict) -> Refusal {

@@ -25,5 +25,5 @@ pub use ids::{ApprovalId, RequestId, SessionId, TokenId};
 pub use object::{Object, ObjectKind};
 pub use target::{ProtocolId, Target};
 pub use verdict::{
-    ApprovalTerms, DetectorName, Limits, MaskRule, MaskStyle, Outcome, Predicates, RecordLevel, Verdict,
+    ApprovalTerms, DetectorName, Limits, MaskRule, MaskStyle, Most, Outcome, Predicates, RecordLevel, Totals, Verdict,
 };

@@ -152,17 +152,85 @@ pub enum RecordLevel {
     Full,
 }
 
+/// The most of something, and the limit of the policy that says so.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Most {
+    /// How much at most.
+    pub most: u64,
+    /// The limit's name.
+    pub rule: Arc<str>,
+}
+
 /// Limits that apply to a session; `None` is no limit.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct Limits {
     /// Rows that one command may return.
-    pub rows_returned: Option<u64>,
+    pub rows_returned: Option<Most>,
     /// Bytes that one command may return.
-    pub bytes_returned: Option<u64>,
-    /// Rows that one command may change.
-    pub rows_affected: Option<u64>,
-    /// Commands in any minute.
-    pub commands_per_minute: Option<u32>,
+    pub bytes_returned: Option<Most>,
+    /// Rows that one command may change; checked before the change is committed.
+    pub rows_affected: Option<Most>,
+    /// Commands in any minute, of all sessions of one token.
+    pub commands_per_minute: Option<Most>,
+    /// Seconds that one command may take on the target.
+    pub statement_seconds: Option<Most>,
+    /// Seconds that a transaction may stay open without a command.
+    pub idle_in_transaction_seconds: Option<Most>,
+    /// What all commands of one token may use together.
+    pub total: Totals,
+}
+
+/// What all commands of one token may use together, in all of its sessions; `None` is no limit.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct Totals {
+    /// Rows returned.
+    pub rows_returned: Option<Most>,
+    /// Bytes returned.
+    pub bytes_returned: Option<Most>,
+    /// Rows changed.
+    pub rows_affected: Option<Most>,
+    /// Commands.
+    pub commands: Option<Most>,
+}
+
+impl Limits {
+    /// The smaller of both, limit by limit.
+    #[must_use]
+    pub fn and(self, other: &Self) -> Self {
+        Self {
+            rows_returned: least(self.rows_returned, &other.rows_returned),
+            bytes_returned: least(self.bytes_returned, &other.bytes_returned),
+            rows_affected: least(self.rows_affected, &other.rows_affected),
+            commands_per_minute: least(self.commands_per_minute, &other.commands_per_minute),
+            statement_seconds: least(self.statement_seconds, &other.statement_seconds),
+            idle_in_transaction_seconds: least(self.idle_in_transaction_seconds, &other.idle_in_transaction_seconds),
+            total: Totals {
+                rows_returned: least(self.total.rows_returned, &other.total.rows_returned),
+                bytes_returned: least(self.total.bytes_returned, &other.total.bytes_returned),
+                rows_affected: least(self.total.rows_affected, &other.total.rows_affected),
+                commands: least(self.total.commands, &other.total.commands),
+            },
+        }
+    }
+
+    /// Whether a change must not be committed before what it did is known.
+    #[must_use]
+    pub const fn bound_changes(&self) -> bool {
+        self.rows_affected.is_some()
+            || self.total.rows_affected.is_some()
+            || self.rows_returned.is_some()
+            || self.bytes_returned.is_some()
+            || self.total.rows_returned.is_some()
+            || self.total.bytes_returned.is_some()
+    }
+}
+
+/// The smaller one; of equals the first, so that names do not depend on an order.
+fn least(one: Option<Most>, other: &Option<Most>) -> Option<Most> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(if other.most < one.most { other.clone() } else { one }),
+        (one, other) => one.or_else(|| other.clone()),
+    }
 }
 
 /// Who may approve, how many, and for how long one may wait.

@@ -245,13 +245,24 @@ fn terms_text(terms: &ApprovalTerms) -> String {
 }
 
 fn limits_text(limits: &Limits) -> String {
+    let total = &limits.total;
     let parts = [
-        limits.rows_returned.map(|count| format!("{count} rows returned")),
-        limits.bytes_returned.map(|count| format!("{count} bytes returned")),
-        limits.rows_affected.map(|count| format!("{count} rows affected")),
-        limits.commands_per_minute.map(|count| format!("{count} commands per minute")),
+        (&limits.rows_returned, "rows returned"),
+        (&limits.bytes_returned, "bytes returned"),
+        (&limits.rows_affected, "rows affected"),
+        (&limits.commands_per_minute, "commands per minute"),
+        (&limits.statement_seconds, "seconds for a statement"),
+        (&limits.idle_in_transaction_seconds, "seconds idle in a transaction"),
+        (&total.rows_returned, "rows returned in total"),
+        (&total.bytes_returned, "bytes returned in total"),
+        (&total.rows_affected, "rows affected in total"),
+        (&total.commands, "commands in total"),
     ];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    let texts = parts.into_iter().filter_map(|(most, what)| {
+        let most = most.as_ref()?;
+        Some(format!("{} {what} ({})", most.most, most.rule))
+    });
+    texts.collect::<Vec<_>>().join(", ")
 }
 
 const fn level_text(level: RecordLevel) -> &'static str {

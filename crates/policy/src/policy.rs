@@ -86,28 +86,6 @@ impl Policy {
         compile::compile(sources).map(|inner| Self { inner: Arc::new(inner) })
     }
 
-    /// Limits that no gateway enforces yet: `rows_affected` needs the change undone before it is committed. Whoever runs a gateway refuses a
-    /// policy that has one, rather than let its author believe in it.
-    #[must_use]
-    pub fn unenforced(&self) -> Vec<PolicyError> {
-        let limits = self.inner.limits.iter().filter(|limit| limit.limits.rows_affected.is_some());
-        limits
-            .map(|limit| PolicyError {
-                file: usize::try_from(limit.place.file)
-                    .ok()
-                    .and_then(|file| self.inner.files.get(file))
-                    .cloned()
-                    .unwrap_or_default(),
-                line: limit.place.line,
-                column: limit.place.column,
-                message: format!(
-                    "limit \"{}\": `rows_affected` is not enforced by this version; remove it, and hold large changes with a rule on `unbounded: true`",
-                    limit.name
-                ),
-            })
-            .collect()
-    }
-
     /// 16 hexadecimal digits that name the content: the same for the same rules, whatever their order, layout, comments
     /// and files.
     #[must_use]

@@ -114,10 +114,7 @@ impl View {
                 continue;
             };
             if self.session_holds(&rule.scope, *candidate, now, &mut cacheable) {
-                value.rows_returned = least(value.rows_returned, rule.limits.rows_returned);
-                value.bytes_returned = least(value.bytes_returned, rule.limits.bytes_returned);
-                value.rows_affected = least(value.rows_affected, rule.limits.rows_affected);
-                value.commands_per_minute = least(value.commands_per_minute, rule.limits.commands_per_minute);
+                value = value.and(&rule.limits);
             }
         }
         Applied { value, cacheable }
@@ -205,13 +202,6 @@ impl View {
             }
             (Some(_), true, None) | (Some(_), false, _) | (None, _, _) => true,
         }
-    }
-}
-
-fn least<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
     }
 }
 

@@ -72,6 +72,10 @@ pub(crate) struct Text {
     pub(crate) settles: bool,
     /// Some statement opens a transaction.
     pub(crate) begins: bool,
+    /// Some statement opens, ends or marks a transaction.
+    pub(crate) controls: bool,
+    /// Its completion tags count all rows that it changes.
+    pub(crate) counted: bool,
 }
 
 impl Text {
@@ -93,6 +97,21 @@ impl Text {
             turns_back: any(|s| matches!(s.kind, Kind::RollbackTo | Kind::Rollback | Kind::Commit)),
             settles: any(|s| matches!(s.kind, Kind::Commit | Kind::PrepareTransaction | Kind::Other)),
             begins: any(|s| matches!(s.kind, Kind::Begin)),
+            controls: any(|s| {
+                matches!(
+                    s.kind,
+                    Kind::Begin
+                        | Kind::Commit
+                        | Kind::Rollback
+                        | Kind::Savepoint
+                        | Kind::RollbackTo
+                        | Kind::Release
+                        | Kind::PrepareTransaction
+                        | Kind::CommitPrepared
+                        | Kind::RollbackPrepared
+                )
+            }),
+            counted: !any(|s| !s.counted && !s.intent.actions.iter().all(changes_nothing)),
             names,
             analysis,
         })
@@ -103,6 +122,25 @@ impl Text {
     /// Schemas that may be in the path from now on.
     pub(crate) fn path(&self) -> impl Iterator<Item = &str> {
         self.analysis.statements.iter().flat_map(|statement| statement.path.iter().map(String::as_str))
+    }
+}
+
+/// Whether no row of a table changes by it.
+fn changes_nothing(action: &Action) -> bool {
+    match action.effect {
+        Effect::Write | Effect::Delete => action.object.as_ref().is_some_and(|it| it.kind != ObjectKind::Relation),
+        Effect::Execute | Effect::Unknown => false,
+        Effect::Connect
+        | Effect::Session
+        | Effect::Read
+        | Effect::Create
+        | Effect::Alter
+        | Effect::Destroy
+        | Effect::Grant
+        | Effect::Admin
+        | Effect::Export
+        | Effect::Import
+        | Effect::Tunnel => true,
     }
 }
 
@@ -269,6 +307,7 @@ fn not_analysed(text: &str) -> Analysis {
             intent: Arc::clone(&intent),
             kind: Kind::Unparsed,
             outputs: sql::Outputs::Unknown,
+            counted: false,
             bound: None,
             path: Vec::new(),
             start: 0,

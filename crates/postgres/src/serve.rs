@@ -12,7 +12,7 @@ use crate::cancel::{CancelKey, Cancels};
 use crate::catalogue::Catalogues;
 use crate::classify::{self, Names};
 use crate::config::{PostgresListen, TargetOptions};
-use crate::drive::{self, Drive};
+use crate::drive::{self, Drive, Pacer};
 use crate::login::{self, LoggedIn, LoginEnd, Terms};
 use crate::session::Relay;
 use crate::upstream::{self, StartupParams, Upstream};
@@ -138,6 +138,8 @@ impl Server {
             client_in,
             target_in: unread,
             job: None,
+            stop: None,
+            pace: Pacer::default(),
             expiry,
             waiting: false,
             unfed: false,

@@ -73,6 +73,9 @@ pub struct Statement {
     pub kind: Kind,
     /// Where the values of its result come from.
     pub outputs: Outputs,
+    /// Whether the count in its completion tag is that of all rows that it changes: no trigger, cascade, rule, function or other part of it
+    /// changes more.
+    pub counted: bool,
     /// What is left to decide about its WHERE when the parameters are known; see [`crate::bind_unbounded`].
     pub bound: Option<Arc<Bound>>,
     /// Schemas that search_path may hold after it (SET, RESET, set_config), in order; empty when it does not change the path. The session adds them to

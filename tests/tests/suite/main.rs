@@ -4,6 +4,7 @@
 //! - [`corpus`]: the bypass corpus, one test per policy key, and the proof that its oracles fire.
 //! - [`clients`]: stock clients, one test per client.
 //! - [`chaos`]: the gateway killed under load.
+//! - [`limits`]: what may be returned, changed and used up.
 //! - [`masks`]: ways around a mask.
 //! - [`sessions`]: holds, revocation, policy changes, wrong ways in.
 //! - [`detours`]: ways around the judge, each tried on the wire.
@@ -26,6 +27,7 @@ mod demo;
 mod detours;
 mod hostile;
 mod kit;
+mod limits;
 mod masks;
 mod sessions;
 

@@ -10,8 +10,9 @@ pub(crate) mod scope;
 mod version;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use model::{ApprovalTerms, Effect, EffectSet, Limits, MaskRule, Predicates};
+use model::{ApprovalTerms, Effect, EffectSet, Limits, MaskRule, Most, Predicates, Totals};
 
 use crate::error::{Errors, Place, PolicyError, Source};
 use crate::pattern::{ObjectPattern, check_pattern};
@@ -301,19 +302,40 @@ impl Compiler<'_, '_> {
         let At { value: raw, place } = raw;
         let name = self.name(&raw.name);
         let scope = self.session_scope(&raw.who, raw.on.as_ref(), raw.conditions.as_ref(), raw.when.as_ref());
+        let rule: Arc<str> = name.as_str().into();
+        let most = |value: Option<u64>| value.map(|most| Most { most, rule: Arc::clone(&rule) });
+        let total = raw.total.as_ref().map(|total| Totals {
+            rows_returned: most(total.value.rows_returned),
+            bytes_returned: most(total.value.bytes_returned),
+            rows_affected: most(total.value.rows_affected),
+            commands: most(total.value.commands),
+        });
+        if let (Some(empty), Some(at)) = (&total, &raw.total)
+            && *empty == Totals::default()
+        {
+            self.fault(at.place, "`total` is empty: use rows_returned, bytes_returned, rows_affected, commands");
+        }
         let limits = Limits {
-            rows_returned: raw.rows_returned,
-            bytes_returned: raw.bytes_returned,
-            rows_affected: raw.rows_affected,
-            commands_per_minute: raw.commands_per_minute,
+            rows_returned: most(raw.rows_returned),
+            bytes_returned: most(raw.bytes_returned),
+            rows_affected: most(raw.rows_affected),
+            commands_per_minute: most(raw.commands_per_minute.map(u64::from)),
+            statement_seconds: most(self.seconds(raw.statement_time.as_ref())),
+            idle_in_transaction_seconds: most(self.seconds(raw.idle_in_transaction.as_ref())),
+            total: total.unwrap_or_default(),
         };
-        if limits == Limits::default() {
+        if limits == Limits::default() && raw.total.is_none() {
             self.fault(
                 *place,
-                "no limit is given: use rows_returned, bytes_returned, rows_affected, commands_per_minute",
+                "no limit is given: use rows_returned, bytes_returned, rows_affected, commands_per_minute, statement_time, idle_in_transaction, total",
             );
         }
         Some(LimitRule { name, place: self.place(raw.name.place), scope: scope?, limits })
+    }
+
+    fn seconds(&mut self, text: Option<&At<String>>) -> Option<u64> {
+        let text = text?;
+        self.check(text.place, approval::duration(&text.value))
     }
 
     fn record(&mut self, raw: &At<RawRecord>) -> Option<RecordRule> {

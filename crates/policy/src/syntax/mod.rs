@@ -275,12 +275,39 @@ pub(crate) struct RawLimit {
     /// Bytes that one command may return.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) bytes_returned: Option<u64>,
-    /// Rows that one command may change. Understood, but refused by a gateway until it can be enforced before the commit.
+    /// Rows that one command may change, those included that triggers, cascades and functions change for it. Checked before the commit.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) rows_affected: Option<u64>,
-    /// Commands in any minute.
+    /// Commands in any minute, of all sessions of one token.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) commands_per_minute: Option<u32>,
+    /// How long one command may take on the target: `30s`, `5m`.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub(crate) statement_time: Option<At<String>>,
+    /// How long a transaction may stay open without a command: `5m`.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub(crate) idle_in_transaction: Option<At<String>>,
+    /// What all commands of one token may use together.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub(crate) total: Option<At<RawTotals>>,
+}
+
+/// What all commands of one token may use together, in all of its sessions.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawTotals {
+    /// Rows returned.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub(crate) rows_returned: Option<u64>,
+    /// Bytes returned.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub(crate) bytes_returned: Option<u64>,
+    /// Rows changed.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub(crate) rows_affected: Option<u64>,
+    /// Commands.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub(crate) commands: Option<u64>,
 }
 
 /// How much of results is recorded. Where several apply, the most recorded wins.

@@ -29,7 +29,7 @@ fn the_example_masks_and_limits() {
     assert!(masks.cacheable);
     assert_eq!(masks.value.len(), 1);
     let limits = policy.limits(&asked.subject(), asked.now).value;
-    assert_eq!(limits.rows_returned, Some(10_000));
-    assert!(policy.unenforced().is_empty());
-    assert_eq!(limits.commands_per_minute, Some(120));
+    assert_eq!(limits.rows_returned.map(|limit| limit.most), Some(10_000));
+    assert_eq!(limits.commands_per_minute.map(|limit| limit.most), Some(120));
+    assert_eq!(limits.rows_affected.map(|limit| limit.rule.to_string()).as_deref(), Some("blast radius"));
 }

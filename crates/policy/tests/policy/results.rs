@@ -1,6 +1,6 @@
 //! Masks, limits and recording: what applies to results.
 
-use model::{DetectorName, Limits, MaskStyle, RecordLevel};
+use model::{DetectorName, Limits, MaskStyle, Most, RecordLevel, Totals};
 
 use crate::kit::{Asked, policy};
 
@@ -43,31 +43,32 @@ fn the_smallest_limit_wins() {
     let policy = policy(
         r#"
 limits:
-  - { name: a, who: any, rows_returned: 1000, rows_affected: 5 }
-  - { name: b, who: { kinds: [agent] }, rows_returned: 10, commands_per_minute: 60, bytes_returned: 4096 }
+  - { name: a, who: any, rows_returned: 1000, rows_affected: 5, statement_time: 1m30s, total: { commands: 500 } }
+  - { name: b, who: { kinds: [agent] }, rows_returned: 10, commands_per_minute: 60, bytes_returned: 4096, total: { commands: 100 } }
   - { name: c, who: { kinds: [human] }, rows_returned: 1 }
   - { name: d, who: any, when: "identity.claims.absent", rows_affected: 0 }
 "#,
     );
-    let told: Vec<_> = policy.unenforced().into_iter().map(|error| (error.line, error.message)).collect();
-    assert!(told.len() == 2 && told[0].0 == 3 && told[0].1.contains("`rows_affected` is not enforced"), "{told:?}");
     let asked = Asked::default();
     let applied = policy.limits(&asked.subject(), asked.now);
     assert!(applied.cacheable);
     assert_eq!(
         applied.value,
         Limits {
-            rows_returned: Some(10),
-            bytes_returned: Some(4096),
-            rows_affected: Some(0),
-            commands_per_minute: Some(60),
+            rows_returned: most(10, "b"),
+            bytes_returned: most(4096, "b"),
+            rows_affected: most(0, "d"),
+            commands_per_minute: most(60, "b"),
+            statement_seconds: most(90, "a"),
+            idle_in_transaction_seconds: None,
+            total: Totals { commands: most(100, "b"), ..Totals::default() },
         }
     );
     let timed = crate::kit::policy(
         "limits: [{ name: n, who: any, when: \"timestamp(now).getHours() == 12\", rows_returned: 7 }]",
     );
     let applied = timed.limits(&asked.subject(), asked.now);
-    assert_eq!((applied.value.rows_returned, applied.cacheable), (Some(7), false));
+    assert_eq!((applied.value.rows_returned, applied.cacheable), (most(7, "n"), false));
 }
 
 #[test]
@@ -87,4 +88,8 @@ fn the_most_recorded_wins() {
         ),
         RecordLevel::Full
     );
+}
+
+fn most(most: u64, rule: &str) -> Option<Most> {
+    Some(Most { most, rule: rule.into() })
 }

@@ -47,6 +47,16 @@ impl Content for CopyRows<'_> {
         set_length(out, start)?;
         Ok(start + HEADER..out.len())
     }
+
+    fn rows(&self) -> u64 {
+        let frame = match self.format {
+            CopyFormat::Text { .. } => false,
+            CopyFormat::Csv { header, .. } => *header && self.first,
+            // The trailer; the header comes with the first row.
+            CopyFormat::Binary => self.neutral() == [0xff, 0xff],
+        };
+        u64::from(!frame)
+    }
 }
 
 fn text(body: &[u8], delimiter: u8, null: &str, cells: &mut Cells<'_>, out: &mut Vec<u8>) -> Result<(), Malformed> {

@@ -5,10 +5,12 @@
 //! wait too, and the target's go on.
 //!
 //! - `jobs`: what a session waits for besides its peers
+//! - `pace`: how long one thing may take
 //! - `ending`: last answers, last words, the seal
 
 mod ending;
 mod jobs;
+mod pace;
 
 use std::future::Future;
 use std::io;
@@ -24,6 +26,7 @@ use tokio::time::{Instant, Sleep};
 
 use self::ending::Ending;
 pub(crate) use self::jobs::Job;
+pub(crate) use self::pace::Pacer;
 use crate::cancel::CancelKey;
 use crate::config::TargetOptions;
 use crate::session::{Relay, Step};
@@ -58,6 +61,9 @@ pub(crate) struct Drive {
     pub(crate) client_in: Vec<u8>,
     pub(crate) target_in: Vec<u8>,
     pub(crate) job: Option<Job>,
+    /// A cancel on its way to the target, for a command that passed a limit. The client's next command must not meet it.
+    pub(crate) stop: Option<Pin<Box<dyn Future<Output = ()>>>>,
+    pub(crate) pace: Pacer,
     pub(crate) expiry: Pin<Box<Sleep>>,
     /// The client's next message waits until the target has answered.
     pub(crate) waiting: bool,
@@ -106,6 +112,8 @@ impl Drive {
         if std::mem::take(&mut self.relay.ageing) {
             self.compare_names();
         }
+        happened |= self.poll_stop(cx)?;
+        self.keep_pace(cx)?;
         self.relay.settle_rows().map_err(|refusal| Ending::Refused(Box::new(refusal)))?;
         happened |= self.poll_flush(cx)?;
         if !happened {
@@ -144,7 +152,7 @@ impl Drive {
             return Ok(false);
         }
         let held = matches!(self.job, Some(Job::Storing(..) | Job::Waiting(..)));
-        let blocked = self.waiting || self.job.is_some();
+        let blocked = self.waiting || self.job.is_some() || self.stop.is_some();
         if !blocked && std::mem::take(&mut self.unfed) {
             return self.feed_again();
         }
@@ -186,7 +194,7 @@ impl Drive {
 
     /// Goes on with what the client sent before.
     fn feed_again(&mut self) -> Result<bool, Ending> {
-        if self.job.is_some() {
+        if self.job.is_some() || self.stop.is_some() {
             return Ok(true);
         }
         self.waiting = false;

@@ -1,6 +1,6 @@
 //! What the client sends, judged message by message.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::{CopyIn, End, Parked, Relay, Step, Then};
 use crate::classify::Text;
 use crate::names::Full;
 use crate::wire::frontend::{Bind, Close, Describe, Execute, Parse, Subject};
-use crate::wire::{Format, Frame, Frontend, WireError};
+use crate::wire::{Format, Frame, Frontend, TransactionStatus, WireError};
 use crate::{answer, types};
 
 /// Bytes of a statement's or portal's name that servers keep (`NAMEDATALEN - 1`): longer ones with the same beginning are one name to them.
@@ -35,6 +35,9 @@ impl Relay {
     /// One message of the client.
     pub(crate) fn client(&mut self, frame: Frame<'_>) -> Step {
         if self.queue.len() >= OUTSTANDING && !matches!(frame.tag, b'S' | b'X' | b'd' | b'c' | b'f') {
+            return Step::Wait;
+        }
+        if self.is_stopping() || self.waits_for_guard(frame.tag) {
             return Step::Wait;
         }
         let message = match Frontend::parse(frame.tag, frame.body) {
@@ -111,6 +114,9 @@ impl Relay {
             return Step::Wait;
         }
         let intent = self.resolve(&text);
+        if self.session.checks_changes(&intent) && !self.queue.is_empty() {
+            return Step::Wait;
+        }
         let spelt = self.spelt_out(sql, &text);
         let command = Command { intent: &intent, text: &spelt, values: &[], in_transaction: self.in_transaction() };
         match self.session.ask(&command, whole) {
@@ -133,9 +139,17 @@ impl Relay {
         intent: Arc<Intent>,
     ) -> Step {
         self.seq += 1;
+        let guarded = self.session.checks_changes(&intent) && self.status != TransactionStatus::Failed;
+        if let (true, Some(why)) = (guarded, self.unguarded(&text)) {
+            return self.refuse_unguarded(&ticket, &intent, why, true);
+        }
         if let Err(Full) = self.learn_names(&text, &ticket, &intent, sql) {
             return self.refuse_simple(&too_many_names());
         }
+        if guarded {
+            self.guard_query(text.counted);
+        }
+        self.progress += 1;
         self.to_target.push(permitted);
         let copies = text.analysis.statements.iter().filter(|statement| matches!(statement.kind, Kind::CopyIn { .. }));
         self.copy_in = CopyIn::new(ticket.number(), copies.count());
@@ -255,7 +269,17 @@ impl Relay {
     fn send_bind<M: gate::Encode>(&mut self, permitted: Permitted<M>, ticket: Ticket, bound: Bound) -> Step {
         self.seq += 1;
         let Bound { name, prepared, text, intent, values, formats } = bound;
-        let portal = Rc::new(Portal { ticket, prepared, text, intent, values, formats, columns: RefCell::new(None) });
+        let portal = Rc::new(Portal {
+            ticket,
+            prepared,
+            text,
+            intent,
+            values,
+            formats,
+            columns: RefCell::new(None),
+            returned: Cell::default(),
+            of: None,
+        });
         if let Err(Full) = self.portals.add(&name, self.seq, Rc::clone(&portal)) {
             return self.refuse_extended(&too_many_names());
         }
@@ -286,6 +310,10 @@ impl Relay {
             return self.error_extended("34000", &text);
         };
         let portal = if portal.text.refers { self.referring(portal) } else { portal };
+        let guarded = self.session.checks_changes(&portal.intent);
+        if guarded && !self.queue.is_empty() {
+            return Step::Wait;
+        }
         let spelt = self.spelt_out(&portal.prepared.sql, &portal.text);
         let command = Command {
             intent: &portal.intent,
@@ -295,6 +323,14 @@ impl Relay {
         };
         match self.session.ask_again(&portal.ticket, &command, whole) {
             Asked::Allow(permitted, _) => {
+                if let (true, Some(why)) = (guarded, self.unguarded(&portal.text)) {
+                    return self.refuse_unguarded(&portal.ticket, &portal.intent, why, false);
+                }
+                if guarded {
+                    // A portal that is read in pieces has changed all its rows before the first.
+                    self.guard_execute(portal.text.counted && execute.max_rows <= 0);
+                }
+                self.progress += 1;
                 self.to_target.push(permitted);
                 self.unsynced = true;
                 self.seq += 1;
@@ -318,6 +354,16 @@ impl Relay {
             }
             Asked::Close(refusal) => Step::End(End::Refused(refusal)),
         }
+    }
+
+    /// A command that policy allows, and whose limits cannot be checked.
+    fn refuse_unguarded(&mut self, ticket: &Ticket, intent: &Intent, why: &str, simple: bool) -> Step {
+        let refusal = self.session.uncounted(ticket, why);
+        let flow = self.session.begin(ticket, intent);
+        if let Err(refusal) = self.session.finish(flow, "", Some((answer::sqlstate(refusal.kind), why))) {
+            return Step::End(End::Refused(Box::new(refusal)));
+        }
+        if simple { self.refuse_simple(&refusal) } else { self.refuse_extended(&refusal) }
     }
 
     fn close(&mut self, close: &Close<'_>, whole: &[u8]) -> Step {

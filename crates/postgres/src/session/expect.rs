@@ -46,8 +46,23 @@ pub(crate) enum Expect {
     CopyEnd,
     /// A query of the gateway's own about the catalogue: rows, then ReadyForQuery. The client sees nothing of it.
     Names { query: &'static str, last: bool },
+    /// A question of the gateway's own around a guarded change. The client sees nothing of it but an error of COMMIT.
+    Own(Own),
     /// An error that we provoked; the client sees this one in its place.
     Refused { answer: Vec<u8>, simple: bool },
+}
+
+/// A question of the gateway's own around a guarded change.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Own {
+    Begin,
+    /// How many rows the transaction has changed; inside the extended protocol it ends with so many CloseComplete.
+    Count {
+        after: bool,
+        left: u8,
+    },
+    Commit,
+    Rollback,
 }
 
 /// Outstanding questions.
@@ -85,12 +100,62 @@ impl Queue {
         self.queue.iter().all(|expect| matches!(expect, Expect::CopyEnd))
     }
 
+    /// Whether a command is outstanding.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.queue
+            .iter()
+            .any(|expect| matches!(expect, Expect::Query(_) | Expect::Execute { .. } | Expect::Bind { .. }))
+    }
+
     /// Whether something is outstanding and the last of it ends with ReadyForQuery.
     pub(crate) fn ends_synced(&self) -> bool {
         matches!(
             self.queue.back(),
-            Some(Expect::Query(_) | Expect::Sync | Expect::Names { .. } | Expect::Refused { simple: true, .. })
+            Some(
+                Expect::Query(_)
+                    | Expect::Sync
+                    | Expect::Names { .. }
+                    | Expect::Own(_)
+                    | Expect::Refused { simple: true, .. }
+            )
         )
+    }
+
+    /// A CloseComplete for the gateway's own question: whether it was the last, and the question is done.
+    pub(crate) fn own_closed(&mut self) -> bool {
+        let Some(Expect::Own(Own::Count { left, .. })) = self.queue.front_mut() else {
+            return false;
+        };
+        *left = left.saturating_sub(1);
+        if *left > 0 {
+            return false;
+        }
+        self.queue.pop_front();
+        true
+    }
+
+    /// What the first command that is outstanding was allowed for.
+    pub(crate) fn ticket(&self) -> Option<Ticket> {
+        self.queue.iter().find_map(|expect| match expect {
+            Expect::Query(run) => Some(run.ticket.clone()),
+            Expect::Execute { portal, .. } | Expect::Bind { portal, .. } => Some(portal.ticket.clone()),
+            Expect::Parse { .. }
+            | Expect::DescribeStatement(_)
+            | Expect::DescribePortal(_)
+            | Expect::Close { .. }
+            | Expect::Sync
+            | Expect::CopyEnd
+            | Expect::Names { .. }
+            | Expect::Own(_)
+            | Expect::Refused { .. } => None,
+        })
+    }
+
+    /// Whether nothing but Sync follows the head.
+    pub(crate) fn only_sync_follows(&self) -> bool {
+        let mut commands = self.queue.iter().filter(|expect| !matches!(expect, Expect::CopyEnd));
+        commands.next();
+        commands.all(|expect| matches!(expect, Expect::Sync))
     }
 
     /// Whether a Sync is outstanding.

@@ -4,6 +4,8 @@
 //! - [`target`]: what the target answers, matched to what was asked
 //! - [`rows`]: rows and COPY data on their way to the client
 //! - [`refuse`]: how a refusal reaches the client in order, with the target in the state that a real error would leave
+//! - [`guard`]: changes that are not committed before their limits are checked
+//! - [`stop`]: results and commands that pass a limit while they run
 //! - [`look`]: what names stand for, and how the gateway finds out
 //! - [`columns`]: where a result's values come from
 //! - [`words`]: what an error's or a notice's text may still say
@@ -16,11 +18,13 @@
 pub(crate) mod client;
 pub(crate) mod columns;
 pub(crate) mod expect;
+pub(crate) mod guard;
 pub(crate) mod look;
 pub(crate) mod prepared;
 pub(crate) mod refuse;
 pub(crate) mod resolve;
 pub(crate) mod rows;
+pub(crate) mod stop;
 pub(crate) mod target;
 pub(crate) mod words;
 
@@ -80,6 +84,14 @@ pub(crate) struct Relay {
     statements: Names<Rc<Prepared>>,
     portals: Names<Rc<Portal>>,
     active: Active,
+    /// A change that is not committed before its limits are checked.
+    guard: Option<Box<guard::Guard>>,
+    /// The command that is being answered passed a limit: its end is replaced by this.
+    stopped: Option<Box<Refusal>>,
+    /// The target is to be told to stop what it does.
+    pub(crate) stop_wanted: bool,
+    /// Counts what was sent and what came to an end, to tell how long the target has been at one thing.
+    pub(crate) progress: u64,
     /// The command that COPY data from the client belongs to.
     copy_in: Option<CopyIn>,
     /// The target takes COPY data right now, and ignores Sync.
@@ -185,6 +197,10 @@ impl Relay {
             statements: Names::default(),
             portals: Names::default(),
             active: Active::default(),
+            guard: None,
+            stopped: None,
+            stop_wanted: false,
+            progress: 0,
             copy_in: None,
             copy_accepted: false,
             scratch: Vec::new(),

@@ -1,10 +1,10 @@
 //! Prepared statements and portals as the session knows them.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use gate::Ticket;
+use gate::{Returned, Ticket};
 use model::Intent;
 
 use crate::classify::Text;
@@ -62,6 +62,10 @@ pub(crate) struct Portal {
     pub(crate) formats: Box<[Format]>,
     /// Its result as described.
     pub(crate) columns: RefCell<Option<Rc<[Shape]>>>,
+    /// What it has returned so far, where it is read in pieces.
+    pub(crate) returned: Cell<Returned>,
+    /// The portal that this is, with what it refers to resolved anew.
+    pub(crate) of: Option<Rc<Portal>>,
 }
 
 impl Named for Rc<Prepared> {
@@ -77,6 +81,14 @@ impl Named for Rc<Portal> {
 }
 
 impl Portal {
+    /// Keeps what it has returned so far.
+    pub(crate) fn has_returned(&self, returned: Returned) {
+        self.returned.set(returned);
+        if let Some(portal) = &self.of {
+            portal.returned.set(returned);
+        }
+    }
+
     /// The result's columns: described for this portal, or for its statement with the formats of this portal.
     pub(crate) fn shape(&self) -> Option<Rc<[Shape]>> {
         if let Some(columns) = self.columns.borrow().as_ref() {

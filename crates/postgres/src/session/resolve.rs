@@ -1,7 +1,7 @@
 //! What the names of prepared statements and cursors stand for: in intents, and in the words that people read.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -45,6 +45,8 @@ impl Relay {
                         values: Vec::new(),
                         formats: Box::new([]),
                         columns: RefCell::new(None),
+                        returned: Cell::default(),
+                        of: None,
                     };
                     self.portals.add(name, self.seq, Rc::new(portal))?;
                 }
@@ -142,6 +144,8 @@ impl Relay {
             values: portal.values.clone(),
             formats: portal.formats.clone(),
             columns: RefCell::new(None),
+            returned: Cell::new(portal.returned.get()),
+            of: Some(portal),
         })
     }
 

@@ -22,6 +22,7 @@ impl Relay {
         let mut flow = self.session.begin(owner.ticket(), owner.intent());
         let described = match &owner {
             Owner::Portal(portal) => {
+                flow.continues(portal.returned.get());
                 let outputs = self.outputs_of_portal(portal);
                 if let Some(shapes) = portal.shape() {
                     let columns = columns::described(&shapes, &outputs, &self.names.catalog);
@@ -48,6 +49,7 @@ impl Relay {
             Err(step) => return step,
         };
         let released = self.session.release_row(&mut flow, &Row::new(frame.whole), &mut self.to_client);
+        self.look_at_limits(&flow);
         self.active.flow = Some(flow);
         match released {
             Ok(()) => Step::Go,
@@ -91,6 +93,7 @@ impl Relay {
         };
         let rows = CopyRows { whole: frame.whole, format: &format, first: self.active.copy_first };
         let released = self.session.release_row(&mut flow, &rows, &mut self.to_client);
+        self.look_at_limits(&flow);
         self.active.copy_first = false;
         self.active.flow = Some(flow);
         self.active.copy = Some(format);
@@ -111,12 +114,17 @@ impl Relay {
         };
         let first = header.get(..HEADER).unwrap_or(header);
         let rest = header.get(HEADER..).unwrap_or_default();
+        self.active.streaming = body.saturating_sub(rest.len());
+        if !self.session.admits(&mut flow, body) {
+            self.look_at_limits(&flow);
+            self.active.flow = Some(flow);
+            return Ok(());
+        }
         let released = self
             .session
             .release_part(&mut flow, first, &[], true, &mut self.to_client)
             .and_then(|()| self.session.release_part(&mut flow, rest, rest, false, &mut self.to_client));
         self.active.flow = Some(flow);
-        self.active.streaming = body.saturating_sub(rest.len());
         released.map_err(|refusal| Step::End(End::Refused(Box::new(refusal))))
     }
 
@@ -127,7 +135,11 @@ impl Relay {
             return Ok(0);
         }
         let mut flow = self.active.flow.take().ok_or(UNASKED)?;
-        let released = self.session.release_part(&mut flow, part, part, false, &mut self.to_client);
+        let released = if flow.is_cut() {
+            Ok(())
+        } else {
+            self.session.release_part(&mut flow, part, part, false, &mut self.to_client)
+        };
         self.active.flow = Some(flow);
         self.active.streaming -= part.len();
         released.map_err(|refusal| Step::End(End::Refused(Box::new(refusal))))?;
@@ -150,13 +162,13 @@ impl Relay {
         match part.first() {
             Some(b'D') => match self.take_flow(part) {
                 Ok(flow) => {
-                    let passes = flow.passes();
+                    let passes = flow.passes() || flow.is_cut();
                     self.active.flow = Some(flow);
                     passes
                 }
                 Err(_) => false,
             },
-            Some(b'd') => self.active.flow.as_ref().is_some_and(Flow::passes),
+            Some(b'd') => self.active.flow.as_ref().is_some_and(|flow| flow.passes() || flow.is_cut()),
             _ => false,
         }
     }

@@ -10,6 +10,7 @@ use sql::Kind;
 use super::expect::{Expect, Run};
 use super::prepared::{Portal, Shape};
 use super::{Active, CopyIn, End, Relay, Step, columns};
+use crate::answer;
 use crate::wire::{Backend, Frame, ReportFields, TransactionStatus, encode};
 
 /// What the answer at hand belongs to.
@@ -41,6 +42,11 @@ impl Relay {
     pub(crate) fn target(&mut self, frame: Frame<'_>) -> Step {
         if self.look.is_some()
             && let Some(step) = self.look_answer(frame)
+        {
+            return step;
+        }
+        if self.guard.is_some()
+            && let Some(step) = self.own_answer(frame)
         {
             return step;
         }
@@ -135,6 +141,7 @@ impl Relay {
             | Expect::Sync
             | Expect::CopyEnd
             | Expect::Names { .. }
+            | Expect::Own(_)
             | Expect::Refused { .. } => None,
         }
     }
@@ -170,13 +177,17 @@ impl Relay {
         self.forward(whole)
     }
 
-    fn finish(&mut self, owner: &Owner, tag: &str, error: Option<(&str, &str)>) -> Result<(), Step> {
+    pub(super) fn finish(&mut self, owner: &Owner, tag: &str, error: Option<(&str, &str)>) -> Result<(), Step> {
         let flow = match self.active.flow.take() {
             Some(flow) => flow,
             None => self.session.begin(owner.ticket(), owner.intent()),
         };
         self.active.copy = None;
         self.copy_accepted = false;
+        self.progress += 1;
+        if let Owner::Portal(portal) = owner {
+            portal.has_returned(flow.in_all());
+        }
         self.session.finish(flow, tag, error).map_err(|refusal| Step::End(End::Refused(Box::new(refusal))))
     }
 
@@ -184,6 +195,13 @@ impl Relay {
         let Some(owner) = self.owner() else {
             return UNASKED;
         };
+        let extended = matches!(owner, Owner::Portal(_));
+        let Some(owner) = self.guarded_end(owner, tag, whole) else {
+            return if extended { self.guarded_execute() } else { Step::Go };
+        };
+        if let Some(refusal) = self.stopped.take() {
+            return self.stopped_late(&owner, &refusal);
+        }
         if let Err(step) = self.finish(&owner, tag, None) {
             return step;
         }
@@ -207,6 +225,12 @@ impl Relay {
         let Some(owner @ Owner::Portal(_)) = self.owner() else {
             return UNASKED;
         };
+        let Some(owner) = self.guarded_end(owner, "suspended", whole) else {
+            return self.guarded_execute();
+        };
+        if let Some(refusal) = self.stopped.take() {
+            return self.stopped_late(&owner, &refusal);
+        }
         if let Err(step) = self.finish(&owner, "suspended", None) {
             return step;
         }
@@ -273,12 +297,24 @@ impl Relay {
     fn ready(&mut self, status: TransactionStatus, whole: &[u8]) -> Step {
         match self.queue.pop() {
             Some(Expect::Sync | Expect::Refused { simple: true, .. }) => {}
+            Some(Expect::Query(_)) if self.guard.is_some() => {
+                self.active = Active::default();
+                return self.guarded_ready(status);
+            }
             Some(Expect::Query(_)) => {}
             _ => return UNASKED,
         }
+        self.status = status;
+        self.is_ready(whole)
+    }
+
+    /// The client may send its next command; in which state of the transaction is known.
+    pub(super) fn is_ready(&mut self, whole: &[u8]) -> Step {
+        let status = self.status;
+        self.progress += 1;
+        self.stopped = None;
         self.active = Active::default();
         self.copy_accepted = false;
-        self.status = status;
         if self.queue.is_empty() {
             self.unsynced = false;
             self.maybe_open = status != TransactionStatus::Idle;
@@ -326,8 +362,14 @@ impl Relay {
             self.unsettle(&run);
         }
         let (intent, words) = self.asked();
-        let code = fields.sqlstate().unwrap_or("XX000").to_owned();
-        let (message, shown) = self.shown(b'E', fields, intent.as_deref(), words.as_deref());
+        let mut code = fields.sqlstate().unwrap_or("XX000").to_owned();
+        let (mut message, mut shown) = self.shown(b'E', fields, intent.as_deref(), words.as_deref());
+        if let Some(refusal) = self.stopped.take() {
+            answer::sqlstate(refusal.kind).clone_into(&mut code);
+            shown = format!("{}; {}", refusal.headline(), refusal.detail());
+            message.clear();
+            answer::refuse(&mut message, &refusal, false);
+        }
         if let Some(owner) = self.owner()
             && let Err(step) = self.finish(&owner, "", Some((&code, &shown)))
         {
@@ -337,9 +379,37 @@ impl Relay {
         {
             return Step::End(End::Refused(Box::new(refusal)));
         }
+        self.guarded_failure();
         let released = self.session.release(message);
         self.to_client.push(released);
         Step::Go
+    }
+
+    /// COMMIT of the gateway's own failed: what was deferred speaks now.
+    pub(super) fn commit_failed(&mut self, fields: &ReportFields<'_>) -> Step {
+        let (message, shown) = self.shown(b'E', fields, None, None);
+        let code = fields.sqlstate().unwrap_or("XX000");
+        if let Err(refusal) = self.session.note("error", &format!("{code} {shown}")) {
+            return Step::End(End::Refused(Box::new(refusal)));
+        }
+        let released = self.session.release(message);
+        self.to_client.push(released);
+        Step::Go
+    }
+
+    /// A command whose end was kept back is done: what it did to names is now certain.
+    pub(super) fn settle_end(&mut self, owner: &Owner, seq: u64) {
+        match owner {
+            Owner::Run(run) => {
+                let run = Rc::clone(run);
+                self.settle_names(&run, run.text.analysis.statements.len().saturating_sub(1));
+            }
+            Owner::Portal(portal) => {
+                if let [only] = portal.text.analysis.statements.as_slice() {
+                    self.settle(&only.kind.clone(), seq);
+                }
+            }
+        }
     }
 
     /// What the question at hand was, for judging an error's text.
@@ -376,6 +446,7 @@ impl Relay {
                 | Expect::Sync
                 | Expect::CopyEnd
                 | Expect::Names { .. }
+                | Expect::Own(_)
                 | Expect::Refused { .. } => {}
             }
         }

@@ -14,11 +14,7 @@ use super::problem::{Problem, Problems};
 pub(crate) fn load(paths: &[PathBuf]) -> Result<Policy, Problems> {
     let texts = texts(paths)?;
     let sources: Vec<Source<'_>> = texts.iter().map(|(name, text)| Source { name, text }).collect();
-    let parsed = Policy::parse(&sources).and_then(|policy| {
-        let unenforced = policy.unenforced();
-        if unenforced.is_empty() { Ok(policy) } else { Err(unenforced) }
-    });
-    parsed.map_err(|errors| {
+    Policy::parse(&sources).map_err(|errors| {
         Problems(
             errors
                 .into_iter()

@@ -75,13 +75,3 @@ fn a_policy_is_checked_alone_and_with_the_configuration() {
     let out = world.bad(&["policy", "check", "policy.yaml"]);
     assert!(out.contains("policy.yaml:8:") && out.contains("wirte"), "{out}");
 }
-
-#[test]
-fn a_limit_that_nothing_enforces_is_refused() {
-    let world = World::new();
-    world.write("policy.yaml", &format!("{POLICY}\nlimits:\n  - {{ name: small, who: any, rows_affected: 100 }}\n"));
-    for command in [&["policy", "check"][..], &["serve"]] {
-        let out = world.bad(command);
-        assert!(out.contains("`rows_affected` is not enforced") && out.contains("policy.yaml:"), "{out}");
-    }
-}

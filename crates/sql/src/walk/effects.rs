@@ -200,6 +200,7 @@ impl<'c> Walker<'c> {
 
     /// Changes a relation: its own effect and everything it sets off. `columns` are the columns assigned, for foreign keys; empty for all.
     pub(super) fn change(&mut self, range: &RangeVar, change: Change, columns: &[&str]) -> Vec<&'c Relation> {
+        self.changes += 1;
         let found = self.resolve_range(range);
         if found.is_empty() {
             let object = self.unresolved(&range.schemaname, &range.relname, ObjectKind::Relation);
@@ -342,6 +343,7 @@ impl<'c> Walker<'c> {
             let (Some(change), Some(other)) = (follow, self.catalog.relation(reference.from)) else {
                 continue;
             };
+            self.changes += 1;
             // Once is enough: cycles of foreign keys exist.
             if self.actions.contains(&Action::on(change.effect(), other.object())) {
                 continue;

@@ -115,6 +115,30 @@ pub fn analyze(text: &str, context: &Context<'_>) -> Analysis {
     Analysis { statements, intent, literal_dependent, misses: misses.into_iter().collect(), fresh, problem: None }
 }
 
+/// Whether exactly one table is changed, and nothing runs whose effects are not known.
+fn changes_one(actions: &[Action]) -> bool {
+    let mut tables = 0;
+    for action in actions {
+        match action.effect {
+            Effect::Write | Effect::Delete | Effect::Destroy => {
+                tables += usize::from(action.object.as_ref().is_none_or(|object| object.kind == ObjectKind::Relation));
+            }
+            Effect::Execute | Effect::Unknown => return false,
+            Effect::Connect
+            | Effect::Session
+            | Effect::Read
+            | Effect::Create
+            | Effect::Alter
+            | Effect::Grant
+            | Effect::Admin
+            | Effect::Export
+            | Effect::Import
+            | Effect::Tunnel => {}
+        }
+    }
+    tables == 1
+}
+
 /// Moves a range past the blanks at both ends.
 fn trim(text: &str, start: usize, len: usize) -> (usize, usize) {
     let Some(part) = text.get(start..start.saturating_add(len).min(text.len())) else {
@@ -157,6 +181,7 @@ fn unparsed(text: &str, problem: Problem) -> Analysis {
             intent: Arc::clone(&intent),
             kind: Kind::Unparsed,
             outputs: Outputs::Unknown,
+            counted: false,
             bound: None,
             path: Vec::new(),
             start: 0,
@@ -183,6 +208,8 @@ pub(crate) struct Walker<'c> {
     columns: Columns,
     literal: bool,
     unbounded: bool,
+    /// Parts of the statement that change a table.
+    changes: usize,
     /// What is put into other places, and where.
     moves: Moves,
     /// Values that this statement itself put into columns, or that a system relation shows of other data, may be in the result.
@@ -225,6 +252,7 @@ impl<'c> Walker<'c> {
             columns: Columns::default(),
             literal: false,
             unbounded: false,
+            changes: 0,
             moves: Moves::default(),
             mixed: false,
             bound: None,
@@ -276,10 +304,13 @@ impl<'c> Walker<'c> {
             moves_unknown: self.moves.unknown,
             reasons: std::mem::take(&mut self.reasons).into_iter().collect(),
         });
+        let counted =
+            matches!(kind, Kind::Dml | Kind::CopyIn { .. }) && self.changes == 1 && changes_one(&intent.actions);
         Statement {
             intent: Arc::new(intent),
             kind,
             outputs,
+            counted,
             bound: self.bound.take(),
             path: std::mem::take(&mut self.new_path),
             start: 0,
