@@ -4,6 +4,7 @@
 //! - `keys`: every key of the form, one table each
 //! - `verdicts`: what several rules come to together
 //! - `results`: masks, limits and recording
+//! - `copies`: masked values that a command would copy
 //! - `errors`: texts with line and column
 //! - `lint`: findings
 //! - `example`: the documented example and its cases
@@ -15,6 +16,7 @@
     reason = "a test that cannot go on fails; the helpers here are not marked as tests themselves"
 )]
 
+mod copies;
 mod errors;
 mod example;
 mod keys;

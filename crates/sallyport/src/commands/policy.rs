@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
 use model::{Identity, Intent, ObjectKind, Target};
 use policy::cases::CaseCommand;
-use policy::{Finding, Level, Policy, Request, Source, Subject};
+use policy::{Finding, Level, Policy, Source, Subject};
 
 use super::Outcome;
 use crate::cli::Global;
@@ -121,15 +121,8 @@ fn explain_one(global: &Global, explain: Explain) -> Result<Outcome> {
         Some(text) => text.parse().context("--at must be a time such as 2026-11-21T08:00:00Z")?,
         None => Timestamp::now(),
     };
-    let explanation = policy.explain(&Request {
-        subject: Subject { identity: &identity, target: &target, role: &role, from: explain.from },
-        actions: &analyzed.actions,
-        flags: analyzed.flags,
-        in_transaction: explain.in_transaction,
-        predicates: &analyzed.predicates,
-        reads_unknown: analyzed.reads_unknown,
-        now,
-    });
+    let subject = Subject { identity: &identity, target: &target, role: &role, from: explain.from };
+    let explanation = policy.explain_judged(&subject, &analyzed, explain.in_transaction, now);
     if explain.json {
         output::json(&serde_json::json!({ "explanation": explanation, "why": analyzed.reasons }))?;
     } else {
@@ -214,20 +207,22 @@ fn analyze(text: &str) -> Arc<Intent> {
 /// The intent with relations that only the target could resolve taken as those of `public`.
 fn as_public(intent: &Intent) -> Intent {
     let mut intent = intent.clone();
-    for action in &mut intent.actions {
-        if let Some(object) = &mut action.object
-            && object.kind == ObjectKind::Relation
-            && let Some(name) = object.name.strip_prefix("?.")
-        {
-            object.name = format!("public.{name}");
-        }
-    }
+    let objects = intent.actions.iter_mut().filter_map(|action| action.object.as_mut()).chain(&mut intent.reads);
+    objects.filter(|object| object.kind == ObjectKind::Relation).for_each(|object| resolve(&mut object.name));
     intent.actions.sort();
     intent.actions.dedup();
-    for column in &mut intent.predicates {
-        if let Some(name) = column.relation.strip_prefix("?.") {
-            column.relation = format!("public.{name}");
+    intent.predicates.iter_mut().for_each(|column| resolve(&mut column.relation));
+    for step in &mut intent.moves {
+        resolve(&mut step.from.relation);
+        if let Some(to) = &mut step.to {
+            resolve(&mut to.relation);
         }
     }
     intent
+}
+
+fn resolve(relation: &mut String) {
+    if let Some(name) = relation.strip_prefix("?.") {
+        *relation = format!("public.{name}");
+    }
 }
