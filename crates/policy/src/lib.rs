@@ -8,6 +8,7 @@
 //! - [`explain`]: the same with the reason of every rule
 //! - [`lint`]: rules that can never apply, and other things hardly meant
 //! - [`cases`]: tests of a policy, in YAML beside it
+//! - [`suggest`]: the narrowest rules that would have allowed what was seen
 //! - [`pattern`]: names with `*`; [`column_matches`] is shared with masking
 //! - `syntax` → `compile` → `rule`: the YAML form, its checks, and what remains
 //! - `when`: conditions in CEL; `hours`: daily windows
@@ -35,6 +36,7 @@ pub mod moves;
 pub mod pattern;
 pub mod policy;
 mod rule;
+pub mod suggest;
 mod syntax;
 pub mod view;
 mod when;

@@ -8,6 +8,7 @@
 //! - `errors`: texts with line and column
 //! - `lint`: findings
 //! - `example`: the documented example and its cases
+//! - `suggestions`: rules for what was seen
 //! - `properties`: what holds for all policies and requests
 
 #![expect(
@@ -24,4 +25,5 @@ mod kit;
 mod lint;
 mod properties;
 mod results;
+mod suggestions;
 mod verdicts;
