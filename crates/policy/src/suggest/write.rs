@@ -22,6 +22,9 @@ pub struct Suggestion {
 /// Names nothing: a rule whose `objects` list it speaks only of what has no object, such as BEGIN, and of no setting.
 const NOTHING: &str = "setting:-";
 
+/// What is left out is listed up to this many; a longer list hides the rules.
+const MAX_REMARKS: usize = 100;
+
 /// One rule to be.
 #[derive(Default)]
 struct Draft {
@@ -62,8 +65,11 @@ pub(super) fn write(observed: &Observed, options: Options) -> Suggestion {
     }
     out.yaml =
         format!("# Suggested from {} commands that were seen. Read it before you use it.\n", observed.commands());
-    for left in &out.left_out {
+    for left in out.left_out.iter().take(MAX_REMARKS) {
         let _ = writeln!(out.yaml, "# Not suggested: {}", comment(left));
+    }
+    if let Some(more @ 1..) = out.left_out.len().checked_sub(MAX_REMARKS) {
+        let _ = writeln!(out.yaml, "# Not suggested: {more} things more");
     }
     out.yaml.push_str(if rules.is_empty() { "rules: []\n" } else { "rules:\n" });
     out.yaml.push_str(&rules);

@@ -1,4 +1,4 @@
-//! `policy`: check, test and explain, without a running gateway.
+//! `policy`: check, test and explain, without a running gateway. Backtest and suggest are in [`super::backtest`].
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -27,6 +27,8 @@ pub(crate) fn run(global: &Global, command: PolicyCommand) -> Result<Outcome> {
         PolicyCommand::Check { files, json } => check(global, &files, json),
         PolicyCommand::Test { cases, policy, json } => test(global, &cases, &policy, json),
         PolicyCommand::Explain(explain) => explain_one(global, explain),
+        PolicyCommand::Backtest(args) => Ok(super::backtest::run(global, &args)),
+        PolicyCommand::Suggest(args) => super::backtest::suggest(global, &args),
     }
 }
 
@@ -131,6 +133,11 @@ fn explain_one(global: &Global, explain: Explain) -> Result<Outcome> {
             output::line(&format!("note: {}", output::plain(reason)))?;
         }
         output::note("names without a schema were taken as public; the target was not asked");
+        if analyzed.moves_unknown {
+            output::note(
+                "it stores values, and which columns tables have is not known here: a session may allow what a mask denies here",
+            );
+        }
     }
     Ok(Outcome::Done)
 }
@@ -144,7 +151,11 @@ fn context(global: &Global, named: &[PathBuf]) -> Result<Option<Config>> {
     }
 }
 
-fn policy_of(config: Option<&Config>, named: &[PathBuf]) -> Result<Policy, Problems> {
+/// The policy of the files that were named, or the configuration's.
+///
+/// # Errors
+/// Every problem that was found, with its place.
+pub(super) fn policy_of(config: Option<&Config>, named: &[PathBuf]) -> Result<Policy, Problems> {
     match config {
         Some(config) if named.is_empty() => files::load(&config.policy),
         Some(_) | None => files::load(named),
