@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use model::{Command, Verdict};
-use record::{CommandEvent, Event, Micros};
+use record::{CommandEvent, Context, Event, Judged, Micros, Used};
 
 use crate::ports::{ApprovalRequest, RecordFailure};
 use crate::refusal::RefusalKind;
@@ -37,7 +37,7 @@ impl Session {
         at: Micros,
     ) -> Result<(), Refusal> {
         let in_force = Arc::clone(&self.in_force);
-        let event = Event::Command(CommandEvent {
+        let judged = CommandEvent {
             number: self.number,
             label: Cow::Borrowed(&command.intent.label),
             text: Cow::Borrowed(command.text),
@@ -49,7 +49,8 @@ impl Session {
             reasons: Cow::Borrowed(&verdict.reasons),
             shadow: Cow::Borrowed(&verdict.shadow),
             policy: Cow::Borrowed(in_force.policy.version()),
-        });
+        };
+        let event = Event::Judged(Judged { command: judged, context: context(command) });
         self.record_at(at, &event)
     }
 
@@ -75,5 +76,27 @@ impl Session {
             }
         }
         Err(Refusal::of(RefusalKind::Unavailable).because("the recorder is too far behind"))
+    }
+}
+
+/// What the verdict looked at beside actions and flags.
+fn context<'c>(command: &Command<'c>) -> Context<'c> {
+    let intent = command.intent;
+    let bit = |is: bool, bit: u8| if is { bit } else { 0 };
+    Context {
+        bits: bit(command.in_transaction, Context::IN_TRANSACTION)
+            | bit(intent.reads_unknown, Context::READS_UNKNOWN)
+            | bit(intent.moves_unknown, Context::MOVES_UNKNOWN),
+        used: intent
+            .predicates
+            .iter()
+            .map(|column| Used {
+                relation: Cow::Borrowed(&column.relation),
+                column: Cow::Borrowed(&column.column),
+                kind: Used::ANYHOW,
+            })
+            .collect(),
+        moves: Cow::Borrowed(&intent.moves),
+        reads: Cow::Borrowed(if intent.moves_unknown { &intent.reads } else { &[] }),
     }
 }

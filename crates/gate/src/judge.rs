@@ -35,14 +35,7 @@ impl Session {
         let Some(undone) = self.masks.undone(command.intent) else {
             return judged;
         };
-        let verdict = Verdict {
-            outcome: Outcome::Deny,
-            rules: vec![undone.rule],
-            message: None,
-            reasons: vec![undone.reason],
-            approval: None,
-            ..judged.verdict.clone()
-        };
+        let verdict = undone.deny(judged.verdict.clone());
         let counters = self.counters(command.intent, &verdict);
         Rc::new(Judged { verdict, counters })
     }

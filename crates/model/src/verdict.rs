@@ -28,8 +28,8 @@ impl Outcome {
     }
 }
 
-/// How a masked value looks.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+/// How a masked value looks, weakest first: of two masks, the one that reveals less wins.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MaskStyle {
     /// Parts stay readable, by type: first six and last four of a card.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use model::{Action, ApprovalTerms, Limits, Outcome, RecordLevel};
+use model::{Action, ApprovalTerms, Limits, Outcome, RecordLevel, Verdict};
 use serde::Serialize;
 
 use crate::decide::{Ask, masks_in_doubt, predicate_words, words};
@@ -84,9 +84,8 @@ pub struct RuleExplanation {
     pub why: Option<String>,
 }
 
-pub(crate) fn explain(policy: &Policy, request: &Request<'_>) -> Explanation {
+pub(crate) fn explain(policy: &Policy, request: &Request<'_>, verdict: &Verdict) -> Explanation {
     let view = policy.view(&request.subject);
-    let verdict = policy.decide(request);
     let ask = Ask {
         actions: request.actions,
         flags: request.flags,
@@ -103,11 +102,15 @@ pub(crate) fn explain(policy: &Policy, request: &Request<'_>) -> Explanation {
         target: request.subject.target.name.clone(),
         role: request.subject.role.to_owned(),
         outcome: verdict.outcome,
-        rules: verdict.rules,
-        message: verdict.message,
-        reasons: verdict.reasons,
-        approval: verdict.approval,
-        shadow: verdict.shadow.into_iter().map(|(rule, outcome)| Shadowed { rule, outcome }).collect(),
+        rules: verdict.rules.clone(),
+        message: verdict.message.clone(),
+        reasons: verdict.reasons.clone(),
+        approval: verdict.approval.clone(),
+        shadow: verdict
+            .shadow
+            .iter()
+            .map(|(rule, outcome)| Shadowed { rule: rule.clone(), outcome: *outcome })
+            .collect(),
         actions: judge_all(policy, request),
         conditions: doubts.iter().map(predicate_words).collect(),
         masks: view.masks(request.now).value.into_iter().map(|mask| mask.name).collect(),

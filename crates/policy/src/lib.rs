@@ -4,9 +4,11 @@
 //! - [`policy`]: [`Policy`] and what is asked of it: [`Subject`], [`Request`]
 //! - [`view`]: [`View`], the part of a policy that can apply to one session; what a session keeps
 //! - `decide`: one command → one verdict
+//! - [`moves`]: masked values that a command would copy to where they are not masked
 //! - [`explain`]: the same with the reason of every rule
 //! - [`lint`]: rules that can never apply, and other things hardly meant
 //! - [`cases`]: tests of a policy, in YAML beside it
+//! - [`suggest`]: the narrowest rules that would have allowed what was seen
 //! - [`pattern`]: names with `*`; [`column_matches`] is shared with masking
 //! - `syntax` → `compile` → `rule`: the YAML form, its checks, and what remains
 //! - `when`: conditions in CEL; `hours`: daily windows
@@ -30,9 +32,11 @@ pub mod error;
 pub mod explain;
 mod hours;
 pub mod lint;
+pub mod moves;
 pub mod pattern;
 pub mod policy;
 mod rule;
+pub mod suggest;
 mod syntax;
 pub mod view;
 mod when;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use model::{Action, ColumnRef, Flags, Identity, Limits, MaskRule, RecordLevel, Target, Verdict};
+use model::{Action, ColumnRef, Flags, Identity, Intent, Limits, MaskRule, RecordLevel, Target, Verdict};
 use schemars::Schema;
 
 use crate::compile;
@@ -106,6 +106,12 @@ impl Policy {
         )
     }
 
+    /// Judges one command as a session does: rules, and masks that the command would undo.
+    #[must_use]
+    pub fn judge(&self, subject: &Subject<'_>, intent: &Intent, in_transaction: bool, now: Timestamp) -> Verdict {
+        self.view(subject).judge(intent, in_transaction, now)
+    }
+
     /// The part of the policy that can apply to a session. Takes time with the size of the policy; asking it does not.
     #[must_use]
     pub fn view(&self, subject: &Subject<'_>) -> View {
@@ -145,7 +151,28 @@ impl Policy {
     /// Decides one command and says of each rule why it did or did not apply.
     #[must_use]
     pub fn explain(&self, request: &Request<'_>) -> Explanation {
-        explain::explain(self, request)
+        explain::explain(self, request, &self.decide(request))
+    }
+
+    /// As [`Policy::explain`], for [`Policy::judge`].
+    #[must_use]
+    pub fn explain_judged(
+        &self,
+        subject: &Subject<'_>,
+        intent: &Intent,
+        in_transaction: bool,
+        now: Timestamp,
+    ) -> Explanation {
+        let request = Request {
+            subject: *subject,
+            actions: &intent.actions,
+            flags: intent.flags,
+            in_transaction,
+            predicates: &intent.predicates,
+            reads_unknown: intent.reads_unknown,
+            now,
+        };
+        explain::explain(self, &request, &self.judge(subject, intent, in_transaction, now))
     }
 
     /// The JSON schema of a policy file, for editors.

@@ -4,9 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use model::{Action, ColumnRef, Effect, Flags, Limits, MaskRule, RecordLevel, Verdict};
+use model::{Action, ColumnRef, Effect, Flags, Intent, Limits, MaskRule, Outcome, RecordLevel, Verdict};
 
 use crate::decide::{self, Ask};
+use crate::moves;
 use crate::pattern::ObjectPattern;
 use crate::policy::{Applied, Inner, Subject};
 use crate::rule::{Mask, Miss, Rule, Scope, Shape, Then, bits};
@@ -94,6 +95,22 @@ impl View {
         now: Timestamp,
     ) -> Verdict {
         decide::decide(self, &Ask { actions, flags, in_transaction, predicates, reads_unknown, now })
+    }
+
+    /// Judges one command as a session does: rules, and masks that the command would undo.
+    #[must_use]
+    pub fn judge(&self, intent: &Intent, in_transaction: bool, now: Timestamp) -> Verdict {
+        let Intent { actions, flags, predicates, reads_unknown, .. } = intent;
+        let mut verdict = self.decide(actions, *flags, in_transaction, predicates, *reads_unknown, now);
+        if verdict.outcome == Outcome::Deny || (intent.moves.is_empty() && !intent.moves_unknown) {
+            return verdict;
+        }
+        let masks = self.masks(now);
+        verdict.cacheable &= masks.cacheable;
+        match moves::undone(&masks.value, intent) {
+            Some(undone) => undone.deny(verdict),
+            None => verdict,
+        }
     }
 
     /// The masks that apply now, sorted by name. A mask whose condition cannot be evaluated applies.

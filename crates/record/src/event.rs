@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use model::{Action, Flags, Outcome};
+use model::{Action, Flags, Move, Object, Outcome};
 use serde::{Deserialize, Serialize};
 
 /// A point in time: microseconds since the Unix epoch, UTC.
@@ -24,7 +24,7 @@ pub enum Event<'a> {
         /// How the target was reached: `127.0.0.1:5432, TLS 1.3`.
         link: Cow<'a, str>,
     },
-    /// A command, written before it is sent.
+    /// A command, as recordings had it before [`Event::Judged`]: without what conditions and masks were judged by.
     Command(#[serde(borrow)] CommandEvent<'a>),
     /// A command waits for a human.
     Held {
@@ -110,6 +110,32 @@ pub enum Event<'a> {
         /// When it was recovered.
         at: Micros,
     },
+    /// A command with all that it was judged by, written before it is sent.
+    Judged(#[serde(borrow)] Judged<'a>),
+}
+
+impl<'a> Event<'a> {
+    /// The command, and all that it was judged by where the recording has it.
+    #[must_use]
+    pub const fn command(&self) -> Option<(&CommandEvent<'a>, Option<&Context<'a>>)> {
+        match self {
+            Self::Command(command) => Some((command, None)),
+            Self::Judged(Judged { command, context }) => Some((command, Some(context))),
+            Self::Opened(_)
+            | Self::Leased { .. }
+            | Self::Held { .. }
+            | Self::Answered { .. }
+            | Self::Values { .. }
+            | Self::Columns { .. }
+            | Self::Rows { .. }
+            | Self::Bulk { .. }
+            | Self::Finished(_)
+            | Self::Message { .. }
+            | Self::Control { .. }
+            | Self::Closed { .. }
+            | Self::Recovered { .. } => None,
+        }
+    }
 }
 
 /// Who opened what.
@@ -162,6 +188,63 @@ pub struct CommandEvent<'a> {
     pub shadow: Cow<'a, [(String, Outcome)]>,
     /// The version of the policy that decided.
     pub policy: Cow<'a, str>,
+}
+
+/// A command with all that it was judged by.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Judged<'a> {
+    /// The command and its verdict.
+    #[serde(borrow)]
+    pub command: CommandEvent<'a>,
+    /// What else was looked at.
+    #[serde(borrow)]
+    pub context: Context<'a>,
+}
+
+/// What a verdict looks at beside actions and flags, so that the command can be judged again by another policy. Four bytes where there
+/// is nothing of it.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Context<'a> {
+    /// Bits: see [`Context::IN_TRANSACTION`] and those after it.
+    pub bits: u8,
+    /// Columns that it uses other than by returning them.
+    #[serde(borrow)]
+    pub used: Vec<Used<'a>>,
+    /// Values that it puts into other places than they come from.
+    pub moves: Cow<'a, [Move]>,
+    /// Relations whose data it may put anywhere; only with [`Context::MOVES_UNKNOWN`], which asks for them.
+    pub reads: Cow<'a, [Object]>,
+}
+
+impl Context<'_> {
+    /// A transaction of the client was open.
+    pub const IN_TRANSACTION: u8 = 1;
+    /// It reads data from where its text does not tell.
+    pub const READS_UNKNOWN: u8 = 2;
+    /// It puts values somewhere whose origin its text does not tell.
+    pub const MOVES_UNKNOWN: u8 = 4;
+
+    /// Whether a bit is set.
+    #[must_use]
+    pub const fn has(&self, bit: u8) -> bool {
+        self.bits & bit != 0
+    }
+}
+
+/// A column that a command uses other than by returning it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Used<'a> {
+    /// Schema and name of the relation.
+    pub relation: Cow<'a, str>,
+    /// The column; `*` stands for all of them.
+    pub column: Cow<'a, str>,
+    /// How: [`Used::ANYHOW`]; other numbers are for later.
+    pub kind: u8,
+}
+
+impl Used<'_> {
+    /// In a condition, a join, an order or the like; which is not said.
+    pub const ANYHOW: u8 = 0;
 }
 
 /// One column of a result.

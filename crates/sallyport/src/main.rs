@@ -13,6 +13,7 @@
 //! - [`probe`]: logs in to a target for `targets check`
 //! - [`protocols`]: the table of protocols; adding one is one row
 //! - [`client`], [`local`]: the two ways to the state; [`recordings`]: reading recordings for both
+//! - [`past`]: what recorded sessions did, for judging policies by it
 //! - [`output`]: tables, JSON, lines
 
 mod cli;
@@ -22,6 +23,7 @@ mod config;
 mod data;
 mod local;
 mod output;
+mod past;
 mod probe;
 mod protocols;
 mod recordings;
@@ -36,12 +38,15 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Something was wrong with what was asked for or with the state of things; 2 is a wrong command line.
 const FAILED: u8 = 1;
+/// A comparison could not be made: neither the same nor different.
+const UNABLE: u8 = 3;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     match commands::run(cli) {
         Ok(commands::Outcome::Done) => ExitCode::SUCCESS,
         Ok(commands::Outcome::Bad) => ExitCode::from(FAILED),
+        Ok(commands::Outcome::Unable) => ExitCode::from(UNABLE),
         Err(error) => {
             report(&error);
             ExitCode::from(FAILED)

@@ -144,7 +144,7 @@ impl Recordings for NothingToRecord {
 impl Recorder for NothingToRecord {
     fn append(&mut self, _: Micros, event: &Event<'_>) -> Result<(), RecordFailure> {
         match event {
-            Event::Command(_) => Err(RecordFailure::Broken("no command belongs here".to_owned())),
+            Event::Command(_) | Event::Judged(_) => Err(RecordFailure::Broken("no command belongs here".to_owned())),
             _ => Ok(()),
         }
     }

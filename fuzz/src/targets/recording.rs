@@ -4,8 +4,8 @@
 use std::borrow::Cow;
 
 use anyhow::Result;
-use model::{Action, Effect, Flags, Object, ObjectKind, Outcome};
-use record::event::{Column, CommandEvent, Event, Finished, Micros, Opened};
+use model::{Action, ColumnRef, Effect, Flags, Move, Object, ObjectKind, Outcome};
+use record::event::{Column, CommandEvent, Context, Event, Finished, Judged, Micros, Opened, Used};
 use record::header::HEADER;
 use record::index::{IndexChain, IndexEntry, IndexReader, SessionClosed, SessionOpened, SessionRemoved};
 use record::{Block, Chain, FileKind, Header, Mark, Packer, Part, Reader, SigningKey, Writer, encode_to, rows, verify};
@@ -170,7 +170,7 @@ fn data(random: &mut Random) -> Vec<u8> {
 
 fn event<'a>(random: &mut Random, text: &'a str, data: &'a [u8]) -> Event<'a> {
     let (number, text) = (random.bits() % 5, Cow::Borrowed(text));
-    match random.below(14) {
+    match random.below(15) {
         0 => Event::Opened(opened(text)),
         1 => Event::Leased { user: text.clone(), link: text },
         2 | 3 => Event::Command(command(random, number, text)),
@@ -195,7 +195,22 @@ fn event<'a>(random: &mut Random, text: &'a str, data: &'a [u8]) -> Event<'a> {
             gateway_micros: 5,
         }),
         12 => Event::Message { kind: text.clone(), text },
+        13 => {
+            let context = context(random, &text);
+            Event::Judged(Judged { command: command(random, number, text), context })
+        }
         _ => Event::Closed { reason: text, commands: number, bytes: (1, random.bits()) },
+    }
+}
+
+fn context<'a>(random: &mut Random, text: &Cow<'a, str>) -> Context<'a> {
+    let column = ColumnRef { relation: text.to_string(), column: "*".to_owned() };
+    let used = Used { relation: text.clone(), column: text.clone(), kind: random.byte() };
+    Context {
+        bits: random.byte(),
+        used: vec![used; random.below(3)],
+        moves: Cow::Owned(vec![Move { from: column.clone(), to: Some(column), made: true }; random.below(3)]),
+        reads: Cow::Owned(vec![Object::new(ObjectKind::Relation, text.to_string()); random.below(3)]),
     }
 }
 

@@ -7,7 +7,7 @@ mod tests;
 use std::borrow::Cow;
 
 use mask::{DetectorSet, Format, Hit, Masked, Masker, Style, ValueType};
-use model::{ColumnRef, Intent, MaskRule, MaskStyle, Object};
+use model::{ColumnRef, Intent, MaskRule, MaskStyle};
 use policy::column_matches;
 
 /// Where a result column's values can come from, as the protocol knows it.
@@ -102,10 +102,6 @@ impl SessionMasks {
         columns.into_iter().filter_map(|column| self.style_for(column)).max()
     }
 
-    fn touches(&self, relation: &str) -> bool {
-        self.rules.iter().flat_map(|rule| &rule.columns).any(|pattern| column_matches(pattern, relation, "*"))
-    }
-
     /// Whether columns are masked by name.
     pub(crate) fn has_columns(&self) -> bool {
         self.rules.iter().any(|rule| !rule.columns.is_empty())
@@ -113,16 +109,7 @@ impl SessionMasks {
 
     /// Whether the command could bring a masked value into a place that is not known.
     pub(crate) fn tainted(&self, intent: &Intent) -> bool {
-        if !self.has_columns() {
-            return false;
-        }
-        let object = |object: &Object| object.is_unresolved() || self.touches(&object.name);
-        intent.reads_unknown
-            || intent.reads.iter().any(object)
-            || intent.actions.iter().any(|action| {
-                action.object.as_ref().is_some_and(|it| matches!(it.kind, model::ObjectKind::Relation) && object(it))
-                    || matches!(action.effect, model::Effect::Execute | model::Effect::Unknown | model::Effect::Export)
-            })
+        policy::moves::tainted(&self.rules, intent)
     }
 
     /// The plan of one column.

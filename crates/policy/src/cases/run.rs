@@ -5,7 +5,7 @@ use std::fmt;
 use model::{Intent, IntentId, Outcome, Target, Verdict};
 
 use super::{Case, CaseCommand};
-use crate::policy::{Policy, Request, Subject};
+use crate::policy::{Policy, Subject};
 
 /// What came out of one case.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -102,15 +102,8 @@ fn judge<E: fmt::Display>(
             reasons: Vec::new(),
         },
     };
-    Ok(policy.decide(&Request {
-        subject: Subject { identity: &case.identity, target, role, from: case.from },
-        actions: &intent.actions,
-        flags: intent.flags,
-        in_transaction: case.in_transaction,
-        predicates: &intent.predicates,
-        reads_unknown: intent.reads_unknown,
-        now: case.at,
-    }))
+    let subject = Subject { identity: &case.identity, target, role, from: case.from };
+    Ok(policy.judge(&subject, &intent, case.in_transaction, case.at))
 }
 
 fn differences(policy: &Policy, case: &Case, verdict: &Verdict) -> Vec<String> {

@@ -4,9 +4,11 @@
 //! - `keys`: every key of the form, one table each
 //! - `verdicts`: what several rules come to together
 //! - `results`: masks, limits and recording
+//! - `copies`: masked values that a command would copy
 //! - `errors`: texts with line and column
 //! - `lint`: findings
 //! - `example`: the documented example and its cases
+//! - `suggestions`: rules for what was seen
 //! - `properties`: what holds for all policies and requests
 
 #![expect(
@@ -15,6 +17,7 @@
     reason = "a test that cannot go on fails; the helpers here are not marked as tests themselves"
 )]
 
+mod copies;
 mod errors;
 mod example;
 mod keys;
@@ -22,4 +25,5 @@ mod kit;
 mod lint;
 mod properties;
 mod results;
+mod suggestions;
 mod verdicts;

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 use super::{ExportError, each, line, session_id, time};
-use crate::event::{Column, CommandEvent, Event, Finished, Opened};
+use crate::event::{Column, CommandEvent, Context, Event, Finished, Judged, Opened, Used};
 use crate::rows::Rows;
 
 /// Commands whose result shape is remembered at the same time; above it the oldest shape is forgotten and values are
@@ -47,6 +47,13 @@ fn event(event: &Event<'_>, shapes: &mut Shapes) -> Value {
         Event::Opened(opened) => self::opened(opened),
         Event::Leased { user, link } => json!({"event": "leased", "user": user, "link": link}),
         Event::Command(command) => self::command(command),
+        Event::Judged(Judged { command, context }) => {
+            let mut event = self::command(command);
+            if let Some(object) = event.as_object_mut() {
+                object.insert("judged_by".into(), self::context(context));
+            }
+            event
+        }
         Event::Held { number, approval, expires } => {
             json!({"event": "held", "number": number, "approval": approval, "expires": time(*expires)})
         }
@@ -109,6 +116,26 @@ fn command(command: &CommandEvent<'_>) -> Value {
         "event": "command", "number": command.number, "label": command.label, "text": command.text,
         "values": command.values, "actions": actions, "flags": command.flags, "outcome": command.outcome,
         "rules": command.rules, "reasons": command.reasons, "shadow": shadow, "policy": command.policy,
+    })
+}
+
+fn context(context: &Context<'_>) -> Value {
+    let used = context.used.iter().map(|Used { relation, column, kind }| {
+        let word = if *kind == Used::ANYHOW { json!("anyhow") } else { json!(kind) };
+        json!({"column": format!("{relation}.{column}"), "how": word})
+    });
+    let name = |column: &model::ColumnRef| format!("{}.{}", column.relation, column.column);
+    let moves = context
+        .moves
+        .iter()
+        .map(|step| json!({"from": name(&step.from), "to": step.to.as_ref().map(name), "made": step.made}));
+    json!({
+        "in_transaction": context.has(Context::IN_TRANSACTION),
+        "reads_unknown": context.has(Context::READS_UNKNOWN),
+        "moves_unknown": context.has(Context::MOVES_UNKNOWN),
+        "used": used.collect::<Vec<_>>(),
+        "moves": moves.collect::<Vec<_>>(),
+        "reads": context.reads.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }
 

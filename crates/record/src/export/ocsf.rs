@@ -10,7 +10,7 @@ use model::{Effect, Outcome};
 use serde_json::{Value, json};
 
 use super::{ExportError, each, line, session_id};
-use crate::event::{CommandEvent, Event, Finished, Micros, Opened};
+use crate::event::{CommandEvent, Event, Finished, Judged, Micros, Opened};
 
 /// The version of the schema that the events follow.
 const SCHEMA: &str = "1.5.0";
@@ -75,7 +75,7 @@ impl Exporter {
     fn take(&mut self, at: Micros, event: &Event<'_>) -> Vec<Value> {
         match event {
             Event::Opened(opened) => vec![self.opened(at, opened)],
-            Event::Command(command) => self.command(at, command),
+            Event::Command(command) | Event::Judged(Judged { command, .. }) => self.command(at, command),
             Event::Answered { number, approval, answer, by } => {
                 if let Some(waiting) = self.waiting.get_mut(number) {
                     let by = by.iter().map(|(who, _)| who.to_string()).collect();

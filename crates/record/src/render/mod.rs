@@ -11,7 +11,7 @@ use std::io::{self, Read, Write};
 
 use model::Outcome;
 
-use crate::event::{CommandEvent, Event, Finished, Micros, Opened};
+use crate::event::{CommandEvent, Event, Finished, Judged, Micros, Opened};
 use crate::export::ExportError;
 use crate::read::{Entry, Reader, State};
 use table::Table;
@@ -120,7 +120,7 @@ impl Renderer {
                 let text = format!("connected to the target as {} ({})", harmless(user), harmless(link));
                 self.line(at, &text, out)
             }
-            Event::Command(command) => self.command(at, command, out),
+            Event::Command(command) | Event::Judged(Judged { command, .. }) => self.command(at, command, out),
             Event::Held { number, approval, expires } => {
                 self.summary.held += 1;
                 self.waits.insert(*number, at);

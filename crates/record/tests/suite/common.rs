@@ -1,8 +1,11 @@
 //! Recordings to test with: one of every event, and any mixture of them.
 
-use model::{Action, Effect, Flags, Object, Outcome};
+use model::{Action, ColumnRef, Effect, Flags, Move, Object, Outcome};
 use proptest::prelude::*;
-use sallyport_record::{Column, CommandEvent, Event, Finished, Header, Mark, Micros, Opened, SigningKey, Writer, rows};
+use sallyport_record::{
+    Column, CommandEvent, Context, Event, Finished, Header, Judged, Mark, Micros, Opened, SigningKey, Used, Writer,
+    rows,
+};
 
 /// 2026-01-02 03:04:05 UTC.
 pub(crate) const START: i64 = 1_767_323_045_000_000;
@@ -93,6 +96,47 @@ pub(crate) fn story() -> Vec<(Micros, Event<'static>)> {
     events.into_iter().enumerate().map(|(index, event)| (at(index), event)).collect()
 }
 
+/// A session whose commands have what they were judged by.
+pub(crate) fn judged_story() -> Vec<(Micros, Event<'static>)> {
+    let column = |name: &str| ColumnRef { relation: "public.customers".to_owned(), column: name.to_owned() };
+    let judged = |number, text, outcome, context| match command(number, text, outcome) {
+        Event::Command(command) => Event::Judged(Judged { command, context }),
+        other => other,
+    };
+    let used = |column: &'static str, kind| Used { relation: "public.customers".into(), column: column.into(), kind };
+    let mut events = vec![story().swap_remove(0).1];
+    events.extend([
+        judged(1, "SELECT 1", Outcome::Allow, Context::default()),
+        judged(
+            2,
+            "SELECT id FROM customers WHERE email = $1 AND name > 'a'",
+            Outcome::Allow,
+            Context {
+                bits: Context::IN_TRANSACTION,
+                used: vec![used("email", 1), used("*", Used::ANYHOW)],
+                ..Context::default()
+            },
+        ),
+        judged(
+            3,
+            "INSERT INTO archive SELECT email, f(x) FROM customers",
+            Outcome::Deny,
+            Context {
+                bits: Context::READS_UNKNOWN | Context::MOVES_UNKNOWN,
+                used: Vec::new(),
+                moves: vec![
+                    Move { from: column("email"), to: Some(column("note")), made: false },
+                    Move { from: column("*"), to: None, made: true },
+                ]
+                .into(),
+                reads: vec![Object::relation("public", "customers")].into(),
+            },
+        ),
+        Event::Closed { reason: "client closed".into(), commands: 3, bytes: (1, 2) },
+    ]);
+    (0..).map(|index| Micros(START + index * 1000)).zip(events).collect()
+}
+
 fn command(number: u64, text: &'static str, outcome: Outcome) -> Event<'static> {
     Event::Command(CommandEvent {
         number,
@@ -138,6 +182,6 @@ pub(crate) fn any_event() -> impl Strategy<Value = Event<'static>> {
             .prop_map(|(reason, commands, bytes)| { Event::Closed { reason, commands, bytes } }),
         (any::<u64>(), text(), proptest::collection::vec((text(), text()), 0..3))
             .prop_map(|(number, approval, by)| { Event::Answered { number, approval, answer: "approved".into(), by } }),
-        proptest::sample::select(story()).prop_map(|(_, event)| event),
+        proptest::sample::select([story(), judged_story()].concat()).prop_map(|(_, event)| event),
     ]
 }

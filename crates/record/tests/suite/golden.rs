@@ -4,9 +4,9 @@
 
 use std::path::PathBuf;
 
-use crate::common::{key, story, write};
+use crate::common::{judged_story, key, story, write};
 use sallyport_record::render::Options;
-use sallyport_record::{Reader, State, json_lines, ocsf, render, verify};
+use sallyport_record::{Event, Judged, Reader, State, json_lines, ocsf, render, verify};
 
 fn golden(name: &str, found: &[u8]) -> Vec<u8> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
@@ -47,4 +47,35 @@ fn exports_and_replay_read_as_they_did() {
     text("v1.txt", &out);
     assert_eq!((summary.commands, summary.denied, summary.held), (3, 1, 1));
     assert!(!out.contains(&0x1b), "no escape of a client reaches the terminal");
+}
+
+#[test]
+fn commands_with_what_they_were_judged_by_are_read_and_exported() {
+    let stored = golden("v1-judged.spr", &write(&judged_story()));
+    verify(stored.as_slice(), key().public()).unwrap();
+    let mut reader = Reader::new(stored.as_slice()).unwrap();
+    for (at, event) in judged_story() {
+        let entry = reader.next_entry().unwrap().unwrap();
+        assert_eq!((entry.at, entry.event), (at, event));
+    }
+    let mut out = Vec::new();
+    json_lines(stored.as_slice(), &mut out).unwrap();
+    text("v1-judged.jsonl", &out);
+    out.clear();
+    let summary = render(stored.as_slice(), &Options::default(), &mut out).unwrap();
+    assert_eq!((summary.commands, summary.denied), (3, 1));
+    out.clear();
+    assert_eq!(ocsf(stored.as_slice(), &mut out).unwrap(), 5);
+}
+
+#[test]
+fn what_a_command_was_judged_by_costs_four_bytes_when_there_is_nothing_of_it() {
+    let size = |event: &Event<'_>| {
+        let mut bytes = Vec::new();
+        sallyport_record::encode_to(event, &mut bytes).unwrap();
+        bytes.len()
+    };
+    let events = judged_story();
+    let Event::Judged(Judged { command, .. }) = &events[1].1 else { panic!("the first command") };
+    assert_eq!(size(&events[1].1), size(&Event::Command(command.clone())) + 4);
 }

@@ -37,6 +37,74 @@ pub(crate) enum PolicyCommand {
     },
     /// Say what the policy decides about a statement, and why
     Explain(Explain),
+    /// Judge recorded sessions by a policy: what it would decide otherwise
+    Backtest(Backtest),
+    /// Write the narrowest rules that would have allowed recorded sessions
+    Suggest(Suggest),
+}
+
+/// Which recorded sessions.
+#[derive(Debug, Args)]
+pub(crate) struct Which {
+    /// Only this session, `ses_…` or `last`; may be repeated
+    #[arg(long = "session", value_name = "ID")]
+    pub(crate) sessions: Vec<String>,
+    /// Only sessions opened since: a duration such as 24h, or a time (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Recordings of another place: a data directory, or its directory `recordings`
+    #[arg(long, value_name = "DIR")]
+    pub(crate) recordings: Option<PathBuf>,
+}
+
+/// Arguments of `policy backtest`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  sallyport policy backtest
+  sallyport policy backtest new-policy.yaml --since 24h
+  sallyport policy backtest new-policy.yaml --session last --json
+
+Nothing is run and nobody is asked: what was recorded of each command is judged again, with the target's labels of today.
+Exit status: 0 nothing would change, 1 something would, 3 something could not be judged, 2 a wrong command line.")]
+pub(crate) struct Backtest {
+    /// Policy files [default: the configuration's]
+    pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// A file with `targets:` (name, labels) instead of the configuration's
+    #[arg(long, value_name = "FILE")]
+    pub(crate) targets: Option<PathBuf>,
+    /// Examples shown of each change
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    pub(crate) examples: usize,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `policy suggest`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  sallyport policy suggest --since 7d > suggested.yaml
+  sallyport policy check suggested.yaml && sallyport policy backtest suggested.yaml --since 7d
+
+Rules are for exactly the targets, roles and objects that were seen. Commands that were denied or held are not suggested.
+Exit status: 0 done, 1 a recording could not be read.")]
+pub(crate) struct Suggest {
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// Suggest `schema.*` for more than N objects of one schema
+    #[arg(long, value_name = "N")]
+    pub(crate) fold: Option<usize>,
+    /// Suggest commands that were denied or held, too
+    #[arg(long)]
+    pub(crate) include_denied: bool,
+    /// Also what a rule should hardly allow: unresolved names (a rule on all objects), grant, admin, unknown
+    #[arg(long)]
+    pub(crate) complete: bool,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Arguments of `policy explain`.

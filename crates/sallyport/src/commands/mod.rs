@@ -1,10 +1,11 @@
 //! What each command does.
 //!
-//! - [`config`], [`policy`], [`targets`], [`ca`]: read files and try things
+//! - [`config`], [`policy`], [`targets`], [`ca`]: read files and try things; [`backtest`]: policies against recorded sessions
 //! - [`tokens`], [`secrets`], [`approvals`], [`sessions`], [`audit`]: the state, through a running gateway or directly
 
 mod approvals;
 mod audit;
+mod backtest;
 mod ca;
 mod config;
 mod policy;
@@ -27,6 +28,8 @@ pub(crate) enum Outcome {
     Done,
     /// It found what it looked for: problems, a failed case, a changed recording.
     Bad,
+    /// It could not look, where that is told apart from what it would have found.
+    Unable,
 }
 
 impl Outcome {

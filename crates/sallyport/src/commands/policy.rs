@@ -1,4 +1,4 @@
-//! `policy`: check, test and explain, without a running gateway.
+//! `policy`: check, test and explain, without a running gateway. Backtest and suggest are in [`super::backtest`].
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
 use model::{Identity, Intent, ObjectKind, Target};
 use policy::cases::CaseCommand;
-use policy::{Finding, Level, Policy, Request, Source, Subject};
+use policy::{Finding, Level, Policy, Source, Subject};
 
 use super::Outcome;
 use crate::cli::Global;
@@ -27,6 +27,8 @@ pub(crate) fn run(global: &Global, command: PolicyCommand) -> Result<Outcome> {
         PolicyCommand::Check { files, json } => check(global, &files, json),
         PolicyCommand::Test { cases, policy, json } => test(global, &cases, &policy, json),
         PolicyCommand::Explain(explain) => explain_one(global, explain),
+        PolicyCommand::Backtest(args) => Ok(super::backtest::run(global, &args)),
+        PolicyCommand::Suggest(args) => super::backtest::suggest(global, &args),
     }
 }
 
@@ -121,15 +123,8 @@ fn explain_one(global: &Global, explain: Explain) -> Result<Outcome> {
         Some(text) => text.parse().context("--at must be a time such as 2026-11-21T08:00:00Z")?,
         None => Timestamp::now(),
     };
-    let explanation = policy.explain(&Request {
-        subject: Subject { identity: &identity, target: &target, role: &role, from: explain.from },
-        actions: &analyzed.actions,
-        flags: analyzed.flags,
-        in_transaction: explain.in_transaction,
-        predicates: &analyzed.predicates,
-        reads_unknown: analyzed.reads_unknown,
-        now,
-    });
+    let subject = Subject { identity: &identity, target: &target, role: &role, from: explain.from };
+    let explanation = policy.explain_judged(&subject, &analyzed, explain.in_transaction, now);
     if explain.json {
         output::json(&serde_json::json!({ "explanation": explanation, "why": analyzed.reasons }))?;
     } else {
@@ -138,6 +133,11 @@ fn explain_one(global: &Global, explain: Explain) -> Result<Outcome> {
             output::line(&format!("note: {}", output::plain(reason)))?;
         }
         output::note("names without a schema were taken as public; the target was not asked");
+        if analyzed.moves_unknown {
+            output::note(
+                "it stores values, and which columns tables have is not known here: a session may allow what a mask denies here",
+            );
+        }
     }
     Ok(Outcome::Done)
 }
@@ -151,7 +151,11 @@ fn context(global: &Global, named: &[PathBuf]) -> Result<Option<Config>> {
     }
 }
 
-fn policy_of(config: Option<&Config>, named: &[PathBuf]) -> Result<Policy, Problems> {
+/// The policy of the files that were named, or the configuration's.
+///
+/// # Errors
+/// Every problem that was found, with its place.
+pub(super) fn policy_of(config: Option<&Config>, named: &[PathBuf]) -> Result<Policy, Problems> {
     match config {
         Some(config) if named.is_empty() => files::load(&config.policy),
         Some(_) | None => files::load(named),
@@ -214,20 +218,22 @@ fn analyze(text: &str) -> Arc<Intent> {
 /// The intent with relations that only the target could resolve taken as those of `public`.
 fn as_public(intent: &Intent) -> Intent {
     let mut intent = intent.clone();
-    for action in &mut intent.actions {
-        if let Some(object) = &mut action.object
-            && object.kind == ObjectKind::Relation
-            && let Some(name) = object.name.strip_prefix("?.")
-        {
-            object.name = format!("public.{name}");
-        }
-    }
+    let objects = intent.actions.iter_mut().filter_map(|action| action.object.as_mut()).chain(&mut intent.reads);
+    objects.filter(|object| object.kind == ObjectKind::Relation).for_each(|object| resolve(&mut object.name));
     intent.actions.sort();
     intent.actions.dedup();
-    for column in &mut intent.predicates {
-        if let Some(name) = column.relation.strip_prefix("?.") {
-            column.relation = format!("public.{name}");
+    intent.predicates.iter_mut().for_each(|column| resolve(&mut column.relation));
+    for step in &mut intent.moves {
+        resolve(&mut step.from.relation);
+        if let Some(to) = &mut step.to {
+            resolve(&mut to.relation);
         }
     }
     intent
+}
+
+fn resolve(relation: &mut String) {
+    if let Some(name) = relation.strip_prefix("?.") {
+        *relation = format!("public.{name}");
+    }
 }

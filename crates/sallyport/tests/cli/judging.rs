@@ -75,3 +75,21 @@ fn a_policy_is_checked_alone_and_with_the_configuration() {
     let out = world.bad(&["policy", "check", "policy.yaml"]);
     assert!(out.contains("policy.yaml:8:") && out.contains("wirte"), "{out}");
 }
+
+#[test]
+fn copies_of_masked_values_are_judged_too() {
+    let world = World::new();
+    let masks = "masks:\n  - { name: emails, who: any, columns: [public.customers.email], with: redact }\n";
+    let open = "rules:\n  - { name: all, who: any, do: [connect, read, write], then: allow }\n";
+    world.write("policy.yaml", &format!("{open}{masks}"));
+    let explain = |text: &str| world.good(&["policy", "explain", "--as", "a", "--target", "orders-db", text]);
+    let out = explain("INSERT INTO archive (note) SELECT c.email FROM customers c");
+    assert!(out.starts_with("deny") && out.contains("emails") && out.contains("masked for you"), "{out}");
+    assert!(explain("INSERT INTO archive VALUES (1)").starts_with("allow"));
+    assert!(explain("UPDATE orders SET note = id").starts_with("allow"));
+    let cases = "cases:\n  - name: no copies\n    as: { subject: a, kind: agent }\n    target: orders-db\n    command: { sql: \"INSERT INTO archive SELECT email FROM customers\" }\n    expect: deny\n    rule: emails\n";
+    world.write("cases.yaml", cases);
+    assert!(world.good(&["policy", "test", "cases.yaml"]).contains("1 cases, 0 failed"));
+    world.write("policy.yaml", open);
+    assert!(world.bad(&["policy", "test", "cases.yaml"]).contains("expected deny, got allow"));
+}

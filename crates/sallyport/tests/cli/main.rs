@@ -20,6 +20,7 @@
 mod configuration;
 mod help;
 mod judging;
+mod past;
 mod serving;
 mod state;
 mod world;

@@ -14,7 +14,7 @@
 //! ```
 
 use record::limits::MAX_PART;
-use record::{CommandEvent, Event, Micros, Part};
+use record::{CommandEvent, Event, Judged, Micros, Part};
 
 use model::Outcome;
 
@@ -40,7 +40,8 @@ impl Tally {
     /// What an event counts as.
     pub(in crate::recordings) const fn of(event: &Event<'_>) -> Self {
         match event {
-            Event::Command(CommandEvent { outcome, .. }) => match outcome {
+            Event::Command(CommandEvent { outcome, .. })
+            | Event::Judged(Judged { command: CommandEvent { outcome, .. }, .. }) => match outcome {
                 Outcome::Allow => Self::Allowed,
                 Outcome::Hold => Self::Held,
                 Outcome::Deny => Self::Denied,

@@ -1,0 +1,79 @@
+//! Copies of masked values: sessions, `explain` and cases give the same answer.
+
+use model::{Action, Effect, Intent, Move, Object, Outcome};
+
+use crate::kit::{Asked, column, on, policy};
+
+const MASKED: &str = "\
+rules:
+  - { name: all, who: any, do: [session, read, write], then: allow }
+  - { name: never, who: any, do: [write], objects: [public.ledger], then: deny }
+masks:
+  - { name: weak, who: any, columns: [public.customers.email, public.archive.email], with: partial }
+  - { name: strong, who: any, columns: [\"*.ssn\"], with: redact }
+  - { name: others, who: { kinds: [human] }, columns: [public.orders.note], with: redact }
+";
+
+fn copy(from: &str, to: Option<&str>, made: bool) -> Intent {
+    let name = |text: &str| {
+        let (relation, name) = text.rsplit_once('.').unwrap();
+        column(&format!("public.{relation}"), name)
+    };
+    let mut intent = Intent::simple(1, "INSERT", Action::on(Effect::Write, Object::relation("public", "archive")));
+    intent.moves.push(Move { from: name(from), to: to.map(name), made });
+    intent
+}
+
+#[test]
+fn a_copy_is_denied_under_the_masks_name() {
+    let policy = policy(MASKED);
+    let asked = Asked::default();
+    for (from, to, made, by) in [
+        ("customers.email", Some("archive.email"), false, None),
+        ("customers.email", Some("archive.email"), true, Some("weak")),
+        ("customers.email", Some("archive.note"), false, Some("weak")),
+        ("customers.email", None, false, Some("weak")),
+        ("customers.ssn", Some("archive.email"), false, Some("strong")),
+        ("customers.*", None, false, Some("strong")),
+        ("orders.note", None, false, None),
+    ] {
+        let verdict = policy.judge(&asked.subject(), &copy(from, to, made), false, asked.now);
+        let explained = policy.explain_judged(&asked.subject(), &copy(from, to, made), false, asked.now);
+        let (outcome, rule) = by.map_or((Outcome::Allow, "all"), |rule| (Outcome::Deny, rule));
+        assert_eq!(
+            (verdict.outcome, verdict.rules.as_slice()),
+            (outcome, [rule.to_owned()].as_slice()),
+            "{from} {to:?}"
+        );
+        assert_eq!((explained.outcome, &explained.rules), (verdict.outcome, &verdict.rules), "{from} {to:?}");
+        assert_eq!(explained.reasons, verdict.reasons);
+    }
+}
+
+#[test]
+fn a_rule_that_denies_keeps_its_name() {
+    let policy = policy(MASKED);
+    let asked = Asked::default();
+    let mut intent = copy("customers.email", None, false);
+    intent.actions = vec![on(Effect::Write, "public.ledger")];
+    let verdict = policy.judge(&asked.subject(), &intent, false, asked.now);
+    assert_eq!(verdict.rules, ["never"]);
+}
+
+#[test]
+fn values_of_unknown_origin_are_stored_where_nothing_masked_is_near() {
+    let policy = policy(MASKED);
+    let asked = Asked::default();
+    let mut intent = copy("orders.id", Some("archive.id"), false);
+    intent.actions = vec![on(Effect::Write, "public.jobs")];
+    intent.moves_unknown = true;
+    // `*.ssn` could be in any relation that is touched.
+    let judged = |intent: &Intent, policy: &sallyport_policy::Policy| {
+        policy.judge(&asked.subject(), intent, false, asked.now).outcome
+    };
+    assert_eq!(judged(&intent, &policy), Outcome::Deny);
+    let narrow = crate::kit::policy(&MASKED.replace("\"*.ssn\"", "public.customers.ssn"));
+    assert_eq!(judged(&intent, &narrow), Outcome::Allow);
+    intent.reads.push(Object::relation("public", "customers"));
+    assert_eq!(judged(&intent, &narrow), Outcome::Deny);
+}
