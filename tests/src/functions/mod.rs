@@ -167,9 +167,7 @@ fn strangers(judged: &[Judged], operators: &[Vec<String>]) -> Result<Vec<String>
     known.add_supplement(&read("supplement.tsv")?);
     let mut wrong: Vec<String> = judged.iter().filter_map(|one| known.objection(one)).collect();
     let ours = read("operators.tsv")?;
-    let more = read("operators.txt")?;
-    let ours: Vec<&str> =
-        ours.lines().filter_map(|line| line.split('\t').next()).chain(more.split_ascii_whitespace()).collect();
+    let ours: Vec<&str> = ours.lines().filter_map(|line| line.split('	').next()).collect();
     let strange = operators.iter().filter_map(|row| row.first()).filter(|name| !ours.contains(&name.as_str()));
     wrong.extend(strange.map(|name| format!("operator {name} is not known")));
     Ok(wrong)

@@ -29,12 +29,14 @@
 //! | anything else | `unknown` |
 //!
 //! - `statement`: which statement it is; `intent`: what was collected, as one intent
+//! - `body`: functions in the language SQL, by what they do
 //! - `query`, `with`, `from`, `join`, `expr`, `json`, `call`: the walk over queries; `scope`, `names`: what names mean
 //! - `dml`, `assign`, `copy`, `effects`: changes and what they set off; `moves`: values that go to another place
 //! - `ddl`, `alter`, `control`, `server`, `set`: definitions, permissions, the server, settings
 
 mod alter;
 mod assign;
+mod body;
 mod call;
 mod constant;
 mod control;
@@ -70,6 +72,8 @@ use crate::fresh::Fresh;
 use crate::lineage::{Columns, Lineage};
 use crate::prescan;
 use crate::unbounded::Bound;
+pub(crate) use body::type_name;
+pub(crate) use constant::setting as text_of;
 use intent::{finish, union};
 use moves::Moves;
 
@@ -174,6 +178,15 @@ fn unparsed(text: &str, problem: Problem) -> Analysis {
 pub(crate) struct Walker<'c> {
     catalog: &'c Catalog,
     path: &'c [String],
+    /// Where the bodies of functions look names up.
+    calls_path: &'c [String],
+    /// What is kept of the walk says what is read, not what is put where.
+    stored: bool,
+    /// Names count as relied on: they are looked up when it runs.
+    relies: bool,
+    relied: BTreeSet<String>,
+    /// The columns of the call just walked, if it is one of a function whose columns are known.
+    call_columns: scope::Shape,
     actions: BTreeSet<Action>,
     predicates: Lineage,
     reads: BTreeSet<Object>,
@@ -216,6 +229,11 @@ impl<'c> Walker<'c> {
         Self {
             catalog,
             path,
+            calls_path: path,
+            stored: false,
+            relies: false,
+            relied: BTreeSet::new(),
+            call_columns: None,
             actions: BTreeSet::new(),
             predicates: Lineage::default(),
             reads: BTreeSet::new(),
@@ -242,6 +260,11 @@ impl<'c> Walker<'c> {
         }
     }
 
+    /// For a definition that the server keeps, with schemas on every name but pg_catalog's. Whoever uses it may have any schema in the path.
+    pub(crate) fn of_definition(catalog: &'c Catalog) -> Self {
+        Self { calls_path: catalog.schemas(), stored: true, ..Self::new(catalog, &[]) }
+    }
+
     fn run(&mut self, node: Option<&Node>) -> Statement {
         let (kind, outputs) = match inner(node) {
             Some(node) => self.statement(node),
@@ -256,14 +279,7 @@ impl<'c> Walker<'c> {
     /// The statement as collected.
     fn finish(&mut self, kind: Kind, outputs: Outputs) -> Statement {
         self.pass_on();
-        let mut predicates = self.columns.list(&self.predicates);
-        if self.predicates.is_unknown() {
-            predicates.extend(
-                self.reads
-                    .iter()
-                    .map(|object| model::ColumnRef { relation: object.name.clone(), column: "*".to_owned() }),
-            );
-        }
+        let predicates = self.predicate_columns();
         let intent = finish(Intent {
             id: IntentId(0),
             label: self.label.to_owned(),
@@ -322,6 +338,7 @@ impl<'c> Walker<'c> {
             reads_unknown: self.reads_unknown,
             reasons: std::mem::take(&mut self.reasons).into_iter().collect(),
             misses: std::mem::take(&mut self.misses).into_iter().collect(),
+            relied: std::mem::take(&mut self.relied),
         }
     }
 
@@ -361,11 +378,18 @@ impl<'c> Walker<'c> {
 
     /// A name whose meaning an earlier statement changed.
     fn check_fresh(&mut self, name: &str) {
-        if self.fresh.doubts(name) {
-            self.act(Effect::Execute, Object::new(ObjectKind::Function, format!("??.{name}")));
-            self.reads_unknown = true;
-            self.reason(format!("{name} was made or changed just before; send statements one by one"));
+        if self.relies {
+            self.relied.insert(name.to_owned());
         }
+        if self.fresh.doubts(name) {
+            self.in_doubt(name);
+        }
+    }
+
+    fn in_doubt(&mut self, name: &str) {
+        self.act(Effect::Execute, Object::new(ObjectKind::Function, format!("??.{name}")));
+        self.reads_unknown = true;
+        self.reason(format!("{name} was made or changed just before; send statements one by one"));
     }
 
     fn miss(&mut self, name: String) {
