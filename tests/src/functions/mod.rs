@@ -1,7 +1,7 @@
 //! `functions`: what is known about PostgreSQL's own functions, made from an installed server's catalogue and the rules judged by hand.
 //!
-//! The tables are files of `crates/sql/src/functions`, compiled into the gateway: `functions.tsv`, `aggregates.tsv`, `windows.tsv` and
-//! `operators.tsv` come from here, `rules.tsv` and `supplement.tsv` are written by hand.
+//! The tables are files of `crates/sql/src/functions`, compiled into the gateway: `functions.tsv`, `aggregates.tsv`, `windows.tsv`,
+//! `operators.tsv` and `casts.tsv` come from here, `rules.tsv` and `supplement.tsv` are written by hand.
 //!
 //! - `table`: rows, rules, and what a row's class has to agree with.
 
@@ -19,7 +19,7 @@ use table::{Judged, Known, Rule};
 pub const HELP: &str = "\
 suite functions [--check]
 
-Writes functions.tsv, aggregates.tsv, windows.tsv and operators.tsv of crates/sql/src/functions from the installed PostgreSQL's catalogue and
+Writes functions.tsv, aggregates.tsv, windows.tsv, operators.tsv and casts.tsv of crates/sql/src/functions from the installed PostgreSQL's catalogue and
 rules.tsv. With --check nothing is written: status 1 when the tables are not what would be written, or, for a server of another major
 version, when it has a function or an operator that the tables do not know or call harmless without a reason while it is volatile.";
 
@@ -32,11 +32,15 @@ const FUNCTIONS: &str = "SELECT p.proname, p.prokind, \
      'event_trigger'::regtype) \
      FROM pg_catalog.pg_proc p WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.oid < 16384";
 
-/// Its operators: name, operand types, function.
-const OPERATORS: &str = "SELECT o.oprname, COALESCE(l.typname, ''), COALESCE(r.typname, ''), p.proname \
+/// Its operators: name, operand types, result type, function.
+const OPERATORS: &str = "SELECT o.oprname, COALESCE(l.typname, ''), COALESCE(r.typname, ''), x.typname, p.proname \
      FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode \
-     LEFT JOIN pg_catalog.pg_type l ON l.oid = o.oprleft LEFT JOIN pg_catalog.pg_type r ON r.oid = o.oprright \
+     JOIN pg_catalog.pg_type x ON x.oid = o.oprresult LEFT JOIN pg_catalog.pg_type l ON l.oid = o.oprleft LEFT JOIN pg_catalog.pg_type r ON r.oid = o.oprright \
      WHERE o.oprnamespace = 'pg_catalog'::regnamespace AND o.oid < 16384";
+
+/// The casts that it makes unasked: types.
+const IMPLICIT: &str = "SELECT s.typname, t.typname FROM pg_catalog.pg_cast c JOIN pg_catalog.pg_type s ON s.oid = c.castsource \
+     JOIN pg_catalog.pg_type t ON t.oid = c.casttarget WHERE c.oid < 16384 AND c.castcontext = 'i'";
 
 /// The functions that the server's own casts run.
 const CASTS: &str = "SELECT DISTINCT p.proname FROM pg_catalog.pg_cast c JOIN pg_catalog.pg_proc p ON p.oid = c.castfunc WHERE c.oid < 16384";
@@ -52,10 +56,17 @@ pub fn main(mut args: Args) -> Result<i32> {
     let major = major(&server)?;
     let rules = table::rules(&read("rules.tsv")?)?;
     let judged = judge(&server, &rules)?;
-    let operators = operators(&server)?;
+    let operators = rows(&server, OPERATORS)?;
     same_as_functions(&server, &judged, &operators)?;
     let mut files = table::files(&judged, major);
-    files.push(("operators.tsv", table::operators_file(&operators, major)));
+    files.push((
+        "operators.tsv",
+        table::file(&operators, major, "name, types of the operands and of the result, function"),
+    ));
+    files.push((
+        "casts.tsv",
+        table::file(&rows(&server, IMPLICIT)?, major, "types of the casts that are made unasked, from and to"),
+    ));
     if !check {
         for (name, text) in &files {
             std::fs::write(folder().join(name), text).with_context(|| format!("write {name}"))?;
@@ -116,8 +127,8 @@ fn judge(server: &Server, rules: &[Rule]) -> Result<Vec<Judged>> {
     Ok(judged)
 }
 
-fn operators(server: &Server) -> Result<Vec<Vec<String>>> {
-    let rows = server.sql("postgres", OPERATORS)?.into_iter();
+fn rows(server: &Server, query: &str) -> Result<Vec<Vec<String>>> {
+    let rows = server.sql("postgres", query)?.into_iter();
     let mut rows: Vec<Vec<String>> = rows.map(|row| row.into_iter().map(Option::unwrap_or_default).collect()).collect();
     rows.sort();
     Ok(rows)
@@ -167,7 +178,7 @@ fn strangers(judged: &[Judged], operators: &[Vec<String>]) -> Result<Vec<String>
     known.add_supplement(&read("supplement.tsv")?);
     let mut wrong: Vec<String> = judged.iter().filter_map(|one| known.objection(one)).collect();
     let ours = read("operators.tsv")?;
-    let ours: Vec<&str> = ours.lines().filter_map(|line| line.split('	').next()).collect();
+    let ours: Vec<&str> = ours.lines().filter_map(|line| line.split('\t').next()).collect();
     let strange = operators.iter().filter_map(|row| row.first()).filter(|name| !ours.contains(&name.as_str()));
     wrong.extend(strange.map(|name| format!("operator {name} is not known")));
     Ok(wrong)

@@ -145,11 +145,11 @@ pub(super) fn files(judged: &[Judged], major: u32) -> Vec<(&'static str, String)
         .collect()
 }
 
-/// The table of operators.
-pub(super) fn operators_file(operators: &[Vec<String>], major: u32) -> String {
+/// A table of rows as they are.
+pub(super) fn file(rows: &[Vec<String>], major: u32, cells: &str) -> String {
     let mut text = heading(major);
-    text.push_str(": name, types of the operands, function. Sorted by name.\n");
-    for row in operators {
+    text.push_str(&format!(": {cells}. Sorted by name.\n"));
+    for row in rows {
         text.push_str(&row.join("\t"));
         text.push('\n');
     }

@@ -231,9 +231,7 @@ impl Fields {
             Some(schema) => {
                 let mut rows = catalog.relations_named(last).filter(|relation| relation.schema == schema);
                 match (rows.next(), rows.next()) {
-                    (Some(row), None) => {
-                        Self::Named(row.columns.iter().map(|column| column.name.clone()).collect())
-                    }
+                    (Some(row), None) => Self::Named(row.columns.iter().map(|column| column.name.clone()).collect()),
                     // Not a row: an enum, a domain, a base type.
                     (None, _) if catalog.types_named(last).iter().any(|one| one.schema == schema) => Self::Value,
                     _ => Self::Open,

@@ -350,6 +350,9 @@ impl Builder {
         let functions = self.take_functions();
         self.attach_relations(&functions);
         let types = self.types_by_name(&functions);
+        let type_kinds = self.types.iter().map(|raw| (raw.oid, raw.kind)).collect();
+        let unasked = self.casts.iter().filter(|(.., context)| *context == 'i');
+        let implicit_casts = unasked.map(|(from, to, ..)| (*from, *to)).collect();
         let mut operators: HashMap<String, Vec<Operator>> = HashMap::new();
         for (schema, name, code, types) in std::mem::take(&mut self.operators) {
             let function = functions.get(&code);
@@ -385,6 +388,8 @@ impl Builder {
             function_names,
             operators,
             types,
+            type_kinds,
+            implicit_casts,
             event_triggers,
             schemas,
             extensions,

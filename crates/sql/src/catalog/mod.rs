@@ -13,7 +13,7 @@ mod guard;
 mod queries;
 mod view;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use model::{Object, ObjectKind};
@@ -255,6 +255,10 @@ pub struct Catalog {
     function_names: HashMap<u32, (String, String)>,
     operators: HashMap<String, Vec<Operator>>,
     types: HashMap<String, Vec<Type>>,
+    /// Letters of pg_type.typtype.
+    type_kinds: HashMap<u32, char>,
+    /// Casts that are made unasked and are not the server's own.
+    implicit_casts: HashSet<(u32, u32)>,
     event_triggers: Vec<String>,
     /// Schemas of users.
     schemas: Vec<String>,
@@ -359,6 +363,16 @@ impl Catalog {
 
     pub(crate) fn types_named(&self, name: &str) -> &[Type] {
         self.types.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// What sort of type of users it is: a letter of pg_type.typtype.
+    pub(crate) fn type_kind(&self, oid: u32) -> Option<char> {
+        self.type_kinds.get(&oid).copied()
+    }
+
+    /// Whether users made a cast that the server makes unasked.
+    pub(crate) fn has_implicit_cast(&self, from: u32, to: u32) -> bool {
+        self.implicit_casts.contains(&(from, to))
     }
 
     /// Parents of a partition or child (its rows are the parents' too), and children by plain inheritance.

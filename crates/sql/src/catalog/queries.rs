@@ -124,7 +124,7 @@ const TYPES: &str = "SELECT t.oid, n.nspname, t.typname, t.typtype, t.typbasetyp
      WHERE (t.oid >= 16384 OR n.nspname <> 'pg_catalog') AND n.nspname !~ '^pg_toast'";
 
 const CASTS: &str = "SELECT castsource, casttarget, castfunc, castcontext FROM pg_catalog.pg_cast \
-     WHERE oid >= 16384 AND castfunc <> 0";
+     WHERE oid >= 16384";
 
 /// Functions that defaults, generated columns, checks, index expressions, partition keys, their operator classes and domains call, with the column that a default or a generated
 /// column's makes. The server records no dependency on its own functions, so what is listed is not built in.

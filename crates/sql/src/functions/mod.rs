@@ -15,7 +15,9 @@ use std::sync::OnceLock;
 
 use model::Effect;
 
-pub(crate) use table::{Known, functions as builtins, has_function, has_operator_for};
+pub(crate) use table::{
+    Known, common_type, common_type_named, functions as builtins, has_function, has_implicit_cast, operator_result,
+};
 
 /// What a built-in function does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -136,7 +138,9 @@ mod tests {
         for name in ["lower", "now", "sum", "jsonb_build_object", "pg_get_viewdef", "random", "any_value"] {
             assert_eq!(whats(name), [Builtin::Harmless], "{name}");
         }
-        for name in ["query_to_xml", "pg_read_file", "pg_sleep", "nextval", "lo_export", "ts_stat", "repeat", "domain_in"] {
+        for name in
+            ["query_to_xml", "pg_read_file", "pg_sleep", "nextval", "lo_export", "ts_stat", "repeat", "domain_in"]
+        {
             assert!(!whats(name).contains(&Builtin::Harmless), "{name}");
         }
         assert!(is_builtin_operator("=") && is_builtin_operator("#>>") && is_builtin_operator("#"));

@@ -12,6 +12,50 @@ use super::Builtin;
 const TABLES: [&str; 3] = [include_str!("functions.tsv"), include_str!("aggregates.tsv"), include_str!("windows.tsv")];
 const SUPPLEMENT: &str = include_str!("supplement.tsv");
 const OPERATORS: &str = include_str!("operators.tsv");
+const CASTS: &str = include_str!("casts.tsv");
+
+/// Numbers of the server's types whose values statements are mostly about.
+const TYPES: &[(u32, &str)] = &[
+    (16, "bool"),
+    (17, "bytea"),
+    (19, "name"),
+    (20, "int8"),
+    (21, "int2"),
+    (23, "int4"),
+    (25, "text"),
+    (26, "oid"),
+    (114, "json"),
+    (700, "float4"),
+    (701, "float8"),
+    (869, "inet"),
+    (1009, "_text"),
+    (1042, "bpchar"),
+    (1043, "varchar"),
+    (1082, "date"),
+    (1083, "time"),
+    (1114, "timestamp"),
+    (1184, "timestamptz"),
+    (1186, "interval"),
+    (1700, "numeric"),
+    (2205, "regclass"),
+    (2950, "uuid"),
+    (3802, "jsonb"),
+];
+
+/// The name of one of the server's common types.
+pub(crate) fn common_type(oid: u32) -> Option<&'static str> {
+    TYPES.iter().find(|(number, _)| *number == oid).map(|(_, name)| *name)
+}
+
+/// The number of one of the server's common types.
+pub(crate) fn common_type_named(name: &str) -> Option<u32> {
+    TYPES.iter().find(|(_, one)| *one == name).map(|(number, _)| *number)
+}
+
+/// Whether the server itself converts values of one of its types to another wherever that is asked for.
+pub(crate) fn has_implicit_cast(from: &str, to: &str) -> bool {
+    from == to || rows(CASTS, from).any(|row| cells(row)[0] == to)
+}
 
 /// A function that a name may mean.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -117,11 +161,12 @@ pub(crate) fn has_operator(name: &str) -> bool {
     rows(OPERATORS, name).next().is_some()
 }
 
-/// Whether pg_catalog has an operator of this name for exactly these types; an operand that is not there is an empty name.
-pub(crate) fn has_operator_for(name: &str, left: &str, right: &str) -> bool {
-    rows(OPERATORS, name).any(|row| {
-        let [has_left, has_right, ..] = cells(row);
-        has_left == left && has_right == right
+/// The type that pg_catalog's operator of this name for exactly these types gives, if there is one; an operand that is not there is an empty
+/// name.
+pub(crate) fn operator_result(name: &str, left: &str, right: &str) -> Option<&'static str> {
+    rows(OPERATORS, name).find_map(|row| {
+        let [has_left, has_right, result, _] = cells(row);
+        (has_left == left && has_right == right).then_some(result)
     })
 }
 
@@ -164,7 +209,7 @@ mod tests {
     #[test]
     fn every_row_is_found_where_it_stands() {
         let mut all = 0;
-        for table in TABLES.into_iter().chain([SUPPLEMENT, OPERATORS]) {
+        for table in TABLES.into_iter().chain([SUPPLEMENT, OPERATORS, CASTS]) {
             for line in table.lines().filter(|line| !line.starts_with("# ")) {
                 let name = line.split('\t').next().unwrap();
                 assert!(rows(table, name).any(|row| row == line), "{line}");
@@ -202,7 +247,10 @@ mod tests {
         assert_eq!(whats("pg_stat_reset_moon", Some(9)), [Builtin::Admin]);
         assert_eq!(whats("no_such_function", None), []);
         assert!(has_function("lower", &["text"]) && !has_function("lower", &["int4"]) && !has_function("lower", &[]));
-        assert!(has_operator_for("=", "int4", "int4") && has_operator_for("-", "", "int4"));
-        assert!(!has_operator_for("=", "int4", "text"));
+        assert_eq!(operator_result("=", "int4", "int8"), Some("bool"));
+        assert_eq!(operator_result("-", "", "int4"), Some("int4"));
+        assert_eq!(operator_result("=", "int4", "text"), None);
+        assert!(has_implicit_cast("int4", "int8") && has_implicit_cast("varchar", "text"));
+        assert!(!has_implicit_cast("int8", "int4") && !has_implicit_cast("int4", "text"));
     }
 }

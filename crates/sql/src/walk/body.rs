@@ -8,6 +8,7 @@ use pg_query::protobuf::{CreateFunctionStmt, FunctionParameterMode, Node, TypeNa
 
 use super::query::OutputColumn;
 use super::scope::{Scope, Shape, Source};
+use super::types::Type;
 use super::{Walker, inner, qualified};
 use crate::analysis::Deps;
 use crate::catalog::{Body, Fields, Function};
@@ -78,6 +79,11 @@ impl<'c> Walker<'c> {
             }
             if let Some(name) = &parameter.arg_type {
                 self.conversion(name);
+            }
+            let known = parameter.arg_type.as_ref().map_or(Type::Open, |name| self.type_named(name));
+            // `$1` counts what is put in.
+            if !matches!(parameter.mode(), FunctionParameterMode::FuncParamOut) {
+                self.parameters.push((parameter.name.clone(), known));
             }
             if let Some(default) = parameter.defexpr.as_deref() {
                 let value = self.value(default, &Scope::under(None));

@@ -4,6 +4,7 @@ use model::{Effect, Object, ObjectKind};
 use pg_query::protobuf::{FuncCall, Node, node::Node as N};
 
 use super::scope::{Scope, Shape};
+use super::types::Type;
 use super::{Walker, constant, inner, qualified};
 use crate::functions::extensions::Trust;
 use crate::functions::settings::{self, Setting};
@@ -86,13 +87,7 @@ impl<'c> Walker<'c> {
     }
 
     /// What a call does, whichever function of that name the server would choose.
-    fn function(
-        &mut self,
-        schema: Option<&str>,
-        name: &str,
-        call: &FuncCall,
-        scope: &Scope<'_, 'c>,
-    ) -> (Flow, Found) {
+    fn function(&mut self, schema: Option<&str>, name: &str, call: &FuncCall, scope: &Scope<'_, 'c>) -> (Flow, Found) {
         if schema != Some("pg_catalog") {
             self.check_fresh(name);
         }
@@ -104,7 +99,15 @@ impl<'c> Walker<'c> {
             Some("information_schema") if name.starts_with("_pg_") => vec![Known::HARMLESS],
             Some(_) => Vec::new(),
         };
-        let mut users = self.user_functions(schema, name, Some(count));
+        let users_named = self.catalog.functions_named(name);
+        let types =
+            if users_named.is_empty() || !is_plain(call) { None } else { Some(self.types_of(&call.args, scope)) };
+        let settled = !builtins.is_empty() && types.as_ref().is_some_and(|types| self.settled(name, types));
+        let mut users = if schema.is_none() && settled {
+            Found::default()
+        } else {
+            self.user_functions(schema, name, Some(count), types.as_deref())
+        };
         let mut flow = users.flow;
         for known in &builtins {
             // A function of the same name elsewhere in the path may be chosen instead.
@@ -148,14 +151,20 @@ impl<'c> Walker<'c> {
         };
         let calm = |known: &Known| matches!(known.what, Builtin::Harmless | Builtin::Counts);
         let plain = !builtins.is_empty() && builtins.iter().all(calm);
-        let users = self.user_functions(schema, name, Some(arguments));
+        let users = self.user_functions(schema, name, Some(arguments), None);
         if !plain && users.flow.is_none() {
             self.unknown_function(schema, name);
         }
     }
 
     /// The functions of the catalogue that may be meant, and what they do.
-    fn user_functions(&mut self, schema: Option<&str>, name: &str, arguments: Option<usize>) -> Found {
+    fn user_functions(
+        &mut self,
+        schema: Option<&str>,
+        name: &str,
+        arguments: Option<usize>,
+        types: Option<&[Type]>,
+    ) -> Found {
         let mut found = Found::default();
         let catalog = self.catalog;
         for function in catalog.functions_named(name) {
@@ -164,7 +173,9 @@ impl<'c> Walker<'c> {
                 Some(schema) => function.schema == schema,
                 None => self.path.contains(&function.schema) || function.schema == "pg_catalog",
             };
-            if !reachable || arguments.is_some_and(|count| !function.takes(count)) {
+            let fits = arguments.is_none_or(|count| function.takes(count))
+                && types.is_none_or(|types| !self.cannot_take(function, types));
+            if !reachable || !fits {
                 continue;
             }
             let first = found.flow.is_none();
@@ -362,7 +373,28 @@ impl<'c> Walker<'c> {
         self.operator_named(schema, name)
     }
 
+    /// The same, where the operands are known.
+    pub(super) fn operator_on(
+        &mut self,
+        name: &[Node],
+        left: Option<&Node>,
+        right: Option<&Node>,
+        scope: &Scope<'_, 'c>,
+    ) -> bool {
+        let (schema, name) = qualified(name);
+        // What no user has made anything of needs no telling apart.
+        if self.catalog.operators_named(name).is_empty() {
+            return self.operator_named(schema, name);
+        }
+        let types = (self.type_of(left, scope), self.type_of(right, scope));
+        self.operator_for(schema, name, types)
+    }
+
     pub(super) fn operator_named(&mut self, schema: Option<&str>, name: &str) -> bool {
+        self.operator_for(schema, name, (Type::Open, Type::Open))
+    }
+
+    fn operator_for(&mut self, schema: Option<&str>, name: &str, (left, right): (Type, Type)) -> bool {
         let mut anything = false;
         if schema != Some("pg_catalog") {
             self.check_fresh(name);
@@ -370,7 +402,11 @@ impl<'c> Walker<'c> {
         let builtin = functions::is_builtin_operator(name) && schema.is_none_or(|schema| schema == "pg_catalog");
         let catalog = self.catalog;
         let mut found = builtin;
+        let settled = builtin && schema.is_none() && self.operator_settled(name, left, right).is_some();
         for operator in catalog.operators_named(name) {
+            if settled || self.cannot_operate(operator, left, right) {
+                continue;
+            }
             let reachable = match schema {
                 Some(schema) => operator.schema == schema,
                 None => self.path.contains(&operator.schema) || operator.schema == "pg_catalog",
@@ -395,7 +431,7 @@ impl<'c> Walker<'c> {
 
     /// `x.name` may call a function of that name.
     pub(super) fn attribute_function(&mut self, name: &str, lineage: &mut Lineage) {
-        let found = self.user_functions(None, name, Some(1));
+        let found = self.user_functions(None, name, Some(1), None);
         if std::mem::take(&mut self.stores_arguments) {
             self.move_away(lineage);
         }
@@ -406,6 +442,12 @@ impl<'c> Walker<'c> {
             lineage.set_unknown();
         }
     }
+}
+
+/// Whether every argument stands in its own place.
+fn is_plain(call: &FuncCall) -> bool {
+    let named = |node: &Node| matches!(inner(Some(node)), Some(N::NamedArgExpr(_)));
+    !call.func_variadic && !call.agg_within_group && !call.args.iter().any(named)
 }
 
 /// Whether all widths of a format are small: `%s`, `%-20I`, `%2$5s`; none comes from an argument.

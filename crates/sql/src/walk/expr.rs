@@ -94,7 +94,12 @@ impl<'c> Walker<'c> {
     }
 
     fn operation(&mut self, expression: &AExpr, scope: &Scope<'_, 'c>, sink: &mut Lineage, predicate: bool) {
-        let mut anything = self.operator(&expression.name);
+        let sides = matches!(expression.kind(), AExprKind::AexprOp | AExprKind::AexprIn);
+        let mut anything = if sides {
+            self.operator_on(&expression.name, expression.lexpr.as_deref(), expression.rexpr.as_deref(), scope)
+        } else {
+            self.operator(&expression.name)
+        };
         let compares = match expression.kind() {
             AExprKind::AexprOp => super::call::compares(qualified(&expression.name).1),
             AExprKind::Undefined => {
@@ -130,7 +135,7 @@ impl<'c> Walker<'c> {
                 break;
             }
             predicate |= super::call::compares(name);
-            anything |= self.operator(&next.name);
+            anything |= self.operator_on(&next.name, next.lexpr.as_deref(), next.rexpr.as_deref(), scope);
             right.push(next.rexpr.as_deref());
             left = next.lexpr.as_deref();
         }

@@ -30,7 +30,7 @@
 //!
 //! - `statement`: which statement it is; `intent`: what was collected, as one intent
 //! - `body`: functions in the language SQL, by what they do
-//! - `query`, `with`, `from`, `join`, `expr`, `json`, `call`: the walk over queries; `scope`, `names`: what names mean
+//! - `query`, `with`, `from`, `join`, `expr`, `json`, `call`: the walk over queries; `scope`, `names`, `types`: what names mean
 //! - `dml`, `assign`, `copy`, `effects`: changes and what they set off; `moves`: values that go to another place
 //! - `ddl`, `alter`, `control`, `server`, `set`: definitions, permissions, the server, settings
 
@@ -58,6 +58,7 @@ mod set;
 mod statement;
 #[cfg(test)]
 mod tests;
+mod types;
 mod with;
 
 use std::collections::BTreeSet;
@@ -182,6 +183,8 @@ pub(crate) struct Walker<'c> {
     calls_path: &'c [String],
     /// What is kept of the walk says what is read, not what is put where.
     stored: bool,
+    /// Names and types of the parameters of the function whose body this is.
+    parameters: Vec<(String, types::Type)>,
     /// Names count as relied on: they are looked up when it runs.
     relies: bool,
     relied: BTreeSet<String>,
@@ -231,6 +234,7 @@ impl<'c> Walker<'c> {
             path,
             calls_path: path,
             stored: false,
+            parameters: Vec::new(),
             relies: false,
             relied: BTreeSet::new(),
             call_columns: None,

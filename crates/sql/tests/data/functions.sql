@@ -30,7 +30,8 @@ CREATE FUNCTION is_short(text) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT
 CREATE TABLE short(word text CHECK (is_short(word)), made text DEFAULT shout('x'));
 CREATE FUNCTION is_known(text) RETURNS boolean LANGUAGE sql AS 'SELECT EXISTS (SELECT FROM public.customers WHERE email = $1)';
 CREATE TABLE known(word text CHECK (is_known(word)));
-CREATE FUNCTION near(int, int) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT abs($1 - $2) < 2';
+CREATE FUNCTION near(int, int) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT $1 - $2 BETWEEN -1 AND 1';
+CREATE FUNCTION distance(a int, int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT abs(a) - abs($2)';
 CREATE OPERATOR <~> (LEFTARG = int, RIGHTARG = int, FUNCTION = near);
 CREATE FUNCTION leaks(int, int) RETURNS text LANGUAGE sql STABLE AS 'SELECT email FROM public.customers LIMIT 1';
 CREATE OPERATOR <!~> (LEFTARG = int, RIGHTARG = int, FUNCTION = leaks);
@@ -42,6 +43,6 @@ CREATE FUNCTION initcap(customers) RETURNS text LANGUAGE plpgsql AS $$ BEGIN DEL
 CREATE FUNCTION chr(bigint) RETURNS text LANGUAGE plpgsql AS $$ BEGIN DELETE FROM customers; RETURN 1; END $$;
 CREATE FUNCTION other.trim_scale(numeric) RETURNS numeric LANGUAGE plpgsql AS $$ BEGIN DELETE FROM customers; RETURN 1; END $$;
 CREATE FUNCTION lt_words(text, int) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN DELETE FROM customers; RETURN true; END $$;
-CREATE OPERATOR < (LEFTARG = text, RIGHTARG = int, FUNCTION = lt_words);
+CREATE OPERATOR # (LEFTARG = text, RIGHTARG = int, FUNCTION = lt_words);
 CREATE FUNCTION plus_big(int, bigint) RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN DELETE FROM customers; RETURN 1; END $$;
 CREATE OPERATOR @ (LEFTARG = int, RIGHTARG = bigint, FUNCTION = plus_big);
