@@ -83,6 +83,7 @@ fn a_real_server_agrees() {
         bodies::what_is_not_understood_stays_execute(&catalog);
         bodies::names_in_bodies_mean_what_they_mean_there(&catalog);
         bodies::an_overload_elsewhere_counts_where_it_may_be_meant(&catalog);
+        bodies::decisions_by_constants_are_not_kept_by_shape(&catalog);
         bodies::statements_run(server);
     });
 }

@@ -99,9 +99,9 @@ impl<'c> Walker<'c> {
             Some("information_schema") if name.starts_with("_pg_") => vec![Known::HARMLESS],
             Some(_) => Vec::new(),
         };
-        let users_named = self.catalog.functions_named(name);
-        let types =
-            if users_named.is_empty() || !is_plain(call) { None } else { Some(self.types_of(&call.args, scope)) };
+        // What no user has made anything of needs no telling apart.
+        let calm = self.catalog.functions_named(name).iter().all(crate::catalog::Function::is_harmless);
+        let types = if calm || !is_plain(call) { None } else { Some(self.types_of(&call.args, scope)) };
         let settled = !builtins.is_empty() && types.as_ref().is_some_and(|types| self.settled(name, types));
         let mut users = if schema.is_none() && settled {
             Found::default()
@@ -382,8 +382,7 @@ impl<'c> Walker<'c> {
         scope: &Scope<'_, 'c>,
     ) -> bool {
         let (schema, name) = qualified(name);
-        // What no user has made anything of needs no telling apart.
-        if self.catalog.operators_named(name).is_empty() {
+        if self.catalog.operators_named(name).iter().all(|operator| operator.harmless) {
             return self.operator_named(schema, name);
         }
         let types = (self.type_of(left, scope), self.type_of(right, scope));

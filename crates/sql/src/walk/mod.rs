@@ -61,6 +61,7 @@ mod tests;
 mod types;
 mod with;
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -198,6 +199,8 @@ pub(crate) struct Walker<'c> {
     misses: BTreeSet<String>,
     columns: Columns,
     literal: bool,
+    /// The type of a constant was looked at.
+    constants: Cell<bool>,
     unbounded: bool,
     /// What is put into other places, and where.
     moves: Moves,
@@ -246,6 +249,7 @@ impl<'c> Walker<'c> {
             misses: BTreeSet::new(),
             columns: Columns::default(),
             literal: false,
+            constants: Cell::new(false),
             unbounded: false,
             moves: Moves::default(),
             mixed: false,

@@ -2,7 +2,7 @@
 //!
 //! A type is certain when it is a constant's, a cast's to one of the server's types, or a column's of the only table that may have it.
 
-use pg_query::protobuf::{AExprKind, ColumnRef, Node, TypeName, a_const::Val, node::Node as N};
+use pg_query::protobuf::{AConst, AExprKind, ColumnRef, Node, TypeName, a_const::Val, node::Node as N};
 
 use super::scope::{Scope, Source};
 use super::{Walker, inner, qualified, strings};
@@ -26,28 +26,21 @@ pub(super) enum Type {
 }
 
 impl<'c> Walker<'c> {
-    pub(super) fn types_of(&self, nodes: &[Node], scope: &Scope<'_, 'c>) -> Vec<Type> {
+    /// The types of arguments. What is decided by them may be decided by constants.
+    pub(super) fn types_of(&mut self, nodes: &[Node], scope: &Scope<'_, 'c>) -> Vec<Type> {
         nodes.iter().map(|node| self.type_of(Some(node), scope)).collect()
     }
 
-    pub(super) fn type_of(&self, node: Option<&Node>, scope: &Scope<'_, 'c>) -> Type {
-        self.type_within(node, scope, MAX_STEPS)
+    pub(super) fn type_of(&mut self, node: Option<&Node>, scope: &Scope<'_, 'c>) -> Type {
+        let found = self.type_within(node, scope, MAX_STEPS);
+        self.literal |= self.constants.take();
+        found
     }
 
     fn type_within(&self, node: Option<&Node>, scope: &Scope<'_, 'c>, steps: usize) -> Type {
         match inner(node) {
             None => Type::Missing,
-            Some(N::AConst(constant)) => match &constant.val {
-                Some(Val::Ival(_)) => Type::Server("int4"),
-                // Numbers that do not fit are of a type with more digits.
-                Some(Val::Fval(number)) if number.fval.parse::<i64>().is_ok() => Type::Server("int8"),
-                Some(Val::Fval(number)) if number.fval.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') => {
-                    Type::Server("numeric")
-                }
-                Some(Val::Boolval(_)) => Type::Server("bool"),
-                Some(Val::Sval(_)) => Type::Literal,
-                Some(Val::Fval(_) | Val::Bsval(_)) | None => Type::Open,
-            },
+            Some(N::AConst(constant)) => self.type_of_constant(constant),
             Some(N::TypeCast(cast)) => cast.type_name.as_ref().map_or(Type::Open, |name| self.type_named(name)),
             Some(N::ColumnRef(reference)) => self.type_of_column(reference, scope),
             Some(N::ParamRef(parameter)) => {
@@ -70,6 +63,22 @@ impl<'c> Walker<'c> {
                 if types.all(|next| next == first) { first } else { Type::Open }
             }
             Some(_) => Type::Open,
+        }
+    }
+
+    fn type_of_constant(&self, constant: &AConst) -> Type {
+        // Another constant in its place may be of another type.
+        self.constants.set(true);
+        match &constant.val {
+            Some(Val::Ival(_)) => Type::Server("int4"),
+            // Numbers that do not fit are of a type with more digits.
+            Some(Val::Fval(number)) if number.fval.parse::<i64>().is_ok() => Type::Server("int8"),
+            Some(Val::Fval(number)) if number.fval.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') => {
+                Type::Server("numeric")
+            }
+            Some(Val::Boolval(_)) => Type::Server("bool"),
+            Some(Val::Sval(_)) => Type::Literal,
+            Some(Val::Fval(_) | Val::Bsval(_)) | None => Type::Open,
         }
     }
 

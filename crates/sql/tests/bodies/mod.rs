@@ -198,6 +198,19 @@ pub(crate) fn an_overload_elsewhere_counts_where_it_may_be_meant(catalog: &Catal
     }
 }
 
+/// The type of a constant is not part of a text's shape.
+pub(crate) fn decisions_by_constants_are_not_kept_by_shape(catalog: &Catalog) {
+    for (text, depends) in [
+        ("SELECT abs(5)", true),
+        ("SELECT abs(id) FROM customers", false),
+        ("SELECT abs(5::numeric)", false),
+        ("SELECT id # 5 FROM customers", true),
+        ("SELECT id FROM customers WHERE id = 5 AND name = 'x' AND lower(name) LIKE 'a%'", false),
+    ] {
+        assert_eq!(ask(catalog, text).literal_dependent, depends, "{text}");
+    }
+}
+
 /// What is judged here is real: the server runs it.
 pub(crate) fn statements_run(server: &Server) {
     let none: [&str; 0] = [];
