@@ -5,6 +5,7 @@
 //! - [`clients`]: stock clients, one test per client.
 //! - [`chaos`]: the gateway killed under load.
 //! - [`masks`]: ways around a mask.
+//! - [`functions`]: the tables of the server's own functions, and users' functions by what they do.
 //! - [`sessions`]: holds, revocation, policy changes, wrong ways in.
 //! - [`detours`]: ways around the judge, each tried on the wire.
 //! - [`hostile`]: garbage, halves, slow peers.
@@ -24,6 +25,7 @@ mod clients;
 mod corpus;
 mod demo;
 mod detours;
+mod functions;
 mod hostile;
 mod kit;
 mod masks;
