@@ -110,7 +110,7 @@ fn the_tables_are_the_installed_servers() {
 fn functions_in_sql_are_judged_and_masked_by_what_they_do() {
     let mut world = world();
     let whole = world.runs("SELECT mail_of(1)");
-    assert!(whole.contains("example.com") || whole.contains('*'), "{whole}");
+    assert!(whole.contains("redacted"), "{whole}");
     world.runs("SELECT upper(mail_of(id)) FROM customers");
     let listed = world.runs("SELECT id, name, email FROM everyone()");
     assert!(listed.contains("Ann"), "only the masked column is: {listed}");
