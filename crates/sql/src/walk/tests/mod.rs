@@ -1,5 +1,6 @@
 //! Statements and what they do.
 
+mod bodies;
 mod effects;
 mod families;
 mod hidden;
