@@ -137,7 +137,9 @@ impl<'c> Walker<'c> {
         }
         let body = Body::of(self.catalog, function, self.calls_path, &self.views)?;
         // What is kept of a view or a policy says what it reads, not what it puts where.
-        let fits = self.still_holds(&body.runs.relied) && !(self.stored && body.keeps());
+        // What is said to change nothing may run while a statement is only planned.
+        let hidden = body.keeps() && (self.stored || function.volatility != 'v');
+        let fits = self.still_holds(&body.runs.relied) && !hidden;
         fits.then_some(body)
     }
 

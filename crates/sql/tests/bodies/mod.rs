@@ -111,6 +111,7 @@ pub(crate) fn what_is_not_understood_stays_execute(catalog: &Catalog) {
         ("SELECT as_owner()", "execute function:public.as_owner"),
         ("SELECT set_role()", "execute function:public.set_role"),
         ("SELECT in_users()", "execute function:public.in_users"),
+        ("EXPLAIN SELECT folded()", "execute function:public.folded"),
         ("SELECT makes()", "execute function:public.makes"),
         ("SELECT again(3)", "execute function:public.again"),
         ("SELECT purge_customers()", "execute function:public.purge_customers"),

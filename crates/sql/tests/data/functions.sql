@@ -16,6 +16,7 @@ CREATE FUNCTION asks(prefix text) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT 
 CREATE FUNCTION outer_email(i int) RETURNS text LANGUAGE sql STABLE AS 'SELECT lower(get_email(i))';
 CREATE FUNCTION by_view() RETURNS SETOF text LANGUAGE sql STABLE AS 'SELECT contact FROM v_contacts';
 CREATE FUNCTION calls_purge() RETURNS int LANGUAGE sql AS 'SELECT purge_customers()';
+CREATE FUNCTION folded() RETURNS void LANGUAGE sql IMMUTABLE AS $$ SELECT pg_notify('a', 'b') $$;
 CREATE FUNCTION as_owner() RETURNS bigint LANGUAGE sql STABLE SECURITY DEFINER AS 'SELECT count(*) FROM orders';
 CREATE FUNCTION set_role() RETURNS int LANGUAGE sql SET row_security = off AS 'SELECT 1';
 CREATE FUNCTION in_other() RETURNS SETOF text LANGUAGE sql STABLE SET search_path = other AS 'SELECT hidden FROM orders';
