@@ -12,11 +12,11 @@ fn world(count: usize, body: impl Fn(usize) -> String) -> Catalog {
     let mut builder = Builder::new();
     for at in 0..count {
         let definition = format!(
-            "CREATE OR REPLACE FUNCTION public.f{at}() RETURNS boolean LANGUAGE sql STABLE AS $function$ {} $function$",
+            "CREATE OR REPLACE FUNCTION public.f{at}() RETURNS boolean LANGUAGE sql AS $function$ {} $function$",
             body(at)
         );
         let (oid, name) = ((30_000 + at).to_string(), format!("f{at}"));
-        let cells = [&oid, "public", &name, "f", "s", "sql", "0", "0", "f", "NULL", &definition, ""];
+        let cells = [&oid, "public", &name, "f", "v", "sql", "0", "0", "f", "NULL", &definition, ""];
         row(&mut builder, "functions", &cells);
     }
     row(&mut builder, "relations", &["20000", "public", "t", "r", "f"]);
