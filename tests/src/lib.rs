@@ -7,6 +7,7 @@
 //! - [`clients`]: drives stock clients (psql, pg_dump, drivers, ORMs) and collects their `ok` / `not ok` lines.
 //! - [`regress`]: runs upstream test suites directly and through the gateway, and compares.
 //! - [`chaos`]: kills the gateway under load and checks that no statement is missing from the recordings.
+//! - [`functions`]: the tables of PostgreSQL's own functions, made from and compared with an installed server.
 //! - [`demo`]: a server, the gateway, an agent and a human, to look at.
 //!
 //! The binary `suite` is the command line of these; `cargo xtask` installs what they need and calls it.
@@ -18,5 +19,6 @@ pub mod chaos;
 pub mod clients;
 pub mod corpus;
 pub mod demo;
+pub mod functions;
 pub mod kit;
 pub mod regress;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use sallyport_tests::kit::args::Args;
-use sallyport_tests::{chaos, clients, corpus, demo, regress};
+use sallyport_tests::{chaos, clients, corpus, demo, functions, regress};
 
 const HELP: &str = "\
 suite COMMAND [ARGS]      (each command explains itself with --help)
@@ -13,6 +13,7 @@ suite COMMAND [ARGS]      (each command explains itself with --help)
   corpus    play the bypass corpus and judge by what happened
   clients   stock clients, directly or through the gateway
   regress   upstream suites, directly and through the gateway
+  functions the tables of PostgreSQL's own functions: write them, or compare them with the installed server
   chaos     kill the gateway under load and look for lost records
   demo      a server, the gateway, an agent and a human: a walk through, then to try by hand";
 
@@ -38,6 +39,7 @@ fn run() -> Result<i32> {
         "demo" => (demo::HELP, demo::main),
         "clients" => (clients::HELP, clients::main),
         "regress" => (regress::HELP, regress::main),
+        "functions" => (functions::HELP, functions::main),
         other => bail!("no command {other:?}\n{HELP}"),
     };
     if help || text == HELP {

@@ -29,6 +29,7 @@ cargo xtask COMMAND [ARGS]      (each command explains itself with --help)
   corpus     the bypass corpus, against a real server through the gateway
   clients    stock clients through the gateway
   regress    upstream suites, directly and through the gateway: `pg`, `psycopg2`
+  functions  the tables of PostgreSQL's own functions, from the installed server; `--check` compares
   chaos      kill the gateway under load and look for lost records: `kill9`
   bench      ratios against the direct connection and pgbouncer
   fuzz       every fuzz target for a given time
@@ -57,7 +58,7 @@ fn dispatch(args: &[String]) -> Result<()> {
         "deps" => deps::main(rest),
         "tidy" => tidy::main(rest),
         "ensure" => ensure::main(rest),
-        "corpus" | "clients" | "regress" | "chaos" | "demo" => suites::suite(command, rest),
+        "corpus" | "clients" | "regress" | "chaos" | "demo" | "functions" => suites::suite(command, rest),
         "bench" => suites::bench(rest),
         "fuzz" => suites::fuzz(rest),
         other => bail!("no command {other:?}\n\n{HELP}"),

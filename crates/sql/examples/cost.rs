@@ -1,12 +1,15 @@
-//! What an analysis costs: microseconds for a shape and for a full analysis of typical statements.
+//! What an analysis costs, by stage: microseconds for typical statements, small to large.
+//!
+//! First seen, a text is scanned (`prescan`), parsed and walked; seen before, its shape finds what was kept.
 
 #![expect(clippy::print_stdout, reason = "it prints what it measured")]
 
+use std::collections::HashMap;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use sallyport_sql::catalog::Builder;
-use sallyport_sql::{Caps, Context, Fresh, analyze, shape};
+use sallyport_sql::{Caps, Context, Fresh, analyze, prescan, shape};
 
 fn main() {
     let mut builder = Builder::new();
@@ -31,24 +34,80 @@ fn main() {
     );
     let rows: Vec<String> = (0..1_000).map(|at| format!("({at}, 0, 'some text number {at}')")).collect();
     let insert = format!("INSERT INTO wide (aid, bid, c0) VALUES {}", rows.join(", "));
+    let report = report(200);
     let texts = [
         ("pgbench select", "SELECT abalance FROM pgbench_accounts WHERE aid = 12345678;".to_owned()),
         ("pgbench update", "UPDATE pgbench_accounts SET abalance = abalance + 5 WHERE aid = 12345;".to_owned()),
         ("60-column ORM select", orm),
+        ("200-line report", report),
         ("1,000-row insert", insert),
     ];
-    println!("{:<22} {:>8} {:>12} {:>12}", "statement", "bytes", "shape µs", "analyze µs");
+    println!(
+        "{:<20} {:>6} {:>6} | {:>8} {:>8} {:>8} {:>9} | {:>8} {:>8}",
+        "µs", "lines", "bytes", "prescan", "parse", "walk", "first", "shape", "kept"
+    );
     for (name, text) in &texts {
-        let mut out = Vec::new();
-        let shape_time = median(|| {
-            out.clear();
-            black_box(shape::shape(black_box(text.as_bytes()), &mut out));
-        });
-        let analyze_time = median(|| {
-            black_box(analyze(black_box(text), &context));
-        });
-        println!("{name:<22} {:>8} {shape_time:>12.2} {analyze_time:>12.1}", text.len());
+        measure(name, text, &context);
     }
+}
+
+fn measure(name: &str, text: &str, context: &Context<'_>) {
+    let mut out = Vec::new();
+    let shape_time = median(|| {
+        out.clear();
+        black_box(shape::shape(black_box(text.as_bytes()), &mut out));
+    });
+    let first = analyze(text, context);
+    assert!(first.problem.is_none(), "{name}: {:?}", first.problem);
+    let mut kept = HashMap::new();
+    kept.insert(out.clone(), &first);
+    let kept_time = median(|| {
+        out.clear();
+        black_box(shape::shape(black_box(text.as_bytes()), &mut out));
+        black_box(kept.get(out.as_slice()));
+    });
+    let prescan_time = median(|| {
+        let _ = black_box(prescan::check(black_box(text), &Caps::default()));
+    });
+    let parse_time = median(|| {
+        let _ = black_box(pg_query::parse(black_box(text), pg_query::ParserOptions::DEFAULT));
+    });
+    let all = median(|| {
+        black_box(analyze(black_box(text), context));
+    });
+    let walk_time = (all - prescan_time - parse_time).max(0.0);
+    println!(
+        "{name:<20} {:>6} {:>6} | {prescan_time:>8.1} {parse_time:>8.1} {walk_time:>8.1} {all:>9.1} | {shape_time:>8.2} {kept_time:>8.2}",
+        text.lines().count(),
+        text.len()
+    );
+}
+
+/// A report as people and tools write them: CTEs, joins, CASE, windows; so many lines.
+fn report(lines: usize) -> String {
+    let mut text =
+        String::from("WITH base AS (\n  SELECT w.aid,\n    w.bid\n  FROM wide w\n  WHERE w.c1 IS NOT NULL\n)");
+    let mut part = 0;
+    while text.lines().count() + 2 * part + 16 < lines {
+        part += 1;
+        text.push_str(&format!(
+            ",\npart{part} AS (\n  SELECT o.bid,\n    count(*) AS orders{part},\n    sum(CASE WHEN o.c{part} > 5 THEN 1 ELSE 0 END) AS high{part},\n    \
+             max(lower(trim(o.c3)) || '-' || coalesce(t.c4, 'none')) AS label{part},\n    \
+             row_number() OVER (PARTITION BY o.bid ORDER BY max(o.c5) DESC) AS place{part}\n  FROM other o\n  JOIN base b ON b.aid = o.aid\n  \
+             LEFT JOIN third t ON t.bid = o.bid AND t.c6 = 'x{part}'\n  WHERE o.c7 BETWEEN 1 AND 100\n    AND o.c8 IN ('a', 'b', 'c')\n  \
+             GROUP BY o.bid\n)"
+        ));
+    }
+    text.push_str("\nSELECT base.bid");
+    for at in 1..=part {
+        text.push_str(&format!(",\n  p{at}.label{at}"));
+    }
+    text.push_str("\nFROM base");
+    for at in 1..=part {
+        text.push_str(&format!("\nLEFT JOIN part{at} p{at} ON p{at}.bid = base.bid"));
+    }
+    text.push_str("\nORDER BY 1");
+    text
 }
 
 /// The median over batches of the time of one call, in microseconds.

@@ -65,6 +65,11 @@ impl Fresh {
         self.all || self.doubtful.contains(name)
     }
 
+    /// Whether the name may stand for something else than it did.
+    pub(crate) fn touches(&self, name: &str) -> bool {
+        self.doubts(name) || self.made.contains_key(name)
+    }
+
     /// The full name of the new table that the name stands for.
     pub(crate) fn made(&self, schema: &str, name: &str) -> Option<&str> {
         let full = self.made.get(name).map(String::as_str)?;

@@ -5,7 +5,7 @@
 //! - [`catalog`]: the snapshot of one database and the queries that fill it
 //! - [`analysis`]: the types of question and answer
 //! - [`unbounded`]: whether a WHERE restricts anything
-//! - `prescan`: linear scan with limits, before any parser
+//! - [`prescan`]: linear scan with limits, before any parser
 //! - `functions`: what is known about built-in and well-known functions, operators, types and settings
 //! - `walk`: the walk over the tree; `walk/mod.rs` holds the table of statements and effects
 //! - [`fresh`]: names whose meaning changed where the snapshot cannot see it yet
@@ -16,7 +16,7 @@ pub mod catalog;
 pub mod fresh;
 mod functions;
 mod lineage;
-mod prescan;
+pub mod prescan;
 pub mod shape;
 pub mod unbounded;
 mod walk;

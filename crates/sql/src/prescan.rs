@@ -15,15 +15,18 @@ use crate::analysis::{Caps, Problem};
 
 /// What the scan saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Seen {
+pub struct Seen {
     /// The bound on the tree's depth.
-    pub(crate) depth: usize,
+    pub depth: usize,
     /// Tokens without comments.
-    pub(crate) tokens: usize,
+    pub tokens: usize,
 }
 
 /// Checks `text` against `caps`.
-pub(crate) fn check(text: &str, caps: &Caps) -> Result<Seen, Problem> {
+///
+/// # Errors
+/// The text is over a limit, or cannot be split into tokens.
+pub fn check(text: &str, caps: &Caps) -> Result<Seen, Problem> {
     if text.len() > caps.bytes {
         return Err(over("bytes", caps.bytes, None));
     }

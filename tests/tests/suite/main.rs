@@ -6,6 +6,7 @@
 //! - [`chaos`]: the gateway killed under load.
 //! - [`limits`]: what may be returned, changed and used up.
 //! - [`masks`]: ways around a mask.
+//! - [`functions`]: the tables of the server's own functions, and users' functions by what they do.
 //! - [`sessions`]: holds, revocation, policy changes, wrong ways in.
 //! - [`detours`]: ways around the judge, each tried on the wire.
 //! - [`hostile`]: garbage, halves, slow peers.
@@ -25,6 +26,7 @@ mod clients;
 mod corpus;
 mod demo;
 mod detours;
+mod functions;
 mod hostile;
 mod kit;
 mod limits;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use super::{Catalog, Column, Function, Operator, Policy, QUERIES, Reference, Relation, RelationKind, Rule};
+use super::{Bodies, Catalog, Column, Function, Operator, Policy, QUERIES, Reference, Relation, RelationKind, Rule};
 
 /// A row that does not have the form its query gives.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -30,7 +30,7 @@ pub struct Builder {
     pub(super) inherits: Vec<(u32, u32)>,
     pub(super) extensions: HashMap<u32, String>,
     pub(super) functions: Vec<(Function, Option<u32>)>,
-    pub(super) operators: Vec<(String, String, u32)>,
+    pub(super) operators: Vec<(String, String, u32, [u32; 2])>,
     pub(super) types: Vec<RawType>,
     pub(super) casts: Vec<(u32, u32, u32, char)>,
     pub(super) uses: Vec<Use>,
@@ -105,6 +105,11 @@ impl<'a> Cells<'a> {
         }
     }
 
+    fn oids(&self, column: usize) -> Result<Vec<u32>, CatalogError> {
+        let parts = self.text(column)?.split_ascii_whitespace();
+        parts.map(|part| part.parse().map_err(|_| self.bad(column))).collect()
+    }
+
     fn numbers(&self, column: usize) -> Result<Vec<i16>, CatalogError> {
         self.text(column)?
             .split([' ', ',', '{', '}'])
@@ -162,7 +167,8 @@ impl Builder {
             }
             "functions" => self.function(cells),
             "operators" => {
-                self.operators.push((cells.string(0)?, cells.string(1)?, cells.number(2)?));
+                let types = [cells.number(3)?, cells.number(4)?];
+                self.operators.push((cells.string(0)?, cells.string(1)?, cells.number(2)?, types));
                 Ok(())
             }
             "types" => self.type_row(cells),
@@ -315,7 +321,11 @@ impl Builder {
             arguments: cells.number(6)?,
             defaults: cells.number(7)?,
             variadic: cells.flag(8)?,
+            types: cells.oids(11)?,
             extension: None,
+            // NULL for other languages, and for what somebody changes right now.
+            definition: cells.cells.get(10).copied().flatten().map(str::to_owned),
+            bodies: Bodies::default(),
         };
         self.functions.push((function, cells.optional(9)?));
         Ok(())
@@ -340,11 +350,15 @@ impl Builder {
         let functions = self.take_functions();
         self.attach_relations(&functions);
         let types = self.types_by_name(&functions);
+        let type_kinds = self.types.iter().map(|raw| (raw.oid, raw.kind)).collect();
+        let unasked = self.casts.iter().filter(|(.., context)| *context == 'i');
+        let implicit_casts = unasked.map(|(from, to, ..)| (*from, *to)).collect();
         let mut operators: HashMap<String, Vec<Operator>> = HashMap::new();
-        for (schema, name, code) in std::mem::take(&mut self.operators) {
+        for (schema, name, code, types) in std::mem::take(&mut self.operators) {
             let function = functions.get(&code);
             operators.entry(name).or_default().push(Operator {
                 schema,
+                types,
                 // A function that is not in the list is the server's own.
                 harmless: function.is_none_or(Function::is_harmless),
                 function: function.map_or_else(|| format!("pg_catalog.{code}"), Function::full),
@@ -362,6 +376,7 @@ impl Builder {
             function_names.insert(oid, (function.schema.clone(), function.name.clone()));
             by_function_name.entry(function.name.clone()).or_default().push(function);
         }
+        let schemas = schemas(&self.relations, &by_function_name);
         let mut extensions: Vec<String> = self.extensions.into_values().collect();
         extensions.sort();
         Catalog {
@@ -373,13 +388,27 @@ impl Builder {
             function_names,
             operators,
             types,
+            type_kinds,
+            implicit_casts,
             event_triggers,
+            schemas,
             extensions,
             search_path: self.search_path,
             conforming_strings: self.conforming_strings.unwrap_or(true),
             server_version: self.server_version,
         }
     }
+}
+
+/// The schemas of what is not the server's own.
+fn schemas(relations: &[Relation], functions: &HashMap<String, Vec<Function>>) -> Vec<String> {
+    let of_relations = relations.iter().filter(|relation| !relation.is_system()).map(|relation| &relation.schema);
+    let of_functions = functions.values().flatten().map(|function| &function.schema);
+    let mut all: Vec<String> =
+        of_relations.chain(of_functions).filter(|schema| !schema.starts_with("pg_")).cloned().collect();
+    all.sort();
+    all.dedup();
+    all
 }
 
 /// The names in a value of search_path as servers keep it: parted by commas, folded to lower case unless quoted.

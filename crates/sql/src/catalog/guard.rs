@@ -54,7 +54,7 @@ fn expand(catalog: &Catalog, relation: &Relation, how: Use, open: &[u32]) -> Col
     let mut open = open.to_vec();
     open.push(relation.oid);
     // Definitions come with schemas on every name but pg_catalog's.
-    let mut walker = Walker::new(catalog, &[]);
+    let mut walker = Walker::of_definition(catalog);
     let asked = |command: char| how == Use::Changing || matches!(command, 'r' | '*');
     for policy in relation.policies.iter().filter(|policy| asked(policy.command)) {
         let text = format!("SELECT {}", policy.condition);

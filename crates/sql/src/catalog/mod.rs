@@ -2,20 +2,23 @@
 //!
 //! - [`queries`](QUERIES): what to run on the target
 //! - [`Builder`]: rows in, snapshot out
+//! - `body`: what a function in the language SQL does, by its body, found out on first use
 //! - `guard`: what row security runs when a table is used
 //! - `view`: what a view reads, expanded to its base tables on first use
 
 mod attach;
+mod body;
 mod build;
 mod guard;
 mod queries;
 mod view;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use model::{Object, ObjectKind};
 
+pub(crate) use body::{Bodies, Body, Fields};
 pub use build::{Builder, CatalogError, split_path};
 pub(crate) use guard::{Use, guard};
 pub use queries::{FINGERPRINT, QUERIES};
@@ -172,7 +175,7 @@ impl Relation {
 }
 
 /// A function that is not the server's own.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Function {
     pub(crate) oid: u32,
     pub(crate) schema: String,
@@ -181,7 +184,12 @@ pub(crate) struct Function {
     pub(crate) arguments: usize,
     pub(crate) defaults: usize,
     pub(crate) variadic: bool,
+    /// Types of its arguments.
+    pub(crate) types: Vec<u32>,
     pub(crate) extension: Option<String>,
+    /// `CREATE FUNCTION …` of a function in the language SQL.
+    pub(crate) definition: Option<String>,
+    pub(crate) bodies: Bodies,
 }
 
 impl Function {
@@ -224,6 +232,8 @@ pub(crate) struct Operator {
     pub(crate) schema: String,
     pub(crate) function: String,
     pub(crate) harmless: bool,
+    /// Types of its operands, 0 for one that is not there.
+    pub(crate) types: [u32; 2],
 }
 
 /// A type that is not the server's own.
@@ -245,7 +255,13 @@ pub struct Catalog {
     function_names: HashMap<u32, (String, String)>,
     operators: HashMap<String, Vec<Operator>>,
     types: HashMap<String, Vec<Type>>,
+    /// Letters of pg_type.typtype.
+    type_kinds: HashMap<u32, char>,
+    /// Casts that are made unasked and are not the server's own.
+    implicit_casts: HashSet<(u32, u32)>,
     event_triggers: Vec<String>,
+    /// Schemas of users.
+    schemas: Vec<String>,
     extensions: Vec<String>,
     search_path: Vec<String>,
     conforming_strings: bool,
@@ -349,6 +365,16 @@ impl Catalog {
         self.types.get(name).map_or(&[], Vec::as_slice)
     }
 
+    /// What sort of type of users it is: a letter of pg_type.typtype.
+    pub(crate) fn type_kind(&self, oid: u32) -> Option<char> {
+        self.type_kinds.get(&oid).copied()
+    }
+
+    /// Whether users made a cast that the server makes unasked.
+    pub(crate) fn has_implicit_cast(&self, from: u32, to: u32) -> bool {
+        self.implicit_casts.contains(&(from, to))
+    }
+
     /// Parents of a partition or child (its rows are the parents' too), and children by plain inheritance.
     pub(crate) fn kin<'c>(&'c self, relation: &Relation) -> Vec<&'c Relation> {
         let mut found: Vec<&'c Relation> = Vec::new();
@@ -374,6 +400,11 @@ impl Catalog {
             }
         }
         found
+    }
+
+    /// The schemas that functions and relations other than the server's own are in.
+    pub(crate) fn schemas(&self) -> &[String] {
+        &self.schemas
     }
 
     /// Functions of event triggers, `schema.name`.

@@ -100,15 +100,23 @@ const UNIQUE: &str = "SELECT i.indrelid, i.indkey::text FROM pg_catalog.pg_index
      WHERE i.indisunique AND n.nspname NOT IN ('pg_catalog', 'pg_toast')";
 
 /// Functions that are not part of the server: other schemas, and what was added to pg_catalog later (numbers from 16384 are not the server's).
+/// The definition of one in the language SQL, as `VIEWS` gives those of views.
 const FUNCTIONS: &str = "SELECT p.oid, n.nspname, p.proname, p.prokind, p.provolatile, l.lanname, p.pronargs, p.pronargdefaults, \
-     p.provariadic <> 0, d.refobjid \
+     p.provariadic <> 0, d.refobjid, \
+     CASE WHEN l.lanname = 'sql' AND p.prokind = 'f' AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend u \
+     JOIN pg_catalog.pg_locks k ON k.relation = u.refobjid \
+     WHERE u.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND u.objid = p.oid \
+     AND u.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass \
+     AND k.locktype = 'relation' AND k.granted AND k.mode = 'AccessExclusiveLock' AND k.pid <> pg_catalog.pg_backend_pid() \
+     AND k.database = (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname = pg_catalog.current_database())) \
+     THEN pg_catalog.pg_get_functiondef(p.oid) END, p.proargtypes::text \
      FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
      JOIN pg_catalog.pg_language l ON l.oid = p.prolang \
      LEFT JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid \
      AND d.deptype = 'e' AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass \
      WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') OR p.oid >= 16384";
 
-const OPERATORS: &str = "SELECT n.nspname, o.oprname, o.oprcode::oid \
+const OPERATORS: &str = "SELECT n.nspname, o.oprname, o.oprcode::oid, o.oprleft, o.oprright \
      FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace WHERE o.oid >= 16384";
 
 const TYPES: &str = "SELECT t.oid, n.nspname, t.typname, t.typtype, t.typbasetype, t.typinput::oid, t.typelem \
@@ -116,7 +124,7 @@ const TYPES: &str = "SELECT t.oid, n.nspname, t.typname, t.typtype, t.typbasetyp
      WHERE (t.oid >= 16384 OR n.nspname <> 'pg_catalog') AND n.nspname !~ '^pg_toast'";
 
 const CASTS: &str = "SELECT castsource, casttarget, castfunc, castcontext FROM pg_catalog.pg_cast \
-     WHERE oid >= 16384 AND castfunc <> 0";
+     WHERE oid >= 16384";
 
 /// Functions that defaults, generated columns, checks, index expressions, partition keys, their operator classes and domains call, with the column that a default or a generated
 /// column's makes. The server records no dependency on its own functions, so what is listed is not built in.

@@ -1,5 +1,6 @@
 //! What a view reads, expanded to its base tables on first use.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use model::{Action, ColumnRef, Effect, Object};
@@ -23,6 +24,8 @@ pub(crate) struct Collected {
     pub(crate) reads_unknown: bool,
     pub(crate) reasons: Vec<String>,
     pub(crate) misses: Vec<String>,
+    /// Names on which it relies to mean what they meant.
+    pub(crate) relied: BTreeSet<String>,
 }
 
 /// A view's own query, analyzed.
@@ -82,7 +85,7 @@ impl View {
         let mut open = open.to_vec();
         open.push(relation.oid);
         // Definitions come with schemas on every name but pg_catalog's.
-        let mut walker = Walker::new(catalog, &[]);
+        let mut walker = Walker::of_definition(catalog);
         let columns = walker.view_columns(raw.stmt.as_deref(), open);
         let columns = columns.map(|columns| columns.iter().map(|lineage| walker.deps_of(lineage)).collect());
         Self { read: walker.collected(), columns }

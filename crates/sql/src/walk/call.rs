@@ -3,22 +3,34 @@
 use model::{Effect, Object, ObjectKind};
 use pg_query::protobuf::{FuncCall, Node, node::Node as N};
 
-use super::scope::Scope;
+use super::scope::{Scope, Shape};
+use super::types::Type;
 use super::{Walker, constant, inner, qualified};
 use crate::functions::extensions::Trust;
 use crate::functions::settings::{self, Setting};
-use crate::functions::{self, Builtin, MAX_SIZE};
+use crate::functions::{self, Builtin, Known, MAX_SIZE};
 use crate::lineage::Lineage;
 
-/// How a call's result relates to its arguments.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// How a call's result relates to its arguments; the later, the less is known.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Flow {
-    /// Made of the arguments.
-    Arguments,
     /// Tells only how many.
     Counts,
+    /// Made of the arguments.
+    Arguments,
     /// Anything.
     Unknown,
+}
+
+/// What the functions of the catalogue that a call may mean give back.
+#[derive(Default)]
+struct Found {
+    /// `None` when there are none.
+    flow: Option<Flow>,
+    /// Where the result comes from beside the arguments.
+    more: Lineage,
+    /// The columns in FROM, when it is one function with known columns.
+    columns: Shape,
 }
 
 /// Operators that ask something about their operands: by their answer, or by failing for some values. The others put values together.
@@ -34,14 +46,14 @@ pub(super) fn is_chained(operator: &str) -> bool {
 impl<'c> Walker<'c> {
     pub(super) fn call(&mut self, call: &FuncCall, scope: &Scope<'_, 'c>, sink: &mut Lineage, predicate: bool) {
         let (schema, name) = qualified(&call.funcname);
-        let flow = self.function(schema, name, call, scope);
+        let (flow, users) = self.function(schema, name, call, scope);
         let stores = std::mem::take(&mut self.stores_arguments);
         let mut arguments = Lineage::default();
         // Counting values of an expression tells which are NULL; counting distinct ones tells which are equal. Other functions may fail on
         // some values or give as many rows as a value says, which tells something about it without returning it.
         let asks = match flow {
             Flow::Counts => !call.args.iter().all(|node| matches!(inner(Some(node)), Some(N::ColumnRef(_)))),
-            Flow::Arguments => !functions::is_total(name),
+            Flow::Arguments => users.flow.is_some_and(|_| !users.more.is_clean()) || !functions::is_total(name),
             Flow::Unknown => true,
         };
         let predicate_arguments = predicate || asks || call.agg_distinct;
@@ -56,6 +68,14 @@ impl<'c> Walker<'c> {
         if stores {
             self.move_away(&arguments);
         }
+        if predicate {
+            self.predicates.merge(&users.more);
+        }
+        sink.merge(&users.more);
+        self.call_columns = users.columns.map(|mut columns| {
+            columns.iter_mut().for_each(|column| column.lineage.merge(&arguments));
+            columns
+        });
         match flow {
             Flow::Arguments => sink.merge(&arguments),
             Flow::Counts => {}
@@ -67,26 +87,36 @@ impl<'c> Walker<'c> {
     }
 
     /// What a call does, whichever function of that name the server would choose.
-    fn function(&mut self, schema: Option<&str>, name: &str, call: &FuncCall, scope: &Scope<'_, 'c>) -> Flow {
+    fn function(&mut self, schema: Option<&str>, name: &str, call: &FuncCall, scope: &Scope<'_, 'c>) -> (Flow, Found) {
         if schema != Some("pg_catalog") {
             self.check_fresh(name);
         }
-        let builtin = match schema {
-            None | Some("pg_catalog") => functions::builtin(name),
-            Some("information_schema") if name.starts_with("_pg_") => Some(Builtin::Harmless),
-            Some(_) => None,
+        // The sorted arguments of `WITHIN GROUP` come after the others.
+        let ordered = if call.agg_within_group { call.agg_order.len() } else { 0 };
+        let count = call.args.len() + ordered;
+        let builtins = match schema {
+            None | Some("pg_catalog") => functions::builtins(name, Some(count)),
+            Some("information_schema") if name.starts_with("_pg_") => vec![Known::HARMLESS],
+            Some(_) => Vec::new(),
         };
-        let users = self.user_functions(schema, name, Some(call.args.len()));
-        if let Some(builtin) = builtin {
-            let flow = self.built_in(builtin, name, call, scope);
+        // What no user has made anything of needs no telling apart.
+        let calm = self.catalog.functions_named(name).iter().all(crate::catalog::Function::is_harmless);
+        let types = if calm || !is_plain(call) { None } else { Some(self.types_of(&call.args, scope)) };
+        let settled = !builtins.is_empty() && types.as_ref().is_some_and(|types| self.settled(name, types));
+        let mut users = if schema.is_none() && settled {
+            Found::default()
+        } else {
+            self.user_functions(schema, name, Some(count), types.as_deref())
+        };
+        let mut flow = users.flow;
+        for known in &builtins {
             // A function of the same name elsewhere in the path may be chosen instead.
-            return match users {
-                Some(Flow::Unknown) => Flow::Unknown,
-                Some(Flow::Arguments | Flow::Counts) | None => flow,
-            };
+            let one = self.built_in(*known, name, call, scope);
+            flow = Some(flow.map_or(one, |flow| flow.max(one)));
+            users.columns = None;
         }
-        if let Some(flow) = users {
-            return flow;
+        if let Some(flow) = flow {
+            return (flow, users);
         }
         // `mytype(x)` is a conversion.
         if call.args.len() == 1 && (functions::is_builtin_type(name) || !self.catalog.types_named(name).is_empty()) {
@@ -94,10 +124,10 @@ impl<'c> Walker<'c> {
                 names: call.funcname.clone(),
                 ..pg_query::protobuf::TypeName::default()
             };
-            self.conversion(&type_name);
-            return Flow::Arguments;
+            let anything = self.conversion(&type_name);
+            return (if anything { Flow::Unknown } else { Flow::Arguments }, users);
         }
-        self.unknown_function(schema, name)
+        (self.unknown_function(schema, name), users)
     }
 
     fn unknown_function(&mut self, schema: Option<&str>, name: &str) -> Flow {
@@ -115,17 +145,27 @@ impl<'c> Walker<'c> {
 
     /// A function named without a call that can be looked into: a sampling method, a procedure of a trigger.
     pub(super) fn function_effect(&mut self, schema: Option<&str>, name: &str, arguments: usize) {
-        let plain = matches!(schema, None | Some("pg_catalog"))
-            && matches!(functions::builtin(name), Some(Builtin::Harmless | Builtin::Counts));
-        let users = self.user_functions(schema, name, Some(arguments));
-        if !plain && users.is_none() {
+        let builtins = match schema {
+            None | Some("pg_catalog") => functions::builtins(name, None),
+            Some(_) => Vec::new(),
+        };
+        let calm = |known: &Known| matches!(known.what, Builtin::Harmless | Builtin::Counts);
+        let plain = !builtins.is_empty() && builtins.iter().all(calm);
+        let users = self.user_functions(schema, name, Some(arguments), None);
+        if !plain && users.flow.is_none() {
             self.unknown_function(schema, name);
         }
     }
 
-    /// The functions of the catalogue that may be meant; `None` when there are none.
-    fn user_functions(&mut self, schema: Option<&str>, name: &str, arguments: Option<usize>) -> Option<Flow> {
-        let mut flow = None;
+    /// The functions of the catalogue that may be meant, and what they do.
+    fn user_functions(
+        &mut self,
+        schema: Option<&str>,
+        name: &str,
+        arguments: Option<usize>,
+        types: Option<&[Type]>,
+    ) -> Found {
+        let mut found = Found::default();
         let catalog = self.catalog;
         for function in catalog.functions_named(name) {
             let reachable = match schema {
@@ -133,20 +173,26 @@ impl<'c> Walker<'c> {
                 Some(schema) => function.schema == schema,
                 None => self.path.contains(&function.schema) || function.schema == "pg_catalog",
             };
-            if !reachable || arguments.is_some_and(|count| !function.takes(count)) {
+            let fits = arguments.is_none_or(|count| function.takes(count))
+                && types.is_none_or(|types| !self.cannot_take(function, types));
+            if !reachable || !fits {
                 continue;
             }
-            flow = Some(match flow {
-                Some(Flow::Unknown) => Flow::Unknown,
-                _ => Flow::Arguments,
-            });
+            let first = found.flow.is_none();
+            found.columns = None;
             if function.is_harmless() {
-                continue;
+                found.flow = found.flow.max(Some(Flow::Arguments));
+            } else if let Some(body) = self.body_of(function) {
+                let more = self.take_over(function, &body);
+                found.more.merge(&more);
+                found.flow = found.flow.max(Some(Flow::Arguments));
+                found.columns = if first { self.columns_of_body(&body) } else { None };
+            } else {
+                found.flow = Some(Flow::Unknown);
+                self.harmful(function);
             }
-            flow = Some(Flow::Unknown);
-            self.harmful(function);
         }
-        flow
+        found
     }
 
     fn harmful(&mut self, function: &crate::catalog::Function) {
@@ -169,8 +215,9 @@ impl<'c> Walker<'c> {
         self.reads_unknown = true;
     }
 
-    fn built_in(&mut self, builtin: Builtin, name: &str, call: &FuncCall, scope: &Scope<'_, 'c>) -> Flow {
+    fn built_in(&mut self, known: Known, name: &str, call: &FuncCall, scope: &Scope<'_, 'c>) -> Flow {
         let object = || Object::new(ObjectKind::Function, format!("pg_catalog.{name}"));
+        let builtin = known.what;
         match builtin {
             Builtin::Harmless => Flow::Arguments,
             Builtin::Counts => Flow::Counts,
@@ -199,7 +246,7 @@ impl<'c> Walker<'c> {
                 Flow::Arguments
             }
             // What this session's own nextval gave.
-            Builtin::SequenceRead if name == "lastval" => {
+            Builtin::LastValue => {
                 self.bare(Effect::Read);
                 Flow::Arguments
             }
@@ -227,13 +274,13 @@ impl<'c> Walker<'c> {
                 self.literal = true;
                 let file = call.args.iter().find_map(constant::text).unwrap_or(name).to_owned();
                 self.act(effect, Object::new(ObjectKind::File, file));
-                self.reason(format!("{name} uses files of the server"));
+                self.reason(format!("{name}: {}", known.reason));
                 self.reads_unknown = true;
                 Flow::Unknown
             }
             Builtin::Admin => {
                 self.act(Effect::Admin, object());
-                self.reason(format!("{name} runs the server"));
+                self.reason(format!("{name}: {}", known.reason));
                 self.reads_unknown = true;
                 Flow::Unknown
             }
@@ -243,14 +290,15 @@ impl<'c> Walker<'c> {
                 self.stores_arguments = true;
                 Flow::Unknown
             }
-            Builtin::TsRewrite if call.args.len() != 2 => Flow::Arguments,
-            Builtin::RunsText | Builtin::TsRewrite => {
-                self.runs(&format!("pg_catalog.{name}"), "a text is run or read by");
+            Builtin::Runs => {
+                self.act(Effect::Execute, object());
+                self.reads_unknown = true;
+                self.reason(format!("{name}: {}", known.reason));
                 Flow::Unknown
             }
             Builtin::Waits => {
                 self.act(Effect::Execute, object());
-                self.reason(format!("{name} waits or makes others wait"));
+                self.reason(format!("{name}: {}", known.reason));
                 Flow::Arguments
             }
         }
@@ -325,7 +373,27 @@ impl<'c> Walker<'c> {
         self.operator_named(schema, name)
     }
 
+    /// The same, where the operands are known.
+    pub(super) fn operator_on(
+        &mut self,
+        name: &[Node],
+        left: Option<&Node>,
+        right: Option<&Node>,
+        scope: &Scope<'_, 'c>,
+    ) -> bool {
+        let (schema, name) = qualified(name);
+        if self.catalog.operators_named(name).iter().all(|operator| operator.harmless) {
+            return self.operator_named(schema, name);
+        }
+        let types = (self.type_of(left, scope), self.type_of(right, scope));
+        self.operator_for(schema, name, types)
+    }
+
     pub(super) fn operator_named(&mut self, schema: Option<&str>, name: &str) -> bool {
+        self.operator_for(schema, name, (Type::Open, Type::Open))
+    }
+
+    fn operator_for(&mut self, schema: Option<&str>, name: &str, (left, right): (Type, Type)) -> bool {
         let mut anything = false;
         if schema != Some("pg_catalog") {
             self.check_fresh(name);
@@ -333,7 +401,11 @@ impl<'c> Walker<'c> {
         let builtin = functions::is_builtin_operator(name) && schema.is_none_or(|schema| schema == "pg_catalog");
         let catalog = self.catalog;
         let mut found = builtin;
+        let settled = builtin && schema.is_none() && self.operator_settled(name, left, right).is_some();
         for operator in catalog.operators_named(name) {
+            if settled || self.cannot_operate(operator, left, right) {
+                continue;
+            }
             let reachable = match schema {
                 Some(schema) => operator.schema == schema,
                 None => self.path.contains(&operator.schema) || operator.schema == "pg_catalog",
@@ -341,8 +413,7 @@ impl<'c> Walker<'c> {
             if reachable {
                 found = true;
                 if !operator.harmless {
-                    anything = true;
-                    self.runs(&operator.function, &format!("operator {name} runs"));
+                    anything |= self.set_off_by(&operator.function, &format!("operator {name} runs"));
                 }
             }
         }
@@ -359,10 +430,23 @@ impl<'c> Walker<'c> {
 
     /// `x.name` may call a function of that name.
     pub(super) fn attribute_function(&mut self, name: &str, lineage: &mut Lineage) {
-        if self.user_functions(None, name, Some(1)) == Some(Flow::Unknown) {
+        let found = self.user_functions(None, name, Some(1), None);
+        if std::mem::take(&mut self.stores_arguments) {
+            self.move_away(lineage);
+        }
+        if found.flow.is_some() {
+            lineage.merge(&found.more);
+        }
+        if found.flow == Some(Flow::Unknown) {
             lineage.set_unknown();
         }
     }
+}
+
+/// Whether every argument stands in its own place.
+fn is_plain(call: &FuncCall) -> bool {
+    let named = |node: &Node| matches!(inner(Some(node)), Some(N::NamedArgExpr(_)));
+    !call.func_variadic && !call.agg_within_group && !call.args.iter().any(named)
 }
 
 /// Whether all widths of a format are small: `%s`, `%-20I`, `%2$5s`; none comes from an argument.

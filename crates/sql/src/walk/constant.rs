@@ -33,7 +33,7 @@ pub(super) fn integer(node: &Node) -> Option<i64> {
 }
 
 /// The text of any constant, as SET takes it.
-pub(super) fn setting(node: &Node) -> Option<String> {
+pub(crate) fn setting(node: &Node) -> Option<String> {
     match inner(Some(node))? {
         N::AConst(constant) => match constant.val.as_ref()? {
             Val::Sval(text) => Some(text.sval.clone()),

@@ -127,7 +127,7 @@ impl<'c> Walker<'c> {
             self.reason(format!("{} holds credentials or configuration", relation.full));
         }
         for function in &relation.on_read {
-            self.runs(function, "a column's type is compared or converted by");
+            self.set_off_by(function, "a column's type is compared or converted by");
         }
         for other in self.catalog.kin(relation) {
             let object = other.object();
@@ -165,7 +165,7 @@ impl<'c> Walker<'c> {
         }
         let read: Vec<&'c Relation> = self.numbers.iter().filter_map(|(_, oid)| self.catalog.relation(*oid)).collect();
         for function in read.into_iter().flat_map(|relation| &relation.on_pass) {
-            self.runs(function, "a column's type is converted by");
+            self.set_off_by(function, "a column's type is converted by");
         }
     }
 
@@ -177,7 +177,7 @@ impl<'c> Walker<'c> {
         self.reason(format!("{what} shows data of other relations or sessions"));
     }
 
-    fn add_collected(&mut self, what: &str, view: &Collected) {
+    pub(super) fn add_collected(&mut self, what: &str, view: &Collected) {
         for action in &view.actions {
             if let Some(object) = &action.object
                 && object.kind == ObjectKind::Relation
@@ -196,6 +196,10 @@ impl<'c> Walker<'c> {
         for miss in &view.misses {
             self.miss(miss.clone());
         }
+        if let Some(name) = view.relied.iter().find(|name| self.fresh.touches(name)) {
+            self.in_doubt(name);
+        }
+        self.relied.extend(view.relied.iter().cloned());
     }
 
     /// Changes a relation: its own effect and everything it sets off. `columns` are the columns assigned, for foreign keys; empty for all.
@@ -231,7 +235,7 @@ impl<'c> Walker<'c> {
         self.set_off(relation, change);
         if change != Change::Truncate {
             for function in relation.on_read.iter().chain(&relation.on_pass) {
-                self.runs(function, "a column's type is compared or converted by");
+                self.set_off_by(function, "a column's type is compared or converted by");
             }
         }
         if change != Change::Truncate
@@ -259,7 +263,7 @@ impl<'c> Walker<'c> {
         }
         if matches!(change, Change::Insert | Change::Update) {
             for function in &relation.on_write {
-                self.runs(function, "a default, check, index or conversion runs");
+                self.set_off_by(function, "a default, check, index or conversion runs");
             }
         }
         let Some(event) = change.rule() else {

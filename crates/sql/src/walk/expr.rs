@@ -94,7 +94,12 @@ impl<'c> Walker<'c> {
     }
 
     fn operation(&mut self, expression: &AExpr, scope: &Scope<'_, 'c>, sink: &mut Lineage, predicate: bool) {
-        let mut anything = self.operator(&expression.name);
+        let sides = matches!(expression.kind(), AExprKind::AexprOp | AExprKind::AexprIn);
+        let mut anything = if sides {
+            self.operator_on(&expression.name, expression.lexpr.as_deref(), expression.rexpr.as_deref(), scope)
+        } else {
+            self.operator(&expression.name)
+        };
         let compares = match expression.kind() {
             AExprKind::AexprOp => super::call::compares(qualified(&expression.name).1),
             AExprKind::Undefined => {
@@ -130,7 +135,7 @@ impl<'c> Walker<'c> {
                 break;
             }
             predicate |= super::call::compares(name);
-            anything |= self.operator(&next.name);
+            anything |= self.operator_on(&next.name, next.lexpr.as_deref(), next.rexpr.as_deref(), scope);
             right.push(next.rexpr.as_deref());
             left = next.lexpr.as_deref();
         }
@@ -146,7 +151,9 @@ impl<'c> Walker<'c> {
     fn cast(&mut self, cast: &TypeCast, scope: &Scope<'_, 'c>, sink: &mut Lineage, predicate: bool) {
         let mut fails = false;
         if let Some(name) = &cast.type_name {
-            self.conversion(name);
+            if self.conversion(name) {
+                sink.set_unknown();
+            }
             // A conversion to another type than text may fail for some values.
             let plain = matches!(qualified(&name.names).1, "text" | "varchar" | "bpchar" | "name");
             fails = !plain;
@@ -154,19 +161,19 @@ impl<'c> Walker<'c> {
         self.expr_maybe(cast.arg.as_deref(), scope, sink, predicate || fails);
     }
 
-    /// A conversion to a type: harmless unless the type, or a cast to it, has a function of its own.
-    pub(super) fn conversion(&mut self, name: &TypeName) {
+    /// A conversion to a type: harmless unless the type, or a cast to it, has a function of its own; answers whether its result may be anything.
+    pub(super) fn conversion(&mut self, name: &TypeName) -> bool {
         let (schema, name) = qualified(&name.names);
         let builtin = functions::is_builtin_type(name);
         if schema == Some("pg_catalog") && builtin {
-            return;
+            return false;
         }
         if self.fresh.doubts(name) {
             // Made just now: an enum or a table of the same migration. Its conversions are its own unless a cast was made too.
             if self.fresh.doubts(super::ddl::ANY_CAST) {
                 self.check_fresh(super::ddl::ANY_CAST);
             }
-            return;
+            return false;
         }
         let mut found = builtin && schema.is_none();
         let mut runs: Vec<String> = Vec::new();
@@ -186,15 +193,18 @@ impl<'c> Walker<'c> {
                 runs.extend(candidate.runs.iter().cloned());
             }
         }
+        let mut anything = false;
         for function in runs {
-            self.runs(&function, "a conversion runs");
+            anything |= self.set_off_by(&function, "a conversion runs");
         }
         // Row types of system tables and views are not in the list.
         if !found && self.resolve(schema.unwrap_or(""), name, |_| true).is_empty() {
             let object = self.unresolved(schema.unwrap_or(""), name, model::ObjectKind::Type);
             self.reason(format!("type {} is not known", object.name));
             self.act(model::Effect::Execute, object);
+            anything = true;
         }
+        anything
     }
 
     fn sub_link(&mut self, link: &SubLink, scope: &Scope<'_, 'c>, sink: &mut Lineage, predicate: bool) {

@@ -139,6 +139,7 @@ impl<'c> Walker<'c> {
         let mut lineage = Lineage::default();
         let mut name = String::new();
         let mut column_lists = 0;
+        let mut known: Shape = None;
         for node in &range.functions {
             let Some(N::List(list)) = inner(Some(node)) else {
                 self.not_understood("a function in FROM");
@@ -150,8 +151,10 @@ impl<'c> Walker<'c> {
                     qualified(&call.funcname).1.clone_into(&mut name);
                 }
                 // How many rows it gives may depend on its arguments.
+                self.call_columns = None;
                 self.expr(call, scope, &mut lineage, true);
             }
+            known = self.call_columns.take();
             for definitions in parts {
                 column_lists += usize::from(definitions.node.is_some());
                 self.column_types(definitions);
@@ -163,7 +166,12 @@ impl<'c> Walker<'c> {
         if let Some(alias) = &range.alias {
             name.clone_from(&alias.aliasname);
         }
-        let mut columns = self.function_columns(range, column_lists, &lineage, &name);
+        let mut columns = match known {
+            Some(columns) if range.functions.len() == 1 && column_lists == 0 && range.coldeflist.is_empty() => {
+                Some(call_columns(columns, range.alias.as_ref(), &name))
+            }
+            _ => self.function_columns(range, column_lists, &lineage, &name),
+        };
         if range.ordinality
             && let Some(columns) = &mut columns
         {
@@ -312,8 +320,12 @@ impl<'c> Walker<'c> {
             {
                 // The fields of a composite value: how many is not known here.
                 let mut lineage = Lineage::default();
+                self.call_columns = None;
                 self.expr(node, scope, &mut lineage, false);
-                Some(None)
+                // Unless it is what a function gives.
+                let call = indirection.indirection.len() == 1
+                    && matches!(inner(indirection.arg.as_deref()), Some(N::FuncCall(_)));
+                Some(self.call_columns.take().filter(|columns| call && columns.iter().all(|one| !one.name.is_empty())))
             }
             _ => None,
         }
@@ -339,6 +351,17 @@ impl<'c> Walker<'c> {
         }
         None
     }
+}
+
+/// The columns of a function in FROM, one value under the name of the item.
+fn call_columns(mut columns: Vec<OutputColumn>, alias: Option<&Alias>, name: &str) -> Vec<OutputColumn> {
+    for column in columns.iter_mut().filter(|column| column.name.is_empty()) {
+        name.clone_into(&mut column.name);
+    }
+    if let Some(alias) = alias {
+        rename(&mut columns, &alias.colnames);
+    }
+    columns
 }
 
 pub(super) fn push<'c>(scope: &mut Scope<'_, 'c>, name: String, schema: Option<String>, source: Source<'c>) {

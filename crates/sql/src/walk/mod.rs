@@ -29,12 +29,14 @@
 //! | anything else | `unknown` |
 //!
 //! - `statement`: which statement it is; `intent`: what was collected, as one intent
-//! - `query`, `with`, `from`, `join`, `expr`, `json`, `call`: the walk over queries; `scope`, `names`: what names mean
+//! - `body`: functions in the language SQL, by what they do
+//! - `query`, `with`, `from`, `join`, `expr`, `json`, `call`: the walk over queries; `scope`, `names`, `types`: what names mean
 //! - `dml`, `assign`, `copy`, `effects`: changes and what they set off; `moves`: values that go to another place
 //! - `ddl`, `alter`, `control`, `server`, `set`: definitions, permissions, the server, settings
 
 mod alter;
 mod assign;
+mod body;
 mod call;
 mod constant;
 mod control;
@@ -56,8 +58,10 @@ mod set;
 mod statement;
 #[cfg(test)]
 mod tests;
+mod types;
 mod with;
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -70,6 +74,8 @@ use crate::fresh::Fresh;
 use crate::lineage::{Columns, Lineage};
 use crate::prescan;
 use crate::unbounded::Bound;
+pub(crate) use body::type_name;
+pub(crate) use constant::setting as text_of;
 use intent::{finish, union};
 use moves::Moves;
 
@@ -199,6 +205,17 @@ fn unparsed(text: &str, problem: Problem) -> Analysis {
 pub(crate) struct Walker<'c> {
     catalog: &'c Catalog,
     path: &'c [String],
+    /// Where the bodies of functions look names up.
+    calls_path: &'c [String],
+    /// What is kept of the walk says what is read, not what is put where.
+    stored: bool,
+    /// Names and types of the parameters of the function whose body this is.
+    parameters: Vec<(String, types::Type)>,
+    /// Names count as relied on: they are looked up when it runs.
+    relies: bool,
+    relied: BTreeSet<String>,
+    /// The columns of the call just walked, if it is one of a function whose columns are known.
+    call_columns: scope::Shape,
     actions: BTreeSet<Action>,
     predicates: Lineage,
     reads: BTreeSet<Object>,
@@ -207,6 +224,8 @@ pub(crate) struct Walker<'c> {
     misses: BTreeSet<String>,
     columns: Columns,
     literal: bool,
+    /// The type of a constant was looked at.
+    constants: Cell<bool>,
     unbounded: bool,
     /// Parts of the statement that change a table.
     changes: usize,
@@ -243,6 +262,12 @@ impl<'c> Walker<'c> {
         Self {
             catalog,
             path,
+            calls_path: path,
+            stored: false,
+            parameters: Vec::new(),
+            relies: false,
+            relied: BTreeSet::new(),
+            call_columns: None,
             actions: BTreeSet::new(),
             predicates: Lineage::default(),
             reads: BTreeSet::new(),
@@ -251,6 +276,7 @@ impl<'c> Walker<'c> {
             misses: BTreeSet::new(),
             columns: Columns::default(),
             literal: false,
+            constants: Cell::new(false),
             unbounded: false,
             changes: 0,
             moves: Moves::default(),
@@ -270,6 +296,11 @@ impl<'c> Walker<'c> {
         }
     }
 
+    /// For a definition that the server keeps, with schemas on every name but pg_catalog's. Whoever uses it may have any schema in the path.
+    pub(crate) fn of_definition(catalog: &'c Catalog) -> Self {
+        Self { calls_path: catalog.schemas(), stored: true, ..Self::new(catalog, &[]) }
+    }
+
     fn run(&mut self, node: Option<&Node>) -> Statement {
         let (kind, outputs) = match inner(node) {
             Some(node) => self.statement(node),
@@ -284,14 +315,7 @@ impl<'c> Walker<'c> {
     /// The statement as collected.
     fn finish(&mut self, kind: Kind, outputs: Outputs) -> Statement {
         self.pass_on();
-        let mut predicates = self.columns.list(&self.predicates);
-        if self.predicates.is_unknown() {
-            predicates.extend(
-                self.reads
-                    .iter()
-                    .map(|object| model::ColumnRef { relation: object.name.clone(), column: "*".to_owned() }),
-            );
-        }
+        let predicates = self.predicate_columns();
         let intent = finish(Intent {
             id: IntentId(0),
             label: self.label.to_owned(),
@@ -353,6 +377,7 @@ impl<'c> Walker<'c> {
             reads_unknown: self.reads_unknown,
             reasons: std::mem::take(&mut self.reasons).into_iter().collect(),
             misses: std::mem::take(&mut self.misses).into_iter().collect(),
+            relied: std::mem::take(&mut self.relied),
         }
     }
 
@@ -392,11 +417,18 @@ impl<'c> Walker<'c> {
 
     /// A name whose meaning an earlier statement changed.
     fn check_fresh(&mut self, name: &str) {
-        if self.fresh.doubts(name) {
-            self.act(Effect::Execute, Object::new(ObjectKind::Function, format!("??.{name}")));
-            self.reads_unknown = true;
-            self.reason(format!("{name} was made or changed just before; send statements one by one"));
+        if self.relies {
+            self.relied.insert(name.to_owned());
         }
+        if self.fresh.doubts(name) {
+            self.in_doubt(name);
+        }
+    }
+
+    fn in_doubt(&mut self, name: &str) {
+        self.act(Effect::Execute, Object::new(ObjectKind::Function, format!("??.{name}")));
+        self.reads_unknown = true;
+        self.reason(format!("{name} was made or changed just before; send statements one by one"));
     }
 
     fn miss(&mut self, name: String) {

@@ -174,7 +174,7 @@ impl<'c> Walker<'c> {
         for reason in &inside.intent.reasons {
             self.reason(reason.clone());
         }
-        self.also_moves(&inside.intent);
+        self.also_moves(&inside.intent.moves, inside.intent.moves_unknown);
         for column in &inside.intent.predicates {
             let id = self.columns.id(&column.relation, &column.column);
             self.predicates.add(id);
@@ -193,14 +193,14 @@ impl<'c> Walker<'c> {
     }
 
     /// What another statement moves is moved by this one.
-    fn also_moves(&mut self, intent: &model::Intent) {
-        for step in &intent.moves {
+    pub(super) fn also_moves(&mut self, moves: &[model::Move], unknown: bool) {
+        for step in moves {
             let mut value = Lineage::default();
             value.add(self.columns.id(&step.from.relation, &step.from.column));
             let to = step.to.as_ref().map(|to| self.columns.id(&to.relation, &to.column));
             self.moves.add_as(&value, to, step.made);
         }
-        self.moves.unknown |= intent.moves_unknown;
+        self.moves.unknown |= unknown;
     }
 
     fn declare(&mut self, name: &str, query: Option<&Node>) -> (Kind, Outputs) {
@@ -284,7 +284,7 @@ impl<'c> Walker<'c> {
             self.actions.extend(inside.intent.actions.iter().cloned());
             self.unbounded |= inside.intent.flags.unbounded;
             self.bound.clone_from(&inside.bound);
-            self.also_moves(&inside.intent);
+            self.also_moves(&inside.intent.moves, inside.intent.moves_unknown);
         } else {
             self.planned(&inside.intent.actions);
         }

@@ -1,5 +1,6 @@
 //! Statements and what they do.
 
+mod bodies;
 mod effects;
 mod families;
 mod hidden;
@@ -119,13 +120,13 @@ pub(super) fn world() -> Catalog {
         row(
             &mut builder,
             "functions",
-            &[oid, schema, name, kind, volatility, language, arguments, "0", "f", extension],
+            &[oid, schema, name, kind, volatility, language, arguments, "0", "f", extension, "NULL", ""],
         );
     }
     for (oid, name) in [("40000", "hstore"), ("40001", "tablefunc"), ("40002", "dblink"), ("40003", "uuid-ossp")] {
         row(&mut builder, "extensions", &[oid, name]);
     }
-    row(&mut builder, "operators", &["public", "<-!->", "30004"]);
+    row(&mut builder, "operators", &["public", "<-!->", "30004", "23", "23"]);
     row(&mut builder, "triggers", &["20003", "5", "30003", "public", "trg_inbox"]);
     row(&mut builder, "triggers", &["20015", "31", "30003", "public", "trg_inbox"]);
     row(&mut builder, "uses", &["20016", "NULL", "30000", "2"]);
