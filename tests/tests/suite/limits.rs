@@ -27,11 +27,14 @@ INSERT INTO tree SELECT n, nullif(n - 1, 0) FROM generate_series(1, 30) n;
 CREATE TABLE late(id int PRIMARY KEY, other int UNIQUE DEFERRABLE INITIALLY DEFERRED);
 INSERT INTO late VALUES (1, 1), (2, 2);
 CREATE TABLE watched(id int);
+CREATE TABLE seen2(id int);
 CREATE FUNCTION copies() RETURNS trigger LANGUAGE plpgsql AS
   $$ BEGIN INSERT INTO watched SELECT generate_series(1, 20); RETURN new; END $$;
 CREATE TABLE seen(id int);
 CREATE TRIGGER copies AFTER INSERT ON seen FOR EACH ROW EXECUTE FUNCTION copies();
 CREATE FUNCTION wipe() RETURNS int LANGUAGE plpgsql AS $$ BEGIN UPDATE notes SET note = 'gone'; RETURN 1; END $$;
+CREATE FUNCTION more(int) RETURNS int LANGUAGE sql VOLATILE AS
+  $$ INSERT INTO seen2 SELECT generate_series(1, 20); SELECT 1 $$;
 CREATE VIEW shown AS SELECT * FROM notes;
 GRANT ALL ON ALL TABLES IN SCHEMA public TO app;
 GRANT ALL ON SCHEMA public TO app";
@@ -63,7 +66,7 @@ impl World {
         self.value(
             "SELECT md5(string_agg(t, ',')) FROM (SELECT n::text t FROM notes n UNION ALL SELECT 'p' || p::text FROM parts p \
              UNION ALL SELECT 't' || t::text FROM tree t UNION ALL SELECT 'w' || w::text FROM watched w \
-             UNION ALL SELECT 's' || s::text FROM seen s UNION ALL SELECT 'l' || l::text FROM late l ORDER BY 1) x",
+             UNION ALL SELECT 's' || s::text FROM seen s UNION ALL SELECT '2' || s::text FROM seen2 s UNION ALL SELECT 'l' || l::text FROM late l ORDER BY 1) x",
         )
     }
 }
@@ -89,13 +92,14 @@ fn extended(sql: &str, rows: u32) -> Vec<u8> {
     [message::parse("", sql.as_bytes(), &[]), bind, message::execute("", rows), message::sync()].concat()
 }
 
-const TOO_MANY: [&str; 11] = [
+const TOO_MANY: [&str; 12] = [
     "UPDATE notes SET note = 'x'",
     "UPDATE shown SET note = 'x' WHERE id < 20",
     "DELETE FROM notes WHERE id IN (1, 2, 3)",
     "DELETE FROM tree WHERE id = 5",
     "INSERT INTO seen VALUES (1)",
     "SELECT wipe()",
+    "INSERT INTO seen2 SELECT more(1)",
     "WITH gone AS (DELETE FROM parts RETURNING id) SELECT count(*) FROM gone",
     "WITH gone AS (DELETE FROM parts RETURNING id) DELETE FROM tree WHERE id = 30",
     "INSERT INTO notes SELECT n + 1000, 'x' FROM generate_series(1, 11) n",

@@ -259,9 +259,10 @@ impl Current {
             self.window = (at, 0);
         }
         self.window.1 = self.window.1.saturating_add(1);
-        if self.window.1 > limit {
+        if u64::from(self.window.1) > limit.most {
             verdict.outcome = Outcome::Deny;
-            verdict.reasons = vec![format!("{limit} commands per minute")];
+            verdict.rules = vec![limit.rule.to_string()];
+            verdict.reasons = vec![format!("at most {} commands per minute", limit.most)];
         }
     }
 }

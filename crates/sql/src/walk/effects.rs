@@ -185,6 +185,7 @@ impl<'c> Walker<'c> {
             {
                 self.read_log.push(object.clone());
             }
+            self.changes += usize::from(matches!(action.effect, Effect::Write | Effect::Delete | Effect::Destroy));
             self.actions.insert(action.clone());
         }
         self.reads.extend(view.reads.iter().cloned());
