@@ -93,7 +93,7 @@ fn context<'c>(command: &Command<'c>) -> Context<'c> {
             .map(|column| Used {
                 relation: Cow::Borrowed(&column.relation),
                 column: Cow::Borrowed(&column.column),
-                kind: Used::ANYHOW,
+                kind: if column.equality { Used::EQUALITY } else { Used::ANYHOW },
             })
             .collect(),
         moves: Cow::Borrowed(&intent.moves),

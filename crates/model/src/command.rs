@@ -42,6 +42,24 @@ pub struct ColumnRef {
     pub column: String,
 }
 
+/// A column that a command uses other than by returning it, and how.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Predicate {
+    /// Schema and name of the relation.
+    pub relation: String,
+    /// The column; `*` stands for all of them.
+    pub column: String,
+    /// Only compared, as it is, for being equal: `=`, `<>`, `IN`, `IS NULL`, a join by it, GROUP BY, DISTINCT.
+    pub equality: bool,
+}
+
+impl From<ColumnRef> for Predicate {
+    /// Used in any way.
+    fn from(column: ColumnRef) -> Self {
+        Self { relation: column.relation, column: column.column, equality: false }
+    }
+}
+
 /// A value that a command takes from one place and puts into another.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Move {
@@ -74,7 +92,7 @@ pub struct Intent {
     /// Its flags.
     pub flags: Flags,
     /// Columns that it uses other than by returning them: WHERE, JOIN, GROUP BY, ORDER BY, CASE conditions and the like.
-    pub predicates: Vec<ColumnRef>,
+    pub predicates: Vec<Predicate>,
     /// Relations whose data can reach the client, a message or another place by this command, views included and expanded.
     pub reads: Vec<Object>,
     /// Whether some data it reads comes from where the text does not tell (an unresolved view, a function): masked whole when any mask could apply.

@@ -116,10 +116,23 @@ pub enum Predicates {
     /// Permitted.
     #[default]
     Allow,
+    /// Permitted where the column, as it is, is only compared for being equal; anything else is refused.
+    Equality,
     /// Waits for a human.
     Hold,
     /// Refused.
     Deny,
+}
+
+impl Predicates {
+    /// Whether what it does not permit is refused, rather than held.
+    #[must_use]
+    pub const fn refuses(self) -> bool {
+        match self {
+            Self::Equality | Self::Deny => true,
+            Self::Allow | Self::Hold => false,
+        }
+    }
 }
 
 /// One mask rule that applies to a session's results.

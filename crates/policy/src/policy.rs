@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use model::{Action, ColumnRef, Flags, Identity, Intent, Limits, MaskRule, RecordLevel, Target, Verdict};
+use model::{Action, Flags, Identity, Intent, Limits, MaskRule, Predicate, RecordLevel, Target, Verdict};
 use schemars::Schema;
 
 use crate::compile;
@@ -40,7 +40,7 @@ pub struct Request<'a> {
     /// Whether a transaction of the client is open.
     pub in_transaction: bool,
     /// Columns that it uses other than by returning them.
-    pub predicates: &'a [ColumnRef],
+    pub predicates: &'a [Predicate],
     /// Whether some data it looks at comes from where its text does not tell. Such a command may use any masked column
     /// in a condition, and is judged as if it did.
     pub reads_unknown: bool,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use model::{Action, ColumnRef, Effect, Flags, Intent, Limits, MaskRule, Outcome, RecordLevel, Verdict};
+use model::{Action, Effect, Flags, Intent, Limits, MaskRule, Outcome, Predicate, RecordLevel, Verdict};
 
 use crate::decide::{self, Ask};
 use crate::moves;
@@ -90,7 +90,7 @@ impl View {
         actions: &[Action],
         flags: Flags,
         in_transaction: bool,
-        predicates: &[ColumnRef],
+        predicates: &[Predicate],
         reads_unknown: bool,
         now: Timestamp,
     ) -> Verdict {

@@ -238,13 +238,15 @@ pub struct Used<'a> {
     pub relation: Cow<'a, str>,
     /// The column; `*` stands for all of them.
     pub column: Cow<'a, str>,
-    /// How: [`Used::ANYHOW`]; other numbers are for later.
+    /// How: [`Used::ANYHOW`] or [`Used::EQUALITY`]; other numbers are for later, and mean the first.
     pub kind: u8,
 }
 
 impl Used<'_> {
     /// In a condition, a join, an order or the like; which is not said.
     pub const ANYHOW: u8 = 0;
+    /// Only compared, as it is, for being equal.
+    pub const EQUALITY: u8 = 1;
 }
 
 /// One column of a result.

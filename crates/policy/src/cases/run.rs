@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use model::{Intent, IntentId, Outcome, Target, Verdict};
+use model::{Intent, IntentId, Outcome, Predicate, Target, Verdict};
 
 use super::{Case, CaseCommand};
 use crate::policy::{Policy, Subject};
@@ -94,7 +94,7 @@ fn judge<E: fmt::Display>(
             label: "case".to_owned(),
             actions: actions.clone(),
             flags: *flags,
-            predicates: predicates.clone(),
+            predicates: predicates.iter().cloned().map(Predicate::from).collect(),
             reads: Vec::new(),
             reads_unknown: *reads_unknown,
             moves: Vec::new(),

@@ -290,11 +290,11 @@ impl Compiler<'_, '_> {
                 );
                 None
             }
-            (Predicates::Allow | Predicates::Deny, Some(approval)) => {
+            (Predicates::Allow | Predicates::Equality | Predicates::Deny, Some(approval)) => {
                 self.fault(approval.place, "`approval` of a mask is for `predicates: hold`: change that or remove it");
                 None
             }
-            (Predicates::Allow | Predicates::Deny, None) => None,
+            (Predicates::Allow | Predicates::Equality | Predicates::Deny, None) => None,
         }
     }
 

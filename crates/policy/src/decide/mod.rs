@@ -11,7 +11,7 @@ pub(crate) mod terms;
 use std::cell::OnceCell;
 
 use jiff::Timestamp;
-use model::{Action, ApprovalTerms, ColumnRef, Flags, Outcome, Predicates, Verdict};
+use model::{Action, ApprovalTerms, Flags, Outcome, Predicate, Predicates, Verdict};
 
 use crate::pattern::column_matches;
 use crate::rule::{Mask, Miss, Rule, Then, bits};
@@ -25,7 +25,7 @@ pub(crate) struct Ask<'a> {
     pub(crate) actions: &'a [Action],
     pub(crate) flags: Flags,
     pub(crate) in_transaction: bool,
-    pub(crate) predicates: &'a [ColumnRef],
+    pub(crate) predicates: &'a [Predicate],
     pub(crate) reads_unknown: bool,
     pub(crate) now: Timestamp,
 }
@@ -178,7 +178,7 @@ impl<'a> Judge<'a> {
 pub(crate) struct Doubt<'a> {
     pub(crate) mask: &'a Mask,
     /// `None`: it is not known which.
-    pub(crate) column: Option<&'a ColumnRef>,
+    pub(crate) column: Option<&'a Predicate>,
 }
 
 /// Masks that object to the command's conditions.
@@ -194,14 +194,15 @@ pub(crate) fn masks_in_doubt<'a>(view: &'a View, ask: &'a Ask<'_>, cacheable: &m
         };
         match mask.rule.predicates {
             Predicates::Allow => continue,
-            Predicates::Hold | Predicates::Deny => {}
+            Predicates::Equality | Predicates::Hold | Predicates::Deny => {}
         }
         if !view.session_holds(&mask.scope, *candidate, ask.now, &mut fixed) {
             continue;
         }
         let column = ask.predicates.iter().find(|used| {
             let mut patterns = mask.rule.columns.iter();
-            patterns.any(|pattern| column_matches(pattern, &used.relation, &used.column))
+            let permitted = used.equality && mask.rule.predicates == Predicates::Equality;
+            !permitted && patterns.any(|pattern| column_matches(pattern, &used.relation, &used.column))
         });
         if column.is_some() || ask.reads_unknown {
             doubts.push(Doubt { mask, column });
@@ -223,8 +224,8 @@ fn settle(found: &Found<'_>) -> Settled {
     let Found { covers, matched, masks } = found;
     let deny = |clash| Settled { outcome: Outcome::Deny, approval: None, clash };
     let refused = covers.iter().any(|cover| cover.denied || cover.is_uncovered());
-    let masked = |what| masks.iter().any(|doubt| doubt.mask.rule.predicates == what);
-    if covers.is_empty() || refused || masked(Predicates::Deny) {
+    let masked = masks.iter().any(|doubt| doubt.mask.rule.predicates.refuses());
+    if covers.is_empty() || refused || masked {
         return deny(None);
     }
     let rules = matched.iter().filter_map(|rule| Some((rule.name.as_str(), rule.approval.as_ref()?)));
@@ -255,7 +256,7 @@ fn verdict(
     let raises = |predicates: Predicates| match (settled.outcome, &settled.clash) {
         (Outcome::Allow, _) => false,
         (Outcome::Hold, _) | (Outcome::Deny, Some(_)) => predicates == Predicates::Hold,
-        (Outcome::Deny, None) => predicates == Predicates::Deny,
+        (Outcome::Deny, None) => predicates.refuses(),
     };
     let deciding: Vec<&Rule> = found.matched.iter().copied().filter(|rule| decides(rule.then)).collect();
     let raising: Vec<&Doubt<'_>> = found.masks.iter().filter(|doubt| raises(doubt.mask.rule.predicates)).collect();
@@ -354,6 +355,7 @@ pub(crate) fn predicate_words(doubt: &Doubt<'_>) -> String {
     let verb = match doubt.mask.rule.predicates {
         Predicates::Hold => "needs approval",
         Predicates::Deny | Predicates::Allow => "is denied",
+        Predicates::Equality => "is denied unless it only asks for equality",
     };
     match doubt.column {
         Some(used) if used.column == "*" => {

@@ -50,7 +50,7 @@ pub(super) fn styles(_: &mut SchemaGenerator) -> Schema {
 }
 
 pub(super) fn predicates(_: &mut SchemaGenerator) -> Schema {
-    words_schema(["allow", "hold", "deny"].into_iter(), false)
+    words_schema(["allow", "equality", "hold", "deny"].into_iter(), false)
 }
 
 pub(super) fn levels(_: &mut SchemaGenerator) -> Schema {

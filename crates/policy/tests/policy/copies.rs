@@ -1,8 +1,8 @@
 //! Copies of masked values: sessions, `explain` and cases give the same answer.
 
-use model::{Action, Effect, Intent, Move, Object, Outcome};
+use model::{Action, ColumnRef, Effect, Intent, Move, Object, Outcome};
 
-use crate::kit::{Asked, column, on, policy};
+use crate::kit::{Asked, on, policy};
 
 const MASKED: &str = "\
 rules:
@@ -17,7 +17,7 @@ masks:
 fn copy(from: &str, to: Option<&str>, made: bool) -> Intent {
     let name = |text: &str| {
         let (relation, name) = text.rsplit_once('.').unwrap();
-        column(&format!("public.{relation}"), name)
+        ColumnRef { relation: format!("public.{relation}"), column: name.to_owned() }
     };
     let mut intent = Intent::simple(1, "INSERT", Action::on(Effect::Write, Object::relation("public", "archive")));
     intent.moves.push(Move { from: name(from), to: to.map(name), made });

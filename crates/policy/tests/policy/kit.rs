@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use jiff::Timestamp;
-use model::{Action, ColumnRef, Effect, Flags, Identity, IdentityKind, Object, Outcome, Target, Verdict};
+use model::{Action, Effect, Flags, Identity, IdentityKind, Object, Outcome, Predicate, Target, Verdict};
 use sallyport_policy::{Policy, Request, Source, Subject};
 use serde_json::json;
 
@@ -62,7 +62,7 @@ pub(crate) struct Asked {
     pub(crate) actions: Vec<Action>,
     pub(crate) flags: Flags,
     pub(crate) in_transaction: bool,
-    pub(crate) predicates: Vec<ColumnRef>,
+    pub(crate) predicates: Vec<Predicate>,
     pub(crate) reads_unknown: bool,
     pub(crate) now: Timestamp,
 }
@@ -123,6 +123,6 @@ pub(crate) fn on(effect: Effect, name: &str) -> Action {
     Action::on(effect, object.unwrap_or_else(|| Object::new(model::ObjectKind::Relation, name)))
 }
 
-pub(crate) fn column(relation: &str, column: &str) -> ColumnRef {
-    ColumnRef { relation: relation.to_owned(), column: column.to_owned() }
+pub(crate) fn column(relation: &str, column: &str) -> Predicate {
+    Predicate { relation: relation.to_owned(), column: column.to_owned(), equality: false }
 }

@@ -1,6 +1,6 @@
 //! What holds for all policies and requests.
 
-use model::{Action, ColumnRef, Effect, Flags, Object, ObjectKind, Outcome};
+use model::{Action, Effect, Flags, Object, ObjectKind, Outcome, Predicate};
 use proptest::prelude::*;
 use sallyport_policy::{Policy, Source, cases};
 
@@ -332,7 +332,7 @@ proptest! {
                 .collect(),
             predicates: columns
                 .iter()
-                .map(|(relation, column)| ColumnRef { relation: relation.clone(), column: column.clone() })
+                .map(|(relation, column)| Predicate { relation: relation.clone(), column: column.clone(), equality: reads_unknown })
                 .collect(),
             reads_unknown,
             now: jiff::Timestamp::from_second(seconds).unwrap(),

@@ -1,6 +1,6 @@
 //! What several rules come to together, and what the verdict says about it.
 
-use model::{Action, ApprovalTerms, Effect, Flags, Outcome};
+use model::{Action, ApprovalTerms, Effect, Flags, Outcome, Predicate};
 
 use crate::kit::{Asked, column, on, policy, read};
 
@@ -170,6 +170,18 @@ fn conditions_on_masked_columns() {
     let held = asked.of(&masks(hold));
     assert_eq!(held.rules, ["pii"]);
     assert_eq!(held.approval.unwrap().groups, ["dba"]);
+    // What only asks for equality, of the column itself, is another question.
+    let equal = Predicate { equality: true, ..column("public.customers", "email") };
+    let asked = Asked { predicates: vec![equal.clone()], ..Asked::default() };
+    assert_eq!(asked.outcome(&masks("predicates: equality")), Outcome::Allow);
+    assert_eq!(asked.outcome(&masks("predicates: deny")), Outcome::Deny);
+    assert_eq!(asked.outcome(&masks(hold)), Outcome::Hold);
+    let both = Asked { predicates: vec![column("public.customers", "email"), equal.clone()], ..Asked::default() };
+    let denied = both.of(&masks("predicates: equality"));
+    assert_eq!((denied.outcome, denied.rules.as_slice()), (Outcome::Deny, ["pii".to_owned()].as_slice()));
+    assert!(denied.reasons[0].contains("unless it only asks for equality"), "{:?}", denied.reasons);
+    let unknown = Asked { predicates: vec![equal], reads_unknown: true, ..Asked::default() };
+    assert_eq!(unknown.outcome(&masks("predicates: equality")), Outcome::Deny);
     // A mask never makes anything milder, and its approvers must satisfy the rules too.
     let deletes = Asked {
         predicates: vec![column("public.customers", "email")],

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use model::{ColumnRef, Identity, Intent, IntentId, SessionId};
+use model::{Identity, Intent, IntentId, Predicate, SessionId};
 use record::{Column, CommandEvent, Context, Event, Micros, Opened, ReadError, Reason, Used};
 use store::recordings::{Filter, Library, RecordingReader, SessionState, SessionSummary};
 
@@ -192,7 +192,11 @@ fn session(id: SessionId, opened: &Opened<'_>) -> Result<Session, String> {
 /// What a command would do, as far as the recording has it.
 pub(crate) fn intent(command: &CommandEvent<'_>, context: Option<&Context<'_>>) -> Intent {
     let has = |bit| context.is_some_and(|context| context.has(bit));
-    let column = |used: &Used<'_>| ColumnRef { relation: used.relation.to_string(), column: used.column.to_string() };
+    let column = |used: &Used<'_>| Predicate {
+        relation: used.relation.to_string(),
+        column: used.column.to_string(),
+        equality: used.kind == Used::EQUALITY,
+    };
     Intent {
         id: IntentId(0),
         label: command.label.to_string(),

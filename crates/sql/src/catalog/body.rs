@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use model::{ColumnRef, Effect, Move};
+use model::{Effect, Move, Predicate};
 use pg_query::protobuf::{
     CreateFunctionStmt, DefElem, FunctionParameterMode, Node, TypeName, VariableSetKind, node::Node as N,
 };
@@ -36,7 +36,7 @@ pub(crate) enum Fields {
 pub(crate) struct Body {
     /// What calling it does.
     pub(crate) runs: Collected,
-    pub(crate) predicates: Vec<ColumnRef>,
+    pub(crate) predicates: Vec<Predicate>,
     pub(crate) moves: Vec<Move>,
     pub(crate) moves_unknown: bool,
     pub(crate) unbounded: bool,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use model::{Action, ColumnRef, Effect};
+use model::{Action, ColumnRef, Effect, Predicate};
 use pg_query::protobuf::{CreateFunctionStmt, FunctionParameterMode, Node, TypeName, node::Node as N};
 
 use super::query::OutputColumn;
@@ -157,7 +157,7 @@ impl<'c> Walker<'c> {
         if function.arguments > 0 {
             for column in &body.predicates {
                 let id = self.columns.id(&column.relation, &column.column);
-                self.predicates.add(id);
+                if column.equality { self.compared.add(id) } else { self.predicates.add(id) }
             }
         }
         self.stores_arguments |= body.keeps();
@@ -218,12 +218,15 @@ impl<'c> Walker<'c> {
     }
 
     /// The columns on which conditions depend, by name.
-    pub(super) fn predicate_columns(&self) -> Vec<ColumnRef> {
-        let mut predicates = self.columns.list(&self.predicates);
-        if self.predicates.is_unknown() {
+    pub(super) fn predicate_columns(&self) -> Vec<Predicate> {
+        let mut columns = self.columns.list(&self.predicates);
+        if self.predicates.is_unknown() || self.compared.is_unknown() {
             let all = |object: &model::Object| ColumnRef { relation: object.name.clone(), column: "*".to_owned() };
-            predicates.extend(self.reads.iter().map(all));
+            columns.extend(self.reads.iter().map(all));
         }
-        predicates
+        let mut compared = self.columns.list(&self.compared);
+        compared.retain(|column| !columns.contains(column));
+        let equal = |column: ColumnRef| Predicate { equality: true, ..column.into() };
+        columns.into_iter().map(Predicate::from).chain(compared.into_iter().map(equal)).collect()
     }
 }

@@ -406,7 +406,7 @@ impl<'c> Walker<'c> {
                 let is_assigned = assigned.is_none_or(|names| names.contains(&column.name));
                 if is_assigned && relation.unique.contains(&column.number) {
                     let lineage = self.table_column(relation, &column.name);
-                    self.predicates.merge(&lineage);
+                    self.equal(&lineage);
                 }
             }
         }

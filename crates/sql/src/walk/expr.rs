@@ -19,6 +19,42 @@ impl<'c> Walker<'c> {
         }
     }
 
+    /// A value that is compared with others for being equal: a column's own value tells that and no more.
+    pub(super) fn equal(&mut self, lineage: &Lineage) {
+        if lineage.same().is_some() {
+            self.compared.merge(lineage);
+        } else {
+            self.predicates.merge(lineage);
+        }
+    }
+
+    /// An operand of `=` and the like; where it comes from.
+    pub(super) fn compared_to(&mut self, node: &Node, scope: &Scope<'_, 'c>) -> Lineage {
+        match inner(Some(node)) {
+            Some(N::ColumnRef(reference)) => {
+                let lineage = self.meaning(reference, scope);
+                self.equal(&lineage);
+                lineage
+            }
+            Some(N::List(list)) => {
+                let mut all = Lineage::default();
+                for item in &list.items {
+                    let lineage = self.compared_to(item, scope);
+                    all.merge(&lineage);
+                }
+                all
+            }
+            _ => {
+                let mut lineage = Lineage::default();
+                self.expr(node, scope, &mut lineage, true);
+                if lineage.is_unknown() {
+                    self.predicates.set_unknown();
+                }
+                lineage
+            }
+        }
+    }
+
     /// Where an expression's value comes from. What is merely named is passed on as it is.
     pub(super) fn value(&mut self, node: &Node, scope: &Scope<'_, 'c>) -> Lineage {
         if let Some(N::ColumnRef(reference)) = inner(Some(node)) {
@@ -60,7 +96,12 @@ impl<'c> Walker<'c> {
             | N::CurrentOfExpr(_) => {}
             N::AExpr(expression) => self.operation(expression, scope, sink, predicate),
             N::BoolExpr(expression) => self.exprs(&expression.args, scope, sink, true),
-            N::NullTest(test) => self.expr_maybe(test.arg.as_deref(), scope, sink, true),
+            N::NullTest(test) => {
+                if let Some(node) = test.arg.as_deref() {
+                    let lineage = self.compared_to(node, scope);
+                    sink.merge(&lineage);
+                }
+            }
             N::BooleanTest(test) => self.expr_maybe(test.arg.as_deref(), scope, sink, true),
             N::FuncCall(call) => self.call(call, scope, sink, predicate),
             N::TypeCast(cast) => self.cast(cast, scope, sink, predicate),
@@ -124,6 +165,13 @@ impl<'c> Walker<'c> {
             | AExprKind::AexprIlike
             | AExprKind::AexprSimilar => true,
         };
+        if !anything && asks_equality(expression) {
+            for node in [expression.lexpr.as_deref(), expression.rexpr.as_deref()].into_iter().flatten() {
+                let lineage = self.compared_to(node, scope);
+                sink.merge(&lineage);
+            }
+            return;
+        }
         let predicate = predicate || compares;
         // A chain is left-deep; walk down it in a loop so that its length costs no stack. Once it asks something, all of it does.
         let mut predicate = predicate;
@@ -311,5 +359,24 @@ impl<'c> Walker<'c> {
                 self.expr(node, &scope, &mut unused, false);
             }
         }
+    }
+}
+
+/// Whether an operator expression asks whether its operands are equal, and no more.
+fn asks_equality(expression: &AExpr) -> bool {
+    match expression.kind() {
+        AExprKind::AexprOp | AExprKind::AexprOpAny | AExprKind::AexprOpAll | AExprKind::AexprIn => {
+            let (schema, name) = qualified(&expression.name);
+            matches!(schema, None | Some("pg_catalog")) && matches!(name, "=" | "<>")
+        }
+        AExprKind::AexprDistinct | AExprKind::AexprNotDistinct | AExprKind::AexprNullif => true,
+        AExprKind::Undefined
+        | AExprKind::AexprLike
+        | AExprKind::AexprIlike
+        | AExprKind::AexprSimilar
+        | AExprKind::AexprBetween
+        | AExprKind::AexprNotBetween
+        | AExprKind::AexprBetweenSym
+        | AExprKind::AexprNotBetweenSym => false,
     }
 }

@@ -46,6 +46,7 @@ pub(super) fn finish(mut intent: Intent) -> Intent {
     }
     put(&(intent.predicates.len() as u64).to_le_bytes());
     for column in &intent.predicates {
+        put(&[u8::from(column.equality)]);
         put(column.relation.as_bytes());
         put(column.column.as_bytes());
     }

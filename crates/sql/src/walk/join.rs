@@ -55,7 +55,7 @@ impl<'c> Walker<'c> {
                     for name in shared {
                         for item in scope.items.iter().skip(start) {
                             if let Some(lineage) = self.item_column(item, name) {
-                                self.predicates.merge(&lineage);
+                                self.equal(&lineage);
                             }
                         }
                     }
@@ -73,6 +73,7 @@ impl<'c> Walker<'c> {
             let mut lineage = Lineage::default();
             let mut sides = Vec::new();
             for column in left.iter().chain(&right).filter(|column| column.name == *name) {
+                self.equal(&column.lineage);
                 lineage.merge(&column.lineage);
                 sides.push(column.lineage.same());
             }
@@ -82,7 +83,6 @@ impl<'c> Walker<'c> {
             {
                 lineage.set_same(Some(*one));
             }
-            self.predicates.merge(&lineage);
             columns.push(OutputColumn { name: name.clone(), lineage });
         }
         columns.extend(left.into_iter().chain(right).filter(|column| !shared.contains(&column.name)));

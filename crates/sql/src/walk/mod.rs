@@ -218,6 +218,8 @@ pub(crate) struct Walker<'c> {
     call_columns: scope::Shape,
     actions: BTreeSet<Action>,
     predicates: Lineage,
+    /// Columns that are, as they are, compared for being equal.
+    compared: Lineage,
     reads: BTreeSet<Object>,
     reads_unknown: bool,
     reasons: BTreeSet<String>,
@@ -270,6 +272,7 @@ impl<'c> Walker<'c> {
             call_columns: None,
             actions: BTreeSet::new(),
             predicates: Lineage::default(),
+            compared: Lineage::default(),
             reads: BTreeSet::new(),
             reads_unknown: false,
             reasons: BTreeSet::new(),

@@ -95,7 +95,7 @@ impl<'c> Walker<'c> {
         match columns {
             Some(columns) => {
                 for column in columns {
-                    self.predicates.merge(&column.lineage);
+                    self.equal(&column.lineage);
                 }
             }
             None => self.predicates.set_unknown(),
@@ -154,21 +154,21 @@ impl<'c> Walker<'c> {
             }
             return;
         }
-        if self.is_ordinal(node, columns) {
+        if self.is_ordinal(node, columns, true) {
             return;
         }
         // An input column goes before an output of the same name; without one it is the output.
         if let Some(name) = bare_name(node)
             && !self.is_input(name, scope)
-            && self.is_output(name, columns)
+            && self.is_output(name, columns, true)
         {
             return;
         }
-        self.predicate(node, scope);
+        self.compared_to(node, scope);
     }
 
     /// A position in the result list: `ORDER BY 2`.
-    fn is_ordinal(&mut self, node: &Node, columns: Option<&[OutputColumn]>) -> bool {
+    fn is_ordinal(&mut self, node: &Node, columns: Option<&[OutputColumn]>, groups: bool) -> bool {
         let Some(N::AConst(constant)) = inner(Some(node)) else {
             return false;
         };
@@ -178,16 +178,21 @@ impl<'c> Walker<'c> {
         self.literal = true;
         let at = usize::try_from(number.ival).ok().and_then(|at| at.checked_sub(1));
         match columns.and_then(|columns| at.and_then(|at| columns.get(at))) {
+            Some(column) if groups => self.equal(&column.lineage),
             Some(column) => self.predicates.merge(&column.lineage),
             None => self.predicates.set_unknown(),
         }
         true
     }
 
-    fn is_output(&mut self, name: &str, columns: Option<&[OutputColumn]>) -> bool {
+    fn is_output(&mut self, name: &str, columns: Option<&[OutputColumn]>, groups: bool) -> bool {
         let mut found = false;
         for column in columns.unwrap_or(&[]).iter().filter(|column| column.name == name) {
-            self.predicates.merge(&column.lineage);
+            if groups {
+                self.equal(&column.lineage);
+            } else {
+                self.predicates.merge(&column.lineage);
+            }
             found = true;
         }
         found
@@ -207,8 +212,8 @@ impl<'c> Walker<'c> {
         let mut on = false;
         for node in clause.iter().filter(|node| node.node.is_some()) {
             on = true;
-            if !self.is_ordinal(node, columns) {
-                let known = bare_name(node).is_some_and(|name| self.is_output(name, columns));
+            if !self.is_ordinal(node, columns, true) {
+                let known = bare_name(node).is_some_and(|name| self.is_output(name, columns, true));
                 if !known {
                     self.predicate(node, scope);
                 }
@@ -232,11 +237,11 @@ impl<'c> Walker<'c> {
             let Some(key) = sort.node.as_deref() else {
                 continue;
             };
-            if self.is_ordinal(key, columns) {
+            if self.is_ordinal(key, columns, false) {
                 continue;
             }
             if let Some(name) = bare_name(key)
-                && self.is_output(name, columns)
+                && self.is_output(name, columns, false)
             {
                 continue;
             }

@@ -175,6 +175,7 @@ impl<'c> Walker<'c> {
             }
         }
         self.predicates = expand(&self.predicates, solved);
+        self.compared = expand(&self.compared, solved);
         self.moves.expand(|id| meaning.contains_key(&id), |lineage| expand(lineage, solved));
         for (_, columns) in solved.iter_mut() {
             for column in columns.iter_mut().flatten() {
@@ -182,6 +183,7 @@ impl<'c> Walker<'c> {
             }
         }
         self.predicates.retain(|id| !meaning.contains_key(&id));
+        self.compared.retain(|id| !meaning.contains_key(&id));
     }
 }
 

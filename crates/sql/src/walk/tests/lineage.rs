@@ -225,3 +225,36 @@ fn what_decides_is_a_predicate() {
         assert_eq!(names.join(" "), *expected, "{text}");
     }
 }
+
+/// What asks for equality of a column itself is told apart from what asks more, or of something made of it.
+#[test]
+fn equality_is_told_apart() {
+    for (sql, equality) in [
+        ("SELECT id FROM customers WHERE email = 'a'", true),
+        ("SELECT id FROM customers WHERE 'a' = email AND id > 3", true),
+        ("SELECT id FROM customers WHERE email IN ('a', 'b') OR email IS NULL", true),
+        ("SELECT id FROM customers WHERE email = ANY (ARRAY['a']) AND email <> 'b'", true),
+        ("SELECT id FROM customers WHERE email IS DISTINCT FROM 'a'", true),
+        ("SELECT count(*) FROM customers GROUP BY email", true),
+        ("SELECT DISTINCT email FROM customers", true),
+        ("SELECT 1 FROM customers a JOIN customers b USING (email)", true),
+        ("SELECT 1 FROM customers a JOIN customers b ON a.email = b.email", true),
+        ("SELECT 1 FROM (SELECT email AS e FROM customers) s WHERE e = 'a'", true),
+        ("SELECT id FROM customers WHERE lower(email) = 'a'", false),
+        ("SELECT id FROM customers WHERE email LIKE 'a%'", false),
+        ("SELECT id FROM customers WHERE email > 'a'", false),
+        ("SELECT id FROM customers WHERE email = 'a' AND email < 'b'", false),
+        ("SELECT id FROM customers WHERE email BETWEEN 'a' AND 'b'", false),
+        ("SELECT id FROM customers ORDER BY email", false),
+        ("SELECT count(*) FROM customers GROUP BY left(email, 1)", false),
+        ("SELECT DISTINCT left(email, 1) FROM customers", false),
+        ("SELECT 1 FROM (SELECT left(email, 1) AS e FROM customers) s WHERE e = 'a'", false),
+        ("SELECT id FROM customers WHERE CASE WHEN email = 'a' THEN true ELSE email ~ 'b' END", false),
+        ("SELECT id FROM customers WHERE (email = 'a') IS TRUE AND email || 'x' = 'ax'", false),
+    ] {
+        let used = ask(sql).intent.predicates.clone();
+        let of_email: Vec<bool> = used.iter().filter(|one| one.column == "email").map(|one| one.equality).collect();
+        assert!(!of_email.is_empty(), "{sql}: {used:?}");
+        assert_eq!(of_email.iter().all(|only| *only), equality, "{sql}: {used:?}");
+    }
+}
