@@ -5,6 +5,7 @@
 //! - [`kit`]: starts a throwaway PostgreSQL and the gateway, and speaks PostgreSQL's wire protocol byte by byte.
 //! - [`corpus`]: plays the bypass corpus against a server or through the gateway and judges by what really happened.
 //! - [`clients`]: drives stock clients (psql, pg_dump, drivers, ORMs) and collects their `ok` / `not ok` lines.
+//! - [`honest`]: plays what honest tools send, directly and through the gateway, and compares.
 //! - [`regress`]: runs upstream test suites directly and through the gateway, and compares.
 //! - [`chaos`]: kills the gateway under load and checks that no statement is missing from the recordings.
 //! - [`functions`]: the tables of PostgreSQL's own functions, made from and compared with an installed server.
@@ -20,5 +21,6 @@ pub mod clients;
 pub mod corpus;
 pub mod demo;
 pub mod functions;
+pub mod honest;
 pub mod kit;
 pub mod regress;

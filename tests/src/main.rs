@@ -5,12 +5,13 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use sallyport_tests::kit::args::Args;
-use sallyport_tests::{chaos, clients, corpus, demo, functions, regress};
+use sallyport_tests::{chaos, clients, corpus, demo, functions, honest, regress};
 
 const HELP: &str = "\
 suite COMMAND [ARGS]      (each command explains itself with --help)
 
   corpus    play the bypass corpus and judge by what happened
+  honest    what honest tools send, directly and through the gateway
   clients   stock clients, directly or through the gateway
   regress   upstream suites, directly and through the gateway
   functions the tables of PostgreSQL's own functions: write them, or compare them with the installed server
@@ -37,6 +38,7 @@ fn run() -> Result<i32> {
         "corpus" => (corpus::HELP, corpus::main),
         "chaos" => (chaos::HELP, chaos::main),
         "demo" => (demo::HELP, demo::main),
+        "honest" => (honest::HELP, honest::main),
         "clients" => (clients::HELP, clients::main),
         "regress" => (regress::HELP, regress::main),
         "functions" => (functions::HELP, functions::main),

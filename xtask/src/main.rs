@@ -27,6 +27,7 @@ cargo xtask COMMAND [ARGS]      (each command explains itself with --help)
   deps       who may depend on whom; banned crates
   tidy       file and function sizes, module docs, leftovers, machine paths
   corpus     the bypass corpus, against a real server through the gateway
+  honest     what honest tools send, directly and through the gateway
   clients    stock clients through the gateway
   regress    upstream suites, directly and through the gateway: `pg`, `psycopg2`
   functions  the tables of PostgreSQL's own functions, from the installed server; `--check` compares
@@ -58,7 +59,7 @@ fn dispatch(args: &[String]) -> Result<()> {
         "deps" => deps::main(rest),
         "tidy" => tidy::main(rest),
         "ensure" => ensure::main(rest),
-        "corpus" | "clients" | "regress" | "chaos" | "demo" | "functions" => suites::suite(command, rest),
+        "corpus" | "honest" | "clients" | "regress" | "chaos" | "demo" | "functions" => suites::suite(command, rest),
         "bench" => suites::bench(rest),
         "fuzz" => suites::fuzz(rest),
         other => bail!("no command {other:?}\n\n{HELP}"),

@@ -119,6 +119,12 @@ impl Text {
 }
 
 impl Text {
+    /// The same text when its parameters have these types: converting one may run what somebody made for it.
+    pub(crate) fn with_types(self: &Rc<Self>, types: &[u32], catalog: &Catalog) -> Rc<Self> {
+        let mut runs = types.iter().flat_map(|oid| catalog.conversions_of(*oid)).peekable();
+        if runs.peek().is_none() { Rc::clone(self) } else { Self::new(self.analysis.running(runs), self.names) }
+    }
+
     /// Schemas that may be in the path from now on.
     pub(crate) fn path(&self) -> impl Iterator<Item = &str> {
         self.analysis.statements.iter().flat_map(|statement| statement.path.iter().map(String::as_str))

@@ -64,6 +64,20 @@ pub struct Analysis {
     pub problem: Option<Problem>,
 }
 
+impl Analysis {
+    /// The same text when these functions run in it as well, which the text does not show.
+    #[must_use]
+    pub fn running<'f>(&self, functions: impl IntoIterator<Item = &'f str>) -> Self {
+        let mut made = self.clone();
+        let functions: Vec<&str> = functions.into_iter().collect();
+        for statement in &mut made.statements {
+            statement.intent = Arc::new(crate::walk::running(&statement.intent, &functions));
+        }
+        made.intent = Arc::new(crate::walk::running(&made.intent, &functions));
+        made
+    }
+}
+
 /// One statement of a text.
 #[derive(Clone, Debug)]
 pub struct Statement {

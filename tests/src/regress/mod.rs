@@ -2,8 +2,10 @@
 //! passes directly and fails only through the gateway is.
 //!
 //! - `pg`: PostgreSQL's own regression suite.
+//! - `narrow`: the same under narrow policies: it changes nothing, and masks change nothing else.
 //! - `psycopg2`: psycopg2's test suite.
 
+mod narrow;
 mod pg;
 mod psycopg2;
 
@@ -20,11 +22,17 @@ use crate::kit::postgres::{SUPERUSER, Server};
 /// What `suite regress --help` prints.
 pub const HELP: &str = "\
 suite regress pg|psycopg2 [--direct] [--keep DIR]
+suite regress pg --read-only|--masked
 
 Runs an upstream suite directly and through the gateway (a policy that allows everything), and prints what fails only
 through it. Status 0 only when nothing does.
 
   --direct      only directly, and say what fails
+  --read-only   runs the suite directly, then again on the database that it left, through a policy of connect, session and read.
+                Status 0 only when a dump of everything is the same afterwards. Prints which SELECTs were refused that work
+                directly, and by what
+  --masked      runs the suite directly, then every SELECT of it directly and behind masks on text columns of one table. Status
+                0 only when the results are equal but for masked values
   --keep DIR    keep the outputs (per run a folder) for looking at differences";
 
 /// Results by test name: whether it passed.
@@ -57,12 +65,19 @@ trait Suite {
 /// When the suite cannot be fetched, built or started.
 pub fn main(mut args: Args) -> Result<i32> {
     let direct_only = args.flag("--direct");
+    let (read_only, masked) = (args.flag("--read-only"), args.flag("--masked"));
     let keep = args.option("--keep")?.map(PathBuf::from);
     let which = args.word().unwrap_or_default();
     args.finish()?;
     let work =
         std::env::var_os("SUITE_WORK").map_or_else(|| std::env::temp_dir().join("sallyport-suite-work"), PathBuf::from);
     std::fs::create_dir_all(&work)?;
+    if read_only || masked {
+        if which != "pg" {
+            bail!("only pg has --read-only and --masked\n\n{HELP}");
+        }
+        return narrow::main(&pg::Pg::fetch(&work)?, masked, keep);
+    }
     let suite: Box<dyn Suite> = match which.as_str() {
         "pg" => Box::new(pg::Pg::fetch(&work)?),
         "psycopg2" => Box::new(psycopg2::Psycopg2::fetch(&work)?),

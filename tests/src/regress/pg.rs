@@ -72,7 +72,7 @@ impl Suite for Pg {
 
     fn run(&self, run: &Run<'_>) -> Result<Results> {
         // The server reads and writes files there as its own user, so it is a copy beside the server's data.
-        let place = run.server.home().join("regress");
+        let place = run.server.home().join(format!("regress-{}", run.label));
         output(Command::new("cp").arg("-r").arg(&self.tests).arg(&place), "copy the suite")?;
         for folder in ["results", "testtablespace"] {
             fs::create_dir_all(place.join(folder))?;

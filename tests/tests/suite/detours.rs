@@ -302,3 +302,45 @@ fn a_pipeline_that_fails_before_it_is_sent_whole_stays_in_step() {
     wire.until_ready(PATIENCE).unwrap();
     assert!(said(&wire.until_ready(PATIENCE).unwrap()).contains('3'));
 }
+
+/// A cast that was made for a type runs its function wherever a value of the type is converted, whatever the conversion looks like.
+#[test]
+fn an_explicit_cast_runs_what_was_made_for_it() {
+    let world = world();
+    let made = "
+        CREATE TYPE mood AS ENUM ('sad', 'ok');
+        CREATE FUNCTION wipe(mood) RETURNS int LANGUAGE plpgsql AS $$ BEGIN DELETE FROM notes; RETURN 1; END $$;
+        CREATE CAST (mood AS int) WITH FUNCTION wipe(mood);
+        CREATE DOMAIN number AS int;
+        CREATE TYPE pair AS (a int, b int);
+        CREATE TABLE moods(m mood, ms mood[]); INSERT INTO moods VALUES ('ok', '{ok}');
+        CREATE VIEW seen AS SELECT m, m::text AS t FROM moods; CREATE VIEW counted AS SELECT m::int AS n FROM moods;
+        GRANT ALL ON ALL TABLES IN SCHEMA public TO app";
+    world.server.sql("postgres", made).unwrap();
+    let mut wire = world.login();
+    for attack in [
+        "SELECT m::int FROM moods",
+        "SELECT CAST(m AS integer) FROM seen",
+        "SELECT x.m::int4 FROM (SELECT m FROM moods) x",
+        "SELECT ms::int[] FROM moods",
+        "SELECT m::number FROM moods",
+        "SELECT ROW(m, 1)::pair FROM moods",
+        "SELECT (jsonb_populate_record(NULL::moods, '{\"m\": \"ok\"}')).m::int",
+        "SELECT n FROM counted",
+        "PREPARE p(mood) AS SELECT $1::int; EXECUTE p('ok')",
+    ] {
+        let said = said(&wire.query(attack).unwrap());
+        assert!(said.contains("SP-"), "{attack}: {said}");
+        assert_eq!(world.notes(), "5", "{attack}");
+    }
+    let number = world.server.sql("postgres", "SELECT 'mood'::regtype::oid").unwrap().remove(0).remove(0).unwrap();
+    let parse = message::parse("", b"SELECT $1::int", &[number.parse().unwrap()]);
+    let values = [Some(b"ok".to_vec())];
+    let whole = [parse, message::bind("", "", &values, 0, 0), message::execute("", 0), message::sync()].concat();
+    wire.send(&whole).unwrap();
+    let said = said(&wire.until_ready(PATIENCE).unwrap());
+    assert_eq!(world.notes(), "5", "{said}");
+    for honest in ["SELECT m, m::text, 1::int AS one FROM moods", "SELECT '1'::int", "SELECT id::int FROM notes"] {
+        wire.rows(honest).unwrap();
+    }
+}

@@ -2,6 +2,7 @@
 //!
 //! - [`kit`]: the kit itself, against a bare server.
 //! - [`corpus`]: the bypass corpus, one test per policy key, and the proof that its oracles fire.
+//! - [`honest`]: what honest tools send is not hurt.
 //! - [`clients`]: stock clients, one test per client.
 //! - [`chaos`]: the gateway killed under load.
 //! - [`limits`]: what may be returned, changed and used up.
@@ -27,6 +28,7 @@ mod corpus;
 mod demo;
 mod detours;
 mod functions;
+mod honest;
 mod hostile;
 mod kit;
 mod limits;

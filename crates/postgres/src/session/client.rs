@@ -186,8 +186,9 @@ impl Relay {
         if !self.statements.has_room(parse.name) {
             return self.full_or_wait();
         }
+        let declared: Box<[u32]> = parse.types.oids().collect();
         let text = match self.analyze(parse.query) {
-            Ok(text) => text,
+            Ok(text) => text.with_types(&declared, &self.names.catalog),
             Err(step) => return step,
         };
         let intent = self.resolve(&text);
@@ -199,7 +200,8 @@ impl Relay {
                 let prepared = Rc::new(Prepared {
                     sql: parse.query.into(),
                     text,
-                    types: RefCell::new(parse.types.oids().collect()),
+                    types: RefCell::new(declared.to_vec()),
+                    declared,
                     columns: RefCell::new(None),
                     by_sql: false,
                 });

@@ -42,6 +42,8 @@ pub(crate) struct Prepared {
     pub(crate) text: Rc<Text>,
     /// Types of its parameters as declared or, once described, as the target has them.
     pub(crate) types: RefCell<Vec<u32>>,
+    /// The same as the client declared them.
+    pub(crate) declared: Box<[u32]>,
     /// Its result as last described, with the names for which that held.
     pub(crate) columns: RefCell<Option<(u64, Rc<[Shape]>)>>,
     /// The statement came by SQL PREPARE: bind values are not ours to see.

@@ -61,6 +61,7 @@ impl Relay {
             sql,
             text: Rc::clone(text),
             types: RefCell::default(),
+            declared: Box::default(),
             columns: RefCell::new(None),
             by_sql: true,
         })
@@ -119,7 +120,7 @@ impl Relay {
         if prepared.text.names == self.names.id && !prepared.by_sql {
             return Some(Rc::clone(&prepared.text));
         }
-        self.known_text(&prepared.sql)
+        self.known_text(&prepared.sql).map(|text| text.with_types(&prepared.declared, &self.names.catalog))
     }
 
     /// What a Bind would do, with what the values tell.

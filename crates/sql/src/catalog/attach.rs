@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::build::{Builder, RawType, Use};
+use super::build::{Builder, RawCast, RawType, Use};
 use super::{Function, Relation, Trigger, Type};
 
 /// Domains of domains and arrays of them are followed this far.
@@ -20,6 +20,21 @@ struct Runs {
     write: Vec<String>,
     /// When a value of it is put into a column of another type.
     pass: Vec<String>,
+    /// When a value of it is converted to this type of the server's own.
+    cast: Vec<(String, String)>,
+}
+
+impl Runs {
+    fn is_empty(&self) -> bool {
+        self.read.is_empty() && self.write.is_empty() && self.pass.is_empty() && self.cast.is_empty()
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.read.extend(other.read.iter().cloned());
+        self.write.extend(other.write.iter().cloned());
+        self.pass.extend(other.pass.iter().cloned());
+        self.cast.extend(other.cast.iter().cloned());
+    }
 }
 
 impl Builder {
@@ -90,6 +105,11 @@ impl Builder {
         let domains: HashMap<u32, u32> =
             self.types.iter().filter(|raw| raw.base != 0).map(|raw| (raw.oid, raw.base)).collect();
         let runs = self.runs_by_type(functions);
+        for (oid, runs) in &runs {
+            if !runs.cast.is_empty() {
+                self.conversions.insert(*oid, runs.cast.clone());
+            }
+        }
         for relation in &mut self.relations {
             for column in &mut relation.columns {
                 // A domain may be made of a domain.
@@ -105,6 +125,7 @@ impl Builder {
                 relation.on_read.extend(runs.read.iter().cloned());
                 relation.on_write.extend(runs.write.iter().cloned());
                 relation.on_pass.extend(runs.pass.iter().cloned());
+                relation.on_cast.extend(runs.cast.iter().cloned());
                 if !runs.write.is_empty() {
                     relation.filled.push(column.number);
                 }
@@ -149,10 +170,14 @@ impl Builder {
     fn runs_by_type(&self, functions: &HashMap<u32, Function>) -> HashMap<u32, Runs> {
         let mut own: HashMap<u32, Runs> = HashMap::new();
         let harmful = |oid: &u32| functions.get(oid).filter(|function| !function.is_harmless()).map(Function::full);
-        for (source, target, function, context) in &self.casts {
+        for RawCast { source, target, function, context, into } in &self.casts {
             let Some(name) = harmful(function) else {
                 continue;
             };
+            // A conversion to a type that is not the server's own is found by that type's name.
+            if *target < FIRST_USER_OID {
+                own.entry(*source).or_default().cast.push((into.clone(), name.clone()));
+            }
             // A built-in type is everywhere, so a value of a type that is not must be there for a cast from it to run.
             let from_anything = *source < FIRST_USER_OID || *target >= FIRST_USER_OID;
             // An assignment cast runs only where a value is put into a column; an implicit one wherever a value stands.
@@ -182,14 +207,12 @@ impl Builder {
             while let Some(oid) = ahead.pop() {
                 if seen.insert(oid) {
                     if let Some(runs) = own.get(&oid) {
-                        all.read.extend(runs.read.iter().cloned());
-                        all.write.extend(runs.write.iter().cloned());
-                        all.pass.extend(runs.pass.iter().cloned());
+                        all.add(runs);
                     }
                     ahead.extend(parts.get(&oid).into_iter().flatten());
                 }
             }
-            if !(all.read.is_empty() && all.write.is_empty() && all.pass.is_empty()) {
+            if !all.is_empty() {
                 found.insert(*start, all);
             }
         }
@@ -223,10 +246,13 @@ impl Builder {
                 runs.entry(raw.oid).or_default().push(function.full());
             }
         }
-        for (source, target, function, _) in &self.casts {
+        for RawCast { source, target, function, context, .. } in &self.casts {
             if let Some(function) = harmful(function) {
                 runs.entry(*target).or_default().push(function.full());
-                runs.entry(*source).or_default().push(function.full());
+                // Explicit ones run only where the other type is named.
+                if *context != 'e' {
+                    runs.entry(*source).or_default().push(function.full());
+                }
             }
         }
         for (of, function) in &self.orders {
@@ -254,7 +280,10 @@ impl Builder {
             }
             all.sort();
             all.dedup();
-            found.entry(raw.name.clone()).or_default().push(Type { schema: raw.schema.clone(), runs: all });
+            let opens = raw.kind == 'c' || next.is_none() && oid != 0;
+            let on_cast = self.conversions.get(&raw.oid).cloned().unwrap_or_default();
+            let made = Type { schema: raw.schema.clone(), runs: all, on_cast, opens };
+            found.entry(raw.name.clone()).or_default().push(made);
         }
         found
     }

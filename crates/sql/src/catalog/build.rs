@@ -32,7 +32,9 @@ pub struct Builder {
     pub(super) functions: Vec<(Function, Option<u32>)>,
     pub(super) operators: Vec<(String, String, u32, [u32; 2])>,
     pub(super) types: Vec<RawType>,
-    pub(super) casts: Vec<(u32, u32, u32, char)>,
+    pub(super) casts: Vec<RawCast>,
+    /// What converting a value of a type to one of the server's own runs: that one's name, and the function.
+    pub(super) conversions: HashMap<u32, Vec<(String, String)>>,
     pub(super) uses: Vec<Use>,
     pub(super) generated: Vec<(u32, i16, i16)>,
     /// Types and the functions that comparing their values runs.
@@ -51,6 +53,15 @@ pub(super) struct Use {
     pub(super) function: u32,
     /// The column whose value it makes.
     pub(super) column: Option<u32>,
+}
+
+/// A cast with a function; `into` is its target's name.
+pub(super) struct RawCast {
+    pub(super) source: u32,
+    pub(super) target: u32,
+    pub(super) function: u32,
+    pub(super) context: char,
+    pub(super) into: String,
 }
 
 pub(super) struct RawType {
@@ -173,7 +184,13 @@ impl Builder {
             }
             "types" => self.type_row(cells),
             "casts" => {
-                self.casts.push((cells.number(0)?, cells.number(1)?, cells.number(2)?, cells.letter(3)?));
+                self.casts.push(RawCast {
+                    source: cells.number(0)?,
+                    target: cells.number(1)?,
+                    function: cells.number(2)?,
+                    context: cells.letter(3)?,
+                    into: cells.string(4)?,
+                });
                 Ok(())
             }
             "uses" => {
@@ -247,6 +264,7 @@ impl Builder {
             on_write: Vec::new(),
             on_read: Vec::new(),
             on_pass: Vec::new(),
+            on_cast: Vec::new(),
             filled: Vec::new(),
             policies: Vec::new(),
             guards: (OnceLock::new(), OnceLock::new()),
@@ -351,8 +369,8 @@ impl Builder {
         self.attach_relations(&functions);
         let types = self.types_by_name(&functions);
         let type_kinds = self.types.iter().map(|raw| (raw.oid, raw.kind)).collect();
-        let unasked = self.casts.iter().filter(|(.., context)| *context == 'i');
-        let implicit_casts = unasked.map(|(from, to, ..)| (*from, *to)).collect();
+        let unasked = self.casts.iter().filter(|cast| cast.context == 'i');
+        let implicit_casts = unasked.map(|cast| (cast.source, cast.target)).collect();
         let mut operators: HashMap<String, Vec<Operator>> = HashMap::new();
         for (schema, name, code, types) in std::mem::take(&mut self.operators) {
             let function = functions.get(&code);
@@ -390,6 +408,7 @@ impl Builder {
             types,
             type_kinds,
             implicit_casts,
+            conversions: self.conversions,
             event_triggers,
             schemas,
             extensions,

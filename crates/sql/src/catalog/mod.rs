@@ -145,6 +145,8 @@ pub(crate) struct Relation {
     pub(crate) on_read: Vec<String>,
     /// Functions that may run when a value of it is put into a column elsewhere.
     pub(crate) on_pass: Vec<String>,
+    /// Functions that run when a value of it is converted to a type of the server's own: that type's name, and the function.
+    pub(crate) on_cast: Vec<(String, String)>,
     /// Numbers of the columns whose default or conversion runs code that may put anything there.
     pub(crate) filled: Vec<i16>,
     pub(crate) policies: Vec<Policy>,
@@ -242,6 +244,10 @@ pub(crate) struct Type {
     pub(crate) schema: String,
     /// Functions that a conversion to it may run.
     pub(crate) runs: Vec<String>,
+    /// Functions that run when a value of it is converted to a type of the server's own: that type's name, and the function.
+    pub(crate) on_cast: Vec<(String, String)>,
+    /// A conversion to it is one to types of the server's own, too: a domain of one, a row.
+    pub(crate) opens: bool,
 }
 
 /// A snapshot of one database's catalogue.
@@ -259,6 +265,7 @@ pub struct Catalog {
     type_kinds: HashMap<u32, char>,
     /// Casts that are made unasked and are not the server's own.
     implicit_casts: HashSet<(u32, u32)>,
+    conversions: HashMap<u32, Vec<(String, String)>>,
     event_triggers: Vec<String>,
     /// Schemas of users.
     schemas: Vec<String>,
@@ -359,6 +366,17 @@ impl Catalog {
 
     pub(crate) fn operators_named(&self, name: &str) -> &[Operator] {
         self.operators.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// The functions that may run where a value of this type is converted to one of the server's own, as far as they are not known to be
+    /// harmless.
+    pub fn conversions_of(&self, type_oid: u32) -> impl Iterator<Item = &str> {
+        self.conversions.get(&type_oid).into_iter().flatten().map(|(_, function)| function.as_str())
+    }
+
+    /// The same for every type, with the names of what it is converted to.
+    pub(crate) fn conversions(&self) -> impl Iterator<Item = &(String, String)> {
+        self.conversions.values().flatten()
     }
 
     pub(crate) fn types_named(&self, name: &str) -> &[Type] {

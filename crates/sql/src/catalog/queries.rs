@@ -123,8 +123,8 @@ const TYPES: &str = "SELECT t.oid, n.nspname, t.typname, t.typtype, t.typbasetyp
      FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace \
      WHERE (t.oid >= 16384 OR n.nspname <> 'pg_catalog') AND n.nspname !~ '^pg_toast'";
 
-const CASTS: &str = "SELECT castsource, casttarget, castfunc, castcontext FROM pg_catalog.pg_cast \
-     WHERE oid >= 16384";
+const CASTS: &str = "SELECT c.castsource, c.casttarget, c.castfunc, c.castcontext, t.typname FROM pg_catalog.pg_cast c \
+     JOIN pg_catalog.pg_type t ON t.oid = c.casttarget WHERE c.oid >= 16384";
 
 /// Functions that defaults, generated columns, checks, index expressions, partition keys, their operator classes and domains call, with the column that a default or a generated
 /// column's makes. The server records no dependency on its own functions, so what is listed is not built in.
@@ -143,11 +143,13 @@ const USES: &str = "SELECT COALESCE(ad.adrelid, NULLIF(co.conrelid, 0), ix.indre
      AND d.refobjid >= 16384 \
      UNION SELECT i.indrelid, NULL, ap.amproc::oid, NULL FROM pg_catalog.pg_index i, pg_catalog.unnest(i.indclass::oid[]) AS used(oid) \
      JOIN pg_catalog.pg_opclass oc ON oc.oid = used.oid \
-     JOIN pg_catalog.pg_amproc ap ON ap.amprocfamily = oc.opcfamily WHERE ap.amproc::oid >= 16384 \
+     JOIN pg_catalog.pg_amproc ap ON ap.amprocfamily = oc.opcfamily \
+     AND ap.amproclefttype = oc.opcintype AND ap.amprocrighttype = oc.opcintype WHERE ap.amproc::oid >= 16384 \
      UNION SELECT pt.partrelid, NULL, ap.amproc::oid, NULL \
      FROM pg_catalog.pg_partitioned_table pt, pg_catalog.unnest(pt.partclass::oid[]) AS used(oid) \
      JOIN pg_catalog.pg_opclass oc ON oc.oid = used.oid \
-     JOIN pg_catalog.pg_amproc ap ON ap.amprocfamily = oc.opcfamily WHERE ap.amproc::oid >= 16384";
+     JOIN pg_catalog.pg_amproc ap ON ap.amprocfamily = oc.opcfamily \
+     AND ap.amproclefttype = oc.opcintype AND ap.amprocrighttype = oc.opcintype WHERE ap.amproc::oid >= 16384";
 
 /// Which columns a generated column is made of. Servers before 15 record them for the column, later ones for its expression.
 const GENERATED: &str = "SELECT a.attrelid, a.attnum, d.refobjsubid FROM pg_catalog.pg_attribute a \
@@ -159,14 +161,18 @@ const GENERATED: &str = "SELECT a.attrelid, a.attnum, d.refobjsubid FROM pg_cata
      WHERE a.attgenerated <> ''";
 
 /// Functions that sorting, grouping or comparing values of a type runs: of its default operator classes, and those that a range type has.
+/// A family's functions for another type run where an operator between the two is named; only a window's range (3) takes another type by itself.
 const ORDERS: &str = "SELECT oc.opcintype, ap.amproc::oid FROM pg_catalog.pg_opclass oc \
      JOIN pg_catalog.pg_amproc ap ON ap.amprocfamily = oc.opcfamily \
+     AND ap.amproclefttype = oc.opcintype AND (ap.amprocrighttype = oc.opcintype OR ap.amprocnum = 3) \
      WHERE oc.opcdefault AND oc.opcmethod IN (403, 405) AND ap.amproc::oid >= 16384 \
      UNION SELECT oc.opcintype, op.oprcode::oid FROM pg_catalog.pg_opclass oc \
-     JOIN pg_catalog.pg_amop ao ON ao.amopfamily = oc.opcfamily JOIN pg_catalog.pg_operator op ON op.oid = ao.amopopr \
+     JOIN pg_catalog.pg_amop ao ON ao.amopfamily = oc.opcfamily \
+     AND ao.amoplefttype = oc.opcintype AND ao.amoprighttype = oc.opcintype JOIN pg_catalog.pg_operator op ON op.oid = ao.amopopr \
      WHERE oc.opcdefault AND oc.opcmethod IN (403, 405) AND op.oprcode::oid >= 16384 \
      UNION SELECT r.rngtypid, ap.amproc::oid FROM pg_catalog.pg_range r JOIN pg_catalog.pg_opclass oc ON oc.oid = r.rngsubopc \
-     JOIN pg_catalog.pg_amproc ap ON ap.amprocfamily = oc.opcfamily WHERE ap.amproc::oid >= 16384 \
+     JOIN pg_catalog.pg_amproc ap ON ap.amprocfamily = oc.opcfamily \
+     AND ap.amproclefttype = oc.opcintype AND ap.amprocrighttype = oc.opcintype WHERE ap.amproc::oid >= 16384 \
      UNION SELECT r.rngtypid, r.rngcanonical::oid FROM pg_catalog.pg_range r WHERE r.rngcanonical::oid >= 16384 \
      UNION SELECT r.rngtypid, r.rngsubdiff::oid FROM pg_catalog.pg_range r WHERE r.rngsubdiff::oid >= 16384";
 

@@ -35,6 +35,7 @@ impl<'c> Walker<'c> {
         self.relies = true;
         let mut given = Lineage::default();
         let scope = self.parameters(create, &mut given);
+        self.declared();
         let mut columns: Shape = None;
         for node in statements {
             columns = self.body_statement(inner(Some(node))?, &scope)?;
@@ -46,6 +47,7 @@ impl<'c> Walker<'c> {
             }
         }
         self.pass_on();
+        self.convert();
         self.rely_on_objects();
         let columns = columns.map(|columns| columns.iter().map(|one| self.result_column(one, &given)).collect());
         let predicates = self.predicate_columns();
@@ -198,23 +200,28 @@ impl<'c> Walker<'c> {
     /// A function that something sets off, by `schema.name`. What is not seen here is where its result goes, so that has to be made of its arguments
     /// alone; answers whether it may be anything.
     pub(super) fn set_off_by(&mut self, function: &str, why: &str) -> bool {
-        let catalog = self.catalog;
-        let name = function.rsplit('.').next().unwrap_or(function);
-        let candidates = catalog.functions_named(name).iter().filter(|candidate| candidate.full() == function);
-        let bodies: Option<Vec<(&Function, Arc<Body>)>> =
-            candidates.map(|one| Some((one, self.body_of(one).filter(|body| body.only_computes())?))).collect();
-        match bodies {
-            Some(bodies) if !bodies.is_empty() && !self.fresh.doubts(name) => {
+        match self.bodies_of(function) {
+            Some(bodies) => {
                 for (function, body) in bodies {
                     self.take_over(function, &body);
                 }
                 false
             }
-            Some(_) | None => {
+            None => {
                 self.runs(function, why);
                 true
             }
         }
+    }
+
+    /// The bodies of the functions of this full name, where they say that all of them only compute.
+    fn bodies_of(&self, function: &str) -> Option<Vec<(&'c Function, Arc<Body>)>> {
+        let catalog = self.catalog;
+        let name = function.rsplit('.').next().unwrap_or(function);
+        let candidates = catalog.functions_named(name).iter().filter(|candidate| candidate.full() == function);
+        let bodies: Option<Vec<_>> =
+            candidates.map(|one| Some((one, self.body_of(one).filter(|body| body.only_computes())?))).collect();
+        bodies.filter(|bodies| !bodies.is_empty() && !self.fresh.doubts(name))
     }
 
     /// The columns on which conditions depend, by name.

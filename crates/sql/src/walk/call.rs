@@ -181,8 +181,11 @@ impl<'c> Walker<'c> {
             let first = found.flow.is_none();
             found.columns = None;
             if function.is_harmless() {
+                // Its result may be of a type that the text does not name.
+                self.values_of_any();
                 found.flow = found.flow.max(Some(Flow::Arguments));
             } else if let Some(body) = self.body_of(function) {
+                self.values_of_any();
                 let more = self.take_over(function, &body);
                 found.more.merge(&more);
                 found.flow = found.flow.max(Some(Flow::Arguments));

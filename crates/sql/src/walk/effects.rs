@@ -238,6 +238,7 @@ impl<'c> Walker<'c> {
             for function in relation.on_read.iter().chain(&relation.on_pass) {
                 self.set_off_by(function, "a column's type is compared or converted by");
             }
+            self.values_of(relation);
         }
         if change != Change::Truncate
             && let Some(guard) = guard(self.catalog, relation, Use::Changing, &self.views)

@@ -1,12 +1,11 @@
 //! Expressions: what they do, and where their values come from.
 
 use pg_query::protobuf::{
-    AExpr, AExprKind, AIndirection, CaseExpr, Node, SubLink, SubLinkType, TypeCast, TypeName, XmlExpr, node::Node as N,
+    AExpr, AExprKind, AIndirection, CaseExpr, Node, SubLink, SubLinkType, TypeCast, XmlExpr, node::Node as N,
 };
 
 use super::scope::Scope;
 use super::{Walker, inner, qualified};
-use crate::functions;
 use crate::lineage::Lineage;
 
 impl<'c> Walker<'c> {
@@ -85,7 +84,6 @@ impl<'c> Walker<'c> {
         match node {
             N::ColumnRef(reference) => self.column(reference, scope, sink, predicate),
             N::AConst(_)
-            | N::ParamRef(_)
             | N::SetToDefault(_)
             | N::SqlvalueFunction(_)
             | N::Integer(_)
@@ -94,6 +92,7 @@ impl<'c> Walker<'c> {
             | N::String(_)
             | N::BitString(_)
             | N::CurrentOfExpr(_) => {}
+            N::ParamRef(parameter) => self.parameter(parameter.number),
             N::AExpr(expression) => self.operation(expression, scope, sink, predicate),
             N::BoolExpr(expression) => self.exprs(&expression.args, scope, sink, true),
             N::NullTest(test) => {
@@ -199,60 +198,18 @@ impl<'c> Walker<'c> {
     fn cast(&mut self, cast: &TypeCast, scope: &Scope<'_, 'c>, sink: &mut Lineage, predicate: bool) {
         let mut fails = false;
         if let Some(name) = &cast.type_name {
-            if self.conversion(name) {
+            let (parameter, anything) = self.conversion_of(name, cast.arg.as_deref());
+            if anything {
                 sink.set_unknown();
+            }
+            if parameter {
+                return;
             }
             // A conversion to another type than text may fail for some values.
             let plain = matches!(qualified(&name.names).1, "text" | "varchar" | "bpchar" | "name");
             fails = !plain;
         }
         self.expr_maybe(cast.arg.as_deref(), scope, sink, predicate || fails);
-    }
-
-    /// A conversion to a type: harmless unless the type, or a cast to it, has a function of its own; answers whether its result may be anything.
-    pub(super) fn conversion(&mut self, name: &TypeName) -> bool {
-        let (schema, name) = qualified(&name.names);
-        let builtin = functions::is_builtin_type(name);
-        if schema == Some("pg_catalog") && builtin {
-            return false;
-        }
-        if self.fresh.doubts(name) {
-            // Made just now: an enum or a table of the same migration. Its conversions are its own unless a cast was made too.
-            if self.fresh.doubts(super::ddl::ANY_CAST) {
-                self.check_fresh(super::ddl::ANY_CAST);
-            }
-            return false;
-        }
-        let mut found = builtin && schema.is_none();
-        let mut runs: Vec<String> = Vec::new();
-        for candidate in self.catalog.types_named(name) {
-            let reachable = match schema {
-                Some(schema) => {
-                    candidate.schema == schema || schema == "pg_temp" && candidate.schema.starts_with("pg_temp_")
-                }
-                None => {
-                    self.path.contains(&candidate.schema)
-                        || candidate.schema == "pg_catalog"
-                        || candidate.schema.starts_with("pg_temp_")
-                }
-            };
-            if reachable {
-                found = true;
-                runs.extend(candidate.runs.iter().cloned());
-            }
-        }
-        let mut anything = false;
-        for function in runs {
-            anything |= self.set_off_by(&function, "a conversion runs");
-        }
-        // Row types of system tables and views are not in the list.
-        if !found && self.resolve(schema.unwrap_or(""), name, |_| true).is_empty() {
-            let object = self.unresolved(schema.unwrap_or(""), name, model::ObjectKind::Type);
-            self.reason(format!("type {} is not known", object.name));
-            self.act(model::Effect::Execute, object);
-            anything = true;
-        }
-        anything
     }
 
     fn sub_link(&mut self, link: &SubLink, scope: &Scope<'_, 'c>, sink: &mut Lineage, predicate: bool) {

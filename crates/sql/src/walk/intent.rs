@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Action, Effect, Intent, IntentId};
+use model::{Action, Effect, Intent, IntentId, Object, ObjectKind};
 
 use crate::analysis::Statement;
 
@@ -70,6 +70,17 @@ pub(super) fn finish(mut intent: Intent) -> Intent {
     hash.finalize_xof().fill(&mut id);
     intent.id = IntentId(u128::from_le_bytes(id));
     intent
+}
+
+/// An intent with functions that run as well and are not known to be harmless.
+pub(crate) fn running(intent: &Intent, functions: &[&str]) -> Intent {
+    let mut made = intent.clone();
+    for function in functions {
+        made.actions.push(Action::on(Effect::Execute, Object::new(ObjectKind::Function, *function)));
+        made.reasons.push(format!("a parameter's conversion runs {function}, which is not known to be harmless"));
+    }
+    made.reads_unknown |= !functions.is_empty();
+    finish(made)
 }
 
 /// The union of the statements' intents.

@@ -7,7 +7,7 @@
 //! | INSERT, UPDATE, MERGE, ON CONFLICT DO UPDATE | `write` on the target, base tables of views and parents included |
 //! | DELETE | `delete` likewise |
 //! | what a write sets off | `execute` on functions of triggers, defaults, checks, index expressions, partition keys, assignment casts; the effects of rules; `delete`/`write` on tables that a foreign key cascades to |
-//! | what any use of a relation sets off | the effects of its row security; `execute` on implicit casts of its columns' types and on what compares their values |
+//! | what any use of a relation sets off | the effects of its row security; `execute` on implicit casts of its columns' types and on what compares their values; on explicit casts of them where something is converted to their target |
 //! | functions and operators | nothing when known to be harmless; `write` for nextval, setval, pg_notify; `execute`, `export`, `import`, `admin` |
 //! | COPY … TO STDOUT | `read` |
 //! | COPY … FROM STDIN | `write` |
@@ -31,7 +31,7 @@
 //! - `statement`: which statement it is; `intent`: what was collected, as one intent
 //! - `body`: functions in the language SQL, by what they do
 //! - `query`, `with`, `from`, `join`, `expr`, `json`, `call`: the walk over queries; `scope`, `names`, `types`: what names mean
-//! - `dml`, `assign`, `copy`, `effects`: changes and what they set off; `moves`: values that go to another place
+//! - `dml`, `assign`, `copy`, `effects`: changes and what they set off; `convert`: what conversions set off; `moves`: values that go to another place
 //! - `ddl`, `alter`, `control`, `server`, `set`: definitions, permissions, the server, settings
 
 mod alter;
@@ -40,6 +40,7 @@ mod body;
 mod call;
 mod constant;
 mod control;
+mod convert;
 mod copy;
 mod ddl;
 mod dml;
@@ -76,6 +77,7 @@ use crate::prescan;
 use crate::unbounded::Bound;
 pub(crate) use body::type_name;
 pub(crate) use constant::setting as text_of;
+pub(crate) use intent::running;
 use intent::{finish, union};
 use moves::Moves;
 
@@ -251,6 +253,8 @@ pub(crate) struct Walker<'c> {
     rewalks: usize,
     /// The call just judged puts its arguments in another place.
     stores_arguments: bool,
+    /// Conversions to types of the server's own, and values that they may meet.
+    converts: convert::Conversions,
     /// Schemas that the search path may hold afterwards.
     new_path: Vec<String>,
     /// Names that earlier statements changed: the snapshot does not show it.
@@ -293,6 +297,7 @@ impl<'c> Walker<'c> {
             markers: 0,
             rewalks: 0,
             stores_arguments: false,
+            converts: convert::Conversions::default(),
             new_path: Vec::new(),
             fresh: Fresh::default(),
             plain: false,
@@ -318,6 +323,7 @@ impl<'c> Walker<'c> {
     /// The statement as collected.
     fn finish(&mut self, kind: Kind, outputs: Outputs) -> Statement {
         self.pass_on();
+        self.convert();
         let predicates = self.predicate_columns();
         let intent = finish(Intent {
             id: IntentId(0),
@@ -353,7 +359,15 @@ impl<'c> Walker<'c> {
             return None;
         };
         let columns = self.select(select, None)?;
-        Some(columns.into_iter().map(|column| column.lineage).collect())
+        let anything = self.convert();
+        let lineage = |column: query::OutputColumn| {
+            let mut lineage = column.lineage;
+            if anything {
+                lineage.set_anything();
+            }
+            lineage
+        };
+        Some(columns.into_iter().map(lineage).collect())
     }
 
     /// A condition of a row security policy on `relation`; `open` are the relations around it, itself included.
@@ -371,6 +385,7 @@ impl<'c> Walker<'c> {
 
     /// What was collected, for a view.
     pub(crate) fn collected(&mut self) -> crate::catalog::Collected {
+        self.convert();
         self.numbers.sort();
         self.numbers.dedup();
         crate::catalog::Collected {

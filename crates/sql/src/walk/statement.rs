@@ -10,6 +10,7 @@ use crate::lineage::Lineage;
 
 impl<'c> Walker<'c> {
     pub(super) fn outputs(&mut self, columns: Option<&[OutputColumn]>) -> Outputs {
+        self.convert();
         let deps = columns
             .map(|columns| columns.iter().map(|column| self.columns.deps(&column.lineage)).collect::<Vec<Deps>>());
         match deps {
@@ -186,6 +187,8 @@ impl<'c> Walker<'c> {
     fn inside(&mut self, node: Option<&Node>) -> crate::analysis::Statement {
         let mut walker = Walker::new(self.catalog, self.path);
         walker.fresh.clone_from(&self.fresh);
+        // Parameters of declared types are values in it.
+        walker.converts = self.hand_on();
         let statement = walker.run(node);
         self.literal |= walker.literal;
         self.misses.append(&mut walker.misses);
@@ -330,17 +333,14 @@ impl<'c> Walker<'c> {
         }
     }
 
-    /// A plan shows constants, row estimates and most common values of what it reads.
+    /// A plan shows the statement's own words and how many rows are expected or came, which answers what its conditions ask. The values of
+    /// its result are not in it.
     fn plan_outputs(&mut self) -> Outputs {
         let mut lineage = Lineage::default();
-        for object in &self.reads {
-            let id = self.columns.id(&object.name, "*");
-            lineage.add(id);
-        }
+        lineage.merge(&self.predicates);
         if self.reads_unknown {
             lineage.set_unknown();
         }
-        let deps = if self.reads.is_empty() && !self.reads_unknown { Deps::Clean } else { self.columns.deps(&lineage) };
-        Outputs::Columns(vec![deps])
+        Outputs::Columns(vec![self.columns.deps(&lineage)])
     }
 }

@@ -10,3 +10,6 @@ CREATE OPERATOR CLASS backwards FOR TYPE int USING btree AS OPERATOR 1 >, FUNCTI
 CREATE TABLE backwards(id int);
 CREATE INDEX ON backwards (id backwards);
 ALTER TABLE sorted OWNER TO app;
+-- A family's function between two types: comparing integers does not run it.
+CREATE FUNCTION int_mood(int, mood) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN 0; END $$;
+ALTER OPERATOR FAMILY integer_ops USING btree ADD FUNCTION 1 (int, mood) int_mood(int, mood);

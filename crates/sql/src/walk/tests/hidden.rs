@@ -59,3 +59,33 @@ fn assignment_casts_run_in_writes_and_implicit_ones_everywhere() {
     assert!(!runs("SELECT rank FROM ranked", "from_rank"));
     assert!(!runs("INSERT INTO notes(body) VALUES ('x')", "from_rank"));
 }
+
+#[test]
+fn explicit_casts_run_where_a_value_of_the_type_is_converted() {
+    for text in [
+        "SELECT rank::int FROM ranked",
+        "SELECT CAST(rank AS integer) FROM v_ranked",
+        "SELECT x.r::int4 FROM (SELECT rank AS r FROM ranked) x",
+        "SELECT array_agg(rank)::int[] FROM ranked",
+        "SELECT rank::number FROM ranked",
+        "SELECT ROW(rank, 1)::pair FROM ranked",
+        "SELECT '1'::rank::int",
+        "SELECT (jsonb_populate_record(NULL::ranked, '{}')).rank::int",
+        "WITH r AS (TABLE ranked) SELECT 1 FROM r WHERE rank::int = 1",
+        "UPDATE ranked SET id = rank::int",
+        "PREPARE p(rank) AS SELECT $1::int",
+        "SELECT 1 FROM ranked WHERE rank = $1 AND $1::int = 1",
+        "SELECT 1 FROM ranked WHERE $1::rank = rank AND $1::int = 1",
+        "EXPLAIN ANALYZE SELECT rank::int FROM ranked",
+    ] {
+        assert!(runs(text, "rank_number"), "{text}: {:?}", pairs(&ask(text)));
+    }
+    for text in [
+        "SELECT rank, 'x'::text, id::text FROM ranked",
+        "SELECT '1'::int",
+        "SELECT rank, 1::int FROM ranked WHERE id = $1::int",
+        "SELECT id::int FROM customers",
+    ] {
+        assert!(!runs(text, "rank_number"), "{text}: {:?}", pairs(&ask(text)));
+    }
+}

@@ -167,7 +167,12 @@ fn other_results() {
     check("DECLARE c CURSOR FOR SELECT v FROM secrets", "secrets.v");
     check("FETCH ALL FROM c", "unknown");
     check("EXECUTE p", "unknown");
-    check("EXPLAIN SELECT v FROM secrets", "secrets.*");
+    check("EXPLAIN SELECT v FROM secrets", "-");
+    check("EXPLAIN (ANALYZE, VERBOSE) SELECT k FROM secrets WHERE v = 'x'", "secrets.v");
+    check("EXPLAIN SELECT s.k FROM secrets s JOIN secrets t ON s.v < t.v", "secrets.v");
+    check("EXPLAIN SELECT count(*) FROM secrets GROUP BY left(v, 1)", "secrets.v");
+    check("EXPLAIN SELECT k FROM secrets ORDER BY v LIMIT 1", "secrets.v");
+    check("EXPLAIN SELECT get_email(1)", "?");
     check("EXPLAIN SELECT 1", "-");
     check("SHOW work_mem", "-");
     check("SHOW my.x", "unknown");

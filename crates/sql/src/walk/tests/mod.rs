@@ -79,6 +79,7 @@ const FUNCTIONS: &[FunctionRow] = &[
     ("30021", "public", "may_write", "f", "s", "sql", "1", "NULL"),
     ("30022", "public", "rank_cmp", "f", "i", "plpgsql", "2", "NULL"),
     ("30023", "public", "to_rank", "f", "i", "plpgsql", "1", "NULL"),
+    ("30026", "public", "rank_number", "f", "v", "plpgsql", "1", "NULL"),
     ("30025", "public", "from_rank", "f", "i", "plpgsql", "1", "NULL"),
     ("30024", "public", "tag_text", "f", "i", "plpgsql", "1", "NULL"),
     ("30012", "public", "uuid_generate_v4", "f", "v", "c", "0", "40003"),
@@ -140,14 +141,16 @@ pub(super) fn world() -> Catalog {
     row(&mut builder, "uses", &["20004", "NULL", "30000", "NULL"]);
     row(&mut builder, "types", &["50000", "public", "mood", "e", "0", "0", "0"]);
     row(&mut builder, "types", &["50001", "public", "evil", "e", "0", "0", "0"]);
-    row(&mut builder, "casts", &["25", "50001", "30011", "e"]);
+    row(&mut builder, "casts", &["25", "50001", "30011", "e", "made"]);
     row(&mut builder, "types", &["50002", "public", "rank", "b", "0", "0", "0"]);
     row(&mut builder, "types", &["50003", "public", "_rank", "b", "0", "0", "50002"]);
     row(&mut builder, "types", &["50004", "public", "tag", "b", "0", "0", "0"]);
     row(&mut builder, "orders", &["50002", "30022"]);
-    row(&mut builder, "casts", &["25", "50002", "30023", "a"]);
-    row(&mut builder, "casts", &["50002", "25", "30025", "a"]);
-    row(&mut builder, "casts", &["50004", "25", "30024", "i"]);
+    row(&mut builder, "casts", &["25", "50002", "30023", "a", "made"]);
+    row(&mut builder, "casts", &["50002", "25", "30025", "a", "text"]);
+    row(&mut builder, "casts", &["50002", "23", "30026", "e", "int4"]);
+    row(&mut builder, "types", &["50005", "public", "number", "d", "23", "0", "0"]);
+    row(&mut builder, "casts", &["50004", "25", "30024", "i", "text"]);
     let policies: [&[&str]; 4] = [
         &[
             "20020",
