@@ -24,7 +24,7 @@ pub(super) enum Outcome {
     Masked,
     /// The gateway refused it: SQLSTATE, code, reason.
     Refused(String, String),
-    /// The server refused it, also without the gateway: SQLSTATE.
+    /// The server rejects it, also without the gateway: SQLSTATE.
     Failed(String),
 }
 
@@ -50,8 +50,10 @@ pub(super) fn leak(needles: &Needles, answer: &Answer, query: &Query, mode: Mode
 
 /// Compares with the server's own answer, for queries that touch nothing masked.
 pub(super) fn difference(through: &Answer, direct: &Answer) -> Option<Wrong> {
+    // Which of several faults comes first, and what the gateway says of a name that was never made, is not a result.
+    let failed = through.error().is_some() && direct.error().is_some();
     let (one, other) = (results(through), results(direct));
-    if one == other {
+    if one == other || failed {
         return None;
     }
     let at = one.iter().zip(&other).take_while(|(one, other)| one == other).count();
@@ -82,19 +84,18 @@ pub(super) fn outcome(through: &Answer, direct: &Answer) -> Result<Outcome, Wron
         let same = rows(through) == rows(direct);
         return Ok(if same { Outcome::Same } else { Outcome::Masked });
     };
-    let state = error.field(b'C').unwrap_or_default();
-    let detail = error.field(b'D').unwrap_or_default();
-    if detail.starts_with("SP-") {
-        let code = detail.split(';').next().unwrap_or_default();
-        let reason = detail.split("; ").skip(1).find(|part| !part.starts_with("request") && !part.starts_with("rules"));
-        return Ok(Outcome::Refused(format!("{state} {code}"), reason.unwrap_or_default().to_owned()));
-    }
     let directly = direct.error().and_then(|error| error.field(b'C')).unwrap_or_default();
-    // Which of two faults a server finds first is its own affair; that it finds one is not.
-    if directly.is_empty() {
+    if !directly.is_empty() {
+        return Ok(Outcome::Failed(directly));
+    }
+    let detail = error.field(b'D').unwrap_or_default();
+    if !detail.starts_with("SP-") {
         return Err(Wrong { what: "it fails only through the gateway".to_owned(), bytes: readable(error) });
     }
-    Ok(Outcome::Failed(state))
+    let code = detail.split(';').next().unwrap_or_default();
+    let reason = detail.split("; ").skip(1).find(|part| !part.starts_with("request") && !part.starts_with("rules"));
+    let state = error.field(b'C').unwrap_or_default();
+    Ok(Outcome::Refused(format!("{state} {code}"), reason.unwrap_or_default().to_owned()))
 }
 
 /// The body without the number of a refused request, which is chance.

@@ -103,12 +103,6 @@ impl<'c> Walker<'c> {
         let below = crate::catalog::View::below(self.catalog, relation, column, &self.views);
         self.add_deps(&mut lineage, &below);
         let known = relation.column(column);
-        for source in known.into_iter().flat_map(|column| &column.made_of) {
-            match relation.columns.iter().find(|other| other.number == *source) {
-                Some(source) => lineage.add(self.columns.id(&relation.full, &source.name)),
-                None => lineage.set_unknown(),
-            }
-        }
         let same = match &below {
             Deps::Same { column, type_oid, .. } => {
                 Some(Same { column: self.columns.id(&column.relation, &column.column), type_oid: *type_oid })
@@ -280,10 +274,11 @@ impl<'c> Walker<'c> {
             }
             level = current.parent;
         }
-        if found.is_some() {
-            return found;
+        // An item whose columns are not known need not have this one either: then it is a row of that name.
+        if let Some(row) = self.whole_row(name, scope) {
+            another(&mut found, row);
         }
-        self.whole_row(name, scope)
+        found
     }
 
     fn whole_row(&mut self, table: &str, scope: &Scope<'_, 'c>) -> Option<Lineage> {

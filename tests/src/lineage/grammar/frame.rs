@@ -7,17 +7,7 @@ use super::{Generator, Query, Scope};
 
 /// Query `number`, made by `generator`.
 pub(super) fn query(generator: &mut Generator, number: u64) -> Query {
-    let mut made = Query {
-        number,
-        kind: "select",
-        setup: Vec::new(),
-        body: String::new(),
-        teardown: Vec::new(),
-        clean: false,
-        untouched: false,
-        marks: true,
-        hostile: false,
-    };
+    let mut made = Query::empty(number);
     match generator.dice.below(100) {
         0..60 => made.body = generator.top(),
         60..67 => generator.cursor(&mut made),

@@ -48,6 +48,21 @@ impl Query {
         frame::query(&mut Generator::new(seed, number), number)
     }
 
+    /// Nothing yet, with nothing known of it.
+    pub(super) fn empty(number: u64) -> Self {
+        Self {
+            number,
+            kind: "select",
+            setup: Vec::new(),
+            body: String::new(),
+            teardown: Vec::new(),
+            clean: false,
+            untouched: false,
+            marks: true,
+            hostile: false,
+        }
+    }
+
     /// All its statements, for people.
     pub(super) fn text(&self) -> String {
         let all: Vec<&str> = self

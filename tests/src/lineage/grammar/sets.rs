@@ -16,7 +16,7 @@ impl Generator {
                 _ => self.sorted_aggregate(ty, scope),
             },
             Ty::Json => return self.json_aggregate(scope),
-            Ty::Texts => self.array(Ty::Text, scope),
+            Ty::Texts => return self.array(Ty::Text, scope),
             Ty::Bool => format!("{}({})", self.dice.pick(&["bool_or", "bool_and", "every"]), self.value(ty, scope)),
             Ty::Bytes if self.dice.one_in(2) => {
                 format!("string_agg({}, '\\x00'::bytea)", self.value(Ty::Bytes, scope))
