@@ -1,9 +1,8 @@
 //! What an answer through the gateway means: a leak, a difference, a refusal, a result.
 
 use super::grammar::Query;
-use super::needles::Needles;
 use super::play::{Answer, Mode};
-use super::secrets::has_mark;
+use super::secrets::{Secrets, has_mark};
 use crate::kit::message::Message;
 
 /// What is wrong with an answer.
@@ -29,7 +28,8 @@ pub(super) enum Outcome {
 }
 
 /// Searches everything that the client received for secrets.
-pub(super) fn leak(needles: &Needles, answer: &Answer, query: &Query, mode: Mode, style: &str) -> Option<Wrong> {
+pub(super) fn leak(secrets: &Secrets, answer: &Answer, query: &Query, mode: Mode, style: &str) -> Option<Wrong> {
+    let needles = if matches!(style, "token" | "hash") { &secrets.among_numbers } else { &secrets.needles };
     for message in &answer.all {
         let body = without_request(message);
         if let Some(found) = needles.find(&body) {
@@ -76,7 +76,7 @@ fn results(answer: &Answer) -> Vec<Message> {
 }
 
 /// How a query ended; `Err` when the gateway made it fail at the server.
-pub(super) fn outcome(through: &Answer, direct: &Answer) -> Result<Outcome, Wrong> {
+pub(super) fn outcome(query: &Query, through: &Answer, direct: &Answer) -> Result<Outcome, Wrong> {
     let rows = |answer: &Answer| -> Vec<Message> {
         answer.own().iter().filter(|message| matches!(message.tag, b'D' | b'd')).cloned().collect()
     };
@@ -84,6 +84,12 @@ pub(super) fn outcome(through: &Answer, direct: &Answer) -> Result<Outcome, Wron
         let same = rows(through) == rows(direct);
         return Ok(if same { Outcome::Same } else { Outcome::Masked });
     };
+    if query.hostile {
+        // Not asked directly: what it puts elsewhere would come back as everybody's.
+        let detail = error.field(b'D').unwrap_or_default();
+        let code = error.field(b'C').unwrap_or_default();
+        return Ok(if detail.starts_with("SP-") { Outcome::Refused(code, detail) } else { Outcome::Failed(code) });
+    }
     let directly = direct.error().and_then(|error| error.field(b'C')).unwrap_or_default();
     if !directly.is_empty() {
         return Ok(Outcome::Failed(directly));

@@ -156,20 +156,21 @@ impl<'w> Worker<'w> {
 
     fn judge(&mut self, query: &Query, expected: &[Answer], given: &[Answer]) {
         let style = STYLES[self.style];
+        self.report.answers += u64::try_from(given.len()).unwrap_or(0);
+        let nothing = Answer::default();
+        if let Some(through) = given.first() {
+            match judge::outcome(query, through, expected.first().unwrap_or(&nothing)) {
+                Ok(outcome) => self.report.count(query, &outcome),
+                Err(wrong) => return self.fault(query, MODES[0], wrong),
+            }
+        }
         for (at, (mode, answer)) in MODES.iter().zip(given).enumerate() {
-            self.report.answers += 1;
             let direct = expected.get(at).filter(|_| query.clean);
-            let wrong = judge::leak(&self.world.secrets.needles, answer, query, *mode, style)
+            let wrong = judge::leak(&self.world.secrets, answer, query, *mode, style)
                 .or_else(|| direct.and_then(|direct| judge::difference(answer, direct)));
             // One per query: the others are mostly the same again.
             if let Some(wrong) = wrong {
                 return self.fault(query, *mode, wrong);
-            }
-        }
-        if let (Some(through), Some(direct)) = (given.first(), expected.first()) {
-            match judge::outcome(through, direct) {
-                Ok(outcome) => self.report.count(query, &outcome),
-                Err(wrong) => self.fault(query, MODES[0], wrong),
             }
         }
     }
@@ -179,9 +180,13 @@ impl<'w> Worker<'w> {
     }
 }
 
-/// Directly, a query is asked in every way only if every byte is compared.
+/// Directly, a query is asked in every way only if every byte is compared, and not at all if it would tell others a secret.
 fn direct_modes(query: &Query) -> &'static [Mode] {
-    if query.clean { &MODES } else { &MODES[..1] }
+    match (query.clean, query.hostile) {
+        (_, true) => &[],
+        (true, false) => &MODES,
+        (false, false) => &MODES[..1],
+    }
 }
 
 fn dsn(world: &World, style: usize) -> Dsn {

@@ -1,28 +1,35 @@
 //! Secrets that are recognised in whatever form a query gives them.
 //!
-//! Texts are letters that nothing else in the world uses (`q`, `x`, `z`, `j` above all) with digits that no token has between them,
+//! Texts are letters that little else in the world uses (`q`, `z` and `j` nothing else) with digits that no token has between them,
 //! so that neither honest data nor what a mask writes can look like a piece of one. Numbers are made of the digits 6 to 9 and
 //! their bytes are above 127, so that they are recognised in binary.
 
 use super::dice::Dice;
 use super::needles::Needles;
 
-/// Letters of secrets. The first four are in no other value of the world: one of them in a masked cell is a leak by itself.
-const LETTERS: [u8; 7] = *b"qxzjvwk";
+/// Letters of secrets. Of the first four at least one is in every three bytes.
+const LETTERS: [u8; 7] = *b"qzjxvwk";
+/// Letters that are in no other value of the world, nor in any name that comes back in one: in a cell they are a leak by themselves.
+const MARKS: [u8; 3] = *b"qzj";
 /// Digits between them: in no token's alphabet.
 const DIGITS: [u8; 4] = *b"0189";
+
+/// Digits of a number that tell which one it is, where a mask writes other digits in its place.
+const LONG: usize = 9;
 
 /// Makes secrets, and keeps how to find each.
 pub(super) struct Secrets {
     dice: Dice,
     /// What finds them.
     pub(super) needles: Needles,
+    /// The same where masked numbers are random ones: six digits of a number come up in others by chance.
+    pub(super) among_numbers: Needles,
 }
 
 impl Secrets {
     /// The secrets of this seed.
     pub(super) fn new(seed: u64) -> Self {
-        Self { dice: Dice::new(seed, u64::MAX), needles: Needles::new() }
+        Self { dice: Dice::new(seed, u64::MAX), needles: Needles::new(), among_numbers: Needles::new() }
     }
 
     /// A text: two letters, a digit, and so on; the first letter is one that nothing else has.
@@ -50,8 +57,8 @@ impl Secrets {
             let [_, rest @ ..] = number.to_be_bytes();
             if rest.iter().all(|byte| *byte > 0x80 && *byte < 0xff) {
                 self.found_as_number(what, &number.to_string());
-                self.needles.add(&format!("{what} in binary"), &number.to_be_bytes(), 4);
-                self.needles.add(&format!("{what} in hexadecimal"), format!("{number:x}").as_bytes(), 8);
+                self.add(&format!("{what} in binary"), &number.to_be_bytes(), 4);
+                self.add(&format!("{what} in hexadecimal"), format!("{number:x}").as_bytes(), 8);
                 return number;
             }
         }
@@ -62,8 +69,8 @@ impl Secrets {
         let text = self.digits(18);
         let number = text.parse().unwrap_or(0_i64);
         self.found_as_number(what, &text);
-        self.needles.add(&format!("{what} in binary"), &number.to_be_bytes(), 6);
-        self.needles.add(&format!("{what} in hexadecimal"), format!("{number:x}").as_bytes(), 10);
+        self.add(&format!("{what} in binary"), &number.to_be_bytes(), 6);
+        self.add(&format!("{what} in hexadecimal"), format!("{number:x}").as_bytes(), 10);
         number
     }
 
@@ -77,7 +84,7 @@ impl Secrets {
             let group: u16 = String::from_utf8_lossy(group).parse().unwrap_or(0);
             binary.extend_from_slice(&group.to_be_bytes());
         }
-        self.needles.add(&format!("{what} in binary"), &binary, 6);
+        self.add(&format!("{what} in binary"), &binary, 6);
         format!("{before}.{after}")
     }
 
@@ -86,7 +93,7 @@ impl Secrets {
         let text = self.digits(14);
         self.found_as_number(what, &text);
         let number: f64 = text.parse().unwrap_or(0.0);
-        self.needles.add(&format!("{what} in binary"), &number.to_be_bytes(), 7);
+        self.add(&format!("{what} in binary"), &number.to_be_bytes(), 7);
         text
     }
 
@@ -95,9 +102,9 @@ impl Secrets {
         let (year, month, day) = (2670 + self.dice.below(30), 10 + self.dice.below(3), 11 + self.dice.below(17));
         let text = format!("{year}-{month}-{day}");
         for form in [text.clone(), format!("{month}/{day}/{year}"), format!("{day}.{month}.{year}")] {
-            self.needles.add(what, form.as_bytes(), 10);
+            self.add(what, form.as_bytes(), 10);
         }
-        self.needles.add(what, format!("{year}{month}{day}").as_bytes(), 8);
+        self.add(what, format!("{year}{month}{day}").as_bytes(), 8);
         text
     }
 
@@ -107,18 +114,18 @@ impl Secrets {
         let micros = self.digits(6);
         let (hour, minute, second) = (10 + self.dice.below(14), 10 + self.dice.below(50), 10 + self.dice.below(50));
         let time = format!("{hour}:{minute}:{second}.{micros}");
-        self.needles.add(what, time.as_bytes(), 9);
+        self.add(what, time.as_bytes(), 9);
         format!("{day} {time}+00")
     }
 
     /// A UUID.
     pub(super) fn uuid(&mut self, what: &str) -> String {
         let bytes: Vec<u8> = (0..16).map(|_| u8::try_from(128 + self.dice.below(127)).unwrap_or(0)).collect();
-        self.needles.add(&format!("{what} in binary"), &bytes, 6);
+        self.add(&format!("{what} in binary"), &bytes, 6);
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        self.needles.add(what, hex.as_bytes(), 12);
+        self.add(what, hex.as_bytes(), 12);
         let (a, b) = (hex.get(..8).unwrap_or_default(), hex.get(20..).unwrap_or_default());
-        self.needles.add(what, a.as_bytes(), 8);
+        self.add(what, a.as_bytes(), 8);
         format!("{a}-{}-{}-{}-{b}", &hex[8..12], &hex[12..16], &hex[16..20])
     }
 
@@ -127,8 +134,13 @@ impl Secrets {
         let bytes: Vec<u8> = (0..14).map(|_| u8::try_from(128 + self.dice.below(127)).unwrap_or(0)).collect();
         self.found_as_bytes(what, &bytes);
         let octal: String = bytes.iter().map(|byte| format!("\\{byte:03o}")).collect();
-        self.needles.add(what, octal.as_bytes(), 24);
+        self.add(what, octal.as_bytes(), 24);
         bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn add(&mut self, what: &str, form: &[u8], length: usize) {
+        self.needles.add(what, form, length);
+        self.among_numbers.add(what, form, length);
     }
 
     fn digits(&mut self, count: usize) -> String {
@@ -139,22 +151,23 @@ impl Secrets {
     fn found_as_number(&mut self, what: &str, digits: &str) {
         // Sums and roundings change the end of a number; six digits from anywhere in it still tell.
         self.needles.add(what, digits.as_bytes(), 6);
-        self.needles.add(&format!("{what} in hexadecimal"), hex(digits.as_bytes()).as_bytes(), 12);
+        self.among_numbers.add(what, digits.as_bytes(), LONG);
+        self.add(&format!("{what} in hexadecimal"), hex(digits.as_bytes()).as_bytes(), 12);
     }
 
     fn found_as_text(&mut self, what: &str, bytes: &[u8]) {
         self.found_as_bytes(what, bytes);
         let upper = bytes.to_ascii_uppercase();
-        self.needles.add(&format!("{what} in upper case and hexadecimal"), hex(&upper).as_bytes(), 12);
+        self.add(&format!("{what} in upper case and hexadecimal"), hex(&upper).as_bytes(), 12);
         self.base64(&format!("{what} in upper case and base64"), &upper);
     }
 
     fn found_as_bytes(&mut self, what: &str, bytes: &[u8]) {
-        self.needles.add(what, bytes, 6);
-        self.needles.add(&format!("{what} in hexadecimal"), hex(bytes).as_bytes(), 12);
+        self.add(what, bytes, 6);
+        self.add(&format!("{what} in hexadecimal"), hex(bytes).as_bytes(), 12);
         self.base64(&format!("{what} in base64"), bytes);
         let backward: Vec<u8> = bytes.iter().rev().copied().collect();
-        self.needles.add(&format!("{what} backwards and in hexadecimal"), hex(&backward).as_bytes(), 12);
+        self.add(&format!("{what} backwards and in hexadecimal"), hex(&backward).as_bytes(), 12);
         self.base64(&format!("{what} backwards and in base64"), &backward);
     }
 
@@ -164,7 +177,7 @@ impl Secrets {
             let rest = bytes.get(skip..).unwrap_or_default();
             let whole = rest.len() / 3 * 3;
             let text = base64(rest.get(..whole).unwrap_or_default());
-            self.needles.add(what, text.as_bytes(), 9);
+            self.add(what, text.as_bytes(), 9);
         }
     }
 }
@@ -185,12 +198,9 @@ fn base64(bytes: &[u8]) -> String {
     out
 }
 
-/// Whether a cell holds a letter that only secrets have. The `\x` before bytes in hexadecimal is none.
+/// Whether a cell holds a letter that only secrets have.
 pub(super) fn has_mark(cell: &[u8]) -> bool {
-    let before = std::iter::once(&b' ').chain(cell);
-    cell.iter()
-        .zip(before)
-        .any(|(byte, before)| LETTERS[..4].contains(&byte.to_ascii_lowercase()) && !(*byte == b'x' && *before == b'\\'))
+    cell.iter().any(|byte| MARKS.contains(&byte.to_ascii_lowercase()))
 }
 
 #[cfg(test)]
@@ -210,7 +220,7 @@ mod tests {
             text.get(3..9).unwrap().to_owned(),
             hex(text.as_bytes()),
             base64(format!("ab{text}c").as_bytes()),
-            base64(format!("{upper}").as_bytes()),
+            base64(upper.as_bytes()),
         ] {
             assert!(secrets.needles.find(form.as_bytes()).is_some(), "{form}");
         }

@@ -120,7 +120,9 @@ impl Generator {
             3 => format!("SELECT pg_notify('news', {value}) FROM {from}"),
             4 => format!("UPDATE ledger AS l SET label = (SELECT {value} FROM {from} LIMIT 1) RETURNING l.label, l.*"),
             5 => {
-                format!("MERGE INTO ledger AS l USING {from} ON l.id = 1 WHEN MATCHED THEN UPDATE SET label = {value}")
+                format!(
+                    "MERGE INTO ledger AS l USING (SELECT {value} AS word FROM {from} LIMIT 1) AS m ON l.id = 1 WHEN MATCHED THEN UPDATE SET label = m.word"
+                )
             }
             _ => "WITH d AS (UPDATE ledger SET label = reverse(s_name) RETURNING label) SELECT label FROM d".to_owned(),
         };

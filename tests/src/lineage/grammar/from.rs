@@ -11,12 +11,17 @@ impl Generator {
         let (mut text, item) = self.item(&Vec::new(), outer, depth);
         let mut scope = vec![item];
         let more = self.dice.pick(&[0, 0, 0, 1, 1, 2]);
-        for _ in 0..more {
+        for left in (0..more).rev() {
             if self.budget == 0 {
                 break;
             }
             let (next, item) = self.item(&scope, outer, depth);
-            text = self.join(text, &next, &mut scope, item, outer);
+            text = if left == 0 && self.dice.one_in(6) {
+                scope.push(item);
+                format!("{text}, {next}")
+            } else {
+                self.join(text, &next, &mut scope, item, outer)
+            };
         }
         (text, scope)
     }
@@ -58,7 +63,7 @@ impl Generator {
             }
             (7, _) => format!("{left} LEFT JOIN {right} ON true"),
             (8, Some(partner)) if with_id && single => self.named_join(&left, right, scope, &partner),
-            _ => format!("{left} {} {right}", self.dice.pick(&[",", "CROSS JOIN"])),
+            _ => format!("{left} CROSS JOIN {right}"),
         }
     }
 

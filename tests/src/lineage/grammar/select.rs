@@ -143,7 +143,11 @@ impl Generator {
                 2 => targets.extend(self.row(scope)),
                 3 => targets.push(format!("({}).*", self.value(Ty::Address, scope))),
                 4 => targets.extend(self.row(scope).map(|row| format!("ROW({row}.*)"))),
-                5 => targets.extend(self.row(scope).map(|row| format!("row_to_json({row})"))),
+                5 => {
+                    // Its own name would come back as a key.
+                    let name = self.name("c");
+                    targets.extend(self.row(scope).map(|row| format!("row_to_json({row}) AS {name}")));
+                }
                 _ => {}
             }
         }

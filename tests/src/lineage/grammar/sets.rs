@@ -8,12 +8,12 @@ impl Generator {
     pub(super) fn aggregate(&mut self, ty: Ty, scope: &Scope) -> String {
         let call = match ty {
             Ty::Text => return self.text_aggregate(scope),
-            Ty::Int | Ty::Num | Ty::Date | Ty::Moment | Ty::Real => self.sorted_aggregate(ty, scope),
+            Ty::Int | Ty::Num | Ty::Date | Ty::Moment | Ty::Real => return self.sorted_aggregate(ty, scope),
             Ty::Big => match self.dice.below(4) {
                 0 => "count(*)".to_owned(),
                 1 => format!("count(DISTINCT {})", self.value(Ty::Text, scope)),
                 2 => format!("sum({})", self.leaf(Ty::Int, scope)),
-                _ => self.sorted_aggregate(ty, scope),
+                _ => return self.sorted_aggregate(ty, scope),
             },
             Ty::Json => return self.json_aggregate(scope),
             Ty::Texts => return self.array(Ty::Text, scope),
@@ -43,12 +43,14 @@ impl Generator {
     }
 
     fn sorted_aggregate(&mut self, ty: Ty, scope: &Scope) -> String {
-        match self.dice.below(5) {
-            0 => format!("({})[1]", self.array(ty, scope)),
-            1 => self.ordered_set(ty, scope),
-            2 if ty == Ty::Num => format!("{}({})", self.dice.pick(&["sum", "avg"]), self.value(Ty::Num, scope)),
-            _ => format!("{}({})", self.dice.pick(&["min", "max"]), self.value(ty, scope)),
-        }
+        let name = match self.dice.below(5) {
+            0 => return format!("({})[1]", self.array(ty, scope)),
+            1 => return self.ordered_set(ty, scope),
+            2 if ty == Ty::Num => self.dice.pick(&["sum", "avg"]),
+            _ => self.dice.pick(&["min", "max"]),
+        };
+        let call = format!("{name}({})", self.value(ty, scope));
+        self.filtered(call, scope)
     }
 
     fn ordered_set(&mut self, ty: Ty, scope: &Scope) -> String {
@@ -84,10 +86,11 @@ impl Generator {
         }
     }
 
-    /// A value of a type that can be a sort key.
+    /// A value of a type that can be a sort key. A bare number would be a position.
     pub(super) fn any_sorted(&mut self, scope: &Scope) -> String {
         let ty = self.sorted_ty();
-        self.value(ty, scope)
+        let key = self.value(ty, scope);
+        if key.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') { format!("{key} + 0") } else { key }
     }
 
     /// A value of this type from the rows around.

@@ -45,11 +45,6 @@ fn a_row_is_found_beside_an_item_whose_columns_are_not_known() {
 }
 
 #[test]
-fn generated_columns_are_their_sources_under_every_name() {
-    check("SELECT sum FROM generated", "generated.a+generated.sum");
-}
-
-#[test]
 fn expressions() {
     for expression in [
         "email || ''",
