@@ -8,9 +8,9 @@ use super::statements;
 use crate::driver::Target;
 use crate::random::Random;
 
-/// What the largest tree may take: 200,000 tokens (`Caps::tokens`) of some hundred bytes each. The parser's own memory, which is C's, is
-/// not counted.
-pub(super) const TREE: usize = 128 * 1024 * 1024;
+/// What the largest tree may take: 200,000 tokens (`Caps::tokens`) of at most about a kilobyte each, as in `SELECT $1, $2, …`. The parser's
+/// own memory, which is C's, is not counted.
+pub(super) const TREE: usize = 256 * 1024 * 1024;
 
 /// Texts of SQL.
 pub const TARGET: Target = Target { name: "analyze", make, memory: TREE, run };

@@ -29,6 +29,8 @@ pub(super) struct Report {
     pub(super) untouched: u64,
     pub(super) clean: u64,
     pub(super) answers: u64,
+    /// Queries whose answer without the gateway shows a secret: what there was to find.
+    pub(super) exposed: u64,
     pub(super) hostile: u64,
     pub(super) hostile_refused: u64,
     refused: BTreeMap<(String, String), (u64, u64)>,
@@ -81,6 +83,7 @@ impl Report {
             (&mut self.untouched, other.untouched),
             (&mut self.clean, other.clean),
             (&mut self.answers, other.answers),
+            (&mut self.exposed, other.exposed),
             (&mut self.hostile, other.hostile),
             (&mut self.hostile_refused, other.hostile_refused),
             (&mut self.more, other.more),
@@ -128,6 +131,7 @@ impl Report {
         println!("{} queries in {seconds:.0} s, {} answers searched", self.queries, self.answers);
         println!("  results as the server gives them  {}", share(self.same));
         println!("  results with masked values        {}", share(self.masked));
+        println!("  showing a secret without it        {}", share(self.exposed));
         println!("  failed at the server in both      {}", share(self.failures()));
         println!("  refused by the gateway            {}", share(self.refusals()));
         println!("  tried to copy a secret            {}, refused {}", self.hostile, self.hostile_refused);
@@ -165,7 +169,7 @@ impl Report {
         let failed: BTreeMap<&String, u64> = self.failed.iter().map(|(state, (count, _))| (state, *count)).collect();
         println!(
             "{}",
-            json!({ "seed": seed, "seconds": seconds, "queries": self.queries, "answers": self.answers, "same": self.same,
+            json!({ "seed": seed, "seconds": seconds, "queries": self.queries, "answers": self.answers, "exposed": self.exposed, "same": self.same,
                 "masked": self.masked, "clean": self.clean, "untouched": self.untouched, "overmasked": self.overmasked,
                 "hostile": self.hostile, "hostile_refused": self.hostile_refused, "refused": refused, "failed": failed,
                 "faults": faults, "fault_count": self.faults() })

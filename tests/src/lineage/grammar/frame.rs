@@ -25,6 +25,11 @@ pub(super) fn query(generator: &mut Generator, number: u64) -> Query {
     made
 }
 
+/// Changes of several connections at once take the rows in one order, so that none waits for one that waits for it.
+fn begun() -> Vec<String> {
+    vec!["BEGIN".to_owned(), "SELECT id FROM ledger ORDER BY id FOR UPDATE".to_owned()]
+}
+
 impl Generator {
     fn top(&mut self) -> String {
         self.select(None, &Vec::new(), TOP).text
@@ -111,7 +116,7 @@ impl Generator {
         let mut inner = scope;
         inner.push(item);
         let value = self.leaf(Ty::Text, &inner);
-        made.setup = vec!["BEGIN".to_owned()];
+        made.setup = begun();
         made.teardown = vec!["ROLLBACK".to_owned()];
         made.body = match self.dice.below(7) {
             0 => "UPDATE ledger SET label = s_name RETURNING label".to_owned(),
@@ -175,7 +180,7 @@ impl Generator {
     fn change(&mut self, made: &mut Query) {
         made.kind = "change";
         self.touched_table = true;
-        made.setup = vec!["BEGIN".to_owned()];
+        made.setup = begun();
         made.teardown = vec!["ROLLBACK".to_owned()];
         let (target, own) = self.ledger();
         let (other, item) = self.table();

@@ -54,7 +54,7 @@ impl Generator {
                 let alias = if self.dice.one_in(2) { format!(" AS {}", self.name("u")) } else { String::new() };
                 format!("{left} {kind} {right} USING ({both}){alias}")
             }
-            (3 | 4 | 5, Some(partner)) if with_id => format!("{left} {kind} {right} ON {partner}.id = {alias}.id"),
+            (3..=5, Some(partner)) if with_id => format!("{left} {kind} {right} ON {partner}.id = {alias}.id"),
             (6, _) if !lateral => {
                 let mut inner = scope.clone();
                 inner.extend(outer.iter().cloned());
