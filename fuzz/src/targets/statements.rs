@@ -161,7 +161,7 @@ fn giant(random: &mut Random) -> String {
     let count = random.pick(&[150, 199, 201, 1_000, 2_900, 19_000, 100_000]);
     let few = count.min(3_100);
     let nest = |open: &str, inside: &str, close: &str, times: usize| open.repeat(times) + inside + &close.repeat(times);
-    match random.below(16) {
+    match random.below(19) {
         0 => format!("SELECT {}", nest("(", "1", ")", few)),
         1 => format!("SELECT {} FROM customers", vec!["email"; few].join(" || ")),
         2 => (1..=count).map(|at| format!("${at}")).collect::<Vec<_>>().join(",").replacen('$', "SELECT $", 1),
@@ -184,6 +184,21 @@ fn giant(random: &mut Random) -> String {
         12 => nest("SELECT (", "SELECT max(email) FROM customers", ")", few.min(260)),
         13 => vec!["SELECT email FROM customers"; few.min(300)].join("; "),
         14 => format!("SELECT {} FROM customers", vec!["customers.*"; count.min(50_000)].join(", ")),
+        15 => format!(
+            "SELECT {} FROM {}",
+            vec!["email"; count.min(40_000)].join(", "),
+            vec!["customers"; count.min(40_000)].join(", ")
+        ),
+        16 => format!(
+            "SELECT {} FROM {}",
+            vec!["*"; count.min(40_000)].join(", "),
+            vec!["v_contacts"; count.min(40_000)].join(", ")
+        ),
+        17 => format!(
+            "WITH a AS (SELECT {} FROM customers) SELECT a.email FROM {}",
+            vec!["*"; count.min(2_000)].join(", "),
+            vec!["a"; count.min(40_000)].join(", ")
+        ),
         _ => format!("SELECT '{}'", "é'' ".repeat(count)),
     }
 }

@@ -247,6 +247,8 @@ pub(crate) struct Walker<'c> {
     markers: usize,
     /// First arms of recursive CTEs walked twice so far.
     rewalks: usize,
+    /// What looking up names has cost so far; see [`MAX_LOOKS`](names::MAX_LOOKS).
+    looks: usize,
     /// The call just judged puts its arguments in another place.
     stores_arguments: bool,
     /// Schemas that the search path may hold afterwards.
@@ -289,6 +291,7 @@ impl<'c> Walker<'c> {
             rules: Vec::new(),
             markers: 0,
             rewalks: 0,
+            looks: 0,
             stores_arguments: false,
             new_path: Vec::new(),
             fresh: Fresh::default(),
