@@ -13,7 +13,7 @@ use crate::lineage::{Lineage, Same, another};
 /// [`COPY`]. Names times items grows with the square of a text; statements that people or programs write stay below a hundredth of it.
 pub(super) const MAX_LOOKS: usize = 20_000_000;
 /// See [`MAX_LOOKS`].
-pub(super) const COPY: usize = 10;
+pub(super) const COPY: usize = 100;
 
 /// Columns that every table has and that carry no data.
 fn is_system_column(name: &str) -> bool {
