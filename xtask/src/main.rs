@@ -60,7 +60,9 @@ fn dispatch(args: &[String]) -> Result<()> {
         "deps" => deps::main(rest),
         "tidy" => tidy::main(rest),
         "ensure" => ensure::main(rest),
-        "corpus" | "clients" | "regress" | "chaos" | "demo" | "functions" | "lineage-fuzz" => suites::suite(command, rest),
+        "corpus" | "clients" | "regress" | "chaos" | "demo" | "functions" | "lineage-fuzz" => {
+            suites::suite(command, rest)
+        }
         "bench" => suites::bench(rest),
         "fuzz" => suites::fuzz(rest),
         other => bail!("no command {other:?}\n\n{HELP}"),
