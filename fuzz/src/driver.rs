@@ -23,6 +23,8 @@ pub struct Target {
     pub name: &'static str,
     /// Makes an input.
     pub make: fn(&mut Random) -> Result<Vec<u8>>,
+    /// Bytes that one input may make it allocate at once; [`MOST_MEMORY`] unless its bound is another.
+    pub memory: usize,
     /// Reads an input. A panic is a finding, so what must hold is asserted.
     pub run: fn(&[u8]),
 }
@@ -148,8 +150,8 @@ fn judge(target: &Target, input: &[u8]) -> Option<String> {
         let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
         return Some(format!("panic: {}", text.unwrap_or("without a text")));
     }
-    if peak > MOST_MEMORY {
-        return Some(format!("{peak} bytes were allocated at once; {MOST_MEMORY} may be"));
+    if peak > target.memory {
+        return Some(format!("{peak} bytes were allocated at once; {} may be", target.memory));
     }
     (took > MOST_TIME).then(|| format!("one input took {took:?}"))
 }
@@ -163,7 +165,7 @@ mod tests {
     use super::*;
 
     fn target(run: fn(&[u8])) -> Target {
-        Target { name: "test", make: |random| Ok(random.bytes(4)), run }
+        Target { name: "test", make: |random| Ok(random.bytes(4)), memory: MOST_MEMORY, run }
     }
 
     // One test: the count of memory is the process's.

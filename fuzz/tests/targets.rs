@@ -41,6 +41,16 @@ fn recording() -> std::io::Result<()> {
 }
 
 #[test]
+fn analyze() -> std::io::Result<()> {
+    runs(env!("CARGO_BIN_EXE_analyze"), "analyze")
+}
+
+#[test]
+fn shape() -> std::io::Result<()> {
+    runs(env!("CARGO_BIN_EXE_shape"), "shape")
+}
+
+#[test]
 fn a_wrong_argument_is_no_success() {
     let out = Command::new(env!("CARGO_BIN_EXE_startup")).arg("--runs").output().unwrap();
     assert_eq!(out.status.code(), Some(2));

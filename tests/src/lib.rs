@@ -9,6 +9,7 @@
 //! - [`regress`]: runs upstream test suites directly and through the gateway, and compares.
 //! - [`chaos`]: kills the gateway under load and checks that no statement is missing from the recordings.
 //! - [`functions`]: the tables of PostgreSQL's own functions, made from and compared with an installed server.
+//! - [`lineage`]: random queries over planted secrets, searched for in every byte that a client receives.
 //! - [`demo`]: a server, the gateway, an agent and a human, to look at.
 //!
 //! The binary `suite` is the command line of these; `cargo xtask` installs what they need and calls it.
@@ -23,4 +24,5 @@ pub mod demo;
 pub mod functions;
 pub mod honest;
 pub mod kit;
+pub mod lineage;
 pub mod regress;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use sallyport_tests::kit::args::Args;
-use sallyport_tests::{chaos, clients, corpus, demo, functions, honest, regress};
+use sallyport_tests::{chaos, clients, corpus, demo, functions, honest, lineage, regress};
 
 const HELP: &str = "\
 suite COMMAND [ARGS]      (each command explains itself with --help)
@@ -16,7 +16,9 @@ suite COMMAND [ARGS]      (each command explains itself with --help)
   regress   upstream suites, directly and through the gateway
   functions the tables of PostgreSQL's own functions: write them, or compare them with the installed server
   chaos     kill the gateway under load and look for lost records
-  demo      a server, the gateway, an agent and a human: a walk through, then to try by hand";
+  demo      a server, the gateway, an agent and a human: a walk through, then to try by hand
+  lineage-fuzz
+            random queries over planted secrets that masks must hide";
 
 fn main() -> ExitCode {
     match run() {
@@ -42,6 +44,7 @@ fn run() -> Result<i32> {
         "clients" => (clients::HELP, clients::main),
         "regress" => (regress::HELP, regress::main),
         "functions" => (functions::HELP, functions::main),
+        "lineage-fuzz" => (lineage::HELP, lineage::main),
         other => bail!("no command {other:?}\n{HELP}"),
     };
     if help || text == HELP {

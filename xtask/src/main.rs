@@ -32,6 +32,8 @@ cargo xtask COMMAND [ARGS]      (each command explains itself with --help)
   regress    upstream suites, directly and through the gateway: `pg`, `psycopg2`
   functions  the tables of PostgreSQL's own functions, from the installed server; `--check` compares
   chaos      kill the gateway under load and look for lost records: `kill9`
+  lineage-fuzz
+             random queries over planted secrets that masks must hide: `--queries N --seed S`
   bench      ratios against the direct connection and pgbouncer
   fuzz       every fuzz target for a given time
   ensure     install what a suite needs: build, postgres, clients, regress, bench";
@@ -59,7 +61,9 @@ fn dispatch(args: &[String]) -> Result<()> {
         "deps" => deps::main(rest),
         "tidy" => tidy::main(rest),
         "ensure" => ensure::main(rest),
-        "corpus" | "honest" | "clients" | "regress" | "chaos" | "demo" | "functions" => suites::suite(command, rest),
+        "corpus" | "honest" | "clients" | "regress" | "chaos" | "demo" | "functions" | "lineage-fuzz" => {
+            suites::suite(command, rest)
+        }
         "bench" => suites::bench(rest),
         "fuzz" => suites::fuzz(rest),
         other => bail!("no command {other:?}\n\n{HELP}"),

@@ -26,7 +26,8 @@ pub(crate) fn examples_folder() -> PathBuf {
     target().join("fast/examples")
 }
 
-/// `corpus`, `honest`, `clients`, `regress`, `chaos`, `demo`, `functions`: installs what is needed, builds, and hands over to the binary `suite`.
+/// `corpus`, `honest`, `clients`, `regress`, `chaos`, `demo`, `functions`, `lineage-fuzz`: installs what is needed, builds, and hands over to
+/// the binary `suite`.
 pub(crate) fn suite(command: &str, args: &[String]) -> Result<()> {
     let help = args.iter().any(|arg| arg == "--help" || arg == "-h");
     let mut suite = cargo(&[

@@ -116,7 +116,7 @@ fn snapshot_is_complete(server: &Server, catalog: &Catalog) {
     let oid: u32 = oid.trim().parse().unwrap();
     assert_eq!(catalog.column(oid, 3), Some(("public.customers", "email")));
     let oid = server.psql("app", "app", &options, "SELECT 'v_nested'::regclass::oid;").unwrap();
-    let below = catalog.base_columns_of_view_column(oid.trim().parse().unwrap(), 2);
+    let below = catalog.below_column(oid.trim().parse().unwrap(), 2);
     let (Deps::Columns(columns) | Deps::Same { names: columns, .. }) = below else {
         panic!("{below:?}");
     };

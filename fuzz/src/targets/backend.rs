@@ -5,11 +5,11 @@ use postgres::wire::encode::{self, Column};
 use postgres::wire::{Authentication, Backend, DataRow, Frame, Negotiate, Report, Text, TransactionStatus, limits};
 
 use super::{broken_messages, check, each_frame};
-use crate::driver::Target;
+use crate::driver::{MOST_MEMORY, Target};
 use crate::random::Random;
 
 /// A server's messages.
-pub const TARGET: Target = Target { name: "backend", make, run };
+pub const TARGET: Target = Target { name: "backend", make, memory: MOST_MEMORY, run };
 
 fn make(random: &mut Random) -> Result<Vec<u8>> {
     Ok(broken_messages(random, messages))

@@ -4,11 +4,11 @@ use anyhow::Result;
 use postgres::wire::{Bind, Format, Frame, Frontend, SaslInitialResponse, Subject, encode, limits, password_message};
 
 use super::{broken_messages, check, each_frame};
-use crate::driver::Target;
+use crate::driver::{MOST_MEMORY, Target};
 use crate::random::Random;
 
 /// A client's messages.
-pub const TARGET: Target = Target { name: "frontend", make, run };
+pub const TARGET: Target = Target { name: "frontend", make, memory: MOST_MEMORY, run };
 
 fn make(random: &mut Random) -> Result<Vec<u8>> {
     Ok(broken_messages(random, messages))

@@ -4,14 +4,20 @@
 //! - [`frontend`]: a client's messages
 //! - [`backend`]: a server's messages
 //! - [`recording`]: recordings and indexes, through every reader
+//! - [`analyze`]: texts of SQL, through scan, parser, names and lineage
+//! - [`shape`]: texts of SQL that differ in literals
+//! - `statements`: what those two break
 //!
 //! Beside "no panic, bounded memory" each target asserts what must hold: the wire format has one spelling, so whatever is
 //! read as a message and encoded again is the same bytes; and what the gateway itself says can be read.
 
+pub mod analyze;
 pub mod backend;
 pub mod frontend;
 pub mod recording;
+pub mod shape;
 pub mod startup;
+mod statements;
 
 use postgres::wire::{Frame, Frames, Next, WireError};
 

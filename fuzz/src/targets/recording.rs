@@ -10,12 +10,12 @@ use record::header::HEADER;
 use record::index::{IndexChain, IndexEntry, IndexReader, SessionClosed, SessionOpened, SessionRemoved};
 use record::{Block, Chain, FileKind, Header, Mark, Packer, Part, Reader, SigningKey, Writer, encode_to, rows, verify};
 
-use crate::driver::Target;
+use crate::driver::{MOST_MEMORY, Target};
 use crate::mutate::mutate;
 use crate::random::Random;
 
 /// Recordings and indexes.
-pub const TARGET: Target = Target { name: "recording", make, run };
+pub const TARGET: Target = Target { name: "recording", make, memory: MOST_MEMORY, run };
 
 /// Where a frame's head has the CRC of the body.
 const BODY_CRC: usize = 24;

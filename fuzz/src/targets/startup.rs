@@ -11,11 +11,11 @@ use postgres::wire::startup::read as read_packet;
 use postgres::wire::{Frames, Initial, InitialNext, Next, encode, limits};
 
 use super::{broken_messages, check, well_formed};
-use crate::driver::Target;
+use crate::driver::{MOST_MEMORY, Target};
 use crate::random::Random;
 
 /// A client's first packets and its whole login.
-pub const TARGET: Target = Target { name: "startup", make, run };
+pub const TARGET: Target = Target { name: "startup", make, memory: MOST_MEMORY, run };
 
 /// Our half of the SCRAM nonce; fixed, so that valid inputs can hold it.
 const NONCE: &str = "gatewaynonce0123456789";

@@ -218,9 +218,15 @@ impl Wire {
         }
     }
 
-    /// Every byte received since the connection was opened (after TLS).
+    /// Every byte received since the connection was opened (after TLS), but for what was [forgotten](Self::forget).
     pub fn received(&self) -> &[u8] {
         &self.received
+    }
+
+    /// Forgets the bytes whose messages were taken, for a caller that stays connected long.
+    pub fn forget(&mut self) {
+        self.received.drain(..self.parsed);
+        self.parsed = 0;
     }
 
     /// The bare stream, for a caller that reads what it does not want to keep. Waits up to [`PATIENCE`] per read.

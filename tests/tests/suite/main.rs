@@ -8,6 +8,7 @@
 //! - [`limits`]: what may be returned, changed and used up.
 //! - [`masks`]: ways around a mask.
 //! - [`functions`]: the tables of the server's own functions, and users' functions by what they do.
+//! - [`lineage`]: random queries over planted secrets.
 //! - [`sessions`]: holds, revocation, policy changes, wrong ways in.
 //! - [`detours`]: ways around the judge, each tried on the wire.
 //! - [`hostile`]: garbage, halves, slow peers.
@@ -32,6 +33,7 @@ mod honest;
 mod hostile;
 mod kit;
 mod limits;
+mod lineage;
 mod masks;
 mod sessions;
 

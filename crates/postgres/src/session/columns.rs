@@ -58,10 +58,28 @@ fn origin(table: u32, attribute: i16, by_text: Deps, catalog: &Catalog) -> (Opti
     let own = ColumnRef { relation: relation.to_owned(), column: column.to_owned() };
     match catalog.relation_kind(table) {
         Some(RelationKind::View | RelationKind::Materialized) => {
-            through_view(own, catalog.base_columns_of_view_column(table, attribute), by_text)
+            through_view(own, catalog.below_column(table, attribute), by_text)
         }
-        _ => (Some(own), of(by_text).1),
+        _ => of_table(own, catalog.below_column(table, attribute), catalog.is_generated(table, attribute), by_text),
     }
+}
+
+/// A table's column: itself under every name that it has, its parents' and children's too, or what it is generated from. The text need not
+/// know which column it is.
+fn of_table(own: ColumnRef, below: Deps, generated: bool, by_text: Deps) -> (Option<ColumnRef>, Origin) {
+    let mut names = match below {
+        Deps::Same { names, .. } | Deps::Columns(names) => names,
+        Deps::Clean => Vec::new(),
+        Deps::Unknown | Deps::Anything => return (None, Origin::Unknown),
+    };
+    let made = generated || matches!(by_text, Deps::Columns(_));
+    match by_text {
+        Deps::Same { names: more, .. } | Deps::Columns(more) => names.extend(more),
+        Deps::Clean | Deps::Unknown if names.is_empty() => return (Some(own), of(by_text).1),
+        Deps::Clean | Deps::Unknown | Deps::Anything => {}
+    }
+    let origin = if made { Origin::Columns(names) } else { Origin::Same(names) };
+    (Some(own), origin)
 }
 
 /// A view's column: what it is made of, together with what the text says. The text can only add.
@@ -221,10 +239,10 @@ mod tests {
 
     use super::*;
 
-    /// `customers(email text, born date)` and a view of it.
+    /// `customers(email text, born date)` and a view of it; `parts(val, loud)` and a partition, `loud` generated from `val`.
     fn catalog() -> Catalog {
         let mut builder = sql::catalog::Builder::new();
-        let rows: [(&str, &[&str]); 7] = [
+        let rows: [(&str, &[&str]); 16] = [
             ("relations", &["20000", "public", "customers", "r", "f"]),
             ("columns", &["20000", "1", "email", "25", "f"]),
             ("columns", &["20000", "2", "born", "1082", "f"]),
@@ -232,6 +250,15 @@ mod tests {
             ("columns", &["20001", "1", "contact", "25", "f"]),
             ("columns", &["20001", "2", "loud", "25", "f"]),
             ("views", &["20001", "SELECT email AS contact, upper(email) AS loud FROM public.customers"]),
+            ("relations", &["20002", "public", "parts", "p", "f"]),
+            ("columns", &["20002", "1", "val", "25", "f"]),
+            ("columns", &["20002", "2", "loud", "25", "f"]),
+            ("relations", &["20003", "public", "parts_1", "r", "t"]),
+            ("columns", &["20003", "1", "val", "25", "f"]),
+            ("columns", &["20003", "2", "loud", "25", "f"]),
+            ("inherits", &["20003", "20002"]),
+            ("generated", &["20002", "2", "1"]),
+            ("generated", &["20003", "2", "1"]),
         ];
         for (query, cells) in rows {
             let cells: Vec<Option<&str>> = cells.iter().map(|cell| Some(*cell)).collect();
@@ -275,7 +302,7 @@ mod tests {
     #[test]
     fn the_targets_word_does_not_hide_what_was_assigned() {
         let catalog = catalog();
-        let by_text = |text: &str| outputs(&catalog, text).columns(1).map_or(Deps::Anything, |deps| deps[0].clone());
+        let by_text = |text: &str| outputs_of(&catalog, text);
         let assigned = by_text("UPDATE customers SET born = email::date RETURNING born");
         let (exact, found) = origin(20000, 2, assigned, &catalog);
         assert_eq!((exact.unwrap().column.as_str(), names(&found)), ("born", vec!["born", "email"]));
@@ -292,6 +319,31 @@ mod tests {
         assert!(columns.is_empty());
         assert_eq!(outputs(&catalog, "UPDATE customers SET born = NULL RETURNING *").otherwise(), Deps::Anything);
         assert_eq!(origin(20001, 2, Deps::Unknown, &catalog).1, Origin::Columns(names_of_loud()));
+    }
+
+    #[test]
+    fn a_partition_and_a_generated_column_are_what_they_hold_even_where_the_text_does_not_tell() {
+        let catalog = catalog();
+        for by_text in [Deps::Unknown, Deps::Clean] {
+            let (exact, found) = origin(20003, 1, by_text.clone(), &catalog);
+            assert_eq!(exact.map(|it| it.relation), Some("public.parts_1".to_owned()));
+            assert!(
+                matches!(&found, Origin::Same(names) if names.iter().any(|it| it.relation == "public.parts")),
+                "{found:?}"
+            );
+            let (_, found) = origin(20003, 2, by_text, &catalog);
+            let Origin::Columns(columns) = &found else { panic!("{found:?}") };
+            assert!(columns.iter().any(|it| it.relation == "public.parts" && it.column == "val"), "{found:?}");
+        }
+        assert_eq!(origin(20000, 1, Deps::Unknown, &catalog).1, Origin::Unknown);
+        assert!(matches!(
+            origin(20003, 1, outputs_of(&catalog, "SELECT val FROM parts_1"), &catalog).1,
+            Origin::Same(_)
+        ));
+    }
+
+    fn outputs_of(catalog: &Catalog, text: &str) -> Deps {
+        outputs(catalog, text).columns(1).map_or(Deps::Anything, |deps| deps[0].clone())
     }
 
     fn names_of_loud() -> Vec<ColumnRef> {

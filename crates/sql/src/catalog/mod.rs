@@ -338,10 +338,17 @@ impl Catalog {
         self.function_names.get(&oid).map(|(schema, name)| (schema.as_str(), name.as_str()))
     }
 
-    /// Where the values of a column come from below the relation itself: the base columns of a view's column, the parents' column of a
-    /// partition's. [`Deps::Clean`] when there is nothing below. Needs [`crate::STACK`] when the view was not expanded yet.
+    /// Whether a column's values are made of other columns of its row: it is generated.
     #[must_use]
-    pub fn base_columns_of_view_column(&self, oid: u32, attnum: i16) -> Deps {
+    pub fn is_generated(&self, oid: u32, attnum: i16) -> bool {
+        let relation = self.relation(oid);
+        relation.is_some_and(|it| it.columns.iter().any(|column| column.number == attnum && !column.made_of.is_empty()))
+    }
+
+    /// Where the values of a column come from below the relation itself: the base columns of a view's column, the parents' column of a
+    /// partition's, the sources of a generated one. [`Deps::Clean`] when there is nothing below. Needs [`crate::STACK`] when the view was not expanded yet.
+    #[must_use]
+    pub fn below_column(&self, oid: u32, attnum: i16) -> Deps {
         let Some(relation) = self.relation(oid) else {
             return Deps::Unknown;
         };

@@ -106,8 +106,20 @@ impl View {
                 _ => found.add(&Deps::Unknown),
             }
         }
-        for other in kin(catalog, relation) {
+        let kin = kin(catalog, relation);
+        for other in &kin {
             found.push(&other.full, column);
+        }
+        for number in relation.column(column).into_iter().flat_map(|column| &column.made_of) {
+            match relation.columns.iter().find(|source| source.number == *number) {
+                // What the parents call the source is the source, too.
+                Some(source) => {
+                    std::iter::once(relation)
+                        .chain(kin.iter().copied())
+                        .for_each(|it| found.push(&it.full, &source.name));
+                }
+                None => found.add(&Deps::Unknown),
+            }
         }
         found.deps()
     }

@@ -6,6 +6,7 @@ use pg_query::protobuf::{
     Alias, Node, RangeFunction, RangeSubselect, RangeTableFunc, RangeTableSample, RangeVar, node::Node as N,
 };
 
+use super::names::COPY;
 use super::query::{OutputColumn, rename};
 use super::scope::{Item, Scope, Shape, Source};
 use super::{Walker, inner, qualified, strings};
@@ -43,7 +44,7 @@ impl<'c> Walker<'c> {
         if range.schemaname.is_empty()
             && let Some(cte) = scope.cte(&range.relname)
         {
-            let mut columns = cte.columns.clone();
+            let mut columns = cte.columns.as_ref().filter(|columns| !self.is_spent(columns.len() * COPY)).cloned();
             if let (Some(columns), Some(alias)) = (&mut columns, alias) {
                 rename(columns, &alias.colnames);
             }
@@ -84,6 +85,9 @@ impl<'c> Walker<'c> {
 
     /// The columns of an item in order.
     pub(super) fn item_columns(&mut self, item: &Item<'c>) -> Shape {
+        if self.is_spent(item.width() * COPY) {
+            return None;
+        }
         match &item.source {
             Source::Derived(columns) => Some(columns.clone()),
             Source::Open(_) => None,
@@ -332,6 +336,9 @@ impl<'c> Walker<'c> {
     }
 
     fn all_columns(&mut self, scope: &Scope<'_, 'c>) -> Shape {
+        if self.is_spent(scope.star.as_ref().map_or(0, Vec::len) * COPY) {
+            return None;
+        }
         for item in scope.visible() {
             item.touched.set(true);
             self.use_item(item);

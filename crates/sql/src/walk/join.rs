@@ -68,7 +68,7 @@ impl<'c> Walker<'c> {
         for name in shared {
             // Named by both sides, so used.
             for item in scope.items.iter().skip(start) {
-                self.item_column(item, name);
+                self.use_named(item, name);
             }
             let mut lineage = Lineage::default();
             let mut sides = Vec::new();

@@ -251,6 +251,8 @@ pub(crate) struct Walker<'c> {
     markers: usize,
     /// First arms of recursive CTEs walked twice so far.
     rewalks: usize,
+    /// What looking up names has cost so far; see [`MAX_LOOKS`](names::MAX_LOOKS).
+    looks: usize,
     /// The call just judged puts its arguments in another place.
     stores_arguments: bool,
     /// Conversions to types of the server's own, and values that they may meet.
@@ -296,6 +298,7 @@ impl<'c> Walker<'c> {
             rules: Vec::new(),
             markers: 0,
             rewalks: 0,
+            looks: 0,
             stores_arguments: false,
             converts: convert::Conversions::default(),
             new_path: Vec::new(),

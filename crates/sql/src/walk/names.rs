@@ -9,12 +9,28 @@ use crate::analysis::Deps;
 use crate::catalog::{Relation, RelationKind};
 use crate::lineage::{Lineage, Same, another};
 
+/// What looking up names may cost in one statement: an item or a column that is compared by name is one, a column that is copied
+/// [`COPY`]. Names times items grows with the square of a text; statements that people or programs write stay below a hundredth of it.
+pub(super) const MAX_LOOKS: usize = 20_000_000;
+/// See [`MAX_LOOKS`].
+pub(super) const COPY: usize = 100;
+
 /// Columns that every table has and that carry no data.
 fn is_system_column(name: &str) -> bool {
     matches!(name, "ctid" | "xmin" | "xmax" | "cmin" | "cmax" | "tableoid")
 }
 
 impl<'c> Walker<'c> {
+    /// Whether what looking up names may cost is used up, `cost` included. The statement is not understood then.
+    pub(super) fn is_spent(&mut self, cost: usize) -> bool {
+        let before = self.looks;
+        self.looks = before.saturating_add(cost);
+        if before <= MAX_LOOKS && self.looks > MAX_LOOKS {
+            self.not_understood("more columns and tables than can be followed");
+        }
+        self.looks > MAX_LOOKS
+    }
+
     /// Every relation that the name may mean. Empty when the catalogue has none.
     pub(super) fn resolve(&self, schema: &str, name: &str, wanted: fn(RelationKind) -> bool) -> Vec<&'c Relation> {
         if self.fresh.doubts(name) && !(schema == "pg_catalog" || schema == "information_schema") {
@@ -103,12 +119,6 @@ impl<'c> Walker<'c> {
         let below = crate::catalog::View::below(self.catalog, relation, column, &self.views);
         self.add_deps(&mut lineage, &below);
         let known = relation.column(column);
-        for source in known.into_iter().flat_map(|column| &column.made_of) {
-            match relation.columns.iter().find(|other| other.number == *source) {
-                Some(source) => lineage.add(self.columns.id(&relation.full, &source.name)),
-                None => lineage.set_unknown(),
-            }
-        }
         let same = match &below {
             Deps::Same { column, type_oid, .. } => {
                 Some(Same { column: self.columns.id(&column.relation, &column.column), type_oid: *type_oid })
@@ -148,6 +158,9 @@ impl<'c> Walker<'c> {
 
     /// The column of an item; `None` when it has none of that name.
     pub(super) fn item_column(&mut self, item: &Item<'c>, name: &str) -> Option<Lineage> {
+        if self.is_spent(item.width()) {
+            return Some(Lineage::unknown());
+        }
         match &item.source {
             Source::Tables { relations, renames } => {
                 let mut found = self.tables_column(relations, renames, name);
@@ -186,6 +199,23 @@ impl<'c> Walker<'c> {
         found
     }
 
+    /// The columns of an item with this name are used.
+    pub(super) fn use_named(&mut self, item: &Item<'c>, name: &str) {
+        let Source::Tables { relations, renames } = &item.source else {
+            return;
+        };
+        if self.is_spent(item.width()) {
+            return;
+        }
+        for relation in relations {
+            for (at, column) in relation.columns.iter().enumerate() {
+                if renames.get(at).unwrap_or(&column.name) == name {
+                    self.use_column(relation, &column.name);
+                }
+            }
+        }
+    }
+
     /// All columns of an item are used.
     pub(super) fn use_item(&mut self, item: &Item<'c>) {
         if let Source::Tables { relations, .. } = &item.source {
@@ -199,6 +229,9 @@ impl<'c> Walker<'c> {
 
     /// All columns of an item as one value: a whole-row reference.
     pub(super) fn item_whole(&mut self, item: &Item<'c>) -> Lineage {
+        if self.is_spent(item.width()) {
+            return Lineage::unknown();
+        }
         let mut lineage = Lineage::default();
         match &item.source {
             Source::Tables { relations, .. } => {
@@ -263,6 +296,9 @@ impl<'c> Walker<'c> {
     }
 
     fn bare_column(&mut self, name: &str, scope: &Scope<'_, 'c>) -> Option<Lineage> {
+        if self.is_spent(scope.items.len()) {
+            return Some(Lineage::unknown());
+        }
         let mut found: Option<Lineage> = None;
         let mut level = Some(scope);
         while let Some(current) = level {
@@ -280,13 +316,17 @@ impl<'c> Walker<'c> {
             }
             level = current.parent;
         }
-        if found.is_some() {
-            return found;
+        // An item whose columns are not known need not have this one either: then it is a row of that name.
+        if let Some(row) = self.whole_row(name, scope) {
+            another(&mut found, row);
         }
-        self.whole_row(name, scope)
+        found
     }
 
     fn whole_row(&mut self, table: &str, scope: &Scope<'_, 'c>) -> Option<Lineage> {
+        if self.is_spent(scope.items.len()) {
+            return Some(Lineage::unknown());
+        }
         let mut level = Some(scope);
         while let Some(current) = level {
             let mut found: Option<Lineage> = None;
@@ -310,6 +350,9 @@ impl<'c> Walker<'c> {
         name: &str,
         scope: &Scope<'_, 'c>,
     ) -> Option<Lineage> {
+        if self.is_spent(scope.items.len()) {
+            return Some(Lineage::unknown());
+        }
         let mut level = Some(scope);
         while let Some(current) = level {
             let mut found: Option<Lineage> = None;

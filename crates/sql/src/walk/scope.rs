@@ -44,6 +44,19 @@ pub(crate) struct Item<'c> {
     pub(crate) assigned: Option<Rc<Assigned>>,
 }
 
+impl Item<'_> {
+    /// About how many columns it has, itself counted as one.
+    pub(crate) fn width(&self) -> usize {
+        match &self.source {
+            Source::Tables { relations, .. } => {
+                relations.iter().map(|relation| relation.columns.len()).sum::<usize>() + 1
+            }
+            Source::Derived(columns) => columns.len() + 1,
+            Source::Open(_) => 1,
+        }
+    }
+}
+
 /// The names of one query level.
 #[derive(Default)]
 pub(crate) struct Scope<'s, 'c> {

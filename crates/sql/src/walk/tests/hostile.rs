@@ -155,6 +155,35 @@ fn work_does_not_explode() {
     });
 }
 
+#[test]
+fn names_times_tables_are_bounded() {
+    let many = |word: &str, count: usize| vec![word; count].join(", ");
+    let understood = format!("SELECT * FROM {}", vec!["customers"; 600].join(" NATURAL JOIN "));
+    let wide = format!("SELECT {} FROM customers c, orders o, notes n, secrets s", many("c.email, o.total", 15_000));
+    let spent = [
+        format!("SELECT {} FROM {}", many("email", 40_000), many("customers", 40_000)),
+        format!("SELECT {} FROM {}", many("customers.email", 25_000), many("orders", 40_000)),
+        format!("SELECT {} FROM {}", many("*", 40_000), many("customers", 40_000)),
+        format!("WITH a AS (SELECT {} FROM customers) SELECT 1 FROM {}", many("*", 2_000), many("a", 40_000)),
+    ];
+    on_stack(move || {
+        let start = std::time::Instant::now();
+        for text in [understood, wide] {
+            assert!(
+                !ask(&text).intent.actions.iter().any(|action| action.effect == Effect::Unknown),
+                "{}",
+                &text[..40]
+            );
+        }
+        for text in spent {
+            let analysis = ask(&text);
+            assert!(analysis.intent.actions.iter().any(|action| action.effect == Effect::Unknown), "{}", &text[..40]);
+            assert!(analysis.intent.reads_unknown);
+        }
+        assert!(start.elapsed() < std::time::Duration::from_secs(60), "{:?}", start.elapsed());
+    });
+}
+
 const WORDS: &[&str] = &[
     "SELECT",
     "FROM",
