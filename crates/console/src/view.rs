@@ -134,6 +134,8 @@ pub struct ApprovalView {
     pub values: Vec<Option<String>>,
     /// What it would do.
     pub actions: Vec<String>,
+    /// What it would change, as far as the target could be asked.
+    pub preview: Vec<String>,
     /// Why it is held.
     pub reasons: Vec<String>,
     /// The rules that held it.
@@ -148,6 +150,8 @@ pub struct ApprovalView {
     pub expires: String,
     /// The answers so far.
     pub answers: Vec<AnswerView>,
+    /// What came of it, once it ran: the target's completion tag, or an error's code.
+    pub outcome: Option<String>,
 }
 
 impl From<&StoredApproval> for ApprovalView {
@@ -164,6 +168,8 @@ impl From<&StoredApproval> for ApprovalView {
             command: request.text.clone(),
             values: request.values.clone(),
             actions: request.actions.clone(),
+            preview: request.preview.clone(),
+            outcome: stored.outcome.clone(),
             reasons: request.reasons.clone(),
             rules: request.rules.clone(),
             policy: request.policy.clone(),

@@ -192,6 +192,8 @@ impl Gate {
             account: self.accounts.of(proven, now),
             bytes: (0, 0),
             hits: Vec::new(),
+            approved: Vec::new(),
+            outcomes: Vec::new(),
             closed: false,
         };
         self.metrics.sessions.get_or_create(&session.protocol_label()).inc();
@@ -229,6 +231,7 @@ impl Gate {
             text: "CONNECT".to_owned(),
             values: Vec::new(),
             actions: vec!["connect".to_owned()],
+            preview: Vec::new(),
             reasons: verdict.reasons.clone(),
             rules: verdict.rules.clone(),
             policy,

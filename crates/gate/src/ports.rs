@@ -154,6 +154,8 @@ pub struct ApprovalRequest {
     pub values: Vec<Option<String>>,
     /// What it would do, as `effect object` lines.
     pub actions: Vec<String>,
+    /// What it would change, as far as the target could be asked.
+    pub preview: Vec<String>,
     /// Why it is held.
     pub reasons: Vec<String>,
     /// The rules that held it.
@@ -222,6 +224,8 @@ pub struct StoredApproval {
     pub state: ApprovalState,
     /// The answers so far.
     pub answers: Vec<Answer>,
+    /// What came of it, once it ran: the target's completion tag, or an error's code.
+    pub outcome: Option<String>,
 }
 
 impl StoredApproval {
@@ -252,6 +256,8 @@ pub trait Approvals: Send + Sync + 'static {
     fn granted(&self, digest: [u8; 32], now: Micros) -> BoxFuture<'_, Result<Option<StoredApproval>, StoreAway>>;
     /// Uses an approved and unexpired request: true exactly once.
     fn consume(&self, id: ApprovalId, now: Micros) -> BoxFuture<'_, Result<bool, StoreAway>>;
+    /// Says what came of an approved command. A request that is gone by then is left alone.
+    fn report<'a>(&'a self, id: ApprovalId, outcome: &'a str) -> BoxFuture<'a, Result<(), StoreAway>>;
     /// Ends a pending request.
     fn end(&self, id: ApprovalId, state: ApprovalState) -> BoxFuture<'_, Result<(), StoreAway>>;
 }

@@ -346,6 +346,11 @@ impl Session {
             }
         }
         self.book(&mut flow);
+        if let Some(at) = self.approved.iter().position(|(number, _)| *number == flow.number) {
+            let (_, id) = self.approved.swap_remove(at);
+            let outcome = error.map_or_else(|| tag.to_owned(), |(code, _)| format!("failed with {code}"));
+            self.outcomes.push((id, outcome));
+        }
         self.gate.metrics.masked.inc_by(flow.masked);
         let now = self.gate.clock.now();
         self.record(&Event::Finished(Finished {

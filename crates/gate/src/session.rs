@@ -41,6 +41,10 @@ pub struct Session {
     pub(crate) account: Arc<Account>,
     pub(crate) bytes: (u64, u64),
     pub(crate) hits: Vec<Hit>,
+    /// Approved commands that have not ended yet.
+    pub(crate) approved: Vec<(u64, ApprovalId)>,
+    /// What came of approved commands, to be stored.
+    pub(crate) outcomes: Vec<(ApprovalId, String)>,
     pub(crate) closed: bool,
 }
 
@@ -246,10 +250,16 @@ impl Session {
             None => {
                 let mut ticket = self.ticket(now);
                 ticket.number = held.request.number;
+                self.approved.push((held.request.number, held.request.id));
                 Asked::Allow(Permitted::new(held.message), ticket)
             }
             Some(kind) => Asked::Deny(Box::new(self.hold_refusal(kind, &held.request))),
         }
+    }
+
+    /// What came of approved commands since the last time, for [`Gate::report`].
+    pub fn take_outcomes(&mut self) -> Vec<(ApprovalId, String)> {
+        std::mem::take(&mut self.outcomes)
     }
 
     /// The client cancelled the wait or went away.
@@ -387,6 +397,7 @@ impl Session {
             text: command.text.to_owned(),
             values: command.values.to_vec(),
             actions: command.intent.actions.iter().map(show).collect(),
+            preview: Vec::new(),
             reasons,
             rules: verdict.rules.clone(),
             policy: self.in_force.policy.version().to_owned(),

@@ -259,6 +259,9 @@ pub struct ApprovalTerms {
     pub expires_seconds: u64,
     /// Whether the approver must give a reason.
     pub reason_required: bool,
+    /// Whether the command may be run and undone beforehand, to show what it would change.
+    #[serde(default)]
+    pub dry_run: bool,
 }
 
 /// The decision about one command.

@@ -243,10 +243,33 @@ async fn ask(
     sql: &str,
     mut row: impl FnMut(&[Option<&str>]) -> Result<(), LoadError>,
 ) -> Result<(), LoadError> {
-    let mut outbox = Outbox::<ToTarget>::default();
     let mut query = Vec::new();
     encode::query(&mut query, sql);
-    outbox.handshake(grant, &query);
+    exchange(grant, upstream, &query, |answer| match answer {
+        Answer::Row(cells) => row(cells),
+        Answer::Tag(_) => Ok(()),
+    })
+    .await
+}
+
+/// What a question of the gateway's own is answered with.
+pub(crate) enum Answer<'a> {
+    /// A row.
+    Row(&'a [Option<&'a str>]),
+    /// A completion tag.
+    Tag(&'a str),
+}
+
+/// Sends messages of the gateway's own, the last of which ends with ReadyForQuery, and hands over what comes back. An error ends the use of the
+/// connection.
+pub(crate) async fn exchange(
+    grant: &Grant,
+    upstream: &mut Upstream,
+    messages: &[u8],
+    mut take: impl FnMut(Answer<'_>) -> Result<(), LoadError>,
+) -> Result<(), LoadError> {
+    let mut outbox = Outbox::<ToTarget>::default();
+    outbox.handshake(grant, messages);
     upstream.transport.flush(&mut outbox).await?;
     let mut buffer = std::mem::take(&mut upstream.unread);
     let mut chunk = vec![0; 32 * 1024];
@@ -259,8 +282,9 @@ async fn ask(
                     let cells = cells.map_err(|_| LoadError::Broken)?;
                     let texts: Result<Vec<_>, _> =
                         cells.iter().map(|cell| cell.map(std::str::from_utf8).transpose()).collect();
-                    row(&texts.map_err(|_| LoadError::Broken)?)?;
+                    take(Answer::Row(&texts.map_err(|_| LoadError::Broken)?))?;
                 }
+                Backend::CommandComplete(tag) => take(Answer::Tag(&tag.lossy()))?,
                 Backend::Error(fields) => {
                     return Err(LoadError::Refused(fields.sqlstate().unwrap_or("XX000").to_owned()));
                 }

@@ -6,7 +6,7 @@
 //! - [`serve`]: one connection from its first byte to its last
 //! - `session`: the state machine between client and target; `drive` its only IO loop
 //! - `classify`: SQL text → intent, cached by shape; `catalogue` what names stand for
-//! - `names`: what a name may stand for when answers are outstanding
+//! - `names`: what a name may stand for when answers are outstanding; `preview` what a held command would change
 //! - `content`: where readable data sits in replies; `types` built-in types by OID
 //! - `answer`: refusals and notices in PostgreSQL's words; `cancel` cancel keys of our own
 //! - [`config`]: a target's options and a listener's settings
@@ -22,6 +22,7 @@ mod drive;
 pub mod error;
 pub mod login;
 mod names;
+mod preview;
 pub mod scram;
 pub mod serve;
 mod session;

@@ -19,7 +19,7 @@ rules:
     who: { groups: [agents] }
     do: [delete]
     then: approve
-    approval: { by: { groups: [dba] }, expires: 60s, reason: required }
+    approval: { by: { groups: [dba] }, expires: 60s, reason: required, preview: dry-run }
 ";
 
 struct World {
@@ -30,7 +30,9 @@ struct World {
 fn world() -> World {
     let server = Server::start(&ServerOptions::default()).unwrap();
     server
-        .sql("postgres", "CREATE TABLE t(n int); INSERT INTO t SELECT generate_series(1, 10); GRANT ALL ON t TO app")
+        .sql("postgres", "CREATE TABLE t(n int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 10); GRANT ALL ON t TO app; \
+            CREATE TABLE parts(t int REFERENCES t ON DELETE CASCADE); INSERT INTO parts SELECT n % 5 + 1 FROM generate_series(1, 40) n; \
+            GRANT ALL ON parts TO app; ANALYZE")
         .unwrap();
     let gateway = Gateway::start(&Options::new(server.port(), "postgres", POLICY)).unwrap();
     World { server, gateway }
@@ -179,4 +181,41 @@ fn every_wrong_way_in_has_its_own_words() {
     world.server = Server::start(&ServerOptions::default()).unwrap();
     let away = world.refused(|_| {});
     assert!(away.contains("08") && !away.contains(&port), "{away}");
+}
+
+/// An approver sees what a command would change before it does, cascades included, and afterwards what came of it.
+#[test]
+fn an_approver_sees_what_would_change_and_what_did() {
+    let world = world();
+    let show = |id: &str| world.gateway.cli(&["approvals", "show", id]).unwrap();
+    for extended in [false, true] {
+        let mut wire = world.login("agent-7");
+        let n = if extended { 2 } else { 1 };
+        if extended {
+            let bind = message::bind("", "", &[Some(n.to_string().into_bytes())], 0, 0);
+            let parse = message::parse("", b"DELETE FROM t WHERE n = $1", &[]);
+            wire.send(&[parse, bind, message::execute("", 0), message::sync()].concat()).unwrap();
+        } else {
+            wire.send(&message::query(format!("DELETE FROM t WHERE n = {n}").as_bytes())).unwrap();
+        }
+        let id = world.waiting();
+        let shown = show(&id);
+        assert!(shown.contains("about 1 rows, by the planner's estimate"), "{shown}");
+        assert!(shown.contains("dry run, undone: DELETE 1"), "{shown}");
+        assert!(shown.contains("public.parts: 8 deleted") && shown.contains("public.t: 1 deleted"), "{shown}");
+        assert_eq!(world.rows(), (11 - n).to_string(), "nothing of the dry run stays");
+        assert!(world.answer("approve", &id));
+        assert_eq!(code(&wire.until_ready(PATIENCE).unwrap()), None);
+        wait_for("what came of it", PATIENCE, || Ok(show(&id).contains("it ran: DELETE 1"))).unwrap();
+    }
+    // What cannot be asked is said, and keeps nobody waiting.
+    let mut locker = world.server.admin("postgres").unwrap();
+    locker.query("BEGIN; SELECT * FROM t WHERE n = 5 FOR UPDATE").unwrap();
+    let mut wire = world.login("agent-7");
+    wire.send(&message::query(b"DELETE FROM t WHERE n = 5")).unwrap();
+    let id = world.waiting();
+    let shown = show(&id);
+    assert!(shown.contains("about 1 rows") && shown.contains("no dry run: the target answers 55P03"), "{shown}");
+    assert!(world.answer("deny", &id));
+    assert_eq!(code(&wire.until_ready(PATIENCE).unwrap()).as_deref(), Some("42501"));
 }

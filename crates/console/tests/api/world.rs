@@ -66,6 +66,7 @@ pub(crate) fn approval(number: u128, groups: &[&str]) -> StoredApproval {
             text: "DELETE FROM orders WHERE id = $1".into(),
             values: vec![Some("7".into()), None],
             actions: vec!["delete public.orders".into()],
+            preview: vec!["about 3 rows".into()],
             reasons: vec!["held".into()],
             rules: vec!["writes need a human".into()],
             policy: "0123456789abcdef".into(),
@@ -75,11 +76,13 @@ pub(crate) fn approval(number: u128, groups: &[&str]) -> StoredApproval {
                 quorum: 1,
                 expires_seconds: 900,
                 reason_required: true,
+                dry_run: false,
             },
             created: Micros(0),
             expires: Micros(900_000_000),
         },
         state: ApprovalState::Pending,
+        outcome: None,
         answers: vec![],
     }
 }
@@ -217,6 +220,10 @@ impl Approvals for Double {
     fn consume(&self, _: ApprovalId, _: Micros) -> BoxFuture<'_, Result<bool, StoreAway>> {
         Box::pin(async { Ok(false) })
     }
+    fn report<'a>(&'a self, _: ApprovalId, _: &'a str) -> BoxFuture<'a, Result<(), StoreAway>> {
+        Box::pin(async { Ok(()) })
+    }
+
     fn end(&self, _: ApprovalId, _: ApprovalState) -> BoxFuture<'_, Result<(), StoreAway>> {
         Box::pin(async { Ok(()) })
     }

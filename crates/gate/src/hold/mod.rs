@@ -167,6 +167,16 @@ impl Gate {
         })
     }
 
+    /// Stores what came of an approved command. A store that is away leaves it unsaid: the recording has it.
+    pub fn report(self: &Arc<Self>, id: ApprovalId, outcome: String) -> BoxFuture<'static, ()> {
+        let gate = Arc::clone(self);
+        Box::pin(async move {
+            if let Err(away) = gate.approvals.report(id, &outcome).await {
+                tracing::warn!(approval = %id, error = %away, "what came of it is not stored");
+            }
+        })
+    }
+
     /// Waits until the request is answered or expires; an approval is used up here, once.
     pub fn wait(self: &Arc<Self>, id: ApprovalId, expires: Micros) -> BoxFuture<'static, Ended> {
         let gate = Arc::clone(self);

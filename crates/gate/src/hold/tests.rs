@@ -48,6 +48,7 @@ fn request(quorum: u32) -> StoredApproval {
         text: "DELETE FROM orders".to_owned(),
         values: Vec::new(),
         actions: Vec::new(),
+        preview: Vec::new(),
         reasons: Vec::new(),
         rules: Vec::new(),
         policy: "0".to_owned(),
@@ -55,7 +56,7 @@ fn request(quorum: u32) -> StoredApproval {
         created: Micros(0),
         expires: Micros(i64::MAX),
     };
-    StoredApproval { request, state: ApprovalState::Pending, answers: Vec::new() }
+    StoredApproval { request, state: ApprovalState::Pending, answers: Vec::new(), outcome: None }
 }
 
 /// A gate whose store gets `between` after the gate has looked and before the answer is stored.
@@ -161,6 +162,10 @@ impl Approvals for Double {
     fn consume(&self, _: ApprovalId, _: Micros) -> BoxFuture<'_, Result<bool, StoreAway>> {
         Box::pin(async { Ok(false) })
     }
+    fn report<'a>(&'a self, _: ApprovalId, _: &'a str) -> BoxFuture<'a, Result<(), StoreAway>> {
+        Box::pin(async { Ok(()) })
+    }
+
     fn end(&self, _: ApprovalId, _: ApprovalState) -> BoxFuture<'_, Result<(), StoreAway>> {
         Box::pin(async { Ok(()) })
     }

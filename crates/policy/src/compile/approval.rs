@@ -5,7 +5,7 @@ use model::ApprovalTerms;
 use super::Compiler;
 use crate::decide::terms::is_attainable;
 use crate::syntax::values::At;
-use crate::syntax::{RawApproval, RawReason};
+use crate::syntax::{RawApproval, RawPreview, RawReason};
 
 /// Where `expires` is absent.
 const DEFAULT_EXPIRES_SECONDS: u64 = 15 * 60;
@@ -41,6 +41,10 @@ impl Compiler<'_, '_> {
             reason_required: match raw.reason {
                 RawReason::Required => true,
                 RawReason::Optional => false,
+            },
+            dry_run: match raw.preview {
+                RawPreview::DryRun => true,
+                RawPreview::Estimate => false,
             },
         };
         let quorum_place = raw.quorum.as_ref().map_or(*place, |quorum| quorum.place);

@@ -30,6 +30,8 @@ pub(crate) fn combine<'a>(terms: impl Iterator<Item = (&'a str, &'a ApprovalTerm
         sum.quorum = sum.quorum.max(terms.quorum);
         sum.expires_seconds = sum.expires_seconds.min(terms.expires_seconds);
         sum.reason_required |= terms.reason_required;
+        // Running it beforehand, even undone, is for every rule to permit.
+        sum.dry_run &= terms.dry_run;
         if !is_attainable(&sum) {
             return Combined::Clash(first.to_owned(), name.to_owned());
         }
@@ -55,7 +57,14 @@ mod tests {
         reason_required: bool,
     ) -> ApprovalTerms {
         let own = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        ApprovalTerms { users: own(users), groups: own(groups), quorum, expires_seconds, reason_required }
+        ApprovalTerms {
+            users: own(users),
+            groups: own(groups),
+            quorum,
+            expires_seconds,
+            reason_required,
+            dry_run: false,
+        }
     }
 
     #[test]

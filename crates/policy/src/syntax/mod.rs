@@ -190,6 +190,20 @@ pub(crate) struct RawApproval {
     /// Whether approvers must say why; optional if absent.
     #[serde(default)]
     pub(crate) reason: RawReason,
+    /// What approvers are shown of what it would change; `estimate` if absent.
+    #[serde(default)]
+    pub(crate) preview: RawPreview,
+}
+
+/// What approvers are shown of what a command would change.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum RawPreview {
+    /// What the target's planner thinks.
+    #[default]
+    Estimate,
+    /// What it changes when it is run and undone: it takes locks for a moment, and what is not undone by a rollback stays.
+    DryRun,
 }
 
 /// Who may approve: one of the users, or a member of one of the groups.

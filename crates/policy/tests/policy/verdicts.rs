@@ -46,6 +46,7 @@ fn a_hold_combines_the_strictest_terms() {
             quorum: 2,
             expires_seconds: 900,
             reason_required: true,
+            dry_run: false,
         })
     );
     assert_eq!(

@@ -12,13 +12,13 @@ use super::{Drive, Ending};
 use crate::catalogue::LoadError;
 use crate::classify::{self, Text};
 use crate::session::{Parked, Step};
-use crate::{answer, upstream};
+use crate::{answer, preview, upstream};
 
 /// What a session waits for, besides its peers.
 pub(crate) enum Job {
     Refresh(Pin<Box<dyn Future<Output = Result<(), LoadError>>>>),
     Analyze(Pin<Box<dyn Future<Output = (String, Rc<Text>)>>>),
-    Storing(Box<Parked>, Pin<Box<dyn Future<Output = Result<Stored, gate::ports::StoreAway>> + Send>>),
+    Storing(Box<Parked>, Pin<Box<dyn Future<Output = Result<Stored, gate::ports::StoreAway>>>>),
     Waiting(Box<Parked>, Pin<Box<dyn Future<Output = Ended> + Send>>),
 }
 
@@ -73,6 +73,13 @@ impl Drive {
 
     pub(super) fn gate(&self) -> Arc<Gate> {
         Arc::clone(self.relay.session.gate())
+    }
+
+    /// Stores what came of approved commands.
+    pub(super) fn report_outcomes(&mut self) {
+        for (id, outcome) in self.relay.session.take_outcomes() {
+            tokio::task::spawn_local(self.gate().report(id, outcome));
+        }
     }
 
     pub(super) fn poll_job(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
@@ -172,8 +179,18 @@ impl Drive {
                 self.job = Some(Job::Analyze(Box::pin(future)));
             }
             Step::Park(parked) => {
-                let future = self.gate().park(parked.held.request().clone());
-                self.job = Some(Job::Storing(parked, future));
+                let mut request = parked.held.request().clone();
+                let wanted = self.relay.preview(&parked, request.terms.dry_run);
+                let (gate, grant, options) = (self.gate(), Arc::clone(&self.grant), Rc::clone(&self.options));
+                let database = self.database.clone();
+                let future = async move {
+                    request.preview = match wanted {
+                        Ok(wanted) => preview::look(&grant, &options, database.as_deref(), &wanted).await,
+                        Err(why) => vec![format!("no preview: {why}")],
+                    };
+                    gate.park(request).await
+                };
+                self.job = Some(Job::Storing(parked, Box::pin(future)));
             }
             Step::End(end) => return Err(Ending::of(end)),
         }

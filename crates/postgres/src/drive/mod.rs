@@ -112,6 +112,7 @@ impl Drive {
         if std::mem::take(&mut self.relay.ageing) {
             self.compare_names();
         }
+        self.report_outcomes();
         happened |= self.poll_stop(cx)?;
         self.keep_pace(cx)?;
         self.relay.settle_rows().map_err(|refusal| Ending::Refused(Box::new(refusal)))?;

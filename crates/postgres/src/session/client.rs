@@ -31,6 +31,13 @@ pub(crate) struct Bound {
     formats: Box<[Format]>,
 }
 
+impl Bound {
+    /// What it runs, what that would do, and with which values.
+    pub(crate) fn parts(&self) -> (&Rc<Prepared>, &Rc<Text>, &Arc<Intent>, &[Option<String>]) {
+        (&self.prepared, &self.text, &self.intent, &self.values)
+    }
+}
+
 impl Relay {
     /// One message of the client.
     pub(crate) fn client(&mut self, frame: Frame<'_>) -> Step {

@@ -148,6 +148,10 @@ impl Approvals for Double {
     fn consume(&self, _: ApprovalId, _: Micros) -> BoxFuture<'_, Result<bool, StoreAway>> {
         Box::pin(async { Ok(false) })
     }
+    fn report<'a>(&'a self, _: ApprovalId, _: &'a str) -> BoxFuture<'a, Result<(), StoreAway>> {
+        Box::pin(async { Ok(()) })
+    }
+
     fn end(&self, _: ApprovalId, _: ApprovalState) -> BoxFuture<'_, Result<(), StoreAway>> {
         Box::pin(async { Ok(()) })
     }

@@ -87,6 +87,7 @@ fn show(approval: &ApprovalView) -> Result<()> {
         ("command", approval.command.clone()),
         ("values", values.collect::<Vec<_>>().join("\n")),
         ("would", approval.actions.join("\n")),
+        ("preview", approval.preview.join("\n")),
         ("held by", approval.rules.join(", ")),
         ("because", approval.reasons.join("\n")),
         ("task", approval.identity.task.clone().unwrap_or_default()),
@@ -98,6 +99,9 @@ fn show(approval: &ApprovalView) -> Result<()> {
     ];
     fields.retain(|(_, value)| !value.is_empty());
     output::fields(&fields)?;
+    if let Some(outcome) = &approval.outcome {
+        output::line(&output::plain(&format!("it ran: {outcome}")))?;
+    }
     for answer in &approval.answers {
         let word = if answer.approve { "approved" } else { "denied" };
         output::line(&output::plain(&format!(

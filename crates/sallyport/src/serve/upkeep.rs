@@ -169,6 +169,7 @@ mod tests {
             text: "DELETE FROM orders WHERE id = $1".to_owned(),
             values: vec![Some("7".to_owned())],
             actions: Vec::new(),
+            preview: Vec::new(),
             reasons: Vec::new(),
             rules: Vec::new(),
             policy: "0".to_owned(),

@@ -120,6 +120,19 @@ impl Approvals for Store {
         }))
     }
 
+    fn report<'a>(&'a self, id: ApprovalId, outcome: &'a str) -> BoxFuture<'a, Result<(), StoreAway>> {
+        let outcome = outcome.to_owned();
+        Box::pin(self.writing(move |mut transaction| async move {
+            sqlx::query("UPDATE approvals SET outcome = ? WHERE id = ? AND state = 'used'")
+                .bind(outcome)
+                .bind(codec::id_bytes(id.0))
+                .execute(&mut *transaction)
+                .await?;
+            transaction.commit().await?;
+            Ok(())
+        }))
+    }
+
     fn end(&self, id: ApprovalId, state: ApprovalState) -> BoxFuture<'_, Result<(), StoreAway>> {
         match state {
             ApprovalState::Denied | ApprovalState::Expired | ApprovalState::Cancelled => {}
@@ -161,7 +174,7 @@ impl Store {
 async fn insert(connection: &mut SqliteConnection, request: &ApprovalRequest) -> Result<(), Fault> {
     sqlx::query(
         "INSERT INTO approvals (id, digest, session, number, identity, target, role, text, bound, actions, reasons, rules, \
-         policy, terms, created, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         policy, terms, created, expires, preview) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(codec::id_bytes(request.id.0))
     .bind(request.digest.to_vec())
@@ -179,6 +192,7 @@ async fn insert(connection: &mut SqliteConnection, request: &ApprovalRequest) ->
     .bind(codec::to_json(&request.terms)?)
     .bind(request.created.0)
     .bind(request.expires.0)
+    .bind(codec::to_json(&request.preview)?)
     .execute(connection)
     .await?;
     Ok(())
@@ -238,7 +252,7 @@ async fn with_answers(
         .fetch_all(connection)
         .await?;
     let answers = rows.iter().map(read_answer).collect::<Result<_, _>>()?;
-    Ok(StoredApproval { request, state, answers })
+    Ok(StoredApproval { request, state, answers, outcome: codec::column(row, "outcome")? })
 }
 
 fn read_request(row: &SqliteRow) -> Result<ApprovalRequest, Fault> {
@@ -253,6 +267,7 @@ fn read_request(row: &SqliteRow) -> Result<ApprovalRequest, Fault> {
         text: codec::column(row, "text")?,
         values: codec::from_json(row, "bound")?,
         actions: codec::from_json(row, "actions")?,
+        preview: codec::from_json(row, "preview")?,
         reasons: codec::from_json(row, "reasons")?,
         rules: codec::from_json(row, "rules")?,
         policy: codec::column(row, "policy")?,

@@ -21,6 +21,7 @@ fn request(number: u128, quorum: u32, expires: i64) -> ApprovalRequest {
         text: "DELETE FROM orders WHERE id = $1 -- 'quoted' \u{1f980}".to_owned(),
         values: vec![Some("42".to_owned()), None],
         actions: vec!["delete public.orders".to_owned()],
+        preview: vec!["about 3 rows".to_owned()],
         reasons: vec!["writes need a human".to_owned()],
         rules: vec!["writes".to_owned()],
         policy: "0123456789abcdef".to_owned(),

@@ -12,7 +12,8 @@ use std::path::Path;
 const APPLICATION_ID: i64 = 0x5370_7279;
 
 /// One text per version, oldest first; never edited once released.
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_first.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("../../migrations/0001_first.sql"), include_str!("../../migrations/0002_preview.sql")];
 
 /// The newest schema that this binary knows.
 pub(super) fn newest() -> i64 {
