@@ -97,6 +97,7 @@ fn expressions() {
     check("SELECT lo_get(5)", "?");
     check("SELECT ARRAY(SELECT v FROM secrets), 'x' IN (SELECT v FROM secrets)", "secrets.v, secrets.v");
     check("SELECT e FROM customers, unnest(tags) AS e", "customers.tags");
+    check("SELECT a FROM customers, unnest(tags, ARRAY[1, 2]) AS u(a, b)", "customers.tags");
     check("SELECT g, ascii(substr(email, g, 1)) FROM customers, generate_series(1, 30) g", "-, customers.email");
     check("SELECT x.value FROM customers c, jsonb_each_text(to_jsonb(c)) x", "customers.*");
     check("SELECT x.value FROM secrets s CROSS JOIN jsonb_each_text(to_jsonb(s.v)) x", "secrets.v");
