@@ -95,6 +95,8 @@ impl<'c> Walker<'c> {
         let ordered = if call.agg_within_group { call.agg_order.len() } else { 0 };
         let count = call.args.len() + ordered;
         let builtins = match schema {
+            // In FROM, `unnest(a, b)` is the server's own way to write `unnest(a)` and `unnest(b)` side by side.
+            None if name == "unnest" => functions::builtins(name, Some(count.min(1))),
             None | Some("pg_catalog") => functions::builtins(name, Some(count)),
             Some("information_schema") if name.starts_with("_pg_") => vec![Known::HARMLESS],
             Some(_) => Vec::new(),
