@@ -99,12 +99,12 @@ relations|20012|public|v_loop|v|f
 columns|20012|1|x|25|f
 views|20012| SELECT v_loop.x FROM public.v_loop;
 relations|20007|public|seq|S|f
-functions|30000|public|purge_customers|f|v|plpgsql|0|0|f|NULL
-functions|30001|public|get_email|f|s|sql|1|0|f|NULL
-functions|30003|public|trg_inbox|f|v|plpgsql|0|0|f|NULL
-functions|30004|public|op_purge|f|v|plpgsql|2|0|f|NULL
-functions|30005|public|upper|f|v|plpgsql|1|0|f|NULL
-operators|public|<-!->|30004
+functions|30000|public|purge_customers|f|v|plpgsql|0|0|f|NULL|NULL|
+functions|30001|public|get_email|f|s|sql|1|0|f|NULL|NULL|
+functions|30003|public|trg_inbox|f|v|plpgsql|0|0|f|NULL|NULL|
+functions|30004|public|op_purge|f|v|plpgsql|2|0|f|NULL|NULL|
+functions|30005|public|upper|f|v|plpgsql|1|0|f|NULL|NULL|
+operators|public|<-!->|30004|23|23
 triggers|20003|5|30003|public|trg_inbox
 rules|20002|2|f|CREATE RULE r AS ON UPDATE TO public.notes DO DELETE FROM public.customers;
 foreign_keys|20001|20000|c|c|{1}

@@ -40,6 +40,8 @@ fn plain_references() {
 fn a_row_is_found_beside_an_item_whose_columns_are_not_known() {
     check("SELECT s FROM secrets s, unnest(ARRAY['a']) AS u(x)", "secrets.*");
     check("SELECT (s).v FROM secrets s, unnest(ARRAY['a'], ARRAY['b']) AS u(x, y)", "secrets.*");
+    let side_by_side = ask("SELECT x, y FROM secrets s, unnest(ARRAY['a'], ARRAY[s.v]) AS u(x, y)");
+    assert!(side_by_side.intent.actions.iter().all(|action| action.effect == model::Effect::Read));
     check("SELECT s::text FROM (SELECT v FROM secrets) s, jsonb_each_text('{}') AS u", "secrets.v");
     check("SELECT (SELECT max(s::text) FROM unnest(ARRAY['a']) AS u(x)) FROM secrets s", "secrets.*");
 }
