@@ -24,9 +24,6 @@ use case::Case;
 use judge::{Judged, Outcome};
 use world::World;
 
-/// Keys that are not judged unless they are named: what they assume is not enforced by the gateway yet.
-const NOT_BY_DEFAULT: [&str; 1] = ["budget"];
-
 /// What `suite corpus --help` prints.
 pub const HELP: &str = "\
 suite corpus [--file JSONL] [--protocol postgres] [--key KEY]... [--id ID]... [--direct] [--policies DIR] [--json]
@@ -37,7 +34,7 @@ with --direct, when every oracle fired and every benign case worked.
 
   --file JSONL      the corpus (default: tests/corpus/bypass.jsonl)
   --protocol NAME   only cases of this protocol (default and so far: postgres)
-  --key KEY         only cases of this policy key; may be repeated (default: all but budget)
+  --key KEY         only cases of this policy key; may be repeated (default: all)
   --id ID           only this case; may be repeated
   --direct          no gateway: say which oracles fire
   --policies DIR    one KEY.yaml per policy key (default: tests/corpus/policies)
@@ -143,10 +140,7 @@ fn wanted(case: &Case, options: &Options) -> bool {
     if !options.ids.is_empty() {
         return options.ids.contains(&case.id);
     }
-    if options.keys.is_empty() {
-        return !NOT_BY_DEFAULT.contains(&case.key.as_str());
-    }
-    options.keys.contains(&case.key)
+    options.keys.is_empty() || options.keys.contains(&case.key)
 }
 
 fn root() -> PathBuf {

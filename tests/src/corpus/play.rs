@@ -17,6 +17,8 @@ const ANSWER: Duration = Duration::from_secs(15);
 const SKIPPING: Duration = Duration::from_millis(700);
 /// More than this of one answer is not read: what leaks, leaks before.
 const ENOUGH: usize = 32 * 1024 * 1024;
+/// How long `(no further traffic)` keeps still.
+const NO_TRAFFIC: Duration = Duration::from_secs(4);
 /// How often a `(repeat)` repeats.
 const REPEATS: usize = 1_100;
 
@@ -57,6 +59,8 @@ pub struct Played {
     pub received: Vec<u8>,
     /// Whether a `CancelRequest` ended the statement of somebody else.
     pub cancelled_other: Option<bool>,
+    /// The connection was closed while the client kept still.
+    pub ended_idle: bool,
 }
 
 /// Where a case is played.
@@ -207,7 +211,10 @@ impl Player<'_> {
                 }
                 Ok(true)
             }
-            ("no further traffic", _) => Ok(!self.wire()?.closes_within(Duration::from_secs(3))?),
+            ("no further traffic", _) => {
+                self.played.ended_idle = self.wire()?.closes_within(NO_TRAFFIC)?;
+                Ok(!self.played.ended_idle)
+            }
             _ => bail!("a stage direction that is not known: ({words})"),
         }
     }

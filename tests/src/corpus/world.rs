@@ -30,6 +30,11 @@ const SECRETS: &str = "SELECT DISTINCT form FROM (SELECT unnest(ARRAY[email, ssn
         encode(sha384(v::bytea), 'hex'), encode(sha512(v::bytea), 'hex'), encode(v::bytea, 'hex'), encode(v::bytea, 'base64'),
         replace(v, '-', '')]) AS form WHERE v IS NOT NULL";
 
+/// The key of cases about how much is used.
+const BUDGET: &str = "budget";
+/// More rows than a budget allows: the fixture has two.
+const MANY: &str = "INSERT INTO orders SELECT n, 1, n, 'shipped', 'no', NULL FROM generate_series(3, 3000) n";
+
 /// A statement whose text `pg_stat_statements` keeps as it is, value and all.
 const PLANTED: &str = "DO $$ BEGIN PERFORM 1 FROM customers WHERE email = 'alice@example.com'; END $$";
 
@@ -87,6 +92,13 @@ impl World {
     /// When the case cannot be played at all.
     pub fn run(&mut self, case: &Case) -> Result<Judged> {
         self.fresh()?;
+        if case.key == BUDGET {
+            self.server.sql("app", MANY)?;
+            // What one token may use in all is used up by one case.
+            if let Some(behind) = &mut self.gateway {
+                behind.token = behind.gateway.token(&Who::agent("agent-7"))?;
+            }
+        }
         if let Some(path) = &case.oracle.file_written {
             let _ = std::fs::remove_file(path);
         }

@@ -41,6 +41,11 @@ fn masks_with_predicates() {
 }
 
 #[test]
+fn budgets() {
+    passes(corpus::main, &["--key", "budget"]);
+}
+
+#[test]
 fn open_reads() {
     passes(corpus::main, &["--key", "open"]);
 }

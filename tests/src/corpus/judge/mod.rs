@@ -258,10 +258,15 @@ fn refusal(played: &Played, facts: &Facts) -> Option<String> {
     if let Some(refused) = &played.refused_at_startup {
         return is_own(refused).then(|| format!("at login: {}", refused.describe()));
     }
+    if played.ended_idle {
+        return Some("the idle session was ended".to_owned());
+    }
     let reached = |at: usize| facts.reached.get(at).copied().unwrap_or(false);
     let own = |(at, reply): (usize, &Reply)| {
         let error = reply.messages.iter().find(|message| message.tag == b'E' && is_own(message))?;
-        (!reached(at)).then(|| error.describe())
+        // A limit ends what has begun; anything else is refused before the server sees it.
+        let limit = error.field(b'C').as_deref() == Some("53400");
+        (limit || !reached(at)).then(|| error.describe())
     };
     played.replies.iter().enumerate().find_map(own)
 }
