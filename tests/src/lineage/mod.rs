@@ -1,11 +1,11 @@
 //! `lineage-fuzz`: random queries over tables whose masked columns hold planted secrets. No byte that a client receives through the
 //! gateway may hold a piece of one, in any spelling; where nothing masked is touched, no byte may differ.
 //!
-//! - [`dice`]: chance from a seed and a number.
-//! - [`secrets`], [`needles`]: what is planted, and how it is found again.
-//! - [`world`]: schema, server, gateway.
-//! - [`grammar`]: the queries.
-//! - [`play`]: a query over each protocol. [`judge`]: what its answer means. [`report`]: counts.
+//! - `dice`: chance from a seed and a number.
+//! - `secrets`, `needles`: what is planted, and how it is found again.
+//! - `world`: schema, server, gateway.
+//! - `grammar`: the queries.
+//! - `play`: a query over each protocol. `judge`: what its answer means. `report`: counts.
 
 mod dice;
 mod grammar;
