@@ -323,7 +323,7 @@ fn a_rate_that_was_kept_is_judged_by_the_recorded_times() {
     code(&world, &["policy", "backtest", "new.yaml"], 0);
     world.write("new.yaml", &limit(50));
     let out = code(&world, &["policy", "backtest", "new.yaml"], 1);
-    assert!(out.contains("because 50 commands per minute"), "{out}");
+    assert!(out.contains("because at most 50 commands per minute"), "{out}");
 }
 
 #[test]

@@ -199,7 +199,20 @@ async fn refuses_a_newer_schema() {
     sqlx::raw_sql("PRAGMA user_version = 99").execute(&fixture.store.inner.write).await.unwrap();
     fixture.store.close().await;
     let error = opened(&fixture.path).await.unwrap_err();
-    assert!(error.to_string().contains("has schema 99, and this binary knows up to 1"), "{error}");
+    assert!(error.to_string().contains("has schema 99, and this binary knows up to 2"), "{error}");
+}
+
+#[tokio::test]
+async fn brings_an_older_schema_up() {
+    let fixture = fixture().await;
+    let back =
+        "ALTER TABLE approvals DROP COLUMN preview; ALTER TABLE approvals DROP COLUMN outcome; PRAGMA user_version = 1";
+    sqlx::raw_sql(back).execute(&fixture.store.inner.write).await.unwrap();
+    fixture.store.close().await;
+    let store = opened(&fixture.path).await.unwrap();
+    let columns = "SELECT count(*) FROM pragma_table_info('approvals') WHERE name IN ('preview', 'outcome')";
+    let found: i64 = sqlx::query_scalar(columns).fetch_one(&store.inner.write).await.unwrap();
+    assert_eq!(found, 2);
 }
 
 /// Opens the path that it is given and prints what comes of it. Run by the test below as another user.
