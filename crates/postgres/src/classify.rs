@@ -111,7 +111,11 @@ impl Text {
                         | Kind::RollbackPrepared
                 )
             }),
-            counted: !any(|s| !s.counted && !s.intent.actions.iter().all(changes_nothing)),
+            counted: !any(|s| {
+                // What runs under a name may change more than its tag says.
+                let named = matches!(s.kind, Kind::ExecutePrepared { .. } | Kind::Fetch { .. });
+                named || (!s.counted && !s.intent.actions.iter().all(changes_nothing))
+            }),
             names,
             analysis,
         })

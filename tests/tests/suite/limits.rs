@@ -45,10 +45,13 @@ struct World {
 }
 
 fn world(limit: &str) -> World {
+    world_with(&format!("{RULES}  - {{ name: small, who: any, {limit} }}\n"))
+}
+
+fn world_with(policy: &str) -> World {
     let server = Server::start(&ServerOptions::default()).unwrap();
     server.sql("postgres", DATA).unwrap();
-    let policy = format!("{RULES}  - {{ name: small, who: any, {limit} }}\n");
-    let gateway = Gateway::start(&Options::new(server.port(), "postgres", &policy)).unwrap();
+    let gateway = Gateway::start(&Options::new(server.port(), "postgres", policy)).unwrap();
     World { server, gateway }
 }
 
@@ -150,6 +153,16 @@ fn pieces_of_returning_are_no_way_around() {
     let before = world.state();
     let mut wire = world.login();
     wire.send(&extended("UPDATE notes SET note = 'x' RETURNING id", 1)).unwrap();
+    let answers = wire.until_ready(PATIENCE).unwrap();
+    assert!(error(&answers).contains("53400"), "{}", tags(&answers));
+    assert_eq!(world.state(), before);
+    // Nor is a name: what it runs cascades all the same.
+    wire.query("PREPARE d AS DELETE FROM tree WHERE id = 5").unwrap();
+    for run in ["EXECUTE d", "EXPLAIN ANALYZE EXECUTE d"] {
+        let answers = wire.query(run).unwrap();
+        assert!(error(&answers).contains("53400"), "{run}: {}", tags(&answers));
+    }
+    wire.send(&extended("EXECUTE d", 0)).unwrap();
     let answers = wire.until_ready(PATIENCE).unwrap();
     assert!(error(&answers).contains("53400"), "{}", tags(&answers));
     assert_eq!(world.state(), before);
@@ -309,7 +322,9 @@ fn bytes_and_totals_count_whatever_the_pieces() {
 /// A statement that takes too long is stopped, a transaction that idles is ended.
 #[test]
 fn time_is_a_limit() {
-    let world = world("statement_time: 1s, idle_in_transaction: 2s");
+    let held = "rules:\n  - { name: slowly, who: any, do: [delete], then: approve, approval: { by: { groups: [dba] }, expires: 4s } }";
+    let limit = "statement_time: 1s, idle_in_transaction: 2s";
+    let world = world_with(&format!("{RULES}  - {{ name: small, who: any, {limit} }}\n").replacen("rules:", held, 1));
     let mut wire = world.login();
     let start = Instant::now();
     let answers = wire.query("SELECT pg_sleep(30)").unwrap();
@@ -320,6 +335,16 @@ fn time_is_a_limit() {
     );
     assert!(start.elapsed() < Duration::from_secs(6));
     assert_eq!(wire.value("SELECT 1").unwrap(), "1");
+    wire.query("BEGIN").unwrap();
+    // Waiting for a human is no idling.
+    let start = Instant::now();
+    let held = wire.query("DELETE FROM notes WHERE id = 1").unwrap();
+    assert!(
+        error(&held).contains("SP-APPROVAL-EXPIRED") && start.elapsed() > Duration::from_secs(3),
+        "{}",
+        error(&held)
+    );
+    wire.query("ROLLBACK").unwrap();
     wire.query("BEGIN").unwrap();
     wire.query("SELECT 1").unwrap();
     assert!(wire.closes_within(Duration::from_secs(8)).unwrap(), "the transaction must not stay open");

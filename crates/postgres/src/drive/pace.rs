@@ -51,7 +51,9 @@ impl Drive {
         if working.is_none() && idle.is_none() {
             return Ok(());
         }
-        let (pace, progress) = (self.relay.pace(), self.relay.progress);
+        // A command that waits for a human or for the catalogue is not the client's idling.
+        let pace = if self.job.is_some() { Pace::Resting } else { self.relay.pace() };
+        let progress = self.relay.progress;
         let since = match self.pace.at {
             Some((before, at, since)) if before == pace && at == progress => since,
             Some(_) | None => {
