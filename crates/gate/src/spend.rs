@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use model::{Effect, Intent, Limits, Most, ObjectKind, TokenId};
+use model::{Effect, Intent, Limits, Most, TokenId};
 use record::Micros;
 
 use crate::ports::Proven;
@@ -139,25 +139,7 @@ impl Session {
     /// Whether what this command changes must not be committed before [`affected`](Self::affected) has agreed to it.
     #[must_use]
     pub fn checks_changes(&self, intent: &Intent) -> bool {
-        self.limits.bound_changes()
-            && intent.actions.iter().any(|action| match action.effect {
-                Effect::Write | Effect::Delete => {
-                    action.object.as_ref().is_none_or(|object| object.kind == ObjectKind::Relation)
-                }
-                Effect::Execute | Effect::Unknown => true,
-                // What these do is no change of rows, or is said by rules alone.
-                Effect::Connect
-                | Effect::Session
-                | Effect::Read
-                | Effect::Create
-                | Effect::Alter
-                | Effect::Destroy
-                | Effect::Grant
-                | Effect::Admin
-                | Effect::Export
-                | Effect::Import
-                | Effect::Tunnel => false,
-            })
+        self.limits.bound_changes() && intent.actions.iter().any(model::Action::changes_rows)
     }
 
     /// A command changed so many rows, and nothing of it is committed.
@@ -192,6 +174,37 @@ impl Session {
         refusal.request = Some(model::RequestId { session: self.live.id, number: ticket.number() });
         refusal.rules = rule.map(|limit| limit.rule.to_string()).into_iter().collect();
         Box::new(refusal)
+    }
+
+    /// Whether a held command may be looked at on the target before it is decided, and if so whether it may be run and undone there. What is
+    /// asked is recorded before it is.
+    ///
+    /// # Errors
+    /// Why nothing may be asked, for the approver; or, when it cannot be recorded, the refusal with which the session must close.
+    pub fn preview<M>(
+        &mut self,
+        held: &crate::Held<M>,
+        intent: &Intent,
+    ) -> Result<Result<bool, &'static str>, Refusal> {
+        let dry_run = held.request().terms.dry_run;
+        let permitted = intent.actions.iter().all(|action| match action.effect {
+            Effect::Connect
+            | Effect::Session
+            | Effect::Read
+            | Effect::Write
+            | Effect::Delete
+            | Effect::Create
+            | Effect::Alter
+            | Effect::Destroy => true,
+            // Code that is not known may do what no rollback undoes; a rule that wants a dry run has decided on that.
+            Effect::Execute => dry_run,
+            Effect::Grant | Effect::Admin | Effect::Export | Effect::Import | Effect::Tunnel | Effect::Unknown => false,
+        });
+        if !permitted {
+            return Ok(Err("it runs what is not known to be harmless"));
+        }
+        self.control_note("preview", if dry_run { "estimate, and a run that is undone" } else { "estimate" })?;
+        Ok(Ok(dry_run))
     }
 
     /// Seconds that a command may take on the target, or that a transaction may stay open without one.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Effect, Object};
+use crate::{Effect, Object, ObjectKind};
 
 /// A 128-bit name of an [`Intent`]: equal ids mean equal intents, so decisions may be cached by it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
@@ -24,6 +24,28 @@ impl Action {
     #[must_use]
     pub const fn on(effect: Effect, object: Object) -> Self {
         Self { effect, object: Some(object) }
+    }
+
+    /// Whether rows of a table may change by it. What is done to a whole object is not meant.
+    #[must_use]
+    pub fn changes_rows(&self) -> bool {
+        match self.effect {
+            Effect::Write | Effect::Delete => {
+                self.object.as_ref().is_none_or(|object| object.kind == ObjectKind::Relation)
+            }
+            Effect::Execute | Effect::Unknown => true,
+            Effect::Connect
+            | Effect::Session
+            | Effect::Read
+            | Effect::Create
+            | Effect::Alter
+            | Effect::Destroy
+            | Effect::Grant
+            | Effect::Admin
+            | Effect::Export
+            | Effect::Import
+            | Effect::Tunnel => false,
+        }
     }
 
     /// An effect without an object.

@@ -114,7 +114,7 @@ impl Text {
             counted: !any(|s| {
                 // What runs under a name may change more than its tag says.
                 let named = matches!(s.kind, Kind::ExecutePrepared { .. } | Kind::Fetch { .. });
-                named || (!s.counted && !s.intent.actions.iter().all(changes_nothing))
+                named || (!s.counted && s.intent.actions.iter().any(Action::changes_rows))
             }),
             names,
             analysis,
@@ -132,25 +132,6 @@ impl Text {
     /// Schemas that may be in the path from now on.
     pub(crate) fn path(&self) -> impl Iterator<Item = &str> {
         self.analysis.statements.iter().flat_map(|statement| statement.path.iter().map(String::as_str))
-    }
-}
-
-/// Whether no row of a table changes by it.
-fn changes_nothing(action: &Action) -> bool {
-    match action.effect {
-        Effect::Write | Effect::Delete => action.object.as_ref().is_some_and(|it| it.kind != ObjectKind::Relation),
-        Effect::Execute | Effect::Unknown => false,
-        Effect::Connect
-        | Effect::Session
-        | Effect::Read
-        | Effect::Create
-        | Effect::Alter
-        | Effect::Destroy
-        | Effect::Grant
-        | Effect::Admin
-        | Effect::Export
-        | Effect::Import
-        | Effect::Tunnel => true,
     }
 }
 

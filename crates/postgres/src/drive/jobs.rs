@@ -180,7 +180,7 @@ impl Drive {
             }
             Step::Park(parked) => {
                 let mut request = parked.held.request().clone();
-                let wanted = self.relay.preview(&parked, request.terms.dry_run);
+                let wanted = self.relay.preview(&parked).map_err(|refusal| Ending::Refused(Box::new(refusal)))?;
                 let (gate, grant, options) = (self.gate(), Arc::clone(&self.grant), Rc::clone(&self.options));
                 let database = self.database.clone();
                 let future = async move {

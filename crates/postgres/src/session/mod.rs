@@ -33,7 +33,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use gate::{Flow, Held, Outbox, Refusal, Session, ToClient, ToTarget};
-use model::{Effect, Intent};
+use model::Intent;
 
 use crate::catalogue::Keeper;
 use crate::classify::{self, Text};
@@ -226,8 +226,8 @@ impl Relay {
         self.names.clone()
     }
 
-    /// What may be asked about a held command before it is decided, or why nothing may.
-    pub(crate) fn preview(&self, parked: &Parked, dry_run: bool) -> Result<Wanted, &'static str> {
+    /// What is asked about a held command before it is decided, or why nothing is.
+    pub(crate) fn preview(&mut self, parked: &Parked) -> Result<Result<Wanted, &'static str>, Refusal> {
         let (sql, text, intent, values, types) = match &parked.then {
             Then::Query { sql, text, intent } => (sql, text, intent, &[][..], Vec::new()),
             Then::Bind(bound) => {
@@ -236,35 +236,23 @@ impl Relay {
             }
         };
         let [statement] = text.analysis.statements.as_slice() else {
-            return Err("the message has more than one statement");
+            return Ok(Err("the message has more than one statement"));
         };
         if !matches!(statement.kind, sql::Kind::Dml | sql::Kind::Query) {
-            return Err("not for this sort of statement");
+            return Ok(Err("not for this sort of statement"));
         }
-        let known = intent.actions.iter().all(|action| match action.effect {
-            Effect::Connect
-            | Effect::Session
-            | Effect::Read
-            | Effect::Write
-            | Effect::Delete
-            | Effect::Create
-            | Effect::Alter
-            | Effect::Destroy => true,
-            // Code that is not known may do what no rollback undoes; a rule that wants a dry run has decided on that.
-            Effect::Execute => dry_run,
-            Effect::Grant | Effect::Admin | Effect::Export | Effect::Import | Effect::Tunnel | Effect::Unknown => false,
-        });
-        if !known {
-            return Err("it runs what is not known to be harmless");
-        }
-        Ok(Wanted {
+        let dry_run = match self.session.preview(&parked.held, intent)? {
+            Ok(dry_run) => dry_run,
+            Err(why) => return Ok(Err(why)),
+        };
+        Ok(Ok(Wanted {
             sql: sql.get(statement.start..statement.start + statement.len).unwrap_or(sql).to_owned(),
             types,
             values: values.to_vec(),
             path: Arc::clone(&self.names.path),
             dry_run,
             in_transaction: self.in_transaction(),
-        })
+        }))
     }
 
     /// Whether the target still has something to answer.
