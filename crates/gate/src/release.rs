@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use model::{Intent, RecordLevel};
+use model::{ColumnRef, Intent, RecordLevel};
 use record::{Column, Event, Finished, Micros};
 
 use crate::masks::{CellPlan, Cells, ColumnInfo};
@@ -382,6 +382,27 @@ impl Session {
     #[must_use]
     pub fn withholds(&self, intent: Option<&Intent>) -> bool {
         intent.map_or_else(|| self.masks.has_columns(), |intent| self.masks.tainted(intent))
+    }
+
+    /// Whether a command may carry tokens in whose place the values that they stand for are sent: some column is shown as tokens, and nothing in
+    /// the command could show or keep its own words.
+    #[must_use]
+    pub fn takes_tokens(&self, intent: &Intent) -> bool {
+        self.masks.has_tokens() && crate::masks::tokens::keeps_values(intent)
+    }
+
+    /// The value that a token stands for, in its type and wire format, where the command only asks whether the column equals it. `names` is
+    /// everything that the column's value is called. `None`: it is sent as it is. Ask [`takes_tokens`](Self::takes_tokens) first.
+    #[must_use]
+    pub fn restore(
+        &self,
+        column: &ColumnRef,
+        names: &[ColumnRef],
+        ty: mask::ValueType,
+        format: mask::Format,
+        token: &[u8],
+    ) -> Option<Vec<u8>> {
+        self.masks.restore(column, names, &self.gate.masker, ty, format, token)
     }
 
     /// Whether any mask applies in this session.

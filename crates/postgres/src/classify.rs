@@ -307,6 +307,7 @@ fn not_analysed(text: &str) -> Analysis {
         intent,
         literal_dependent: true,
         misses: Vec::new(),
+        comparands: Vec::new(),
         fresh: Fresh::unknown(),
         problem: None,
     }

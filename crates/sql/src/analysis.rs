@@ -58,6 +58,8 @@ pub struct Analysis {
     /// Names of relations, functions, types and operators that the catalogue does not have. The caller may refresh the snapshot and
     /// analyze again.
     pub misses: Vec<String>,
+    /// Constants and parameters that stand for one column's value; each statement is a query or a change, and the text is plain.
+    pub comparands: Vec<Comparand>,
     /// Names whose meaning it changes.
     pub fresh: Fresh,
     /// Why the text could not be understood, if so.
@@ -76,6 +78,29 @@ impl Analysis {
         made.intent = Arc::new(crate::walk::running(&made.intent, &functions));
         made
     }
+}
+
+/// A constant or a parameter that is compared, as it is, with one column's value for being equal, and is used for nothing else: no result, no
+/// plan and no stored definition shows it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Comparand {
+    /// Which.
+    pub place: Place,
+    /// The column.
+    pub column: ColumnRef,
+    /// Everything that the column's value is called, the column included.
+    pub names: Vec<ColumnRef>,
+    /// The column's type; a domain's is what the domain is made of.
+    pub type_oid: u32,
+}
+
+/// Where a constant or a parameter stands; the same for all texts of one shape.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Place {
+    /// The string of this index among [`crate::shape::Marks::strings`].
+    String(usize),
+    /// All places of the parameter of this index; `$1` has 0.
+    Parameter(usize),
 }
 
 /// One statement of a text.

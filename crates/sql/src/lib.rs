@@ -21,7 +21,9 @@ pub mod shape;
 pub mod unbounded;
 mod walk;
 
-pub use analysis::{Analysis, Caps, Context, CopyFormat, Deps, Discard, Kind, Outputs, Problem, Statement};
+pub use analysis::{
+    Analysis, Caps, Comparand, Context, CopyFormat, Deps, Discard, Kind, Outputs, Place, Problem, Statement,
+};
 pub use catalog::Catalog;
 pub use fresh::Fresh;
 pub use unbounded::bind_unbounded;

@@ -8,6 +8,7 @@ use anyhow::{Result, bail};
 const CALM: &[&str] = &["harmless", "counts"];
 const OTHER: &[&str] = &[
     "reveals",
+    "echoes",
     "format",
     "sequence:read",
     "sequence:write",

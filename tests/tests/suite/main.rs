@@ -7,6 +7,7 @@
 //! - [`chaos`]: the gateway killed under load.
 //! - [`limits`]: what may be returned, changed and used up.
 //! - [`masks`]: ways around a mask.
+//! - [`tokens`]: tokens that are sent back.
 //! - [`functions`]: the tables of the server's own functions, and users' functions by what they do.
 //! - [`lineage`]: random queries over planted secrets.
 //! - [`sessions`]: holds, revocation, policy changes, wrong ways in.
@@ -36,6 +37,7 @@ mod limits;
 mod lineage;
 mod masks;
 mod sessions;
+mod tokens;
 
 /// Runs one of the suites as its command line does, and fails unless it says that all is well.
 fn passes(suite: fn(sallyport_tests::kit::args::Args) -> anyhow::Result<i32>, args: &[&str]) {

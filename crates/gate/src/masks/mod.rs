@@ -3,6 +3,7 @@
 mod moves;
 #[cfg(test)]
 mod tests;
+pub(crate) mod tokens;
 
 use std::borrow::Cow;
 

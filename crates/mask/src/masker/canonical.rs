@@ -90,7 +90,7 @@ pub(super) fn decimal(format: Format, value: &[u8]) -> Option<String> {
     }
 }
 
-fn uuid(format: Format, value: &[u8]) -> Option<[u8; 16]> {
+pub(super) fn uuid(format: Format, value: &[u8]) -> Option<[u8; 16]> {
     if format == Format::Binary {
         return value.try_into().ok();
     }

@@ -34,7 +34,9 @@ impl fmt::Debug for MaskKey {
 pub(super) enum Purpose {
     Token,
     Hash,
-    /// One round of the integer permutation.
+    /// One block of the key stream of a token.
+    Stream(u8),
+    /// One round of a permutation.
     Round(u8),
 }
 
@@ -52,6 +54,7 @@ impl Digester {
         let purpose = match purpose {
             Purpose::Token => [b't', 0],
             Purpose::Hash => [b'h', 0],
+            Purpose::Stream(block) => [b's', block],
             Purpose::Round(round) => [b'r', round],
         };
         let mut context = hmac::Context::with_key(&self.0);
@@ -67,18 +70,45 @@ impl Digester {
         digest
     }
 
-    /// A keyed permutation of the `bits` low bits of `value` (`bits` is 16, 32 or 64): a balanced Feistel network of four rounds,
-    /// each an HMAC. Distinct integers keep distinct stand-ins, so joins on them stay exact.
-    pub(super) fn permute(&self, domain: &str, value: u64, bits: u32) -> u64 {
-        let half = bits / 2;
-        let mask = (1_u64 << half) - 1;
-        let (mut left, mut right) = (value >> half & mask, value & mask);
-        for round in 0..4 {
-            let digest = self.digest(Purpose::Round(round), domain, &right.to_be_bytes());
-            (left, right) = (right, left ^ (first_u64(&digest) & mask));
+    /// A keyed permutation of the `bits` low bits of `value` (`bits` is even and at most 128): a balanced Feistel network of four rounds, each an
+    /// HMAC. Distinct values keep distinct stand-ins, so joins on them stay exact.
+    pub(super) fn permute(&self, domain: &str, value: u128, bits: u32) -> u128 {
+        let (mut left, mut right) = halves(value, bits);
+        for round in 0..ROUNDS {
+            (left, right) = (right, left ^ self.round(round, domain, right, bits));
         }
-        left << half | right
+        join(left, right, bits)
     }
+
+    /// The value that [`permute`](Self::permute) made this of.
+    pub(super) fn restore(&self, domain: &str, value: u128, bits: u32) -> u128 {
+        let (mut left, mut right) = halves(value, bits);
+        for round in (0..ROUNDS).rev() {
+            (left, right) = (right ^ self.round(round, domain, left, bits), left);
+        }
+        join(left, right, bits)
+    }
+
+    fn round(&self, round: u8, domain: &str, half: u64, bits: u32) -> u64 {
+        first_u64(&self.digest(Purpose::Round(round), domain, &half.to_be_bytes())) & half_mask(bits)
+    }
+}
+
+/// Rounds of the permutation.
+const ROUNDS: u8 = 4;
+
+const fn half_mask(bits: u32) -> u64 {
+    u64::MAX >> (64 - bits / 2)
+}
+
+fn halves(value: u128, bits: u32) -> (u64, u64) {
+    let mask = u128::from(half_mask(bits));
+    let half = |value: u128| u64::try_from(value & mask).unwrap_or(0);
+    (half(value >> (bits / 2)), half(value))
+}
+
+fn join(left: u64, right: u64, bits: u32) -> u128 {
+    u128::from(left) << (bits / 2) | u128::from(right)
 }
 
 /// The first eight bytes of a digest as a number.

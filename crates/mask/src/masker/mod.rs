@@ -3,6 +3,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `key.rs` | the secret and the digests made with it |
+//! | `token.rs` | tokens of texts, and the way back |
 //! | `partial.rs` | what a partial mask of each kind shows |
 //! | `types.rs` | a value's type and wire format |
 //! | `typed.rs` | masks that keep both |
@@ -15,6 +16,7 @@ mod content;
 mod key;
 mod numeric;
 mod partial;
+mod token;
 mod typed;
 mod types;
 
@@ -33,8 +35,6 @@ const REDACTED: &[u8] = b"[redacted]";
 const FIXED: &[u8] = b"***";
 /// Bytes of a digest that a hash shows, as twice as many hexadecimal digits.
 const HASH_BYTES: usize = 16;
-/// Characters of a token after `tok_`: five bits each.
-const TOKEN_CHARS: usize = 22;
 
 /// What a mask made of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +70,7 @@ impl Masker {
             Style::Redact => out.extend_from_slice(REDACTED),
             Style::Fixed => out.extend_from_slice(FIXED),
             Style::Hash => self.hash(domain, value, out),
-            Style::Token => self.token(domain, value, out),
+            Style::Token => token::seal(&self.digester, domain, value, out),
             Style::Partial => {
                 let mut hits = Vec::new();
                 scan(value, DetectorSet::ALL, &mut hits);
@@ -134,21 +134,36 @@ impl Masker {
         push_hex(digest.iter().take(HASH_BYTES), out);
     }
 
+    /// A token that nobody can turn back.
     fn token(&self, domain: &str, value: &[u8], out: &mut Vec<u8>) {
-        const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
-        let digest = self.digester.digest(Purpose::Token, domain, value);
-        out.extend_from_slice(b"tok_");
-        let (mut bits, mut held) = (0_u32, 0);
-        let mut bytes = digest.iter();
-        for _ in 0..TOKEN_CHARS {
-            if held < 5 {
-                bits = bits << 8 | u32::from(bytes.next().copied().unwrap_or(0));
-                held += 8;
-            }
-            held -= 5;
-            let five = usize::try_from(bits >> held & 31).unwrap_or(0);
-            out.push(ALPHABET.get(five).copied().unwrap_or(b'a'));
-            bits &= (1 << held) - 1;
+        token::digest(&self.digester, domain, value, out);
+    }
+
+    /// The value that a token stands for, in the type and wire format that the token has: what [`typed`](Self::typed) made it of with this
+    /// key, in this domain. `None` for what is no such token, and for types whose tokens cannot be turned back: only texts of up to 63 bytes
+    /// and random UUIDs (version 4) can.
+    #[must_use]
+    pub fn restore(&self, domain: &str, ty: ValueType, format: Format, token: &[u8]) -> Option<Vec<u8>> {
+        match ty {
+            ValueType::Text => token::open(&self.digester, domain, token),
+            ValueType::Uuid => self.restore_uuid(domain, format, token),
+            ValueType::Bool
+            | ValueType::Int2
+            | ValueType::Int4
+            | ValueType::Int8
+            | ValueType::Float4
+            | ValueType::Float8
+            | ValueType::Numeric
+            | ValueType::Date
+            | ValueType::Time
+            | ValueType::Timestamp
+            | ValueType::Timestamptz
+            | ValueType::Json
+            | ValueType::Jsonb
+            | ValueType::Bytea
+            | ValueType::Inet
+            | ValueType::Array(_)
+            | ValueType::Other => None,
         }
     }
 }

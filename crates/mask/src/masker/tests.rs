@@ -41,7 +41,7 @@ fn whole_texts() {
     let hash = text(Style::Hash, "alice");
     assert!(hash.len() == 32 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()));
     let token = text(Style::Token, "alice");
-    assert!(token.len() == 26 && token.starts_with("tok_"));
+    assert!(token.len() == 49 && token.starts_with("tok_"));
     assert_eq!(token, text(Style::Token, "alice"));
     assert_ne!(token, text(Style::Token, "bob"));
 }
@@ -405,4 +405,25 @@ proptest! {
         let from_text = typed(Style::Token, ValueType::Numeric, Format::Text, format!("{value}.00").as_bytes()).unwrap();
         prop_assert_eq!(numeric::decode(&from_binary).unwrap(), String::from_utf8(from_text).unwrap());
     }
+}
+
+#[test]
+fn tokens_of_random_uuids_and_texts_lead_back() {
+    let uuid = "9b2f8a52-7f5e-4d1c-a9d7-0f4c2f1a6b3e";
+    let binary = canonical::bytes(ValueType::Uuid, Format::Text, uuid.as_bytes()).into_owned();
+    for (format, value) in [(Format::Text, uuid.as_bytes()), (Format::Binary, binary.as_slice())] {
+        let token = typed(Style::Token, ValueType::Uuid, format, value).unwrap();
+        assert_ne!(token, value);
+        assert_eq!(masker().restore("column", ValueType::Uuid, format, &token).as_deref(), Some(value));
+        assert_ne!(masker().restore("other", ValueType::Uuid, format, &token).as_deref(), Some(value));
+        // A value is no token.
+        assert_eq!(masker().restore("column", ValueType::Uuid, format, value), None);
+    }
+    // Of another version: a stand-in, from which nothing leads back.
+    let ordered = b"01928f0e-7f5e-7d1c-a9d7-0f4c2f1a6b3e";
+    let token = typed(Style::Token, ValueType::Uuid, Format::Text, ordered).unwrap();
+    assert_ne!(masker().restore("column", ValueType::Uuid, Format::Text, &token).as_deref(), Some(&ordered[..]));
+    let token = typed(Style::Token, ValueType::Text, Format::Binary, b"alice").unwrap();
+    assert_eq!(masker().restore("column", ValueType::Text, Format::Text, &token).as_deref(), Some(&b"alice"[..]));
+    assert_eq!(masker().restore("column", ValueType::Int8, Format::Text, b"42"), None);
 }

@@ -97,22 +97,34 @@ impl Masker {
     /// The low `bits` bits of an integer that stands for the value: a permutation for tokens, a non-negative digest for hashes.
     fn integer(&self, style: Style, domain: &str, ty: ValueType, format: Format, value: &[u8], bits: u32) -> u64 {
         match (style, canonical::integer(format, value)) {
-            (Style::Token, Some(number)) => self.digester.permute(domain, number.cast_unsigned(), bits),
+            (Style::Token, Some(number)) => {
+                let made = self.digester.permute(domain, u128::from(number.cast_unsigned()), bits);
+                u64::try_from(made).unwrap_or(0)
+            }
             _ => self.stand_in(style, domain, ty, format, value) >> (64 - bits) >> 1,
         }
     }
 
     fn uuid(&self, style: Style, domain: &str, format: Format, value: &[u8]) -> [u8; 16] {
-        let mut uuid = [0; 16];
-        if let Some(digest) = self.digest_of(style, domain, ValueType::Uuid, format, value) {
-            for (to, from) in uuid.iter_mut().zip(digest) {
-                *to = from;
-            }
-            // RFC 9562, 5.8: version 8 is for values made by rules of one's own.
-            uuid[6] = uuid[6] & 0x0F | 0x80;
-            uuid[8] = uuid[8] & 0x3F | 0x80;
+        let random = canonical::uuid(format, value).filter(|uuid| is_of(*uuid, 4));
+        if let (Style::Token, Some(uuid)) = (style, random) {
+            return with_version(self.digester.permute(domain, free_bits(uuid), FREE_BITS), 8);
         }
-        uuid
+        let Some(digest) = self.digest_of(style, domain, ValueType::Uuid, format, value) else {
+            return [0; 16];
+        };
+        let mut uuid = [0; 16];
+        uuid.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+        with_version(free_bits(uuid), 8)
+    }
+
+    /// The random UUID that a token stands for.
+    pub(super) fn restore_uuid(&self, domain: &str, format: Format, token: &[u8]) -> Option<Vec<u8>> {
+        let made = canonical::uuid(format, token).filter(|uuid| is_of(*uuid, 8))?;
+        let uuid = with_version(self.digester.restore(domain, free_bits(made), FREE_BITS), 4);
+        let mut out = Vec::new();
+        put_uuid(uuid, format, &mut out);
+        Some(out)
     }
 
     fn put_json(&self, style: Style, domain: &str, ty: ValueType, format: Format, value: &[u8], out: &mut Vec<u8>) {
@@ -183,6 +195,27 @@ fn put_moment(number: u64, ty: ValueType, format: Format, out: &mut Vec<u8>) {
         _ => format!("{date} {time}"),
     };
     out.extend_from_slice(text.as_bytes());
+}
+
+/// Bits of a UUID beside version and variant.
+const FREE_BITS: u32 = 122;
+
+/// Whether a UUID has this version, of the variant of RFC 9562.
+fn is_of(uuid: [u8; 16], version: u8) -> bool {
+    uuid[6] >> 4 == version && uuid[8] >> 6 == 2
+}
+
+/// A UUID without version and variant.
+fn free_bits(uuid: [u8; 16]) -> u128 {
+    let all = u128::from_be_bytes(uuid);
+    all >> 80 << 74 | (all >> 64 & 0xFFF) << 62 | all & ((1 << 62) - 1)
+}
+
+/// The UUID of these bits. RFC 9562, 5.8: version 8 is for values made by rules of one's own.
+fn with_version(bits: u128, version: u8) -> [u8; 16] {
+    let low = bits & ((1 << 62) - 1);
+    let middle = bits >> 62 & 0xFFF;
+    (bits >> 74 << 80 | u128::from(version) << 76 | middle << 64 | 2 << 62 | low).to_be_bytes()
 }
 
 fn put_uuid(uuid: [u8; 16], format: Format, out: &mut Vec<u8>) {

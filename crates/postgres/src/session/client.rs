@@ -14,7 +14,7 @@ use super::{CopyIn, End, Parked, Relay, Step, Then};
 use crate::classify::Text;
 use crate::names::Full;
 use crate::wire::frontend::{Bind, Close, Describe, Execute, Parse, Subject};
-use crate::wire::{Format, Frame, Frontend, TransactionStatus, WireError};
+use crate::wire::{Format, Frame, Frontend, TransactionStatus, WireError, encode};
 use crate::{answer, types};
 
 /// Bytes of a statement's or portal's name that servers keep (`NAMEDATALEN - 1`): longer ones with the same beginning are one name to them.
@@ -126,7 +126,12 @@ impl Relay {
         }
         let spelt = self.spelt_out(sql, &text);
         let command = Command { intent: &intent, text: &spelt, values: &[], in_transaction: self.in_transaction() };
-        match self.session.ask(&command, whole) {
+        let restored = self.with_values(sql, &text, &intent).map(|sql| {
+            let mut message = Vec::new();
+            encode::query(&mut message, &sql);
+            message
+        });
+        match self.session.ask(&command, restored.as_deref().unwrap_or(whole)) {
             Asked::Allow(permitted, ticket) => self.send_query(permitted, ticket, sql, text, intent),
             Asked::Deny(refusal) => self.refuse_simple(&not_understood(*refusal, &text)),
             Asked::Hold(held) => Step::Park(Box::new(Parked {
@@ -201,7 +206,12 @@ impl Relay {
         let intent = self.resolve(&text);
         let command =
             Command { intent: &intent, text: parse.query, values: &[], in_transaction: self.in_transaction() };
-        match self.session.ask_prepare(&command, whole) {
+        let restored = self.with_values(parse.query, &text, &intent).map(|sql| {
+            let mut message = Vec::new();
+            encode::parse(&mut message, parse.name, &sql, &declared);
+            message
+        });
+        match self.session.ask_prepare(&command, restored.as_deref().unwrap_or(whole)) {
             Asked::Allow(permitted, _) => {
                 self.seq += 1;
                 let prepared = Rc::new(Prepared {
@@ -267,7 +277,8 @@ impl Relay {
             values: &bound.values,
             in_transaction: self.in_transaction(),
         };
-        match self.session.ask(&command, whole) {
+        let restored = self.bind_with_values(bind, &bound.prepared, &bound.text, &bound.intent);
+        match self.session.ask(&command, restored.as_deref().unwrap_or(whole)) {
             Asked::Allow(permitted, ticket) => self.send_bind(permitted, ticket, bound),
             Asked::Deny(refusal) => self.refuse_extended(&refusal),
             Asked::Hold(held) => Step::Park(Box::new(Parked { held: held.into_owned(), then: Then::Bind(bound) })),

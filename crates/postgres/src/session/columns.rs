@@ -193,6 +193,8 @@ impl Relay {
     fn outputs_of(&self, statement: &Statement, seq: u64) -> Outputs {
         match &statement.kind {
             Kind::Prepare { inner, .. } => inner.outputs.clone(),
+            // A plan shows the words of what it is of, with values in place of tokens.
+            Kind::ExecutePrepared { .. } if statement.outputs != Outputs::Unknown => Outputs::Mixed(None),
             Kind::ExecutePrepared { name } => self
                 .statements
                 .find(name, seq)

@@ -8,6 +8,7 @@
 //! - [`stop`]: results and commands that pass a limit while they run
 //! - [`look`]: what names stand for, and how the gateway finds out
 //! - [`columns`]: where a result's values come from
+//! - [`tokens`]: values in place of tokens that a client sends back
 //! - [`words`]: what an error's or a notice's text may still say
 //! - [`resolve`]: what names of prepared statements and cursors stand for
 //! - [`expect`], [`prepared`]: what is outstanding, what a name was given to
@@ -26,6 +27,7 @@ pub(crate) mod resolve;
 pub(crate) mod rows;
 pub(crate) mod stop;
 pub(crate) mod target;
+mod tokens;
 pub(crate) mod words;
 
 use std::rc::Rc;
@@ -229,9 +231,10 @@ impl Relay {
     /// What is asked about a held command before it is decided, or why nothing is.
     pub(crate) fn preview(&mut self, parked: &Parked) -> Result<Result<Wanted, &'static str>, Refusal> {
         let (sql, text, intent, values, types) = match &parked.then {
-            Then::Query { sql, text, intent } => (sql, text, intent, &[][..], Vec::new()),
+            Then::Query { sql, text, intent } => (sql, text, intent, Vec::new(), Vec::new()),
             Then::Bind(bound) => {
                 let (prepared, text, intent, values) = bound.parts();
+                let values = self.values_restored(prepared, text, intent, values);
                 (&prepared.sql, text, intent, values, prepared.types.borrow().clone())
             }
         };
@@ -245,10 +248,11 @@ impl Relay {
             Ok(dry_run) => dry_run,
             Err(why) => return Ok(Err(why)),
         };
+        let as_sent = || sql.get(statement.start..statement.start + statement.len).unwrap_or(sql).to_owned();
         Ok(Ok(Wanted {
-            sql: sql.get(statement.start..statement.start + statement.len).unwrap_or(sql).to_owned(),
+            sql: self.with_values(sql, text, intent).unwrap_or_else(as_sent),
             types,
-            values: values.to_vec(),
+            values,
             path: Arc::clone(&self.names.path),
             dry_run,
             in_transaction: self.in_transaction(),

@@ -3,11 +3,13 @@
 use model::{Effect, Intent};
 
 use super::Relay;
+use super::tokens::may_have_moved;
 use crate::wire::ReportFields;
 use crate::wire::encode;
 
 /// Fields whose texts the server makes of data or of code's own words: message, detail, hint, context, internal query.
 const MESSAGE: u8 = b'M';
+const POSITION: u8 = b'P';
 const SPOKEN: [u8; 4] = [b'D', b'H', b'W', b'q'];
 
 impl Relay {
@@ -26,8 +28,12 @@ impl Relay {
         let safe = echo || fixed;
         let withheld = !safe && self.session.withholds(intent);
         let shown = self.session.scrub(&message, withheld).into_owned();
+        let moved = self.session.masks_apply() && words.is_some_and(may_have_moved);
         let mut kept: Vec<(u8, Vec<u8>)> = Vec::new();
         for (kind, text) in fields.fields() {
+            if kind == POSITION && moved {
+                continue;
+            }
             if kind == MESSAGE {
                 kept.push((kind, shown.clone().into_bytes()));
             } else if SPOKEN.contains(&kind) {

@@ -26,6 +26,8 @@ pub(crate) enum Builtin {
     Harmless,
     /// Harmless to run, but shows data that belongs to other relations or sessions.
     Reveals,
+    /// Shows statements of the own session, with the values that stand for what the client sent.
+    Echoes,
     /// Makes a value as long as the argument of this index says.
     Sized(usize),
     /// `format`: widths in the first argument.

@@ -176,6 +176,7 @@ fn what(class: &str) -> Builtin {
         "harmless" => Builtin::Harmless,
         "counts" => Builtin::Counts,
         "reveals" => Builtin::Reveals,
+        "echoes" => Builtin::Echoes,
         "format" => Builtin::Format,
         "sequence:read" => Builtin::SequenceRead,
         "sequence:write" => Builtin::SequenceWrite,

@@ -10,6 +10,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
+
 /// Stands for a string. Control characters do not occur in a plain text outside quoted names, which are kept with their quotes.
 const STRING: u8 = 1;
 /// Stands for a whole number up to 2147483647.
@@ -85,12 +87,39 @@ fn continues_name(byte: u8) -> bool {
 pub fn shape(text: &[u8], out: &mut Vec<u8>) -> Shape {
     let before = out.len();
     out.reserve(text.len());
-    if (Lexer { text, at: 0 }).run(out).is_some() {
+    if (Lexer { text, at: 0 }).run(out, |_, _| {}).is_some() {
         Shape::Plain
     } else {
         out.truncate(before);
         Shape::Opaque
     }
+}
+
+/// Where a plain text has strings and parameters: bytes of the text, quotes included. Texts of the same shape have as many, in the same order.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Marks {
+    /// Strings in simple quotes.
+    pub strings: Vec<Range<usize>>,
+    /// Parameters: `$1` and the like.
+    pub parameters: Vec<Range<usize>>,
+}
+
+/// The marks of a plain text; `None` for an opaque one.
+#[must_use]
+pub fn marks(text: &[u8]) -> Option<Marks> {
+    let mut marks = Marks::default();
+    (Lexer { text, at: 0 }).run(&mut Vec::new(), |mark, range| match mark {
+        Mark::String => marks.strings.push(range),
+        Mark::Parameter => marks.parameters.push(range),
+    })?;
+    Some(marks)
+}
+
+/// What is marked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    String,
+    Parameter,
 }
 
 struct Lexer<'a> {
@@ -105,7 +134,7 @@ impl Lexer<'_> {
     }
 
     /// `None` is opaque.
-    fn run(mut self, out: &mut Vec<u8>) -> Option<()> {
+    fn run(mut self, out: &mut Vec<u8>, mut mark: impl FnMut(Mark, Range<usize>)) -> Option<()> {
         // A string may go on after a line break; a space could not stand for that.
         let mut after_string = false;
         let mut after_float = false;
@@ -152,6 +181,7 @@ impl Lexer<'_> {
                         return None;
                     }
                     self.quoted(b'\'')?;
+                    mark(Mark::String, start..self.at);
                     out.push(STRING);
                     after_string = true;
                 }
@@ -159,7 +189,10 @@ impl Lexer<'_> {
                     self.quoted(b'"')?;
                     out.extend_from_slice(self.text.get(start..self.at)?);
                 }
-                Class::Dollar => self.parameter(out)?,
+                Class::Dollar => {
+                    self.parameter(out)?;
+                    mark(Mark::Parameter, start..self.at);
+                }
                 Class::Other => return None,
             }
         }

@@ -163,6 +163,9 @@ impl<'c> Walker<'c> {
             }
         }
         self.stores_arguments |= body.keeps();
+        if body.keeps() {
+            self.compared_with.forget();
+        }
         self.relied.insert(function.name.clone());
         let mut all = Lineage::default();
         match &body.columns {

@@ -226,6 +226,10 @@ impl<'c> Walker<'c> {
         match builtin {
             Builtin::Harmless => Flow::Arguments,
             Builtin::Counts => Flow::Counts,
+            Builtin::Echoes => {
+                self.echo();
+                Flow::Unknown
+            }
             Builtin::Reveals => {
                 self.reads_anything(name);
                 Flow::Unknown

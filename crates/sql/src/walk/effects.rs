@@ -61,6 +61,13 @@ pub(super) fn reveals(relation: &Relation, column: &str) -> bool {
     }
 }
 
+/// Columns of system relations that show the session's own statements as the target got them.
+pub(super) fn echoes(relation: &Relation, column: &str) -> bool {
+    relation.schema == "pg_catalog"
+        && matches!(relation.name.as_str(), "pg_prepared_statements" | "pg_cursors")
+        && column == "statement"
+}
+
 /// What a write does to the rows of its target.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Change {
@@ -152,6 +159,9 @@ impl<'c> Walker<'c> {
         if reveals(relation, column) {
             self.reads_anything(&format!("{}.{column}", relation.full));
         }
+        if echoes(relation, column) {
+            self.echo();
+        }
     }
 
     /// Values of what is read are put into columns of other types.
@@ -175,6 +185,12 @@ impl<'c> Walker<'c> {
         self.reads_unknown = true;
         self.mixed = true;
         self.reason(format!("{what} shows data of other relations or sessions"));
+    }
+
+    /// Something that shows statements of this session, in which values may stand for what the client sent.
+    pub(super) fn echo(&mut self) {
+        self.reads_unknown = true;
+        self.mixed = true;
     }
 
     pub(super) fn add_collected(&mut self, what: &str, view: &Collected) {
@@ -263,6 +279,10 @@ impl<'c> Walker<'c> {
                 self.runs(&trigger.function, "a trigger runs");
             }
         }
+        if change == Change::Insert {
+            // Defaults may keep the statement's own words.
+            self.compared_with.forget();
+        }
         if matches!(change, Change::Insert | Change::Update) {
             for function in &relation.on_write {
                 self.set_off_by(function, "a default, check, index or conversion runs");
@@ -293,6 +313,7 @@ impl<'c> Walker<'c> {
             return;
         };
         self.reason(format!("a rule on {} runs more", relation.full));
+        self.compared_with.forget();
         for raw in &tree.protobuf.stmts {
             let Some(N::RuleStmt(rule)) = super::inner(raw.stmt.as_deref()) else {
                 self.not_understood("a rule");
@@ -349,6 +370,9 @@ impl<'c> Walker<'c> {
             let (Some(change), Some(other)) = (follow, self.catalog.relation(reference.from)) else {
                 continue;
             };
+            if [reference.on_delete, reference.on_update].contains(&'d') {
+                self.compared_with.forget();
+            }
             self.changes += 1;
             // Once is enough: cycles of foreign keys exist.
             if self.actions.contains(&Action::on(change.effect(), other.object())) {

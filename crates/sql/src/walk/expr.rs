@@ -83,8 +83,8 @@ impl<'c> Walker<'c> {
         };
         match node {
             N::ColumnRef(reference) => self.column(reference, scope, sink, predicate),
+            N::SetToDefault(_) => self.compared_with.forget(),
             N::AConst(_)
-            | N::SetToDefault(_)
             | N::SqlvalueFunction(_)
             | N::Integer(_)
             | N::Float(_)
@@ -165,11 +165,7 @@ impl<'c> Walker<'c> {
             | AExprKind::AexprSimilar => true,
         };
         if !anything && asks_equality(expression) {
-            for node in [expression.lexpr.as_deref(), expression.rexpr.as_deref()].into_iter().flatten() {
-                let lineage = self.compared_to(node, scope);
-                sink.merge(&lineage);
-            }
-            return;
+            return self.equality(expression, scope, sink);
         }
         let predicate = predicate || compares;
         // A chain is left-deep; walk down it in a loop so that its length costs no stack. Once it asks something, all of it does.

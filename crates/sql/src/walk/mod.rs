@@ -28,9 +28,10 @@
 //! | DO, CALL | `execute` |
 //! | anything else | `unknown` |
 //!
-//! - `statement`: which statement it is; `intent`: what was collected, as one intent
+//! - `text`: a text of several statements; `statement`: which statement it is; `intent`: what was collected, as one intent
 //! - `body`: functions in the language SQL, by what they do
-//! - `query`, `with`, `from`, `join`, `expr`, `json`, `call`: the walk over queries; `scope`, `names`, `types`: what names mean
+//! - `query`, `with`, `from`, `join`, `expr`, `json`, `call`: the walk over queries; `scope`, `names`, `types`: what names mean;
+//!   `comparand`: constants that stand for one column's value
 //! - `dml`, `assign`, `copy`, `effects`: changes and what they set off; `convert`: what conversions set off; `moves`: values that go to another place
 //! - `ddl`, `alter`, `control`, `server`, `set`: definitions, permissions, the server, settings
 
@@ -38,6 +39,7 @@ mod alter;
 mod assign;
 mod body;
 mod call;
+mod comparand;
 mod constant;
 mod control;
 mod convert;
@@ -59,6 +61,7 @@ mod set;
 mod statement;
 #[cfg(test)]
 mod tests;
+mod text;
 mod types;
 mod with;
 
@@ -69,139 +72,18 @@ use std::sync::Arc;
 use model::{Action, Effect, Flags, Intent, IntentId, Object, ObjectKind};
 use pg_query::protobuf::{Node, node::Node as N};
 
-use crate::analysis::{Analysis, Context, Deps, Kind, Outputs, Problem, Statement};
+use crate::analysis::{Deps, Kind, Outputs, Statement};
 use crate::catalog::Catalog;
 use crate::fresh::Fresh;
 use crate::lineage::{Columns, Lineage};
-use crate::prescan;
 use crate::unbounded::Bound;
 pub(crate) use body::type_name;
 pub(crate) use constant::setting as text_of;
+use intent::finish;
 pub(crate) use intent::running;
-use intent::{finish, union};
 use moves::Moves;
-
-/// What `text` would do in `context`. Never fails: what cannot be understood is one statement with effect `unknown`, and
-/// [`Analysis::problem`] says why. Takes time and memory in proportion to the text, within the caps; call it with [`crate::STACK`] bytes of stack.
-#[must_use]
-pub fn analyze(text: &str, context: &Context<'_>) -> Analysis {
-    if let Err(problem) = prescan::check(text, &context.caps) {
-        return unparsed(text, problem);
-    }
-    let tree = match pg_query::parse(text, pg_query::ParserOptions::DEFAULT) {
-        Ok(tree) => tree.protobuf,
-        Err(error) => return unparsed(text, parse_problem(&error)),
-    };
-    let mut statements = Vec::with_capacity(tree.stmts.len());
-    let mut misses = BTreeSet::new();
-    let mut literal_dependent = tree.stmts.len() > 1;
-    let mut path = context.search_path.to_vec();
-    let mut fresh = context.fresh.clone();
-    for raw in &tree.stmts {
-        let start = usize::try_from(raw.stmt_location).unwrap_or(0);
-        let len = match usize::try_from(raw.stmt_len) {
-            Ok(0) | Err(_) => text.len().saturating_sub(start),
-            Ok(len) => len,
-        };
-        let mut walker = Walker::new(context.catalog, &path);
-        walker.fresh = std::mem::take(&mut fresh);
-        let mut statement = walker.run(raw.stmt.as_deref());
-        fresh = std::mem::take(&mut walker.fresh);
-        fresh.after(&statement.intent.actions, walker.plain);
-        (statement.start, statement.len) = trim(text, start, len);
-        literal_dependent |= walker.literal;
-        misses.append(&mut walker.misses);
-        // A later statement of the same text may be resolved by the old path (SET LOCAL, ROLLBACK) or the new one.
-        for schema in &statement.path {
-            if !path.contains(schema) {
-                path.push(schema.clone());
-            }
-        }
-        statements.push(statement);
-    }
-    let intent = union(&statements);
-    Analysis { statements, intent, literal_dependent, misses: misses.into_iter().collect(), fresh, problem: None }
-}
-
-/// Whether exactly one table is changed, and nothing runs whose effects are not known.
-fn changes_one(actions: &[Action]) -> bool {
-    let mut tables = 0;
-    for action in actions {
-        match action.effect {
-            Effect::Write | Effect::Delete | Effect::Destroy => {
-                tables += usize::from(action.object.as_ref().is_none_or(|object| object.kind == ObjectKind::Relation));
-            }
-            Effect::Execute | Effect::Unknown => return false,
-            Effect::Connect
-            | Effect::Session
-            | Effect::Read
-            | Effect::Create
-            | Effect::Alter
-            | Effect::Grant
-            | Effect::Admin
-            | Effect::Export
-            | Effect::Import
-            | Effect::Tunnel => {}
-        }
-    }
-    tables == 1
-}
-
-/// Moves a range past the blanks at both ends.
-fn trim(text: &str, start: usize, len: usize) -> (usize, usize) {
-    let Some(part) = text.get(start..start.saturating_add(len).min(text.len())) else {
-        return (0, text.len());
-    };
-    let left = part.len() - part.trim_start().len();
-    (start + left, part.trim().len())
-}
-
-/// The parser's message without the piece of text that it quotes, which may be data.
-fn parse_problem(error: &pg_query::Error) -> Problem {
-    let message = match error {
-        pg_query::Error::Parse(message) if message.starts_with("syntax error at end") => {
-            "syntax error at the end of the text".to_owned()
-        }
-        pg_query::Error::Parse(message) if message.starts_with("syntax error") => "syntax error in the text".to_owned(),
-        pg_query::Error::Parse(message) if message.contains("memory exhausted") || message.contains("depth") => {
-            "the text is nested too deeply; split it".to_owned()
-        }
-        _ => "the text is not a statement that PostgreSQL's grammar accepts".to_owned(),
-    };
-    Problem { message, position: None }
-}
-
-fn unparsed(text: &str, problem: Problem) -> Analysis {
-    let intent = Arc::new(finish(Intent {
-        id: IntentId(0),
-        label: "UNPARSED".to_owned(),
-        actions: vec![Action::bare(Effect::Unknown)],
-        flags: Flags::default(),
-        predicates: Vec::new(),
-        reads: Vec::new(),
-        reads_unknown: true,
-        moves: Vec::new(),
-        moves_unknown: true,
-        reasons: vec![problem.message.clone()],
-    }));
-    Analysis {
-        statements: vec![Statement {
-            intent: Arc::clone(&intent),
-            kind: Kind::Unparsed,
-            outputs: Outputs::Unknown,
-            counted: false,
-            bound: None,
-            path: Vec::new(),
-            start: 0,
-            len: text.len(),
-        }],
-        intent,
-        literal_dependent: true,
-        misses: Vec::new(),
-        fresh: Fresh::unknown(),
-        problem: Some(problem),
-    }
-}
+pub use text::analyze;
+use text::changes_one;
 
 /// What one statement would do, collected while its tree is walked.
 pub(crate) struct Walker<'c> {
@@ -222,6 +104,8 @@ pub(crate) struct Walker<'c> {
     predicates: Lineage,
     /// Columns that are, as they are, compared for being equal.
     compared: Lineage,
+    /// Constants and parameters that are compared with one column's value, by the byte of the text where they stand.
+    compared_with: comparand::Found,
     reads: BTreeSet<Object>,
     reads_unknown: bool,
     reasons: BTreeSet<String>,
@@ -279,6 +163,7 @@ impl<'c> Walker<'c> {
             actions: BTreeSet::new(),
             predicates: Lineage::default(),
             compared: Lineage::default(),
+            compared_with: comparand::Found::default(),
             reads: BTreeSet::new(),
             reads_unknown: false,
             reasons: BTreeSet::new(),

@@ -113,7 +113,7 @@ impl<'c> Walker<'c> {
         let mut lineage = Lineage::default();
         let own = self.columns.id(&relation.full, column);
         lineage.add(own);
-        if super::effects::reveals(relation, column) {
+        if super::effects::reveals(relation, column) || super::effects::echoes(relation, column) {
             lineage.set_anything();
         }
         let below = crate::catalog::View::below(self.catalog, relation, column, &self.views);
@@ -136,7 +136,9 @@ impl<'c> Walker<'c> {
     pub(super) fn table_whole(&mut self, relation: &'c Relation) -> Lineage {
         let mut lineage = Lineage::default();
         lineage.add(self.columns.id(&relation.full, "*"));
-        if relation.columns.iter().any(|column| super::effects::reveals(relation, &column.name)) {
+        let shown =
+            |column: &str| super::effects::reveals(relation, column) || super::effects::echoes(relation, column);
+        if relation.columns.iter().any(|column| shown(&column.name)) {
             lineage.set_anything();
         }
         self.add_deps(&mut lineage, &crate::catalog::View::whole(self.catalog, relation, &self.views));

@@ -1,6 +1,7 @@
 //! Statements and what they do.
 
 mod bodies;
+mod comparands;
 mod effects;
 mod families;
 mod hidden;
@@ -52,6 +53,8 @@ const RELATIONS: &[(&str, &str, &str, &str, &str)] = &[
     ("1260", "pg_catalog", "pg_authid", "r", "oid rolname rolpassword"),
     ("11000", "pg_catalog", "pg_stats", "v", "tablename attname most_common_vals histogram_bounds n_distinct"),
     ("11002", "pg_catalog", "pg_stat_activity", "v", "pid state backend_start query"),
+    ("11005", "pg_catalog", "pg_prepared_statements", "v", "name statement"),
+    ("11006", "pg_catalog", "pg_cursors", "v", "name statement"),
     ("11003", "pg_catalog", "pg_statistic", "r", "starelid stanullfrac stavalues1 stanumbers1"),
     ("11004", "public", "pg_stat_statements", "v", "queryid calls query"),
     ("11001", "pg_catalog", "pg_settings", "v", "name setting"),
