@@ -4,6 +4,7 @@ use model::{Effect, Object, ObjectKind};
 use pg_query::protobuf::{CopyStmt, Node, node::Node as N};
 
 use super::effects::Change;
+use super::from::push_tables;
 use super::query::OutputColumn;
 use super::scope::{Scope, Shape};
 use super::{Walker, constant, inner, strings};
@@ -44,7 +45,7 @@ impl Walker<'_> {
         self.unique_probe(&relations, (!columns.is_empty()).then_some(columns.as_slice()));
         if let Some(condition) = copy.where_clause.as_deref() {
             let mut scope = Scope::under(None);
-            self.push_tables(&mut scope, range.relname.clone(), None, relations, Vec::new());
+            push_tables(&mut scope, range.relname.clone(), None, relations);
             self.predicate(condition, &scope);
         }
         if elsewhere {
@@ -80,7 +81,8 @@ impl Walker<'_> {
             return None;
         }
         let mut scope = Scope::under(None);
-        let all = self.push_tables(&mut scope, range.relname.clone(), None, relations, Vec::new());
+        push_tables(&mut scope, range.relname.clone(), None, relations);
+        let all = scope.items.last().and_then(|item| self.item_columns(item));
         if copy.attlist.is_empty() {
             for item in &scope.items {
                 self.use_item(item);

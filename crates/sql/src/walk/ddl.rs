@@ -6,6 +6,7 @@ use pg_query::protobuf::{
     RuleStmt, ViewStmt, node::Node as N,
 };
 
+use super::from::push_tables;
 use super::scope::Scope;
 use super::{Walker, inner, qualified};
 use crate::analysis::Kind;
@@ -296,7 +297,7 @@ impl<'c> Walker<'c> {
         let relations = self.resolve_range(range);
         let mut scope = Scope::under(None);
         for name in ["new", "old"] {
-            self.push_tables(&mut scope, name.to_owned(), None, relations.clone(), Vec::new());
+            push_tables(&mut scope, name.to_owned(), None, relations.clone());
         }
         let unbounded = self.unbounded;
         for action in &rule.actions {
@@ -420,7 +421,7 @@ impl<'c> Walker<'c> {
         };
         let relations = self.resolve_range(range);
         let mut scope = Scope::under(None);
-        self.push_tables(&mut scope, range.relname.clone(), None, relations, Vec::new());
+        push_tables(&mut scope, range.relname.clone(), None, relations);
         self.predicate(node, &scope);
     }
 }

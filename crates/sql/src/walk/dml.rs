@@ -8,6 +8,7 @@ use pg_query::protobuf::{
 
 use super::assign::{Assigned, excluded};
 use super::effects::Change;
+use super::from::push_tables;
 use super::query::OutputColumn;
 use super::scope::{Scope, Shape, Source};
 use super::{Walker, inner};
@@ -63,7 +64,7 @@ impl<'c> Walker<'c> {
             return;
         }
         let schema = relations.first().map(|relation| relation.schema.clone());
-        self.push_tables(scope, name, schema, relations.to_vec(), Vec::new());
+        push_tables(scope, name, schema, relations.to_vec());
     }
 
     fn insert(&mut self, insert: &InsertStmt, parent: Option<&Scope<'_, 'c>>) -> Shape {
@@ -136,7 +137,7 @@ impl<'c> Walker<'c> {
                 super::from::push(&mut inside, name, None, Source::Open(Lineage::anything()));
             }
         } else {
-            self.push_tables(&mut inside, name, None, relations.to_vec(), Vec::new());
+            push_tables(&mut inside, name, None, relations.to_vec());
             let columns = excluded(relations, assigned);
             super::from::push(&mut inside, "excluded".to_owned(), None, Source::Derived(columns));
         }
@@ -187,7 +188,7 @@ impl<'c> Walker<'c> {
         self.unique_probe(&relations, Some(&listed));
         self.target_item(range, &relations, &mut scope);
         for node in &update.from_clause {
-            self.item_of_from(node, &mut scope);
+            self.item_of_from(node, &mut scope, false);
         }
         let mut assigned = Assigned::default();
         self.assignments(&update.target_list, &relations, &scope, &mut assigned);
@@ -209,7 +210,7 @@ impl<'c> Walker<'c> {
         let relations = self.change(range, Change::Delete, &[]);
         self.target_item(range, &relations, &mut scope);
         for node in &delete.using_clause {
-            self.item_of_from(node, &mut scope);
+            self.item_of_from(node, &mut scope, false);
         }
         self.restriction(delete.where_clause.as_deref(), range, &relations, &scope);
         let mut assigned = Assigned::default();
@@ -259,7 +260,7 @@ impl<'c> Walker<'c> {
         let relations = self.resolve_range(range);
         self.target_item(range, &relations, &mut scope);
         if let Some(source) = merge.source_relation.as_deref() {
-            self.item_of_from(source, &mut scope);
+            self.item_of_from(source, &mut scope, false);
         }
         if let Some(condition) = merge.join_condition.as_deref() {
             self.predicate(condition, &scope);
@@ -360,7 +361,7 @@ impl<'c> Walker<'c> {
             if targets.is_empty() {
                 super::from::push(&mut aliases, name, None, Source::Open(Lineage::anything()));
             } else {
-                self.push_tables(&mut aliases, name, None, targets.clone(), Vec::new());
+                push_tables(&mut aliases, name, None, targets.clone());
                 if let Some(item) = aliases.items.last_mut() {
                     item.assigned.clone_from(&assigned);
                 }

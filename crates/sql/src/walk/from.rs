@@ -17,20 +17,20 @@ fn alias_names(alias: Option<&Alias>) -> Vec<String> {
 }
 
 impl<'c> Walker<'c> {
-    /// Adds one item of FROM to the scope; answers its columns as a star would list them.
-    pub(super) fn item_of_from(&mut self, node: &Node, scope: &mut Scope<'_, 'c>) -> Shape {
+    /// Adds one item of FROM to the scope; answers its columns as a star would list them, or `None` where nobody `asks` for all columns of a table.
+    pub(super) fn item_of_from(&mut self, node: &Node, scope: &mut Scope<'_, 'c>, asks: bool) -> Shape {
         match inner(Some(node)) {
-            Some(N::RangeVar(range)) => self.range_var(range, scope),
+            Some(N::RangeVar(range)) => self.range_var(range, scope, asks),
             Some(N::RangeSubselect(select)) => self.range_subselect(select, scope),
             Some(N::RangeFunction(function)) => self.range_function(function, scope),
             Some(N::RangeTableFunc(function)) => self.range_table_func(function, scope),
-            Some(N::RangeTableSample(sample)) => self.range_sample(sample, scope),
+            Some(N::RangeTableSample(sample)) => self.range_sample(sample, scope, asks),
             Some(N::JsonTable(table)) => {
                 let lineage = self.json_table(table, scope);
                 self.push_open(table.alias.as_ref(), lineage, scope);
                 None
             }
-            Some(N::JoinExpr(join)) => self.join(join, scope),
+            Some(N::JoinExpr(join)) => self.join(join, scope, asks),
             _ => {
                 self.not_understood("an item of FROM");
                 None
@@ -38,7 +38,7 @@ impl<'c> Walker<'c> {
         }
     }
 
-    fn range_var(&mut self, range: &RangeVar, scope: &mut Scope<'_, 'c>) -> Shape {
+    fn range_var(&mut self, range: &RangeVar, scope: &mut Scope<'_, 'c>, asks: bool) -> Shape {
         let alias = range.alias.as_ref();
         let name = alias.map_or_else(|| range.relname.clone(), |alias| alias.aliasname.clone());
         if range.schemaname.is_empty()
@@ -48,9 +48,9 @@ impl<'c> Walker<'c> {
             if let (Some(columns), Some(alias)) = (&mut columns, alias) {
                 rename(columns, &alias.colnames);
             }
-            let source = columns.clone().map_or_else(|| Source::Open(Lineage::unknown()), Source::Derived);
-            push(scope, name, None, source);
-            return columns;
+            let listed = if asks { columns.clone() } else { None };
+            push(scope, name, None, columns.map_or_else(|| Source::Open(Lineage::unknown()), Source::Derived));
+            return listed;
         }
         let relations = self.read(range);
         if relations.is_empty() {
@@ -64,23 +64,8 @@ impl<'c> Walker<'c> {
             return None;
         }
         let schema = alias.is_none().then(|| relations.first().map(|relation| relation.schema.clone())).flatten();
-        self.push_tables(scope, name, schema, relations, alias_names(alias))
-    }
-
-    /// Adds relations as one item; answers their columns.
-    pub(super) fn push_tables(
-        &mut self,
-        scope: &mut Scope<'_, 'c>,
-        name: String,
-        schema: Option<String>,
-        relations: Vec<&'c crate::catalog::Relation>,
-        renames: Vec<String>,
-    ) -> Shape {
-        let source = Source::Tables { relations, renames };
-        let item = Item { name, schema, hidden: false, touched: Cell::new(false), source, assigned: None };
-        let columns = self.item_columns(&item);
-        scope.items.push(item);
-        columns
+        push(scope, name, schema, Source::Tables { relations, renames: alias_names(alias) });
+        if asks { scope.items.last().and_then(|item| self.item_columns(item)) } else { None }
     }
 
     /// The columns of an item in order.
@@ -292,13 +277,13 @@ impl<'c> Walker<'c> {
         Some(columns)
     }
 
-    fn range_sample(&mut self, sample: &RangeTableSample, scope: &mut Scope<'_, 'c>) -> Shape {
+    fn range_sample(&mut self, sample: &RangeTableSample, scope: &mut Scope<'_, 'c>, asks: bool) -> Shape {
         let (schema, method) = qualified(&sample.method);
         let builtin = matches!(method, "bernoulli" | "system") && schema.is_none_or(|schema| schema == "pg_catalog");
         if !builtin {
             self.function_effect(schema, method, 1);
         }
-        let columns = sample.relation.as_deref().and_then(|node| self.item_of_from(node, scope));
+        let columns = sample.relation.as_deref().and_then(|node| self.item_of_from(node, scope, asks));
         for node in sample.args.iter().chain(sample.repeatable.as_deref()) {
             self.predicate(node, scope);
         }
@@ -373,4 +358,14 @@ fn call_columns(mut columns: Vec<OutputColumn>, alias: Option<&Alias>, name: &st
 
 pub(super) fn push<'c>(scope: &mut Scope<'_, 'c>, name: String, schema: Option<String>, source: Source<'c>) {
     scope.items.push(Item { name, schema, hidden: false, touched: Cell::new(false), source, assigned: None });
+}
+
+/// Adds relations as one item, under the names of their columns.
+pub(super) fn push_tables<'c>(
+    scope: &mut Scope<'_, 'c>,
+    name: String,
+    schema: Option<String>,
+    relations: Vec<&'c crate::catalog::Relation>,
+) {
+    push(scope, name, schema, Source::Tables { relations, renames: Vec::new() });
 }

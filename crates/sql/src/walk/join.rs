@@ -9,10 +9,11 @@ use super::{Walker, strings};
 use crate::lineage::Lineage;
 
 impl<'c> Walker<'c> {
-    pub(super) fn join(&mut self, join: &JoinExpr, scope: &mut Scope<'_, 'c>) -> Shape {
+    pub(super) fn join(&mut self, join: &JoinExpr, scope: &mut Scope<'_, 'c>, asks: bool) -> Shape {
+        let asks = asks || join.is_natural || !join.using_clause.is_empty() || join.alias.is_some();
         let start = scope.items.len();
-        let left = join.larg.as_deref().and_then(|node| self.item_of_from(node, scope));
-        let right = join.rarg.as_deref().and_then(|node| self.item_of_from(node, scope));
+        let left = join.larg.as_deref().and_then(|node| self.item_of_from(node, scope, asks));
+        let right = join.rarg.as_deref().and_then(|node| self.item_of_from(node, scope, asks));
         // ON sees the two sides and what is around the query, not the items before.
         let first = std::mem::replace(&mut scope.first, start);
         if let Some(condition) = join.quals.as_deref() {

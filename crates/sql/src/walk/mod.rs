@@ -267,7 +267,7 @@ impl<'c> Walker<'c> {
             return;
         };
         let mut scope = scope::Scope::under(None);
-        self.push_tables(&mut scope, relation.name.clone(), None, vec![relation], Vec::new());
+        from::push_tables(&mut scope, relation.name.clone(), None, vec![relation]);
         self.select(select, Some(&scope));
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use model::Move;
 use pg_query::protobuf::{AlterTableCmd, AlterTableType, ColumnDef, CreateTrigStmt, Node, RangeVar, node::Node as N};
 
+use super::from::push_tables;
 use super::query::OutputColumn;
 use super::scope::Scope;
 use super::{Walker, inner};
@@ -168,7 +169,7 @@ impl<'c> Walker<'c> {
         };
         for relation in self.resolve_range(range) {
             let mut scope = Scope::under(None);
-            self.push_tables(&mut scope, range.relname.clone(), None, vec![relation], Vec::new());
+            push_tables(&mut scope, range.relname.clone(), None, vec![relation]);
             let mut value = self.value(expression, &scope);
             let own = self.columns.id(&relation.full, column);
             value.retain(|id| id != own);

@@ -105,8 +105,9 @@ impl<'c> Walker<'c> {
     fn plain(&mut self, select: &SelectStmt, scope: &mut Scope<'_, 'c>) -> Shape {
         let log = self.read_log.len();
         let mut star: Shape = Some(Vec::new());
+        let asks = select.target_list.iter().any(is_star);
         for item in &select.from_clause {
-            let columns = self.item_of_from(item, scope);
+            let columns = self.item_of_from(item, scope, asks);
             star = match (star, columns) {
                 (Some(mut star), Some(columns)) => {
                     star.extend(columns);
@@ -358,6 +359,17 @@ pub(super) fn rename(columns: &mut [OutputColumn], names: &[Node]) {
     for (column, name) in columns.iter_mut().zip(strings(names)) {
         name.clone_into(&mut column.name);
     }
+}
+
+/// Whether a result column is `*`, of all items of FROM.
+fn is_star(target: &Node) -> bool {
+    let Some(N::ResTarget(target)) = inner(Some(target)) else {
+        return false;
+    };
+    let Some(N::ColumnRef(reference)) = inner(target.val.as_deref()) else {
+        return false;
+    };
+    matches!(reference.fields.as_slice(), [only] if matches!(inner(Some(only)), Some(N::AStar(_))))
 }
 
 /// `x` of a plain reference `x`.
