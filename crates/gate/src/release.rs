@@ -377,6 +377,14 @@ impl Session {
         self.masks.scrub(text, withheld, &self.gate.masker)
     }
 
+    /// A message of another session as this one may see it: without what detectors find, or withheld as a whole. `own` is one that this session
+    /// itself sent, by a command whose words were judged.
+    pub fn message<'t>(&mut self, text: &'t str, own: bool) -> Cow<'t, str> {
+        // It may come long after the session last asked for something.
+        self.refresh(self.gate.clock.now());
+        self.scrub(text, !own && !text.is_empty() && self.masks.withholds_messages())
+    }
+
     /// Whether texts of the target that come with this command could carry masked data. A text that belongs to no command that is known
     /// (of COMMIT, or out of the blue) could whenever columns are masked.
     #[must_use]

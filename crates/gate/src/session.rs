@@ -312,7 +312,7 @@ impl Session {
     }
 
     /// Takes over a policy that came into force since.
-    fn refresh(&mut self, now: Micros) {
+    pub(crate) fn refresh(&mut self, now: Micros) {
         let due = self.refresh_at.is_some_and(|at| now >= at);
         if !due && self.in_force.epoch == self.gate.in_force.load().epoch {
             return;

@@ -25,5 +25,6 @@ pub use ids::{ApprovalId, RequestId, SessionId, TokenId};
 pub use object::{Object, ObjectKind};
 pub use target::{ProtocolId, Target};
 pub use verdict::{
-    ApprovalTerms, DetectorName, Limits, MaskRule, MaskStyle, Most, Outcome, Predicates, RecordLevel, Totals, Verdict,
+    ApprovalTerms, DetectorName, Limits, MaskRule, MaskStyle, Most, Notifications, Outcome, Predicates, RecordLevel,
+    Totals, Verdict,
 };

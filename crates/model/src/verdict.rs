@@ -135,6 +135,17 @@ impl Predicates {
     }
 }
 
+/// What happens to messages of other sessions, of which nobody knows what they are made of (NOTIFY).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Notifications {
+    /// They are let through, without what detectors find.
+    Allow,
+    /// Only that there was one is told.
+    #[default]
+    Withhold,
+}
+
 /// One mask rule that applies to a session's results.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct MaskRule {
@@ -148,6 +159,8 @@ pub struct MaskRule {
     pub style: MaskStyle,
     /// What a masked column in a predicate means.
     pub predicates: Predicates,
+    /// What becomes of messages of other sessions.
+    pub notifications: Notifications,
 }
 
 /// How much of a result is recorded.

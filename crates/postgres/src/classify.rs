@@ -135,6 +135,11 @@ impl Text {
     }
 }
 
+/// Whether a command may run code of unknown effect.
+pub(crate) fn runs_code(intent: &Intent) -> bool {
+    intent.actions.iter().any(|action| matches!(action.effect, Effect::Execute | Effect::Unknown))
+}
+
 fn changes_names(action: &Action) -> bool {
     match action.effect {
         Effect::Create

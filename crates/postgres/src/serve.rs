@@ -122,7 +122,7 @@ impl Server {
             self.catalogues.keeper(&wanted.target, grant.role(), wanted.database.as_deref().unwrap_or_default());
         let expiry = drive::expiry(&self.gate, session.expires());
         let Upstream { transport: target, pid, key, unread, user, .. } = upstream;
-        let mut relay = Relay::new(session, keeper, user);
+        let mut relay = Relay::new(session, keeper, user, pid);
         relay.widen_path(path.iter().map(String::as_str));
         Some(Drive {
             client: transport,

@@ -51,10 +51,12 @@ masks:
     columns: [public.people.email]
     detect: [card, iban, ssn, jwt, secret]
     with: partial
+    notifications: allow
   - name: dates of birth
     who: any
     columns: [public.people.born]
     with: null
+    notifications: allow
 ";
 
 /// The table whose columns are masked, and one that nobody may read: the bare server refuses it as the gateway does.

@@ -1,5 +1,7 @@
 //! Masked values on ways around a mask: what a change returns, what is copied elsewhere, what the server shows of tables by itself.
 
+use std::time::{Duration, Instant};
+
 use sallyport_tests::kit::gateway::{Gateway, Options, Who};
 use sallyport_tests::kit::postgres::{APP, Options as ServerOptions, Server};
 use sallyport_tests::kit::wire::Wire;
@@ -28,8 +30,8 @@ const SCHEMA: &str = "CREATE TABLE customers(id int PRIMARY KEY, name text, emai
 const HIDDEN: [&str; 2] = ["annabella", "1977-03-04"];
 
 struct World {
-    _server: Server,
-    _gateway: Gateway,
+    server: Server,
+    gateway: Gateway,
     wire: Wire,
 }
 
@@ -40,7 +42,7 @@ fn world() -> World {
     }
     let gateway = Gateway::start(&Options::new(server.port(), "postgres", POLICY)).unwrap();
     let wire = Wire::login(&gateway.dsn(&Who::agent("agent-7"), APP, "postgres").unwrap()).unwrap();
-    World { _server: server, _gateway: gateway, wire }
+    World { server, gateway, wire }
 }
 
 impl World {
@@ -108,5 +110,36 @@ fn masked_values_go_nowhere_else() {
     ] {
         let said = world.said(sql);
         assert!(!said.contains("ERROR"), "{sql}: {said}");
+    }
+}
+
+/// A trigger that tells everyone which row was changed is usual.
+#[test]
+fn what_other_sessions_say_is_withheld_unless_the_mask_allows_it() {
+    let mut world = world();
+    let tell = |world: &World| {
+        world.server.sql("postgres", "SELECT pg_notify('changes', row_to_json(c)::text) FROM customers c WHERE id = 1")
+    };
+    world.said("LISTEN changes");
+    tell(&world).unwrap();
+    let said = world.said("SELECT 1");
+    assert!(said.contains("Achanges") || said.contains("changes\0text withheld"), "{said}");
+    assert!(said.contains("text withheld") && !said.contains("annabella") && !said.contains("Ann\""), "{said}");
+    // What the session says itself was judged.
+    let said = world.said("NOTIFY changes, 'done'");
+    assert!(said.contains("changes\0done"), "{said}");
+    world.said("LISTEN empty");
+    world.server.sql("postgres", "NOTIFY empty").unwrap();
+    let said = world.said("SELECT 1");
+    assert!(said.contains("empty") && !said.contains("withheld"), "{said}");
+    world.gateway.set_policy(&POLICY.replace("with: partial", "with: partial\n    notifications: allow")).unwrap();
+    let until = Instant::now() + Duration::from_secs(5);
+    loop {
+        tell(&world).unwrap();
+        let said = world.said("SELECT 1");
+        if said.contains("annabella") {
+            break;
+        }
+        assert!(Instant::now() < until, "{said}");
     }
 }

@@ -8,7 +8,7 @@ pub(crate) mod tokens;
 use std::borrow::Cow;
 
 use mask::{DetectorSet, Format, Hit, Masked, Masker, Style, ValueType};
-use model::{ColumnRef, Intent, MaskRule, MaskStyle};
+use model::{ColumnRef, Intent, MaskRule, MaskStyle, Notifications};
 use policy::column_matches;
 
 /// Where a result column's values can come from, as the protocol knows it.
@@ -106,6 +106,11 @@ impl SessionMasks {
     /// Whether columns are masked by name.
     pub(crate) fn has_columns(&self) -> bool {
         self.rules.iter().any(|rule| !rule.columns.is_empty())
+    }
+
+    /// Whether what other sessions say is withheld: it could be made of masked columns.
+    pub(crate) fn withholds_messages(&self) -> bool {
+        self.rules.iter().any(|rule| !rule.columns.is_empty() && rule.notifications == Notifications::Withhold)
     }
 
     /// Whether the command could bring a masked value into a place that is not known.

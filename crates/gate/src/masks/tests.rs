@@ -1,12 +1,19 @@
 //! Which mask a column wears, and which moves undo one.
 
-use model::{Action, ColumnRef, Effect, Intent, MaskRule, MaskStyle, Move, Object, Predicates};
+use model::{Action, ColumnRef, Effect, Intent, MaskRule, MaskStyle, Move, Notifications, Object, Predicates};
 
 use super::*;
 
 fn rule(name: &str, columns: &[&str], style: MaskStyle) -> MaskRule {
     let columns = columns.iter().map(|&column| column.to_owned()).collect();
-    MaskRule { name: name.to_owned(), columns, detect: Vec::new(), style, predicates: Predicates::Allow }
+    MaskRule {
+        name: name.to_owned(),
+        columns,
+        detect: Vec::new(),
+        style,
+        predicates: Predicates::Allow,
+        notifications: Notifications::Withhold,
+    }
 }
 
 fn column(name: &str) -> ColumnRef {

@@ -65,12 +65,19 @@ pub(crate) fn keeps_values(intent: &Intent) -> bool {
 #[cfg(test)]
 mod tests {
     use mask::MaskKey;
-    use model::{Action, MaskRule, Object};
+    use model::{Action, MaskRule, Notifications, Object};
 
     use super::*;
 
     fn rule(column: &str, style: MaskStyle, predicates: Predicates) -> MaskRule {
-        MaskRule { name: "m".to_owned(), columns: vec![column.to_owned()], detect: Vec::new(), style, predicates }
+        MaskRule {
+            name: "m".to_owned(),
+            columns: vec![column.to_owned()],
+            detect: Vec::new(),
+            style,
+            predicates,
+            notifications: Notifications::Withhold,
+        }
     }
 
     fn restored(rules: Vec<MaskRule>) -> bool {

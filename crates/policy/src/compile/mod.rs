@@ -271,6 +271,7 @@ impl Compiler<'_, '_> {
                 detect,
                 style: raw.with,
                 predicates: raw.predicates,
+                notifications: raw.notifications.unwrap_or_default(),
             },
             approval,
         })
@@ -280,6 +281,9 @@ impl Compiler<'_, '_> {
     fn mask_approval(&mut self, raw: &RawMask, place: Place) -> Option<ApprovalTerms> {
         if raw.columns.is_none() && raw.predicates != Predicates::Allow {
             self.fault(place, "`predicates` is about `columns`, and the mask has none: name them or remove it");
+        }
+        if raw.columns.is_none() && raw.notifications.is_some() {
+            self.fault(place, "`notifications` is about `columns`, and the mask has none: name them or remove it");
         }
         match (raw.predicates, &raw.approval) {
             (Predicates::Hold, Some(approval)) => self.approval(approval),

@@ -11,7 +11,7 @@ pub(crate) mod values;
 
 use std::collections::BTreeMap;
 
-use model::{DetectorName, IdentityKind, MaskStyle, Predicates, RecordLevel};
+use model::{DetectorName, IdentityKind, MaskStyle, Notifications, Predicates, RecordLevel};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -261,6 +261,10 @@ pub(crate) struct RawMask {
     #[serde(default)]
     #[schemars(schema_with = "schema::predicates")]
     pub(crate) predicates: Predicates,
+    /// What becomes of other sessions' messages (NOTIFY); `withhold` if absent.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::notifications")]
+    pub(crate) notifications: Option<Notifications>,
     /// Who approves; with `predicates: hold` only.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) approval: Option<At<RawApproval>>,

@@ -53,6 +53,10 @@ pub(super) fn predicates(_: &mut SchemaGenerator) -> Schema {
     words_schema(["allow", "equality", "hold", "deny"].into_iter(), false)
 }
 
+pub(super) fn notifications(_: &mut SchemaGenerator) -> Schema {
+    words_schema(["withhold", "allow"].into_iter(), false)
+}
+
 pub(super) fn levels(_: &mut SchemaGenerator) -> Schema {
     words_schema(["none", "digest", "head", "full"].into_iter(), false)
 }

@@ -11,7 +11,7 @@ use sql::Kind;
 use super::expect::{Expect, OUTSTANDING, Run};
 use super::prepared::{Portal, Prepared};
 use super::{CopyIn, End, Parked, Relay, Step, Then};
-use crate::classify::Text;
+use crate::classify::{self, Text};
 use crate::names::Full;
 use crate::wire::frontend::{Bind, Close, Describe, Execute, Parse, Subject};
 use crate::wire::{Format, Frame, Frontend, TransactionStatus, WireError, encode};
@@ -166,6 +166,7 @@ impl Relay {
         let copies = text.analysis.statements.iter().filter(|statement| matches!(statement.kind, Kind::CopyIn { .. }));
         self.copy_in = CopyIn::new(ticket.number(), copies.count());
         self.note_effects(&text);
+        self.ran_code |= classify::runs_code(&intent);
         let words = self.session.masks_apply().then(|| Rc::from(sql));
         self.queue.push(Expect::Query(Rc::new(Run { ticket, text, intent, seq: self.seq, words })));
         self.batch = self.seq;
@@ -359,6 +360,7 @@ impl Relay {
                     return Step::End(End::Refused(Box::new(too_many_names())));
                 }
                 self.note_effects(&Rc::clone(&portal.text));
+                self.ran_code |= classify::runs_code(&portal.intent);
                 let copies = |s: &sql::Statement| matches!(s.kind, Kind::CopyIn { .. });
                 if portal.text.analysis.statements.iter().any(copies) {
                     self.copy_in = CopyIn::new(portal.ticket.number(), 1);

@@ -53,6 +53,10 @@ pub(crate) struct Relay {
     pub(crate) keeper: Arc<Keeper>,
     /// The target's user, for `"$user"` in a path.
     user: String,
+    /// The target's number of this session.
+    pid: i32,
+    /// Code of unknown effect ran in this session: what it says may be made of anything.
+    ran_code: bool,
     names: classify::Names,
     queue: Queue,
     status: TransactionStatus,
@@ -172,7 +176,7 @@ pub(crate) enum Then {
 }
 
 impl Relay {
-    pub(crate) fn new(session: Session, keeper: Arc<Keeper>, user: String) -> Self {
+    pub(crate) fn new(session: Session, keeper: Arc<Keeper>, user: String, pid: i32) -> Self {
         let names = keeper.names();
         Self {
             session,
@@ -180,6 +184,8 @@ impl Relay {
             to_client: Outbox::default(),
             keeper,
             user,
+            pid,
+            ran_code: false,
             names,
             queue: Queue::default(),
             status: TransactionStatus::Idle,

@@ -97,7 +97,8 @@ impl Relay {
             Backend::Notice(fields) => self.notice(&fields),
             Backend::Notification(notification) => {
                 let payload = notification.payload.lossy().into_owned();
-                let shown = self.session.scrub(&payload, false).into_owned();
+                let own = notification.pid == self.pid && !self.ran_code;
+                let shown = self.session.message(&payload, own).into_owned();
                 let mut out = Vec::new();
                 encode::notification(&mut out, notification.pid, notification.channel.0, shown.as_bytes());
                 self.say("notification", &shown, out)

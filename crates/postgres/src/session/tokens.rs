@@ -26,8 +26,9 @@ impl Relay {
             let range = marks.strings.get(index)?.clone();
             let constant = sql.get(range.start + 1..range.end - 1)?.replace("''", "'");
             let Some(value) = self.value_of(comparand, Format::Text, constant.as_bytes()) else { continue };
-            // Such a value could not be in the column that it is compared with.
-            let Some(value) = String::from_utf8(value).ok().filter(|value| !value.contains('\0')) else { continue };
+            // What a backslash means in a string is for a setting of the server to say.
+            let plain = |value: &String| !value.contains(['\0', '\\']);
+            let Some(value) = String::from_utf8(value).ok().filter(plain) else { continue };
             out.push_str(sql.get(done..range.start)?);
             out.push('\'');
             out.push_str(&value.replace('\'', "''"));
