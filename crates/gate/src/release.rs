@@ -155,7 +155,7 @@ impl Session {
     pub fn describe(&mut self, flow: &mut Flow, columns: &[ColumnInfo<'_>], bulk: bool) -> Result<(), Refusal> {
         flow.plan.clear();
         flow.plan.extend(columns.iter().map(|column| self.masks.plan(column, flow.tainted)));
-        flow.pass = flow.plan.iter().all(|plan| *plan == CellPlan::Pass);
+        flow.pass = flow.plan.iter().all(CellPlan::passes);
         flow.bulk = bulk;
         if flow.level == RecordLevel::None || columns.is_empty() {
             return Ok(());

@@ -64,6 +64,22 @@ pub struct ColumnRef {
     pub column: String,
 }
 
+/// A column that a value is made of. A list may name one twice; for the value holds whatever the worse of them says.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub struct SourceColumn {
+    /// The column.
+    pub column: ColumnRef,
+    /// Only a statistic of many rows carries it: a sum, a mean, a variance.
+    pub aggregated: bool,
+}
+
+impl From<ColumnRef> for SourceColumn {
+    /// In any way.
+    fn from(column: ColumnRef) -> Self {
+        Self { column, aggregated: false }
+    }
+}
+
 /// A column that a command uses other than by returning it, and how.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Predicate {

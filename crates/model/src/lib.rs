@@ -18,13 +18,13 @@ pub mod object;
 pub mod target;
 pub mod verdict;
 
-pub use command::{Action, ColumnRef, Command, Flags, Intent, IntentId, Move, Predicate};
+pub use command::{Action, ColumnRef, Command, Flags, Intent, IntentId, Move, Predicate, SourceColumn};
 pub use effect::{Effect, EffectSet};
 pub use identity::{Identity, IdentityKind};
 pub use ids::{ApprovalId, RequestId, SessionId, TokenId};
 pub use object::{Object, ObjectKind};
 pub use target::{ProtocolId, Target};
 pub use verdict::{
-    ApprovalTerms, DetectorName, Limits, MaskRule, MaskStyle, Most, Notifications, Outcome, Predicates, RecordLevel,
-    Totals, Verdict,
+    Aggregates, ApprovalTerms, DetectorName, Limits, MaskRule, MaskStyle, Most, Notifications, Outcome, Predicates,
+    RecordLevel, Totals, Verdict,
 };

@@ -146,6 +146,17 @@ pub enum Notifications {
     Withhold,
 }
 
+/// What of a masked column a statistic of many rows shows: a sum, a mean, a variance.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Aggregates {
+    /// The number, as the target computes it.
+    Allow,
+    /// No more than anything else that is made of the column.
+    #[default]
+    Mask,
+}
+
 /// One mask rule that applies to a session's results.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct MaskRule {
@@ -161,6 +172,8 @@ pub struct MaskRule {
     pub predicates: Predicates,
     /// What becomes of messages of other sessions.
     pub notifications: Notifications,
+    /// What statistics of a masked column show.
+    pub aggregates: Aggregates,
 }
 
 /// How much of a result is recorded.

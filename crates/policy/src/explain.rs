@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use model::{Action, ApprovalTerms, Limits, Outcome, RecordLevel, Verdict};
+use model::{Action, Aggregates, ApprovalTerms, Limits, Outcome, RecordLevel, Verdict};
 use serde::Serialize;
 
 use crate::decide::{Ask, masks_in_doubt, predicate_words, words};
@@ -41,6 +41,9 @@ pub struct Explanation {
     pub conditions: Vec<String>,
     /// Names of the masks that apply to what comes back.
     pub masks: Vec<String>,
+    /// Names of those that show statistics of their columns, where no other masks the same column without.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub aggregates: Vec<String>,
     /// The limits that apply.
     pub limits: Limits,
     /// How much of the result is recorded.
@@ -96,6 +99,9 @@ pub(crate) fn explain(policy: &Policy, request: &Request<'_>, verdict: &Verdict)
     };
     let identity = request.subject.identity;
     let doubts = masks_in_doubt(&view, &ask, &mut true);
+    let masks = view.masks(request.now).value;
+    let shown = masks.iter().filter(|mask| mask.aggregates == Aggregates::Allow);
+    let aggregates = shown.map(|mask| mask.name.clone()).collect();
     Explanation {
         policy: policy.version().to_owned(),
         identity: format!("{} ({})", identity.display(), identity.kind),
@@ -113,7 +119,8 @@ pub(crate) fn explain(policy: &Policy, request: &Request<'_>, verdict: &Verdict)
             .collect(),
         actions: judge_all(policy, request),
         conditions: doubts.iter().map(predicate_words).collect(),
-        masks: view.masks(request.now).value.into_iter().map(|mask| mask.name).collect(),
+        masks: masks.into_iter().map(|mask| mask.name).collect(),
+        aggregates,
         limits: view.limits(request.now).value,
         record: verdict.record,
         cacheable: verdict.cacheable,
@@ -209,6 +216,9 @@ impl fmt::Display for Explanation {
             line(f, "condition", condition)?;
         }
         line(f, "masks", &or_none(&self.masks.join(", ")))?;
+        if !self.aggregates.is_empty() {
+            line(f, "shown", &format!("sums, means and the like of columns under {}", self.aggregates.join(", ")))?;
+        }
         line(f, "limits", &or_none(&limits_text(&self.limits)))?;
         line(f, "recorded", level_text(self.record))?;
         for action in &self.actions {

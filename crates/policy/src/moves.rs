@@ -1,6 +1,8 @@
 //! Values that a command would take from where they are masked to where they are not.
 
-use model::{ColumnRef, Effect, Intent, MaskRule, MaskStyle, Move, Object, ObjectKind, Outcome, Predicates, Verdict};
+use model::{
+    Aggregates, ColumnRef, Effect, Intent, MaskRule, MaskStyle, Move, Object, ObjectKind, Outcome, Predicates, Verdict,
+};
 
 use crate::pattern::column_matches;
 
@@ -67,6 +69,7 @@ fn uncovered(masks: &[MaskRule], step: &Move) -> Option<Undone> {
     let covered = step.to.as_ref().is_some_and(|to| {
         style_for(masks, to).is_some_and(|kept| kept >= needed)
             && predicates_for(masks, to) >= predicates_for(masks, &step.from)
+            && aggregates_for(masks, to) >= aggregates_for(masks, &step.from)
     });
     if covered {
         return None;
@@ -85,6 +88,10 @@ fn style_for(masks: &[MaskRule], column: &ColumnRef) -> Option<MaskStyle> {
 
 fn predicates_for(masks: &[MaskRule], column: &ColumnRef) -> Option<Predicates> {
     masks.iter().filter(|mask| names(mask, column)).map(|mask| mask.predicates).max()
+}
+
+fn aggregates_for(masks: &[MaskRule], column: &ColumnRef) -> Option<Aggregates> {
+    masks.iter().filter(|mask| names(mask, column)).map(|mask| mask.aggregates).max()
 }
 
 fn names(mask: &MaskRule, column: &ColumnRef) -> bool {

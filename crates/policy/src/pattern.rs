@@ -240,6 +240,11 @@ fn close_to(word: &str, known: &str) -> bool {
     row.last().is_some_and(|cost| *cost <= 2)
 }
 
+/// Whether every column that one pattern of a mask means is meant by the other, too. May say no where it is yes.
+pub(crate) fn columns_include(wide: &str, narrow: &str) -> bool {
+    glob(wide.as_bytes(), narrow.as_bytes())
+}
+
 /// Whether a column of a relation is meant by a mask's pattern: `schema.table.column` with `*` for any run of
 /// characters, so `*.ssn` is the `ssn` of any relation.
 ///

@@ -258,7 +258,7 @@ pub struct Column<'a> {
     pub ty: Cow<'a, str>,
     /// Whether its values are in a binary format.
     pub binary: bool,
-    /// How it is masked, or empty.
+    /// How it is masked, or empty; `aggregate` for a statistic of masked columns that a rule lets pass.
     pub mask: Cow<'a, str>,
 }
 

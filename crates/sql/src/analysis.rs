@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{ColumnRef, Intent, Object};
+use model::{ColumnRef, Intent, Object, SourceColumn};
 
 use crate::catalog::Catalog;
 use crate::fresh::Fresh;
@@ -335,7 +335,7 @@ pub enum Deps {
         type_oid: u32,
     },
     /// From these columns at most.
-    Columns(Vec<ColumnRef>),
+    Columns(Vec<SourceColumn>),
     /// From anywhere as far as the text tells. If the target names a column as the origin, it is that column's.
     Unknown,
     /// From anywhere, whatever column the target names.

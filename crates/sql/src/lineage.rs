@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use model::ColumnRef;
+use model::{ColumnRef, SourceColumn};
 
 use crate::analysis::Deps;
 
@@ -20,10 +20,18 @@ pub(crate) struct Same {
     pub(crate) type_oid: u32,
 }
 
-/// A set of columns, or anywhere.
+/// A column, and whether only a statistical aggregate of it is there.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Reached {
+    id: ColumnId,
+    aggregated: bool,
+}
+
+/// A set of columns, or anywhere. A column that is there both as it is and aggregated is in it twice, so that putting sets together never
+/// hides the plain value.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub(crate) struct Lineage {
-    columns: Vec<ColumnId>,
+    columns: Vec<Reached>,
     unknown: bool,
     /// From anywhere, even if the target names one column as the origin.
     anything: bool,
@@ -58,18 +66,31 @@ impl Lineage {
         self.same = same;
     }
 
-    pub(crate) fn ids(&self) -> &[ColumnId] {
-        &self.columns
+    /// The columns, however they got there.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = ColumnId> {
+        self.columns.iter().map(|reached| reached.id)
     }
 
     pub(crate) fn add(&mut self, id: ColumnId) {
-        if let Err(at) = self.columns.binary_search(&id) {
+        self.reach(Reached { id, aggregated: false });
+    }
+
+    fn reach(&mut self, reached: Reached) {
+        if let Err(at) = self.columns.binary_search(&reached) {
             if self.columns.len() >= LIMIT {
                 self.unknown = true;
             } else {
-                self.columns.insert(at, id);
+                self.columns.insert(at, reached);
             }
         }
+    }
+
+    /// What a statistical aggregate of such values carries.
+    pub(crate) fn aggregated(mut self) -> Self {
+        self.columns.iter_mut().for_each(|reached| reached.aggregated = true);
+        self.columns.dedup();
+        self.same = None;
+        self
     }
 
     pub(crate) fn set_unknown(&mut self) {
@@ -93,8 +114,8 @@ impl Lineage {
             self.columns.clone_from(&other.columns);
             return;
         }
-        for id in &other.columns {
-            self.add(*id);
+        for reached in &other.columns {
+            self.reach(*reached);
         }
     }
 
@@ -109,7 +130,7 @@ impl Lineage {
 
     /// Keeps only the columns for which `keep` holds.
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(ColumnId) -> bool) {
-        self.columns.retain(|id| keep(*id));
+        self.columns.retain(|reached| keep(reached.id));
     }
 }
 
@@ -154,15 +175,33 @@ impl Columns {
         if lineage.columns.is_empty() {
             return Deps::Clean;
         }
-        let mut names = self.list(lineage);
-        names.sort();
-        match lineage.same().and_then(|same| Some((self.name(same.column)?.clone(), same.type_oid))) {
-            Some((column, type_oid)) => Deps::Same { column, names, type_oid },
-            None => Deps::Columns(names),
+        if let Some((column, type_oid)) =
+            lineage.same().and_then(|same| Some((self.name(same.column)?.clone(), same.type_oid)))
+        {
+            let mut names = self.list(lineage);
+            names.sort();
+            return Deps::Same { column, names, type_oid };
         }
+        let source = |reached: &Reached| {
+            Some(SourceColumn { column: self.name(reached.id)?.clone(), aggregated: reached.aggregated })
+        };
+        let mut sources: Vec<SourceColumn> = lineage.columns.iter().filter_map(source).collect();
+        sources.sort();
+        Deps::Columns(sources)
     }
 
+    /// The columns, each once, however they got there.
     pub(crate) fn list(&self, lineage: &Lineage) -> Vec<ColumnRef> {
-        lineage.columns.iter().filter_map(|id| self.name(*id).cloned()).collect()
+        let mut ids: Vec<ColumnId> = lineage.ids().collect();
+        ids.dedup();
+        ids.into_iter().filter_map(|id| self.name(id).cloned()).collect()
+    }
+
+    /// Adds columns by their names.
+    pub(crate) fn add_sources(&mut self, lineage: &mut Lineage, sources: &[SourceColumn]) {
+        for source in sources {
+            let id = self.id(&source.column.relation, &source.column.column);
+            lineage.reach(Reached { id, aggregated: source.aggregated });
+        }
     }
 }

@@ -13,7 +13,7 @@
 mod bodies;
 mod support;
 
-use model::Effect;
+use model::{ColumnRef, Effect};
 use sallyport_sql::{Analysis, Caps, Catalog, Context, Deps, Fresh, Outputs, analyze};
 use support::Server;
 
@@ -117,13 +117,8 @@ fn snapshot_is_complete(server: &Server, catalog: &Catalog) {
     assert_eq!(catalog.column(oid, 3), Some(("public.customers", "email")));
     let oid = server.psql("app", "app", &options, "SELECT 'v_nested'::regclass::oid;").unwrap();
     let below = catalog.below_column(oid.trim().parse().unwrap(), 2);
-    let (Deps::Columns(columns) | Deps::Same { names: columns, .. }) = below else {
-        panic!("{below:?}");
-    };
-    assert!(
-        columns.iter().any(|column| column.relation == "public.customers" && column.column == "email"),
-        "{columns:?}"
-    );
+    let columns = names(&below);
+    assert!(columns.contains(&"public.customers.email".to_owned()), "{columns:?}");
     let oid = server.psql("app", "app", &options, "SELECT 'get_email'::regproc::oid;").unwrap();
     assert_eq!(catalog.function_name(oid.trim().parse().unwrap()), Some(("public", "get_email")));
 }
@@ -261,11 +256,10 @@ fn what_is_returned_is_not_what_was_there(catalog: &Catalog) {
         let analysis = ask(catalog, text);
         let columns = analysis.statements[0].outputs.columns(1);
         let names = match columns.and_then(|columns| columns.first()) {
-            Some(Deps::Columns(names) | Deps::Same { names, .. }) => names.as_slice(),
             Some(Deps::Anything) if expected.is_none() => continue,
-            other => panic!("{text}: {other:?}"),
+            Some(deps) => names(deps),
+            None => panic!("{text}: no column"),
         };
-        let names: Vec<String> = names.iter().map(|one| format!("{}.{}", one.relation, one.column)).collect();
         assert!(expected.is_some_and(|expected| names.iter().any(|name| name == expected)), "{text}: {names:?}");
     }
     let analysis = ask(catalog, "INSERT INTO events VALUES (now())");
@@ -273,6 +267,16 @@ fn what_is_returned_is_not_what_was_there(catalog: &Catalog) {
     let domain = ask(catalog, "SELECT p FROM amounts");
     let same = matches!(domain.statements[0].outputs.columns(1), Some([Deps::Same { type_oid: 23, .. }]));
     assert!(same, "{:?}", domain.statements[0].outputs);
+}
+
+/// The columns that a value can come from.
+fn names(deps: &Deps) -> Vec<String> {
+    let name = |one: &ColumnRef| format!("{}.{}", one.relation, one.column);
+    match deps {
+        Deps::Columns(sources) => sources.iter().map(|source| name(&source.column)).collect(),
+        Deps::Same { names, .. } => names.iter().map(name).collect(),
+        Deps::Clean | Deps::Unknown | Deps::Anything => panic!("{deps:?}"),
+    }
 }
 
 fn views_and_kin_are_expanded(catalog: &Catalog) {
@@ -290,10 +294,7 @@ fn views_and_kin_are_expanded(catalog: &Catalog) {
         let Outputs::Columns(columns) = &analysis.statements[0].outputs else {
             panic!("{text}: {:?}", analysis.statements[0].outputs);
         };
-        let (Deps::Columns(columns) | Deps::Same { names: columns, .. }) = &columns[column] else {
-            panic!("{text}: {columns:?}");
-        };
-        let names: Vec<String> = columns.iter().map(|one| format!("{}.{}", one.relation, one.column)).collect();
+        let names = names(&columns[column]);
         assert!(names.iter().any(|name| name == expected), "{text}: {names:?}");
     }
 }

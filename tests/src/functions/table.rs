@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use anyhow::{Result, bail};
 
 /// The classes of `rules.tsv`. Those that only compute or tell come first.
-const CALM: &[&str] = &["harmless", "counts"];
+const CALM: &[&str] = &["harmless", "counts", "statistic"];
 const OTHER: &[&str] = &[
     "reveals",
     "echoes",

@@ -8,6 +8,7 @@
 //! - [`limits`]: what may be returned, changed and used up.
 //! - [`masks`]: ways around a mask.
 //! - [`tokens`]: tokens that are sent back.
+//! - [`aggregates`]: statistics of masked columns.
 //! - [`functions`]: the tables of the server's own functions, and users' functions by what they do.
 //! - [`lineage`]: random queries over planted secrets.
 //! - [`sessions`]: holds, revocation, policy changes, wrong ways in.
@@ -24,6 +25,7 @@
     reason = "helpers of tests fail by panicking, and say what they saw"
 )]
 
+mod aggregates;
 mod chaos;
 mod clients;
 mod corpus;

@@ -8,7 +8,7 @@ pub(crate) mod tokens;
 use std::borrow::Cow;
 
 use mask::{DetectorSet, Format, Hit, Masked, Masker, Style, ValueType};
-use model::{ColumnRef, Intent, MaskRule, MaskStyle, Notifications};
+use model::{Aggregates, ColumnRef, Intent, MaskRule, MaskStyle, Notifications, SourceColumn};
 use policy::column_matches;
 
 /// Where a result column's values can come from, as the protocol knows it.
@@ -19,7 +19,7 @@ pub enum Origin {
     /// One column's value, unchanged, under each of these names.
     Same(Vec<ColumnRef>),
     /// Made of these columns and no others.
-    Columns(Vec<ColumnRef>),
+    Columns(Vec<SourceColumn>),
     /// Not known.
     Unknown,
 }
@@ -45,15 +45,31 @@ pub struct ColumnInfo<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum CellPlan {
     Pass,
-    Detect { ty: ValueType, format: Format },
-    Whole { style: Style, domain: String, ty: ValueType, format: Format },
+    /// Passes as a statistic of masked columns.
+    Aggregate,
+    Detect {
+        ty: ValueType,
+        format: Format,
+    },
+    Whole {
+        style: Style,
+        domain: String,
+        ty: ValueType,
+        format: Format,
+    },
 }
 
 impl CellPlan {
+    /// Whether values go as they are.
+    pub(crate) const fn passes(&self) -> bool {
+        matches!(self, Self::Pass | Self::Aggregate)
+    }
+
     /// How a recording and `explain` name it; empty when values pass.
     pub(crate) fn label(&self) -> &'static str {
         match self {
             Self::Pass => "",
+            Self::Aggregate => "aggregate",
             Self::Detect { .. } => "detect",
             Self::Whole { style, .. } => style.name(),
         }
@@ -91,16 +107,30 @@ impl SessionMasks {
         self.rules.is_empty()
     }
 
-    fn style_for(&self, column: &ColumnRef) -> Option<Style> {
+    fn rules_for(&self, column: &ColumnRef) -> impl Iterator<Item = &MaskRule> {
+        let ColumnRef { relation, column } = column;
         self.rules
             .iter()
-            .filter(|rule| rule.columns.iter().any(|pattern| column_matches(pattern, &column.relation, &column.column)))
-            .map(|rule| style_of(rule.style))
-            .max()
+            .filter(move |rule| rule.columns.iter().any(|pattern| column_matches(pattern, relation, column)))
     }
 
+    fn style_for(&self, column: &ColumnRef) -> Option<Style> {
+        self.rules_for(column).map(|rule| style_of(rule.style)).max()
+    }
+
+    /// The strongest style that values unchanged from these columns wear.
     fn strongest<'c>(&self, columns: impl IntoIterator<Item = &'c ColumnRef>) -> Option<Style> {
         columns.into_iter().filter_map(|column| self.style_for(column)).max()
+    }
+
+    /// The strongest style that something made of these wears. A rule may let statistics pass; where several mask the column, all must.
+    fn strongest_of<'c>(&self, sources: impl IntoIterator<Item = &'c SourceColumn>) -> Option<Style> {
+        let rules = sources.into_iter().flat_map(|source| {
+            let passes = |rule: &&MaskRule| !(source.aggregated && rule.aggregates == Aggregates::Allow);
+            self.rules_for(&source.column).filter(passes)
+        });
+        // What an expression did to the value is not known, so nothing of the result is shown.
+        rules.map(|rule| style_of(rule.style).stronger(Style::Redact)).max()
     }
 
     /// Whether columns are masked by name.
@@ -133,10 +163,7 @@ impl SessionMasks {
             let derived = match &column.origin {
                 Origin::Same(names) => self.strongest(names),
                 // Something of another column is in it: a weak mask of the one could show it.
-                Origin::Columns(columns) => {
-                    let others = columns.iter().filter(|other| *other != exact);
-                    self.strongest(others).map(|style| style.stronger(Style::Redact))
-                }
+                Origin::Columns(sources) => self.strongest_of(sources.iter().filter(|other| other.column != *exact)),
                 Origin::Clean | Origin::Unknown => None,
             };
             if let Some(style) = self.style_for(exact).max(derived) {
@@ -146,13 +173,19 @@ impl SessionMasks {
         }
         match &column.origin {
             Origin::Clean => self.detect(column),
-            Origin::Columns(columns) | Origin::Same(columns) => {
-                match self.strongest(columns) {
-                    // What an expression did to the value is not known, so nothing of the result is shown.
-                    Some(style) => whole(style.stronger(Style::Redact), "expression"),
-                    None => self.detect(column),
-                }
-            }
+            Origin::Same(names) => match self.strongest(names) {
+                Some(style) => whole(style.stronger(Style::Redact), "expression"),
+                None => self.detect(column),
+            },
+            Origin::Columns(sources) => match self.strongest_of(sources) {
+                Some(style) => whole(style, "expression"),
+                None => match self.detect(column) {
+                    CellPlan::Pass if self.strongest(sources.iter().map(|source| &source.column)).is_some() => {
+                        CellPlan::Aggregate
+                    }
+                    plan => plan,
+                },
+            },
             Origin::Unknown if tainted => whole(Style::Redact, "unknown"),
             Origin::Unknown => self.detect(column),
         }
@@ -247,7 +280,7 @@ impl Cells<'_> {
     /// does not know goes as NULL: a row wider than its description is nothing that anyone looked at.
     pub fn cell(&mut self, index: usize, value: &[u8], out: &mut Vec<u8>) -> Cell {
         let cell = match self.plan.get(index) {
-            Some(CellPlan::Pass) => return Cell::Same,
+            Some(CellPlan::Pass | CellPlan::Aggregate) => return Cell::Same,
             Some(CellPlan::Whole { style, domain, ty, format }) => {
                 shown(self.masker.typed(*style, domain, *ty, *format, value, out))
             }

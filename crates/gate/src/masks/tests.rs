@@ -1,6 +1,9 @@
 //! Which mask a column wears, and which moves undo one.
 
-use model::{Action, ColumnRef, Effect, Intent, MaskRule, MaskStyle, Move, Notifications, Object, Predicates};
+use model::{
+    Action, Aggregates, ColumnRef, Effect, Intent, MaskRule, MaskStyle, Move, Notifications, Object, Predicates,
+    SourceColumn,
+};
 
 use super::*;
 
@@ -13,6 +16,7 @@ fn rule(name: &str, columns: &[&str], style: MaskStyle) -> MaskRule {
         style,
         predicates: Predicates::Allow,
         notifications: Notifications::Withhold,
+        aggregates: Aggregates::Mask,
     }
 }
 
@@ -89,19 +93,52 @@ fn result(exact: Option<&str>, origin: Origin) -> ColumnInfo<'static> {
 fn a_columns_own_mask_shows_nothing_of_another_column() {
     let masks = SessionMasks::new(vec![rule("weak", &["*.email"], MaskStyle::Partial)]);
     let columns = |names: &[&str]| names.iter().map(|name| column(name)).collect::<Vec<_>>();
+    let sources = |names: &[&str]| columns(names).into_iter().map(SourceColumn::from).collect::<Vec<_>>();
     for (exact, origin, expected) in [
         (Some("customers.email"), Origin::Unknown, "partial"),
         (Some("customers.email"), Origin::Same(columns(&["customers.email", "v.contact"])), "partial"),
         (Some("customers.id"), Origin::Same(columns(&["customers.id", "v.email"])), "partial"),
-        (Some("customers.name"), Origin::Columns(columns(&["customers.email", "customers.name"])), "redact"),
-        (Some("customers.email"), Origin::Columns(columns(&["customers.email", "customers.name"])), "partial"),
-        (Some("customers.email"), Origin::Columns(columns(&["customers.email", "archive.email"])), "redact"),
+        (Some("customers.name"), Origin::Columns(sources(&["customers.email", "customers.name"])), "redact"),
+        (Some("customers.email"), Origin::Columns(sources(&["customers.email", "customers.name"])), "partial"),
+        (Some("customers.email"), Origin::Columns(sources(&["customers.email", "archive.email"])), "redact"),
         (Some("customers.name"), Origin::Unknown, ""),
-        (None, Origin::Columns(columns(&["customers.email"])), "redact"),
+        (None, Origin::Columns(sources(&["customers.email"])), "redact"),
         (None, Origin::Unknown, "redact"),
         (None, Origin::Clean, ""),
     ] {
         let info = result(exact, origin);
         assert_eq!(masks.plan(&info, true).label(), expected, "{info:?}");
     }
+}
+
+/// A column in front of which stands `~` is there as a statistic only.
+fn sources(names: &[&str]) -> Vec<SourceColumn> {
+    let source =
+        |name: &&str| SourceColumn { column: column(name.trim_start_matches('~')), aggregated: name.starts_with('~') };
+    names.iter().map(source).collect()
+}
+
+#[test]
+fn a_statistic_passes_where_every_mask_of_its_columns_says_so() {
+    let mut shown = rule("shown", &["public.staff.salary", "public.staff.bonus"], MaskStyle::Partial);
+    shown.aggregates = Aggregates::Allow;
+    let hidden = rule("hidden", &["*.bonus", "*.ssn"], MaskStyle::Partial);
+    let masks = SessionMasks::new(vec![shown, hidden]);
+    for (exact, names, expected) in [
+        (None, ["~staff.salary", "staff.region"].as_slice(), "aggregate"),
+        (None, &["~staff.region"], ""),
+        (None, &["staff.salary"], "redact"),
+        (None, &["~staff.salary", "staff.salary"], "redact"),
+        (None, &["~staff.bonus"], "redact"),
+        (None, &["~staff.salary", "~staff.ssn"], "redact"),
+        (Some("staff.total"), &["staff.total", "~staff.salary"], ""),
+        (Some("staff.total"), &["staff.total", "~staff.bonus"], "redact"),
+        (Some("staff.salary"), &["~staff.salary"], "partial"),
+    ] {
+        let mut info = result(exact, Origin::Columns(sources(names)));
+        info.ty = ValueType::Numeric;
+        assert_eq!(masks.plan(&info, true).label(), expected, "{info:?}");
+    }
+    let same = result(None, Origin::Same(vec![column("staff.salary")]));
+    assert_eq!(masks.plan(&same, true).label(), "redact");
 }

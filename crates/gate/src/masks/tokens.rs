@@ -65,7 +65,7 @@ pub(crate) fn keeps_values(intent: &Intent) -> bool {
 #[cfg(test)]
 mod tests {
     use mask::MaskKey;
-    use model::{Action, MaskRule, Notifications, Object};
+    use model::{Action, Aggregates, MaskRule, Notifications, Object};
 
     use super::*;
 
@@ -77,6 +77,7 @@ mod tests {
             style,
             predicates,
             notifications: Notifications::Withhold,
+            aggregates: Aggregates::Mask,
         }
     }
 

@@ -12,7 +12,7 @@ mod version;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::{ApprovalTerms, Effect, EffectSet, Limits, MaskRule, Most, Predicates, Totals};
+use model::{Aggregates, ApprovalTerms, Effect, EffectSet, Limits, MaskRule, Most, Predicates, Totals};
 
 use crate::error::{Errors, Place, PolicyError, Source};
 use crate::pattern::{ObjectPattern, check_pattern};
@@ -255,6 +255,9 @@ impl Compiler<'_, '_> {
         if raw.columns.is_none() && raw.detect.is_none() {
             self.fault(*place, "a mask needs `columns`, `detect` or both: as it is it masks nothing");
         }
+        if raw.columns.is_none() && raw.aggregates != Aggregates::Mask {
+            self.fault(*place, "`aggregates` is about `columns`, and the mask has none: name them or remove it");
+        }
         for column in columns {
             self.check(column.place, check_pattern(&column.value));
         }
@@ -272,6 +275,7 @@ impl Compiler<'_, '_> {
                 style: raw.with,
                 predicates: raw.predicates,
                 notifications: raw.notifications.unwrap_or_default(),
+                aggregates: raw.aggregates,
             },
             approval,
         })

@@ -1,13 +1,16 @@
 //! Whether one rule means everything that another does. May say no where it is yes, never the reverse.
 
 use crate::pattern::Glob;
-use crate::rule::{Chain, On, Rule, Who};
+use crate::rule::{Chain, On, Rule, Scope, Who};
 
 /// Whether `wide` means all subjects, targets and objects of `narrow`.
 pub(super) fn scope_includes(wide: &Rule, narrow: &Rule) -> bool {
-    who_includes(&wide.scope.who, &narrow.scope.who)
-        && on_includes(&wide.scope.on, &narrow.scope.on)
-        && objects_include(wide, narrow)
+    sessions_include(&wide.scope, &narrow.scope) && objects_include(wide, narrow)
+}
+
+/// Whether `wide` means all subjects and targets of `narrow`.
+pub(super) fn sessions_include(wide: &Scope, narrow: &Scope) -> bool {
+    who_includes(&wide.who, &narrow.who) && on_includes(&wide.on, &narrow.on)
 }
 
 /// Whether `wide` means all effects of `narrow`.

@@ -6,11 +6,11 @@ mod cover;
 
 use std::fmt;
 
-use model::{Effect, Target};
+use model::{Aggregates, Effect, Target};
 use serde::Serialize;
 
 use crate::error::Place;
-use crate::pattern::ObjectPattern;
+use crate::pattern::{ObjectPattern, columns_include};
 use crate::policy::Inner;
 use crate::rule::{Mask, On, Rule, Then};
 
@@ -248,7 +248,26 @@ impl Findings<'_> {
             if let Some((level, message)) = column_fault(pattern) {
                 self.add(level, *place, &mask.rule.name, format!("`{pattern}` {message}"));
             }
+            if let Some(other) = self.hides_aggregates(mask, pattern) {
+                let message = format!("`aggregates: allow` does nothing for `{pattern}`: \"{other}\" masks them");
+                self.add(Level::Warning, *place, &mask.rule.name, message);
+            }
         }
+    }
+
+    /// The mask that keeps statistics of these columns from all those whom this one would show them.
+    fn hides_aggregates(&self, mask: &Mask, pattern: &str) -> Option<&str> {
+        if mask.rule.aggregates == Aggregates::Mask {
+            return None;
+        }
+        let hides = |other: &&Mask| {
+            other.rule.aggregates == Aggregates::Mask
+                && other.scope.is_unconditional()
+                && cover::sessions_include(&other.scope, &mask.scope)
+                && other.rule.columns.iter().any(|wide| columns_include(wide, pattern))
+        };
+        let inner = self.inner;
+        inner.masks.iter().find(hides).map(|other| other.rule.name.as_str())
     }
 
     /// `on` against the targets there are.

@@ -11,7 +11,7 @@ pub(crate) mod values;
 
 use std::collections::BTreeMap;
 
-use model::{DetectorName, IdentityKind, MaskStyle, Notifications, Predicates, RecordLevel};
+use model::{Aggregates, DetectorName, IdentityKind, MaskStyle, Notifications, Predicates, RecordLevel};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -265,6 +265,10 @@ pub(crate) struct RawMask {
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::notifications")]
     pub(crate) notifications: Option<Notifications>,
+    /// What sums, means and other statistics of a masked column show.
+    #[serde(default)]
+    #[schemars(schema_with = "schema::aggregates")]
+    pub(crate) aggregates: Aggregates,
     /// Who approves; with `predicates: hold` only.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) approval: Option<At<RawApproval>>,

@@ -57,6 +57,10 @@ pub(super) fn notifications(_: &mut SchemaGenerator) -> Schema {
     words_schema(["withhold", "allow"].into_iter(), false)
 }
 
+pub(super) fn aggregates(_: &mut SchemaGenerator) -> Schema {
+    words_schema(["mask", "allow"].into_iter(), false)
+}
+
 pub(super) fn levels(_: &mut SchemaGenerator) -> Schema {
     words_schema(["none", "digest", "head", "full"].into_iter(), false)
 }

@@ -25,6 +25,31 @@ fn copy(from: &str, to: Option<&str>, made: bool) -> Intent {
 }
 
 #[test]
+fn a_place_that_shows_statistics_is_no_cover_for_one_that_does_not() {
+    let masks = |from: &str, to: &str| {
+        policy(&format!(
+            "rules: [{{ name: all, who: any, do: [write], then: allow }}]\nmasks:\n  - {{ name: from, who: any, columns: [public.pay.a], with: redact, aggregates: {from} }}\n  - {{ name: to, who: any, columns: [public.pay.b], with: redact, aggregates: {to} }}\n"
+        ))
+    };
+    let asked = Asked::default();
+    for (from, to, outcome) in [
+        ("mask", "mask", Outcome::Allow),
+        ("allow", "allow", Outcome::Allow),
+        ("allow", "mask", Outcome::Allow),
+        ("mask", "allow", Outcome::Deny),
+    ] {
+        let copy = copy("pay.a", Some("pay.b"), false);
+        let verdict = masks(from, to).judge(&asked.subject(), &copy, false, asked.now);
+        assert_eq!(verdict.outcome, outcome, "{from} {to}");
+        let explained = masks(from, to).explain_judged(&asked.subject(), &copy, false, asked.now);
+        let shown: Vec<&str> =
+            [("from", from), ("to", to)].iter().filter(|it| it.1 == "allow").map(|it| it.0).collect();
+        assert_eq!(explained.aggregates, shown);
+        assert_eq!(explained.to_string().contains("sums, means and the like"), !shown.is_empty(), "{explained}");
+    }
+}
+
+#[test]
 fn a_copy_is_denied_under_the_masks_name() {
     let policy = policy(MASKED);
     let asked = Asked::default();

@@ -167,6 +167,14 @@ fn other_sections() {
             "`predicates` is about `columns`",
         ),
         (
+            "masks: [{ name: m, who: any, detect: [card], with: redact, aggregates: allow }]",
+            "`aggregates` is about `columns`",
+        ),
+        (
+            "masks: [{ name: m, who: any, columns: [a.b.c], with: redact, aggregates: show }]",
+            "unknown word `show`: use one of allow, mask",
+        ),
+        (
             "masks: [{ name: m, who: any, columns: [a.b.c], with: redact, when: command.multi }]",
             "`command` is not known here",
         ),
@@ -262,7 +270,9 @@ fn the_schema_knows_every_section() {
         assert!(schema["properties"][section].is_object(), "{section}");
     }
     let text = schema.to_string();
-    for key in ["on_behalf_of", "in_transaction", "rows_affected", "predicates", "unknown", "digest", "quorum"] {
+    for key in
+        ["on_behalf_of", "in_transaction", "rows_affected", "predicates", "aggregates", "unknown", "digest", "quorum"]
+    {
         assert!(text.contains(key), "{key}");
     }
 }

@@ -93,6 +93,25 @@ fn masks_and_connect() {
 }
 
 #[test]
+fn aggregates_that_another_mask_hides() {
+    for (who, columns, hidden) in [
+        ("any", "['*.salary']", true),
+        ("{ groups: [agents] }", "[public.staff.*]", true),
+        ("any", "[public.staff.bonus]", false),
+        ("{ groups: [others] }", "['*.salary']", false),
+        ("{ groups: [agents] }, if: { hours: '22:00-23:00 UTC' }", "['*.salary']", false),
+    ] {
+        let text = format!(
+            "rules:\n{OPEN}masks:\n  - {{ name: shown, who: {{ groups: [agents] }}, columns: [public.staff.salary], with: redact, aggregates: allow }}\n  - {{ name: hidden, who: {who}, columns: {columns}, with: redact }}\n"
+        );
+        let expected =
+            "warning: \"shown\": `aggregates: allow` does nothing for `public.staff.salary`: \"hidden\" masks them";
+        let found = findings(&text);
+        assert_eq!(found.iter().any(|text| text.contains(expected)), hidden, "{who} {columns} {found:#?}");
+    }
+}
+
+#[test]
 fn what_is_meant_is_not_found_fault_with() {
     for rules in [
         // Conditions, narrower scopes and shadow rules leave others their use.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use gate::{ColumnInfo, Origin, ValueType};
-use model::ColumnRef;
+use model::{ColumnRef, SourceColumn};
 use sql::catalog::RelationKind;
 use sql::{Catalog, Deps, Kind, Outputs, Statement};
 
@@ -43,10 +43,13 @@ fn origin(table: u32, attribute: i16, by_text: Deps, catalog: &Catalog) -> (Opti
         // A whole row has its table and no attribute: then all columns of it.
         let whole = (table != 0).then(|| catalog.relation_name(table)).flatten();
         return match (whole, by_text) {
-            (Some(relation), Deps::Clean) => (None, Origin::Columns(vec![all_of(relation)])),
-            (Some(relation), Deps::Columns(mut columns) | Deps::Same { names: mut columns, .. }) => {
-                columns.push(all_of(relation));
-                (None, Origin::Columns(columns))
+            (Some(relation), Deps::Clean) => (None, Origin::Columns(vec![all_of(relation).into()])),
+            (Some(relation), Deps::Columns(mut sources)) => {
+                sources.push(all_of(relation).into());
+                (None, Origin::Columns(sources))
+            }
+            (Some(relation), Deps::Same { names, .. }) => {
+                (None, Origin::Columns(plain(names).chain([all_of(relation).into()]).collect()))
             }
             (_, deps) => of(deps),
         };
@@ -67,48 +70,61 @@ fn origin(table: u32, attribute: i16, by_text: Deps, catalog: &Catalog) -> (Opti
 /// A table's column: itself under every name that it has, its parents' and children's too, or what it is generated from. The text need not
 /// know which column it is.
 fn of_table(own: ColumnRef, below: Deps, generated: bool, by_text: Deps) -> (Option<ColumnRef>, Origin) {
-    let mut names = match below {
-        Deps::Same { names, .. } | Deps::Columns(names) => names,
-        Deps::Clean => Vec::new(),
+    let (mut sources, mut made) = match below {
+        Deps::Same { names, .. } => (plain(names).collect(), generated),
+        // Its names in parents and children.
+        Deps::Columns(sources) => (sources, generated),
+        Deps::Clean => (Vec::new(), generated),
         Deps::Unknown | Deps::Anything => return (None, Origin::Unknown),
     };
-    let made = generated || matches!(by_text, Deps::Columns(_));
     match by_text {
-        Deps::Same { names: more, .. } | Deps::Columns(more) => names.extend(more),
-        Deps::Clean | Deps::Unknown if names.is_empty() => return (Some(own), of(by_text).1),
+        Deps::Same { names, .. } => sources.extend(plain(names)),
+        Deps::Columns(more) => {
+            sources.extend(more);
+            made = true;
+        }
+        Deps::Clean | Deps::Unknown if sources.is_empty() => return (Some(own), of(by_text).1),
         Deps::Clean | Deps::Unknown | Deps::Anything => {}
     }
-    let origin = if made { Origin::Columns(names) } else { Origin::Same(names) };
+    let origin = if made {
+        Origin::Columns(sources)
+    } else {
+        Origin::Same(sources.into_iter().map(|source| source.column).collect())
+    };
     (Some(own), origin)
 }
 
 /// A view's column: what it is made of, together with what the text says. The text can only add.
 fn through_view(own: ColumnRef, below: Deps, by_text: Deps) -> (Option<ColumnRef>, Origin) {
-    let (exact, mut names) = match below {
-        Deps::Same { column, names, .. } => (Some(column), names),
-        Deps::Columns(columns) => (None, columns),
+    let (exact, mut sources) = match below {
+        Deps::Same { column, names, .. } => (Some(column), plain(names).collect()),
+        Deps::Columns(sources) => (None, sources),
         Deps::Clean => (None, Vec::new()),
         Deps::Unknown | Deps::Anything => return (None, Origin::Unknown),
     };
-    names.push(own);
+    sources.push(own.into());
     match (by_text, exact) {
         (Deps::Columns(more), _) => {
-            names.extend(more);
-            (None, Origin::Columns(names))
+            sources.extend(more);
+            (None, Origin::Columns(sources))
         }
-        (Deps::Same { names: more, .. }, exact) => {
-            names.extend(more);
-            same_or(exact, names)
+        (Deps::Same { names, .. }, exact) => {
+            sources.extend(plain(names));
+            same_or(exact, sources)
         }
-        (Deps::Clean | Deps::Unknown | Deps::Anything, exact) => same_or(exact, names),
+        (Deps::Clean | Deps::Unknown | Deps::Anything, exact) => same_or(exact, sources),
     }
 }
 
-fn same_or(exact: Option<ColumnRef>, names: Vec<ColumnRef>) -> (Option<ColumnRef>, Origin) {
+fn same_or(exact: Option<ColumnRef>, sources: Vec<SourceColumn>) -> (Option<ColumnRef>, Origin) {
     match exact {
-        Some(exact) => (Some(exact), Origin::Same(names)),
-        None => (None, Origin::Columns(names)),
+        Some(exact) => (Some(exact), Origin::Same(sources.into_iter().map(|source| source.column).collect())),
+        None => (None, Origin::Columns(sources)),
     }
+}
+
+fn plain(names: Vec<ColumnRef>) -> impl Iterator<Item = SourceColumn> {
+    names.into_iter().map(SourceColumn::from)
 }
 
 /// What the text alone tells.
@@ -277,7 +293,8 @@ mod tests {
 
     fn names(origin: &Origin) -> Vec<&str> {
         match origin {
-            Origin::Same(columns) | Origin::Columns(columns) => columns.iter().map(|it| it.column.as_str()).collect(),
+            Origin::Same(names) => names.iter().map(|it| it.column.as_str()).collect(),
+            Origin::Columns(sources) => sources.iter().map(|it| it.column.column.as_str()).collect(),
             Origin::Clean | Origin::Unknown => Vec::new(),
         }
     }
@@ -334,8 +351,9 @@ mod tests {
                 "{found:?}"
             );
             let (_, found) = origin(20003, 2, by_text, &catalog);
-            let Origin::Columns(columns) = &found else { panic!("{found:?}") };
-            assert!(columns.iter().any(|it| it.relation == "public.parts" && it.column == "val"), "{found:?}");
+            let Origin::Columns(sources) = &found else { panic!("{found:?}") };
+            let mut columns = sources.iter().map(|it| &it.column);
+            assert!(columns.any(|it| it.relation == "public.parts" && it.column == "val"), "{found:?}");
         }
         assert_eq!(origin(20000, 1, Deps::Unknown, &catalog).1, Origin::Unknown);
         assert!(matches!(
@@ -348,9 +366,25 @@ mod tests {
         outputs(catalog, text).columns(1).map_or(Deps::Anything, |deps| deps[0].clone())
     }
 
-    fn names_of_loud() -> Vec<ColumnRef> {
-        let column =
-            |relation: &str, column: &str| ColumnRef { relation: relation.to_owned(), column: column.to_owned() };
+    #[test]
+    fn a_statistic_of_a_column_is_told_from_its_values() {
+        let catalog = catalog();
+        for (text, expected) in [
+            ("SELECT sum(born - '2020-01-01'::date) FROM customers", vec![("born", true)]),
+            ("SELECT max(born) FROM customers", vec![("born", false)]),
+            ("SELECT sum(born - '2020-01-01'::date) - max(born) FROM customers", vec![("born", false), ("born", true)]),
+        ] {
+            let (exact, found) = origin(0, 0, outputs_of(&catalog, text), &catalog);
+            let Origin::Columns(sources) = &found else { panic!("{found:?}") };
+            let found: Vec<_> = sources.iter().map(|it| (it.column.column.as_str(), it.aggregated)).collect();
+            assert_eq!((exact, found), (None, expected), "{text}");
+        }
+    }
+
+    fn names_of_loud() -> Vec<SourceColumn> {
+        let column = |relation: &str, column: &str| {
+            ColumnRef { relation: relation.to_owned(), column: column.to_owned() }.into()
+        };
         vec![column("public.customers", "email"), column("public.v", "loud")]
     }
 }

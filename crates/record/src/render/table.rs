@@ -29,7 +29,7 @@ impl Table {
             names: shown
                 .clone()
                 .map(|column| {
-                    let mark = if column.mask.is_empty() { "" } else { " *" };
+                    let mark = if matches!(&*column.mask, "" | "aggregate") { "" } else { " *" };
                     format!("{}{mark}", cut(&harmless(&column.name), options.width))
                 })
                 .collect(),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{MaskRule, MaskStyle, SessionId};
+use model::{Aggregates, MaskRule, MaskStyle, SessionId};
 use policy::column_matches;
 use record::Column;
 use serde::Serialize;
@@ -29,7 +29,7 @@ pub(super) enum Became {
     Shown,
     /// A mask means a column of this name in a relation that the command reads.
     Named(MaskStyle),
-    /// It was masked, and masks still apply to what the command reads.
+    /// It was masked or a statistic, and masks apply to what the command reads.
     Unknown,
 }
 
@@ -43,10 +43,15 @@ impl Reach {
         if !touched {
             let detects = masks.iter().any(|mask| !mask.detect.is_empty());
             return match was {
-                "" => Became::Same,
+                "" | "aggregate" => Became::Same,
                 "detect" if detects => Became::Same,
                 _ => Became::Shown,
             };
+        }
+        if was == "aggregate" {
+            let hiding = masks.iter().filter(|mask| mask.aggregates == Aggregates::Mask);
+            let hidden = hiding.flat_map(|mask| &mask.columns).any(|pattern| self.unknown || touches(pattern));
+            return if hidden { Became::Unknown } else { Became::Same };
         }
         let named = patterns()
             .filter(|(pattern, _)| {
@@ -121,5 +126,46 @@ impl MaskChanges {
     /// Whether some mask would change for certain, or by name.
     pub(super) fn any(&self) -> bool {
         self.found.keys().any(|change| change.to != "?")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use model::{Notifications, Predicates};
+
+    use super::*;
+
+    #[test]
+    fn a_statistic_that_was_shown_stays_so_while_every_mask_shows_statistics() {
+        let rule = |columns: &str, aggregates| MaskRule {
+            name: "m".to_owned(),
+            columns: vec![columns.to_owned()],
+            detect: Vec::new(),
+            style: MaskStyle::Redact,
+            predicates: Predicates::Allow,
+            notifications: Notifications::default(),
+            aggregates,
+        };
+        let reach = Reach { relations: vec!["public.staff".to_owned()], unknown: false };
+        let column = Column {
+            name: Cow::Borrowed("salary"),
+            ty: Cow::Borrowed("numeric"),
+            binary: false,
+            mask: Cow::Borrowed("aggregate"),
+        };
+        for (masks, expected) in [
+            (vec![rule("public.staff.salary", Aggregates::Allow)], Became::Same),
+            (vec![rule("public.staff.salary", Aggregates::Mask)], Became::Unknown),
+            (vec![rule("public.orders.total", Aggregates::Mask)], Became::Same),
+            (
+                vec![rule("public.orders.total", Aggregates::Mask), rule("public.staff.salary", Aggregates::Allow)],
+                Became::Same,
+            ),
+            (Vec::new(), Became::Same),
+        ] {
+            assert_eq!(reach.became(&masks, &column), expected, "{masks:?}");
+        }
     }
 }

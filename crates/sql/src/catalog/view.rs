@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use model::{Action, ColumnRef, Effect, Object};
+use model::{Action, ColumnRef, Effect, Object, SourceColumn};
 
 use super::{Catalog, Relation};
 use crate::analysis::{Caps, Deps};
@@ -156,20 +156,21 @@ fn kin<'c>(catalog: &'c Catalog, relation: &Relation) -> Vec<&'c Relation> {
 
 #[derive(Default)]
 struct Merge {
-    columns: Vec<ColumnRef>,
+    columns: Vec<SourceColumn>,
     unknown: bool,
     anything: bool,
 }
 
 impl Merge {
     fn push(&mut self, relation: &str, column: &str) {
-        self.columns.push(ColumnRef { relation: relation.to_owned(), column: column.to_owned() });
+        self.columns.push(ColumnRef { relation: relation.to_owned(), column: column.to_owned() }.into());
     }
 
     fn add(&mut self, deps: &Deps) {
         match deps {
             Deps::Clean => {}
-            Deps::Columns(names) | Deps::Same { names, .. } => self.columns.extend(names.iter().cloned()),
+            Deps::Columns(sources) => self.columns.extend(sources.iter().cloned()),
+            Deps::Same { names, .. } => self.columns.extend(names.iter().cloned().map(SourceColumn::from)),
             Deps::Unknown => self.unknown = true,
             Deps::Anything => self.anything = true,
         }

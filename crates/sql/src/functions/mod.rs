@@ -58,6 +58,8 @@ pub(crate) enum Builtin {
     Waits,
     /// Aggregates whose result does not carry the argument's data.
     Counts,
+    /// Aggregates whose result is one number made of all values of a group.
+    Statistic,
 }
 
 /// The largest constant that [`Builtin::Sized`] and [`Builtin::Format`] accept.
@@ -137,7 +139,7 @@ mod tests {
     #[test]
     fn lists_hold_what_they_should_and_nothing_that_acts() {
         let whats = |name: &str| builtins(name, None).into_iter().map(|known| known.what).collect::<Vec<_>>();
-        for name in ["lower", "now", "sum", "jsonb_build_object", "pg_get_viewdef", "random", "any_value"] {
+        for name in ["lower", "now", "max", "jsonb_build_object", "pg_get_viewdef", "random", "any_value"] {
             assert_eq!(whats(name), [Builtin::Harmless], "{name}");
         }
         for name in

@@ -175,6 +175,7 @@ fn what(class: &str) -> Builtin {
     match class {
         "harmless" => Builtin::Harmless,
         "counts" => Builtin::Counts,
+        "statistic" => Builtin::Statistic,
         "reveals" => Builtin::Reveals,
         "echoes" => Builtin::Echoes,
         "format" => Builtin::Format,
@@ -228,10 +229,23 @@ mod tests {
         let exact = ["text", "execute", "internal"];
         for line in TABLES.into_iter().chain([SUPPLEMENT]).flat_map(str::lines).filter(|line| !line.starts_with("# ")) {
             let [_, volatility, class, reason] = cells(line);
-            let calm = matches!(class, "harmless" | "counts");
+            let calm = matches!(class, "harmless" | "counts" | "statistic");
             assert!(calm || !reason.is_empty(), "{line}");
             assert!(volatility != "v" || !reason.is_empty(), "{line}");
             assert!(what(class) != Builtin::Runs || exact.contains(&class), "no class {class:?}: {line}");
+        }
+    }
+
+    #[test]
+    fn of_every_aggregate_is_said_why_it_is_a_statistic_or_none() {
+        for line in TABLES[1].lines().filter(|line| !line.starts_with("# ")) {
+            assert!(!cells(line)[3].is_empty(), "{line}");
+        }
+        for name in ["sum", "avg", "stddev_samp", "regr_slope", "corr", "bool_or"] {
+            assert_eq!(whats(name, None), [Builtin::Statistic], "{name}");
+        }
+        for name in ["min", "array_agg", "any_value", "percentile_cont", "mode", "bit_or", "json_agg_strict", "abs"] {
+            assert_eq!(whats(name, None), [Builtin::Harmless], "{name}");
         }
     }
 

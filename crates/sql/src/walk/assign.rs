@@ -73,7 +73,7 @@ impl<'c> Walker<'c> {
             let made = value.same().is_none();
             let mut value = value.clone();
             // A column made of itself goes nowhere.
-            value.retain(|id| !own.ids().contains(&id));
+            value.retain(|id| !own.ids().any(|own| own == id));
             let to = self.destination(relation, column);
             self.moves.add_as(&value, to, made);
             self.moves.unknown |= value.is_unknown();

@@ -16,6 +16,8 @@ use crate::lineage::Lineage;
 pub(super) enum Flow {
     /// Tells only how many.
     Counts,
+    /// One number made of the arguments of all rows of a group.
+    Statistic,
     /// Made of the arguments.
     Arguments,
     /// Anything.
@@ -53,11 +55,17 @@ impl<'c> Walker<'c> {
         // some values or give as many rows as a value says, which tells something about it without returning it.
         let asks = match flow {
             Flow::Counts => !call.args.iter().all(|node| matches!(inner(Some(node)), Some(N::ColumnRef(_)))),
-            Flow::Arguments => users.flow.is_some_and(|_| !users.more.is_clean()) || !functions::is_total(name),
+            Flow::Statistic | Flow::Arguments => {
+                users.flow.is_some_and(|_| !users.more.is_clean()) || !functions::is_total(name)
+            }
             Flow::Unknown => true,
         };
         let predicate_arguments = predicate || asks || call.agg_distinct;
-        self.exprs(&call.args, scope, &mut arguments, predicate_arguments);
+        if flow == Flow::Statistic && aggregates_groups(call) {
+            self.statistic(&call.args, scope, &mut arguments, predicate_arguments);
+        } else {
+            self.exprs(&call.args, scope, &mut arguments, predicate_arguments);
+        }
         self.sort_items(&call.agg_order, scope, &mut arguments);
         if let Some(filter) = call.agg_filter.as_deref() {
             self.predicate(filter, scope);
@@ -77,7 +85,7 @@ impl<'c> Walker<'c> {
             columns
         });
         match flow {
-            Flow::Arguments => sink.merge(&arguments),
+            Flow::Statistic | Flow::Arguments => sink.merge(&arguments),
             Flow::Counts => {}
             Flow::Unknown => {
                 sink.merge(&arguments);
@@ -151,7 +159,7 @@ impl<'c> Walker<'c> {
             None | Some("pg_catalog") => functions::builtins(name, None),
             Some(_) => Vec::new(),
         };
-        let calm = |known: &Known| matches!(known.what, Builtin::Harmless | Builtin::Counts);
+        let calm = |known: &Known| matches!(known.what, Builtin::Harmless | Builtin::Counts | Builtin::Statistic);
         let plain = !builtins.is_empty() && builtins.iter().all(calm);
         let users = self.user_functions(schema, name, Some(arguments), None);
         if !plain && users.flow.is_none() {
@@ -230,6 +238,7 @@ impl<'c> Walker<'c> {
                 self.echo();
                 Flow::Unknown
             }
+            Builtin::Statistic => Flow::Statistic,
             Builtin::Reveals => {
                 self.reads_anything(name);
                 Flow::Unknown
@@ -450,6 +459,11 @@ impl<'c> Walker<'c> {
             lineage.set_unknown();
         }
     }
+}
+
+/// Whether an aggregate gives one value for a whole group: over a window it has one for every row, which may be that row's alone.
+fn aggregates_groups(call: &FuncCall) -> bool {
+    call.over.is_none() && !call.agg_within_group && !call.func_variadic
 }
 
 /// Whether every argument stands in its own place.

@@ -251,6 +251,19 @@ impl<'c> Walker<'c> {
     }
 
     fn case(&mut self, case: &CaseExpr, scope: &Scope<'_, 'c>, sink: &mut Lineage, predicate: bool) {
+        for result in self.case_results(case, scope, sink) {
+            self.expr(result, scope, sink, predicate);
+        }
+    }
+
+    /// Walks what decides between the branches of a CASE, and answers what they give.
+    pub(super) fn case_results<'n>(
+        &mut self,
+        case: &'n CaseExpr,
+        scope: &Scope<'_, 'c>,
+        sink: &mut Lineage,
+    ) -> Vec<&'n Node> {
+        let mut results = Vec::new();
         if let Some(argument) = case.arg.as_deref() {
             self.operator_named(None, "=");
             self.expr(argument, scope, sink, true);
@@ -262,9 +275,10 @@ impl<'c> Walker<'c> {
             };
             // Which branch was taken shows in the result: what decides counts as a source of it.
             self.expr_maybe(when.expr.as_deref(), scope, sink, true);
-            self.expr_maybe(when.result.as_deref(), scope, sink, predicate);
+            results.extend(when.result.as_deref());
         }
-        self.expr_maybe(case.defresult.as_deref(), scope, sink, predicate);
+        results.extend(case.defresult.as_deref());
+        results
     }
 
     fn indirection(&mut self, indirection: &AIndirection, scope: &Scope<'_, 'c>, sink: &mut Lineage, predicate: bool) {

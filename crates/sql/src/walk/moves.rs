@@ -36,7 +36,7 @@ impl Moves {
                 self.unknown = true;
                 return;
             }
-            self.steps.insert((*id, to, made));
+            self.steps.insert((id, to, made));
         }
     }
 
@@ -147,7 +147,7 @@ impl<'c> Walker<'c> {
             let to = to.map(|name| self.columns.id(&relation.full, name));
             for name in names.iter().filter(|name| relation.column(name).is_some()) {
                 let value = self.table_column(relation, name);
-                if to.is_none_or(|to| !value.ids().contains(&to)) {
+                if to.is_none_or(|to| !value.ids().any(|id| id == to)) {
                     self.moves.add_as(&value, to, true);
                 }
             }

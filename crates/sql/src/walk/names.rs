@@ -148,7 +148,8 @@ impl<'c> Walker<'c> {
     pub(super) fn add_deps(&mut self, lineage: &mut Lineage, deps: &Deps) {
         match deps {
             Deps::Clean => {}
-            Deps::Columns(names) | Deps::Same { names, .. } => {
+            Deps::Columns(sources) => self.columns.add_sources(lineage, sources),
+            Deps::Same { names, .. } => {
                 for column in names {
                     lineage.add(self.columns.id(&column.relation, &column.column));
                 }

@@ -137,15 +137,13 @@ impl<'c> Walker<'c> {
         let mut meaning: std::collections::HashMap<u32, (usize, usize)> = std::collections::HashMap::new();
         for (slot, (number, columns)) in solved.iter().enumerate() {
             for at in 0..columns.as_ref().map_or(0, Vec::len) {
-                if let [id] = self.marker(*number, at).ids() {
-                    meaning.insert(*id, (slot, at));
-                }
+                meaning.extend(self.marker(*number, at).ids().map(|id| (id, (slot, at))));
             }
         }
         let expand = |lineage: &Lineage, solved: &[(usize, Shape)]| -> Lineage {
             let mut wide = lineage.clone();
             for id in lineage.ids() {
-                if let Some((slot, at)) = meaning.get(id)
+                if let Some((slot, at)) = meaning.get(&id)
                     && let Some((_, Some(columns))) = solved.get(*slot)
                     && let Some(column) = columns.get(*at)
                 {

@@ -1,5 +1,6 @@
 //! Functions in the language SQL, and functions and operators with the names of the server's own.
 
+use model::ColumnRef;
 use sallyport_sql::{Analysis, Caps, Catalog, Context, Deps, Fresh, Outputs, analyze};
 
 use crate::support::Server;
@@ -9,17 +10,13 @@ fn columns(analysis: &Analysis) -> String {
     let (Outputs::Columns(columns) | Outputs::Mixed(Some(columns))) = &analysis.statements[0].outputs else {
         return format!("{:?}", analysis.statements[0].outputs);
     };
+    let name = |column: &ColumnRef| format!("{}.{}", column.relation.trim_start_matches("public."), column.column);
     let one = |deps: &Deps| match deps {
         Deps::Clean => "-".to_owned(),
         Deps::Unknown => "?".to_owned(),
         Deps::Anything => "!".to_owned(),
-        Deps::Columns(names) | Deps::Same { names, .. } => {
-            let names: Vec<String> = names
-                .iter()
-                .map(|name| format!("{}.{}", name.relation.trim_start_matches("public."), name.column))
-                .collect();
-            names.join("+")
-        }
+        Deps::Columns(sources) => sources.iter().map(|source| name(&source.column)).collect::<Vec<_>>().join("+"),
+        Deps::Same { names, .. } => names.iter().map(name).collect::<Vec<_>>().join("+"),
     };
     columns.iter().map(one).collect::<Vec<_>>().join(", ")
 }

@@ -1,5 +1,6 @@
 //! Statements and what they do.
 
+mod aggregates;
 mod bodies;
 mod comparands;
 mod effects;
@@ -9,6 +10,8 @@ mod hostile;
 mod lineage;
 mod moves;
 mod revealing;
+
+use model::{ColumnRef, SourceColumn};
 
 use crate::analysis::{Analysis, Caps, Context, Deps, Outputs};
 use crate::catalog::{Builder, Catalog};
@@ -48,6 +51,8 @@ const RELATIONS: &[(&str, &str, &str, &str, &str)] = &[
     ("20025", "public", "ranks", "r", "ranks"),
     ("20026", "public", "tagged", "r", "t"),
     ("20027", "public", "v_ranked", "v", "rank"),
+    ("20028", "public", "staff", "r", "id! region salary bonus active since note"),
+    ("20029", "public", "v_pay", "v", "region total each"),
     ("20018", "public", "plain", "r", "val more"),
     ("1259", "pg_catalog", "pg_class", "r", "oid relname relkind relnamespace"),
     ("1260", "pg_catalog", "pg_authid", "r", "oid rolname rolpassword"),
@@ -105,6 +110,10 @@ pub(super) fn world() -> Catalog {
                 ("ranked", "rank") => "50002",
                 ("ranks", _) => "50003",
                 ("tagged", _) => "50004",
+                ("staff", "salary") => "1700",
+                ("staff", "bonus") => "23",
+                ("staff", "active") => "16",
+                ("staff", "since") => "1082",
                 _ => "25",
             };
             row(&mut builder, "columns", &[oid, &number, column.trim_end_matches(['!', '*']), type_oid, not_null]);
@@ -116,6 +125,10 @@ pub(super) fn world() -> Catalog {
         ("20006", " SELECT upper(v.contact) AS contact FROM public.v_contacts v WHERE v.id > 0;"),
         ("20021", " SELECT guarded.id FROM public.guarded;"),
         ("20027", " SELECT ranked.rank FROM public.ranked;"),
+        (
+            "20029",
+            " SELECT staff.region,\n    sum((staff.salary)::numeric) AS total,\n    (staff.salary * (2)::numeric) AS each\n   FROM public.staff\n  GROUP BY staff.region, staff.salary;",
+        ),
         ("20012", " SELECT v_loop.x FROM public.v_loop;"),
     ] {
         row(&mut builder, "views", &[oid, definition]);
@@ -195,18 +208,23 @@ pub(super) fn pairs(analysis: &Analysis) -> Vec<String> {
         .collect()
 }
 
+fn name_of(column: &ColumnRef) -> String {
+    format!("{}.{}", column.relation.trim_start_matches("public."), column.column)
+}
+
+/// A column of which only a statistic is there has a `~` in front.
+fn source_of(source: &SourceColumn) -> String {
+    let mark = if source.aggregated { "~" } else { "" };
+    mark.to_owned() + &name_of(&source.column)
+}
+
 pub(super) fn columns(deps: &Deps) -> String {
     match deps {
         Deps::Clean => "-".to_owned(),
         Deps::Unknown => "?".to_owned(),
         Deps::Anything => "!".to_owned(),
-        Deps::Columns(columns) | Deps::Same { names: columns, .. } => {
-            let names: Vec<String> = columns
-                .iter()
-                .map(|one| format!("{}.{}", one.relation.trim_start_matches("public."), one.column))
-                .collect();
-            names.join("+")
-        }
+        Deps::Same { names, .. } => names.iter().map(name_of).collect::<Vec<_>>().join("+"),
+        Deps::Columns(sources) => sources.iter().map(source_of).collect::<Vec<_>>().join("+"),
     }
 }
 
