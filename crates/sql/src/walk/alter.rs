@@ -219,11 +219,7 @@ impl Walker<'_> {
     pub(super) fn on_routine(&mut self, effect: Effect, kind: ObjectKind, schema: &str, name: &str) {
         let catalog = self.catalog;
         let reachable = |other: &str| {
-            if schema.is_empty() {
-                other == "pg_catalog" || self.path.iter().any(|path| path == other)
-            } else {
-                other == schema
-            }
+            if schema.is_empty() { other == "pg_catalog" || self.looks_in(other) } else { other == schema }
         };
         let mut found: Vec<String> = if kind == ObjectKind::Function {
             let functions = catalog.functions_named(name).iter();

@@ -181,7 +181,7 @@ impl<'c> Walker<'c> {
             let reachable = match schema {
                 Some("pg_temp") => function.schema.starts_with("pg_temp_"),
                 Some(schema) => function.schema == schema,
-                None => self.path.contains(&function.schema) || function.schema == "pg_catalog",
+                None => self.looks_in(&function.schema) || function.schema == "pg_catalog",
             };
             let fits = arguments.is_none_or(|count| function.takes(count))
                 && types.is_none_or(|types| !self.cannot_take(function, types));
@@ -426,7 +426,7 @@ impl<'c> Walker<'c> {
             }
             let reachable = match schema {
                 Some(schema) => operator.schema == schema,
-                None => self.path.contains(&operator.schema) || operator.schema == "pg_catalog",
+                None => self.looks_in(&operator.schema) || operator.schema == "pg_catalog",
             };
             if reachable {
                 found = true;

@@ -103,7 +103,7 @@ impl<'c> Walker<'c> {
                     candidate.schema == schema || schema == "pg_temp" && candidate.schema.starts_with("pg_temp_")
                 }
                 None => {
-                    self.path.contains(&candidate.schema)
+                    self.looks_in(&candidate.schema)
                         || candidate.schema == "pg_catalog"
                         || candidate.schema.starts_with("pg_temp_")
                 }

@@ -31,6 +31,11 @@ impl<'c> Walker<'c> {
         self.looks > MAX_LOOKS
     }
 
+    /// Whether names without a schema may be looked up in this one. Whose `$user` it is, a text that sets it does not say.
+    pub(super) fn looks_in(&self, schema: &str) -> bool {
+        self.path.iter().any(|known| known == schema || known == "$user")
+    }
+
     /// Every relation that the name may mean. Empty when the catalogue has none.
     pub(super) fn resolve(&self, schema: &str, name: &str, wanted: fn(RelationKind) -> bool) -> Vec<&'c Relation> {
         if self.fresh.doubts(name) && !(schema == "pg_catalog" || schema == "information_schema") {
@@ -40,7 +45,7 @@ impl<'c> Walker<'c> {
         let mut found: Vec<&'c Relation> = if schema.is_empty() {
             named
                 .filter(|relation| {
-                    relation.is_temporary() || relation.schema == "pg_catalog" || self.path.contains(&relation.schema)
+                    relation.is_temporary() || relation.schema == "pg_catalog" || self.looks_in(&relation.schema)
                 })
                 .collect()
         } else if schema == "pg_temp" {

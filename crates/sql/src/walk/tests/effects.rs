@@ -400,6 +400,11 @@ fn statements_of_one_text_change_what_names_mean() {
     assert_eq!(ask("SET search_path TO a, \"B c\"").statements[0].path, ["a", "B c"]);
     assert_eq!(ask("RESET search_path").statements[0].path, ["$user", "public"]);
     assert!(ask("SELECT 1").statements[0].path.is_empty());
+    // Whose `$user` it is, is not known here: any schema's name may be it.
+    let found = pairs(&ask("SET search_path = '$user', public; SELECT * FROM orders, lonely"));
+    for expected in ["read other.orders", "read public.orders", "read other.lonely"] {
+        assert!(found.contains(&expected.to_owned()), "{found:?}");
+    }
     let found = pairs(&ask("CREATE FUNCTION length(text) RETURNS int LANGUAGE sql AS 'select 1'; SELECT length('a')"));
     assert!(found.contains(&"execute function:??.length".to_owned()), "{found:?}");
     let found = pairs(&ask("CREATE OPERATOR + (LEFTARG = mood, RIGHTARG = mood, FUNCTION = op_purge); SELECT 1 + 1"));
