@@ -62,6 +62,20 @@ impl Grant {
         &self.role
     }
 
+    /// A grant to ask the same target what the gateway itself has to know for this session, with another of its roles. `None` when it has no
+    /// such role. Nothing of the client's may be sent under it.
+    #[must_use]
+    pub fn beside(&self, role: &str) -> Option<Self> {
+        self.target.roles.iter().any(|known| known == role).then(|| Self {
+            session: self.session,
+            identity: Arc::clone(&self.identity),
+            target: Arc::clone(&self.target),
+            endpoint: Arc::clone(&self.endpoint),
+            role: role.to_owned(),
+            secrets: Arc::clone(&self.secrets),
+        })
+    }
+
     /// The credential, opened as late as possible.
     ///
     /// # Errors

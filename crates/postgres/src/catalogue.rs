@@ -1,4 +1,5 @@
-//! Snapshots of a database's catalogue, read over a connection of the gateway's own with the session's role, shared by its sessions.
+//! Snapshots of a database's catalogue, read over a connection of the gateway's own with the session's role or the one that the target's
+//! options name, shared by the sessions of that.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use gate::{Grant, Outbox, ToTarget};
 use sql::Catalog;
-use sql::catalog::{Builder, FINGERPRINT, QUERIES};
+use sql::catalog::{Builder, FINGERPRINT, QUERIES, split_path};
 
 use crate::classify::Names;
 use crate::config::TargetOptions;
@@ -29,7 +30,7 @@ const ROW: usize = 16 * 1024 * 1024;
 /// Loading takes no longer than this; the old snapshot stays until a later attempt.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Snapshots by target, role and database.
+/// Snapshots by target, role that reads them, and database.
 #[derive(Debug, Default)]
 pub(crate) struct Catalogues {
     map: Mutex<HashMap<(String, String, String), Arc<Keeper>>>,
@@ -228,6 +229,18 @@ impl Reader {
         }
         Ok((fingerprint, Some(builder.finish(next_version()))))
     }
+}
+
+/// The search path with which a session begins, asked on its own connection before its first command: a snapshot shows that of the connection
+/// that reads it, which is older, and may be another role's.
+pub(crate) async fn own_path(grant: &Grant, upstream: &mut Upstream) -> Result<Vec<String>, LoadError> {
+    let mut path = Vec::new();
+    let asked = ask(grant, upstream, "SHOW search_path", |cells| {
+        path = split_path(cells.first().copied().flatten().ok_or(LoadError::Broken)?);
+        Ok(())
+    });
+    tokio::time::timeout(PATIENCE, asked).await.map_err(|_| LoadError::Slow)??;
+    Ok(path)
 }
 
 /// A number that no other snapshot of this process has.

@@ -19,6 +19,8 @@ const FAILURE_DELAY: Duration = Duration::from_millis(300);
 pub struct TargetOptions {
     /// The database of a session that names none; without one, the target's own rule holds: a database named like the role's user.
     pub database: Option<String>,
+    /// The role of the target whose credential reads the catalogue; without one, each session's own. Another role may see what theirs do not.
+    pub catalog: Option<String>,
     /// How TLS is used, in libpq's words. Unset: `prefer` towards this machine itself, else `verify-full`.
     #[serde(deserialize_with = "tls_mode")]
     pub tls: Option<TlsMode>,
@@ -39,6 +41,7 @@ impl Default for TargetOptions {
     fn default() -> Self {
         Self {
             database: None,
+            catalog: None,
             tls: None,
             ca: None,
             connect_timeout: CONNECT_TIMEOUT,
@@ -48,6 +51,9 @@ impl Default for TargetOptions {
         }
     }
 }
+
+/// Options that name a role of the target.
+pub const ROLE_OPTIONS: &[&str] = &["catalog"];
 
 /// Options that are paths: made relative to the configuration's file.
 pub const PATH_OPTIONS: &[&str] = &["ca"];
@@ -186,8 +192,9 @@ mod tests {
     #[test]
     fn options_are_read_strictly() {
         assert_eq!(TargetOptions::from_value(&json!({})).unwrap(), TargetOptions::default());
-        let options = json!({"database": "app", "tls": "verify-ca", "ca": "/ca.pem", "connect_timeout": "500ms", "protocol": "3.2"});
+        let options = json!({"database": "app", "catalog": "reader", "tls": "verify-ca", "ca": "/ca.pem", "connect_timeout": "500ms", "protocol": "3.2"});
         let options = TargetOptions::from_value(&options).unwrap();
+        assert_eq!(options.catalog.as_deref(), Some("reader"));
         assert_eq!(options.tls, Some(TlsMode::VerifyCa));
         assert_eq!(options.connect_timeout, Duration::from_millis(500));
         assert_eq!(options.protocol.minor(), 2);

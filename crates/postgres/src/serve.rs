@@ -9,7 +9,7 @@ use net::{Accepted, Transport};
 use tracing::Instrument;
 
 use crate::cancel::{CancelKey, Cancels};
-use crate::catalogue::Catalogues;
+use crate::catalogue::{self, Catalogues};
 use crate::classify::{self, Names};
 use crate::config::{PostgresListen, TargetOptions};
 use crate::drive::{self, Drive, Pacer};
@@ -105,7 +105,7 @@ impl Server {
         };
         tracing::info!(session = %session.id(), target = %wanted.target, role = grant.role(), "session opened");
         let begun = self.begin(&grant, &mut session, &wanted, &mut transport).await;
-        let (upstream, options, cancel, path) = match begun {
+        let Begun { upstream, options, cancel, path, own_path, reader } = match begun {
             Ok(begun) => begun,
             Err(failure) => {
                 tracing::warn!(session = %session.id(), reason = %failure.log, "session not begun");
@@ -119,16 +119,17 @@ impl Server {
             }
         };
         let keeper =
-            self.catalogues.keeper(&wanted.target, grant.role(), wanted.database.as_deref().unwrap_or_default());
+            self.catalogues.keeper(&wanted.target, reader.role(), wanted.database.as_deref().unwrap_or_default());
         let expiry = drive::expiry(&self.gate, session.expires());
         let Upstream { transport: target, pid, key, unread, user, .. } = upstream;
         let mut relay = Relay::new(session, keeper, user, pid);
-        relay.widen_path(path.iter().map(String::as_str));
+        relay.widen_path(own_path.iter().chain(&path).map(String::as_str));
         Some(Drive {
             client: transport,
             target,
             relay,
             grant,
+            reader,
             options: Rc::new(options),
             database: wanted.database,
             cancel,
@@ -155,7 +156,7 @@ impl Server {
         session: &mut Session,
         wanted: &Wanted,
         transport: &mut Transport,
-    ) -> Result<(Upstream, TargetOptions, CancelKey, Vec<String>), Failure> {
+    ) -> Result<Begun, Failure> {
         let options = TargetOptions::from_value(&grant.endpoint().options)
             .map_err(|error| Failure::refused(&Refusal::of(RefusalKind::Unavailable), error.to_string()))?;
         let (settings, path) = judge_settings(session, &wanted.settings).map_err(|refusal| {
@@ -167,9 +168,15 @@ impl Server {
             application_name: name_for_target(grant, &wanted.client),
             settings,
         };
-        let upstream = upstream::connect(grant, &options, &startup).await.map_err(|error| Failure::upstream(&error))?;
+        let reader = reader_of(grant, &options)?;
+        let mut upstream =
+            upstream::connect(grant, &options, &startup).await.map_err(|error| Failure::upstream(&error))?;
         let recorded = session.leased(&upstream.user, &link(grant, &upstream));
         recorded.map_err(|refusal| Failure::refused(&refusal, refusal.detail()))?;
+        let own_path = catalogue::own_path(grant, &mut upstream).await.map_err(|error| {
+            let log = format!("the role's search path: {error}");
+            Failure::refused(&Refusal::of(RefusalKind::Unavailable), log)
+        })?;
         let Some(cancel) = self.cancels.issue(upstream.pid, wanted.minor >= 2) else {
             return Err(Failure::refused(&Refusal::of(RefusalKind::Unavailable), "no random bytes".to_owned()));
         };
@@ -187,7 +194,7 @@ impl Server {
             .flush(&mut outbox)
             .await
             .map_err(|error| Failure { message: Vec::new(), log: error.kind().to_string() })?;
-        Ok((upstream, options, cancel, path))
+        Ok(Begun { upstream, options, cancel, path, own_path, reader })
     }
 }
 
@@ -198,6 +205,30 @@ struct Wanted {
     settings: Vec<(String, String)>,
     minor: u16,
     client: String,
+}
+
+/// A session that can be driven.
+struct Begun {
+    upstream: Upstream,
+    options: TargetOptions,
+    cancel: CancelKey,
+    /// Schemas that the client asked for.
+    path: Vec<String>,
+    /// The path with which the session begins.
+    own_path: Vec<String>,
+    /// What the catalogue is read under.
+    reader: Arc<Grant>,
+}
+
+/// The session's own grant, unless the target's options name another role for the catalogue.
+fn reader_of(grant: &Arc<Grant>, options: &TargetOptions) -> Result<Arc<Grant>, Failure> {
+    match options.catalog.as_deref() {
+        Some(role) if role != grant.role() => grant.beside(role).map(Arc::new).ok_or_else(|| {
+            let log = format!("`catalog` names {role}, which is no role of the target");
+            Failure::refused(&Refusal::of(RefusalKind::Unavailable), log)
+        }),
+        Some(_) | None => Ok(Arc::clone(grant)),
+    }
 }
 
 /// How the target was reached, for the recording.

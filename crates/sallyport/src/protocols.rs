@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use gate::Gate;
 use ipnet::IpNet;
 use model::ProtocolId;
-use postgres::config::{AuthMethods, LoginSettings, PATH_OPTIONS, PostgresListen, TargetOptions};
+use postgres::config::{AuthMethods, LoginSettings, PATH_OPTIONS, PostgresListen, ROLE_OPTIONS, TargetOptions};
 use serde_json::Value;
 
 use crate::config::Config;
@@ -18,6 +18,8 @@ pub(crate) struct Protocol {
     pub(crate) id: ProtocolId,
     /// Options of its targets that are paths, made relative to the configuration's file.
     pub(crate) path_options: &'static [&'static str],
+    /// Options of its targets that name one of the target's roles.
+    pub(crate) role_options: &'static [&'static str],
     /// Checks a target's options and says what is wrong.
     pub(crate) check_options: fn(&Value) -> Result<(), String>,
 }
@@ -26,6 +28,7 @@ pub(crate) struct Protocol {
 pub(crate) const ALL: &[Protocol] = &[Protocol {
     id: postgres::PROTOCOL,
     path_options: PATH_OPTIONS,
+    role_options: ROLE_OPTIONS,
     check_options: |options| TargetOptions::from_value(options).map(drop).map_err(|error| error.to_string()),
 }];
 

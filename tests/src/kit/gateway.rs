@@ -31,6 +31,8 @@ pub struct Options {
     pub policy: String,
     /// More top-level YAML of the configuration, for example a `limits:` or `recording:` section.
     pub extra: String,
+    /// More options of the target, each on a line of its own: `catalog: superuser`.
+    pub options: String,
     /// Whether clients connect with TLS, checked against the gateway's own authority.
     pub tls: bool,
 }
@@ -44,6 +46,7 @@ impl Options {
             database: database.to_owned(),
             policy: policy.to_owned(),
             extra: String::new(),
+            options: String::new(),
             tls: true,
         }
     }
@@ -300,12 +303,13 @@ fn config(home: &Path, options: &Options) -> String {
     let mut text = format!(
         "data_dir: {}\nlisten: {{ postgres: \"127.0.0.1:0\", api: \"127.0.0.1:0\" }}\npolicy: policy.yaml\n{}targets:\n  \
          - name: {}\n    kind: postgres\n    address: 127.0.0.1:{}\n    labels: {{ env: prod }}\n    database: {}\n    \
-         tls: disable\n    default_role: app\n    roles:\n      app: {{ user: app, password: {{ env: APP_PW }} }}\n",
+         tls: disable\n{}    default_role: app\n    roles:\n      app: {{ user: app, password: {{ env: APP_PW }} }}\n",
         home.join("data").display(),
         options.extra,
         options.target,
         options.server,
         options.database,
+        options.options.lines().map(|line| format!("    {line}\n")).collect::<String>(),
     );
     // Under both names: what the corpus calls it, and what upstream suites connect as.
     for role in ["superuser", "postgres"] {

@@ -9,6 +9,7 @@
 //! - [`masks`]: ways around a mask.
 //! - [`tokens`]: tokens that are sent back.
 //! - [`aggregates`]: statistics of masked columns.
+//! - [`catalogue`]: who reads the catalogue, and whose path counts.
 //! - [`functions`]: the tables of the server's own functions, and users' functions by what they do.
 //! - [`lineage`]: random queries over planted secrets.
 //! - [`sessions`]: holds, revocation, policy changes, wrong ways in.
@@ -26,6 +27,7 @@
 )]
 
 mod aggregates;
+mod catalogue;
 mod chaos;
 mod clients;
 mod corpus;

@@ -105,7 +105,7 @@ impl Drive {
         }
         self.relay.say_goodbye();
         let _sent = tokio::time::timeout(LAST_WORDS, self.target.flush(&mut self.relay.to_target)).await;
-        let Self { client, target, relay, grant, .. } = self;
+        let Self { client, target, relay, grant, reader, .. } = self;
         let keeper = Arc::clone(&relay.keeper);
         let _closed = tokio::time::timeout(LAST_WORDS, client.shutdown()).await;
         let _closed = tokio::time::timeout(LAST_WORDS, target.shutdown()).await;
@@ -113,5 +113,8 @@ impl Drive {
         session.close(&reason);
         let _released = tokio::time::timeout(LAST_WORDS, grant.release()).await;
         keeper.rest();
+        if !Arc::ptr_eq(&reader, &grant) {
+            let _released = tokio::time::timeout(LAST_WORDS, reader.release()).await;
+        }
     }
 }

@@ -46,7 +46,7 @@ impl Drive {
 
     /// Compares the snapshot of names with the database beside the session's work.
     pub(super) fn compare_names(&self) {
-        let (keeper, grant) = (Arc::clone(&self.relay.keeper), Arc::clone(&self.grant));
+        let (keeper, grant) = (Arc::clone(&self.relay.keeper), Arc::clone(&self.reader));
         let (options, database) = (Rc::clone(&self.options), self.database.clone());
         tokio::task::spawn_local(async move {
             if let Err(error) = keeper.refresh(&grant, &options, database.as_deref()).await {
@@ -165,7 +165,7 @@ impl Drive {
             Step::Go => {}
             Step::Wait => self.wait_for_answers(),
             Step::Refresh => {
-                let (keeper, grant) = (Arc::clone(&self.relay.keeper), Arc::clone(&self.grant));
+                let (keeper, grant) = (Arc::clone(&self.relay.keeper), Arc::clone(&self.reader));
                 let (options, database) = (Rc::clone(&self.options), self.database.clone());
                 let future = async move { keeper.refresh(&grant, &options, database.as_deref()).await };
                 self.job = Some(Job::Refresh(Box::pin(future)));

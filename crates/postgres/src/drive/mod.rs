@@ -50,6 +50,8 @@ pub(crate) struct Drive {
     pub(crate) target: Transport,
     pub(crate) relay: Relay,
     pub(crate) grant: Arc<Grant>,
+    /// What the catalogue is read under; mostly the same.
+    pub(crate) reader: Arc<Grant>,
     pub(crate) options: Rc<TargetOptions>,
     pub(crate) database: Option<String>,
     pub(crate) cancel: CancelKey,

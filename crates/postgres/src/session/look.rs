@@ -94,14 +94,7 @@ impl Relay {
 
     /// The newest shared snapshot, under the session's own path and with what it changed since.
     fn take_shared(&mut self) {
-        let shared = self.keeper.names();
-        let mut path: Vec<String> = shared.path.to_vec();
-        for schema in self.names.path.iter() {
-            if !path.contains(schema) {
-                path.push(schema.clone());
-            }
-        }
-        self.names = shared.changed(path.into(), self.in_doubt());
+        self.names = self.keeper.names().changed(Arc::clone(&self.names.path), self.in_doubt());
     }
 
     /// Names that a text changes, from the moment it is sent.
@@ -130,7 +123,7 @@ impl Relay {
         }
     }
 
-    /// Schemas that the client put into its path: from now on names may stand for what is in any of them.
+    /// Schemas that the session begins with in its path, or that the client put into it: from now on names may stand for what is in any of them.
     pub(crate) fn widen_path<'a>(&mut self, schemas: impl Iterator<Item = &'a str>) {
         let mut path: Vec<String> = self.names.path.to_vec();
         for schema in schemas {

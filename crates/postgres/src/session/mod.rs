@@ -176,8 +176,9 @@ pub(crate) enum Then {
 }
 
 impl Relay {
+    /// Of a session whose path holds nothing yet: see [`widen_path`](Self::widen_path).
     pub(crate) fn new(session: Session, keeper: Arc<Keeper>, user: String, pid: i32) -> Self {
-        let names = keeper.names();
+        let names = keeper.names().changed(Arc::default(), Arc::default());
         Self {
             session,
             to_target: Outbox::default(),

@@ -150,6 +150,17 @@ fn options(file: &Path, base: &Path, protocol: &Protocol, document: &TargetDoc, 
         };
         map.insert(key.value.clone(), value);
     }
+    for (key, value) in &document.options {
+        if let Value::String(role) = value
+            && protocol.role_options.contains(&key.value.as_str())
+            && !document.roles.contains_key(role)
+        {
+            let known: Vec<&str> = document.roles.keys().map(String::as_str).collect();
+            let target = &document.name.value;
+            let text = format!("`{}` names no role of {target}; roles are: {}", key.value, known.join(", "));
+            problems.push(Problem::at(file, key.referenced, text));
+        }
+    }
     let value = Value::Object(map);
     if let Err(message) = (protocol.check_options)(&value) {
         let key = document.options.iter().find(|(key, _)| message.contains(&format!("`{}`", key.value)));

@@ -41,6 +41,11 @@ fn slips_in_the_configuration_are_named_with_their_place() {
             "    default_role: ap\n    roles:\n      app: {",
             "`default_role` names no role of orders-db; roles are: app",
         ),
+        (
+            "    database: app",
+            "    catalog: reader",
+            "sallyport.yaml:8:5: `catalog` names no role of orders-db; roles are: app",
+        ),
         ("data_dir: data", "data_dir: [", "sallyport.yaml:"),
         ("data_dir: data", "data_dir: data\ndrain: 30", "expected a duration such as 90s"),
         ("data_dir: data", "data_dir: data\ntls: { cert: a.pem }", "`tls` needs both"),
