@@ -42,7 +42,9 @@ impl Session {
 
     fn judge_by_rules(&self, command: &Command<'_>, now: Micros) -> Rc<Judged> {
         let key = (self.in_force.epoch, self.view.key(), command.intent.id, command.in_transaction);
-        if let Some(known) = VERDICTS.with_borrow(|cache| cache.get(&key).cloned()) {
+        let known = VERDICTS.with_borrow(|cache| cache.get(&key).cloned());
+        self.gate.metrics.verdict_cache.count(known.is_some());
+        if let Some(known) = known {
             return known;
         }
         let intent = command.intent;

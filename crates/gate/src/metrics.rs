@@ -35,6 +35,38 @@ pub struct Metrics {
     pub recorder_waits: Counter<u64, AtomicU64>,
     /// Policy reloads by result.
     pub reloads: Family<Labels, Counter>,
+    /// Commands whose verdict was known, by the result of looking.
+    pub verdict_cache: Lookups,
+    /// Texts whose analysis was known, by the result of looking. The protocols count.
+    pub analysis_cache: Lookups,
+}
+
+/// How often something was found in a cache, and how often not.
+pub struct Lookups {
+    family: Family<Labels, Counter>,
+    hit: Counter,
+    miss: Counter,
+}
+
+impl Default for Lookups {
+    fn default() -> Self {
+        let family = Family::<Labels, Counter>::default();
+        // Both are there from the start, and counting looks nothing up.
+        let [hit, miss] =
+            ["hit", "miss"].map(|result| family.get_or_create(&vec![("result", result.to_owned())]).clone());
+        Self { family, hit, miss }
+    }
+}
+
+impl Lookups {
+    /// Counts one.
+    pub fn count(&self, found: bool) {
+        if found {
+            self.hit.inc()
+        } else {
+            self.miss.inc()
+        };
+    }
 }
 
 fn wait_buckets() -> Histogram {
@@ -54,6 +86,8 @@ impl Default for Metrics {
             masked: Counter::default(),
             recorder_waits: Counter::default(),
             reloads: Family::default(),
+            verdict_cache: Lookups::default(),
+            analysis_cache: Lookups::default(),
         };
         metrics.register(|r| {
             r.register("decisions", "Commands judged", metrics.decisions.clone());
@@ -67,6 +101,16 @@ impl Default for Metrics {
                 "recorder_waits",
                 "Times that a session waited for the recorder",
                 metrics.recorder_waits.clone(),
+            );
+            r.register(
+                "verdict_cache",
+                "Commands by whether their verdict was known",
+                metrics.verdict_cache.family.clone(),
+            );
+            r.register(
+                "analysis_cache",
+                "Texts of clients by whether their analysis was known",
+                metrics.analysis_cache.family.clone(),
             );
             r.register("reloads", "Reloads of policy and targets", metrics.reloads.clone());
         });

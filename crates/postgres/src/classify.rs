@@ -248,14 +248,19 @@ impl Cache {
 
 /// Analyses a text, or finds it. `None` when it is long and not known: give it to [`analyze_apart`] first.
 pub(crate) fn analyze(text: &str, names: &Names) -> Option<Rc<Text>> {
+    look_up(text, names).map(|(analysed, _)| analysed)
+}
+
+/// The same, and whether it was found.
+pub(crate) fn look_up(text: &str, names: &Names) -> Option<(Rc<Text>, bool)> {
     let found = CACHE.with_borrow_mut(|cache| cache.find(text, names.id));
     match found {
-        Ok(text) => Some(text),
+        Ok(text) => Some((text, true)),
         Err(_) if text.len() > LONG_TEXT => None,
         Err(plain) => {
             let analysed = Text::new(run(text, names), names.id);
             CACHE.with_borrow_mut(|cache| cache.keep(text, names.id, plain, &analysed));
-            Some(analysed)
+            Some((analysed, false))
         }
     }
 }

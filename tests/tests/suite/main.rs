@@ -10,6 +10,7 @@
 //! - [`tokens`]: tokens that are sent back.
 //! - [`aggregates`]: statistics of masked columns.
 //! - [`catalogue`]: who reads the catalogue, and whose path counts.
+//! - [`metrics`]: what is counted.
 //! - [`functions`]: the tables of the server's own functions, and users' functions by what they do.
 //! - [`lineage`]: random queries over planted secrets.
 //! - [`sessions`]: holds, revocation, policy changes, wrong ways in.
@@ -40,6 +41,7 @@ mod kit;
 mod limits;
 mod lineage;
 mod masks;
+mod metrics;
 mod sessions;
 mod tokens;
 

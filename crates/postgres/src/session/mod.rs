@@ -219,6 +219,7 @@ impl Relay {
 
     /// Takes over the analysis of a long text.
     pub(crate) fn analyzed(&mut self, sql: String, text: Rc<Text>) {
+        self.session.gate().metrics().analysis_cache.count(false);
         self.apart = Some((sql, text));
     }
 
@@ -226,7 +227,11 @@ impl Relay {
     fn known_text(&self, sql: &str) -> Option<Rc<Text>> {
         match &self.apart {
             Some((known, text)) if known == sql && text.names == self.names.id => Some(Rc::clone(text)),
-            _ => classify::analyze(sql, &self.names),
+            _ => {
+                let (text, found) = classify::look_up(sql, &self.names)?;
+                self.session.gate().metrics().analysis_cache.count(found);
+                Some(text)
+            }
         }
     }
 
