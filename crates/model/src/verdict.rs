@@ -161,6 +161,8 @@ pub struct MaskRule {
     pub predicates: Predicates,
     /// What becomes of messages of other sessions.
     pub notifications: Notifications,
+    /// Who may let one command show its columns in clear; `None`: nobody.
+    pub unmask: Option<ApprovalTerms>,
 }
 
 /// How much of a result is recorded.

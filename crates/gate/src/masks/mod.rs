@@ -1,5 +1,6 @@
 //! Which column of a result wears which mask, what an error text may still say, and which values may not be copied.
 
+pub(crate) mod lift;
 mod moves;
 #[cfg(test)]
 mod tests;
@@ -10,6 +11,8 @@ use std::borrow::Cow;
 use mask::{DetectorSet, Format, Hit, Masked, Masker, Style, ValueType};
 use model::{ColumnRef, Intent, MaskRule, MaskStyle, Notifications};
 use policy::column_matches;
+
+use lift::Lift;
 
 /// Where a result column's values can come from, as the protocol knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,15 +48,31 @@ pub struct ColumnInfo<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum CellPlan {
     Pass,
-    Detect { ty: ValueType, format: Format },
-    Whole { style: Style, domain: String, ty: ValueType, format: Format },
+    /// Masked but for a person's approval; detectors still look at it, where there are any.
+    Lifted(Option<(ValueType, Format)>),
+    Detect {
+        ty: ValueType,
+        format: Format,
+    },
+    Whole {
+        style: Style,
+        domain: String,
+        ty: ValueType,
+        format: Format,
+    },
 }
 
 impl CellPlan {
+    /// Whether values go as they are.
+    pub(crate) const fn passes(&self) -> bool {
+        matches!(self, Self::Pass | Self::Lifted(None))
+    }
+
     /// How a recording and `explain` name it; empty when values pass.
     pub(crate) fn label(&self) -> &'static str {
         match self {
             Self::Pass => "",
+            Self::Lifted(_) => lift::LABEL,
             Self::Detect { .. } => "detect",
             Self::Whole { style, .. } => style.name(),
         }
@@ -116,6 +135,18 @@ impl SessionMasks {
     /// Whether the command could bring a masked value into a place that is not known.
     pub(crate) fn tainted(&self, intent: &Intent) -> bool {
         policy::moves::tainted(&self.rules, intent)
+    }
+
+    /// The plan of one column in a result for which masks were lifted.
+    pub(crate) fn plan_lifted(&self, column: &ColumnInfo<'_>, tainted: bool, lift: &Lift) -> CellPlan {
+        let plan = self.plan(column, tainted);
+        if !matches!(plan, CellPlan::Whole { .. }) || !self.shows(column, lift) {
+            return plan;
+        }
+        match self.detect(column) {
+            CellPlan::Detect { ty, format } => CellPlan::Lifted(Some((ty, format))),
+            CellPlan::Pass | CellPlan::Lifted(_) | CellPlan::Whole { .. } => CellPlan::Lifted(None),
+        }
     }
 
     /// The plan of one column.
@@ -247,14 +278,16 @@ impl Cells<'_> {
     /// does not know goes as NULL: a row wider than its description is nothing that anyone looked at.
     pub fn cell(&mut self, index: usize, value: &[u8], out: &mut Vec<u8>) -> Cell {
         let cell = match self.plan.get(index) {
-            Some(CellPlan::Pass) => return Cell::Same,
+            Some(CellPlan::Pass | CellPlan::Lifted(None)) => return Cell::Same,
             Some(CellPlan::Whole { style, domain, ty, format }) => {
                 shown(self.masker.typed(*style, domain, *ty, *format, value, out))
             }
-            Some(CellPlan::Detect { ty, format }) => match self.detect(*ty, *format, value, out) {
-                Cell::Same => return Cell::Same,
-                changed => changed,
-            },
+            Some(CellPlan::Detect { ty, format } | CellPlan::Lifted(Some((ty, format)))) => {
+                match self.detect(*ty, *format, value, out) {
+                    Cell::Same => return Cell::Same,
+                    changed => changed,
+                }
+            }
             None => Cell::Null,
         };
         self.masked += 1;

@@ -77,6 +77,7 @@ mod tests {
             style,
             predicates,
             notifications: Notifications::Withhold,
+            unmask: None,
         }
     }
 

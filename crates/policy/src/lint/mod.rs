@@ -249,6 +249,14 @@ impl Findings<'_> {
                 self.add(level, *place, &mask.rule.name, format!("`{pattern}` {message}"));
             }
         }
+        if mask.rule.unmask.is_some() && !mask.rule.detect.is_empty() {
+            self.add(
+                Level::Warning,
+                mask.place,
+                &mask.rule.name,
+                "`unmask` lifts `columns` only: what `detect` finds in them stays hidden".to_owned(),
+            );
+        }
     }
 
     /// `on` against the targets there are.

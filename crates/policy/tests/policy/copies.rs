@@ -37,8 +37,8 @@ fn a_copy_is_denied_under_the_masks_name() {
         ("customers.*", None, false, Some("strong")),
         ("orders.note", None, false, None),
     ] {
-        let verdict = policy.judge(&asked.subject(), &copy(from, to, made), false, asked.now);
-        let explained = policy.explain_judged(&asked.subject(), &copy(from, to, made), false, asked.now);
+        let verdict = policy.judge(&asked.subject(), &copy(from, to, made), &[], false, asked.now);
+        let explained = policy.explain_judged(&asked.subject(), &copy(from, to, made), &[], false, asked.now);
         let (outcome, rule) = by.map_or((Outcome::Allow, "all"), |rule| (Outcome::Deny, rule));
         assert_eq!(
             (verdict.outcome, verdict.rules.as_slice()),
@@ -56,7 +56,7 @@ fn a_rule_that_denies_keeps_its_name() {
     let asked = Asked::default();
     let mut intent = copy("customers.email", None, false);
     intent.actions = vec![on(Effect::Write, "public.ledger")];
-    let verdict = policy.judge(&asked.subject(), &intent, false, asked.now);
+    let verdict = policy.judge(&asked.subject(), &intent, &[], false, asked.now);
     assert_eq!(verdict.rules, ["never"]);
 }
 
@@ -69,7 +69,7 @@ fn values_of_unknown_origin_are_stored_where_nothing_masked_is_near() {
     intent.moves_unknown = true;
     // `*.ssn` could be in any relation that is touched.
     let judged = |intent: &Intent, policy: &sallyport_policy::Policy| {
-        policy.judge(&asked.subject(), intent, false, asked.now).outcome
+        policy.judge(&asked.subject(), intent, &[], false, asked.now).outcome
     };
     assert_eq!(judged(&intent, &policy), Outcome::Deny);
     let narrow = crate::kit::policy(&MASKED.replace("\"*.ssn\"", "public.customers.ssn"));

@@ -167,6 +167,15 @@ fn other_sections() {
             "`predicates` is about `columns`",
         ),
         (
+            "masks: [{ name: m, who: any, detect: [card], with: redact, unmask: { by: { groups: [a] } } }]",
+            "`unmask` is about `columns`",
+        ),
+        ("masks: [{ name: m, who: any, columns: [a.b.c], with: redact, unmask: { by: {} } }]", "nobody may approve"),
+        (
+            "masks: [{ name: m, who: any, columns: [a.b.c], with: redact, unmask: { by: { groups: ['*'] } } }]",
+            "`unmask.by.groups` is compared exactly",
+        ),
+        (
             "masks: [{ name: m, who: any, columns: [a.b.c], with: redact, when: command.multi }]",
             "`command` is not known here",
         ),
