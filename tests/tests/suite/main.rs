@@ -38,6 +38,7 @@ mod lineage;
 mod masks;
 mod sessions;
 mod tokens;
+mod unmask;
 
 /// Runs one of the suites as its command line does, and fails unless it says that all is well.
 fn passes(suite: fn(sallyport_tests::kit::args::Args) -> anyhow::Result<i32>, args: &[&str]) {

@@ -41,10 +41,10 @@ impl Relay {
         if simple { self.refuse_simple(&refusal) } else { self.refuse_extended(&refusal) }
     }
 
-    /// Whether what names stand for is to be looked up before a command that was approved goes on: the wait may have been long. A
-    /// transaction that sees names of its own is not asked again.
-    pub(crate) fn is_behind(&self) -> bool {
-        self.own_view.is_none() && self.keeper.stale()
+    /// Whether what names stand for is to be looked up before a command that was approved goes on: the approver read it as it was meant
+    /// then. A transaction that sees names of its own is not asked again.
+    pub(crate) const fn is_behind(&self) -> bool {
+        self.own_view.is_none()
     }
 
     /// The wait for a held command is over. One that was approved is analysed by the names of this moment: if that makes it another
@@ -52,9 +52,6 @@ impl Relay {
     pub(crate) fn resume(&mut self, parked: Parked, ended: &Ended) -> Step {
         self.looked_again = false;
         let approved = matches!(ended, Ended::Approved { .. });
-        if approved && self.own_view.is_none() && !self.keeper.stale() && !self.keeper.is_newest(&self.names) {
-            self.take_shared();
-        }
         let Parked { held, then } = parked;
         let in_transaction = self.in_transaction();
         match then {

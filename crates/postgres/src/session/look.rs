@@ -93,7 +93,7 @@ impl Relay {
     }
 
     /// The newest shared snapshot, under the session's own path and with what it changed since.
-    pub(super) fn take_shared(&mut self) {
+    fn take_shared(&mut self) {
         let shared = self.keeper.names();
         let mut path: Vec<String> = shared.path.to_vec();
         for schema in self.names.path.iter() {
