@@ -8,6 +8,7 @@
 //! - [`limits`]: what may be returned, changed and used up.
 //! - [`masks`]: ways around a mask.
 //! - [`tokens`]: tokens that are sent back.
+//! - [`unmask`]: masked columns in clear for one command, by approval.
 //! - [`functions`]: the tables of the server's own functions, and users' functions by what they do.
 //! - [`lineage`]: random queries over planted secrets.
 //! - [`sessions`]: holds, revocation, policy changes, wrong ways in.
