@@ -103,7 +103,7 @@ impl View {
         let Intent { actions, flags, predicates, reads_unknown, .. } = intent;
         let mut verdict = self.decide(actions, *flags, in_transaction, predicates, *reads_unknown, now);
         let moves = !intent.moves.is_empty() || intent.moves_unknown;
-        if verdict.outcome == Outcome::Deny || !(moves || !asked.is_empty()) {
+        if verdict.outcome == Outcome::Deny || (!moves && asked.is_empty()) {
             return verdict;
         }
         let masks = self.masks(now);
