@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use model::{Command, Verdict};
+use model::{Command, Unmask, Verdict};
 use record::{CommandEvent, Context, Event, Judged, Micros, Used};
 
 use crate::ports::{ApprovalRequest, RecordFailure};
@@ -83,19 +83,22 @@ impl Session {
 fn context<'c>(command: &Command<'c>) -> Context<'c> {
     let intent = command.intent;
     let bit = |is: bool, bit: u8| if is { bit } else { 0 };
+    let used = |relation: &'c str, column: &'c str, kind| Used {
+        relation: Cow::Borrowed(relation),
+        column: Cow::Borrowed(column),
+        kind,
+    };
+    let conditions = intent.predicates.iter().map(|it| {
+        let kind = if it.equality { Used::EQUALITY } else { Used::ANYHOW };
+        used(&it.relation, &it.column, kind)
+    });
+    let asked = command.unmask.iter().flat_map(Unmask::all_names);
+    let in_clear = asked.map(|it| used(&it.relation, &it.column, Used::IN_CLEAR));
     Context {
         bits: bit(command.in_transaction, Context::IN_TRANSACTION)
             | bit(intent.reads_unknown, Context::READS_UNKNOWN)
             | bit(intent.moves_unknown, Context::MOVES_UNKNOWN),
-        used: intent
-            .predicates
-            .iter()
-            .map(|column| Used {
-                relation: Cow::Borrowed(&column.relation),
-                column: Cow::Borrowed(&column.column),
-                kind: if column.equality { Used::EQUALITY } else { Used::ANYHOW },
-            })
-            .collect(),
+        used: conditions.chain(in_clear).collect(),
         moves: Cow::Borrowed(&intent.moves),
         reads: Cow::Borrowed(if intent.moves_unknown { &intent.reads } else { &[] }),
     }

@@ -1,4 +1,5 @@
-//! One command of one session → its verdict: rules, masks that it would undo, and a cache of what depends on neither time nor values.
+//! One command of one session → its verdict: rules, masks that it would undo or asks to have lifted, and a cache of what depends on neither
+//! time nor values.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -26,16 +27,18 @@ thread_local! {
 const VERDICTS_KEPT: usize = 8192;
 
 impl Session {
-    /// What policy says of the command, and whether it would undo a mask. The second is no part of what is kept: masks may depend on time.
+    /// What policy says of the command, whether it would undo a mask, and whether masks may be lifted as it asks. Only the first is kept:
+    /// masks may depend on time, and what is asked for in clear is no part of the intent.
     pub(crate) fn judge(&self, command: &Command<'_>, now: Micros) -> Rc<Judged> {
         let judged = self.judge_by_rules(command, now);
         if !self.masks.has_columns() || judged.verdict.outcome == Outcome::Deny {
             return judged;
         }
-        let Some(undone) = self.masks.undone(command.intent) else {
-            return judged;
+        let verdict = match self.masks.undone(command.intent) {
+            Some(undone) => undone.deny(judged.verdict.clone()),
+            None if command.unmask.is_empty() => return judged,
+            None => self.masks.raise(command.unmask, judged.verdict.clone()),
         };
-        let verdict = undone.deny(judged.verdict.clone());
         let counters = self.counters(command.intent, &verdict);
         Rc::new(Judged { verdict, counters })
     }

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::gate::{OWN_TARGET, TARGET_CHANGED};
 use crate::hold::{Parked, digest};
 use crate::live::{Live, Signal};
+use crate::masks::lift::Lift;
 use crate::ports::{ApprovalRequest, AuditEntry, Proven};
 use crate::refusal::RefusalKind;
 use crate::session::timestamp;
@@ -217,12 +218,13 @@ impl Gate {
         };
         let now = self.clock.now();
         let intent = Arc::new(Intent::simple(1, "CONNECT", Action::bare(Effect::Connect)));
-        let command = model::Command { intent: &intent, text: "CONNECT", values: &[], in_transaction: false };
+        let command =
+            model::Command { intent: &intent, text: "CONNECT", values: &[], in_transaction: false, unmask: &[] };
         let policy = self.policy().version().to_owned();
         let wait = i64::try_from(terms.expires_seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
         let request = ApprovalRequest {
             id: ApprovalId(Uuid::now_v7()),
-            digest: digest(identity, [&target.name, role, ask.scope], &command, &policy),
+            digest: digest(identity, [&target.name, role, ask.scope], &command, &Lift::default(), &policy),
             session,
             number: 0,
             identity: identity.clone(),

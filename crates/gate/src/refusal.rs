@@ -43,6 +43,8 @@ pub enum RefusalKind {
     Malformed,
     /// A setting that clients may not bring.
     Setting,
+    /// Columns are asked for in clear in a way that cannot be read, or that do not exist.
+    Unmask,
 }
 
 impl RefusalKind {
@@ -68,6 +70,7 @@ impl RefusalKind {
             Self::Unsupported => "SP-UNSUPPORTED",
             Self::Malformed => "SP-MALFORMED",
             Self::Setting => "SP-SETTING",
+            Self::Unmask => "SP-UNMASK",
         }
     }
 
@@ -81,7 +84,9 @@ impl RefusalKind {
             Self::ApprovalDenied => "the approver denied this command",
             Self::ApprovalExpired => "nobody approved this command in time",
             Self::ApprovalCancelled => "the command was cancelled while it waited for approval",
-            Self::ApprovalStale => "the approval no longer fits: policy or identity changed since",
+            Self::ApprovalStale => {
+                "the approval no longer fits: policy, identity or what names stand for changed since"
+            }
             Self::ApprovalAway => "approvals cannot be asked for right now",
             Self::Limit => "a limit of this session is reached",
             Self::Identity(failure) => return failure.to_string(),
@@ -93,6 +98,7 @@ impl RefusalKind {
             Self::Unsupported => "this kind of message is not carried",
             Self::Malformed => "the message breaks the protocol",
             Self::Setting => "this setting is owned by the gateway",
+            Self::Unmask => "what is asked for in clear cannot be told, and so nothing was sent",
         };
         text.to_owned()
     }
@@ -166,6 +172,9 @@ impl Refusal {
         match self.kind {
             RefusalKind::Denied | RefusalKind::NotCovered | RefusalKind::ConnectDenied | RefusalKind::Setting => {
                 "Ask whoever keeps the policy; `sallyport policy explain` shows what is missing."
+            }
+            RefusalKind::Unmask => {
+                "Write /* sallyport: unmask schema.table.column, schema.table.column */ before the statement, or leave it out."
             }
             RefusalKind::NotUnderstood => "Correct the statement, or make it simpler.",
             RefusalKind::ApprovalDenied => "The approver's reason is with the request.",

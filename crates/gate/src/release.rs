@@ -5,10 +5,12 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Arc;
 
 use model::{ColumnRef, Intent, RecordLevel};
 use record::{Column, Event, Finished, Micros};
 
+use crate::masks::lift::Lift;
 use crate::masks::{CellPlan, Cells, ColumnInfo};
 use crate::refusal::RefusalKind;
 use crate::{Encode, Outbox, Refusal, Released, Returned, Session, Ticket, ToClient};
@@ -67,6 +69,8 @@ pub struct Flow {
     digest: Option<Box<blake3::Hasher>>,
     /// What earlier results of the same portal returned.
     before: Returned,
+    /// Masks that somebody lifted for this command.
+    lift: Option<Arc<Lift>>,
     /// What of this result is in the token's account.
     pub(crate) booked: Returned,
     /// A limit is passed: nothing more is shown, and the client is told this at its end.
@@ -143,6 +147,8 @@ impl Session {
             left_out: false,
             digest: None,
             before: Returned::default(),
+            // What was lifted under one policy is not lifted under the next.
+            lift: ticket.lift.clone().filter(|_| ticket.epoch == self.in_force.epoch),
             booked: Returned::default(),
             cut: None,
         }
@@ -154,8 +160,15 @@ impl Session {
     /// When it cannot be recorded; the session must close.
     pub fn describe(&mut self, flow: &mut Flow, columns: &[ColumnInfo<'_>], bulk: bool) -> Result<(), Refusal> {
         flow.plan.clear();
-        flow.plan.extend(columns.iter().map(|column| self.masks.plan(column, flow.tainted)));
+        flow.plan.extend(columns.iter().map(|column| match &flow.lift {
+            None => self.masks.plan(column, flow.tainted),
+            Some(lift) => self.masks.plan_lifted(column, flow.tainted, lift),
+        }));
         flow.pass = flow.plan.iter().all(CellPlan::passes);
+        if flow.plan.iter().any(|plan| matches!(plan, CellPlan::Lifted(_))) {
+            // The approval was to see it once: recordings hold masked data or none.
+            flow.level = flow.level.min(RecordLevel::Digest);
+        }
         flow.bulk = bulk;
         if flow.level == RecordLevel::None || columns.is_empty() {
             return Ok(());

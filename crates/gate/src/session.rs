@@ -16,6 +16,7 @@ use crate::gate::InForce;
 use crate::hold::digest;
 use crate::live::Live;
 use crate::masks::SessionMasks;
+use crate::masks::lift::Lift;
 use crate::ports::{ApprovalRequest, RecordFailure, Recorder};
 use crate::refusal::RefusalKind;
 use crate::spend::Account;
@@ -55,13 +56,21 @@ pub struct Ticket {
     pub(crate) epoch: u64,
     pub(crate) sent: Micros,
     pub(crate) gateway_micros: u64,
+    /// Masks that somebody lifted for this command.
+    pub(crate) lift: Option<Arc<Lift>>,
 }
 
 impl Ticket {
     /// The same command under a policy that is never in force: it is judged anew before it goes on.
     #[must_use]
-    pub const fn outdated(&self) -> Self {
-        Self { epoch: u64::MAX, ..*self }
+    pub fn outdated(&self) -> Self {
+        Self { epoch: u64::MAX, ..self.masked() }
+    }
+
+    /// The same command for results that come later and under another name: what was lifted for its own results is not lifted for them.
+    #[must_use]
+    pub fn masked(&self) -> Self {
+        Self { lift: None, ..self.clone() }
     }
 
     /// The command's number in the session.
@@ -213,7 +222,7 @@ impl Session {
                 let now = Micros(0);
                 Asked::Allow(
                     Permitted::new(message),
-                    Ticket { number: self.number, epoch: 0, sent: now, gateway_micros: 0 },
+                    Ticket { number: self.number, epoch: 0, sent: now, gateway_micros: 0, lift: None },
                 )
             }
         }
@@ -250,6 +259,7 @@ impl Session {
             None => {
                 let mut ticket = self.ticket(now);
                 ticket.number = held.request.number;
+                ticket.lift = self.masks.lift(command.unmask).into_ticket();
                 self.approved.push((held.request.number, held.request.id));
                 Asked::Allow(Permitted::new(held.message), ticket)
             }
@@ -308,7 +318,7 @@ impl Session {
     fn ticket(&self, asked_at: Micros) -> Ticket {
         let sent = self.gate.clock.now();
         let gateway_micros = u64::try_from(sent.0.saturating_sub(asked_at.0)).unwrap_or(0);
-        Ticket { number: self.number, epoch: self.in_force.epoch, sent, gateway_micros }
+        Ticket { number: self.number, epoch: self.in_force.epoch, sent, gateway_micros, lift: None }
     }
 
     /// Takes over a policy that came into force since.
@@ -412,6 +422,7 @@ impl Session {
             &self.live.identity,
             [&self.target.name, &self.live.role, &self.scope],
             command,
+            &self.masks.lift(command.unmask),
             self.in_force.policy.version(),
         )
     }

@@ -80,6 +80,35 @@ impl From<ColumnRef> for SourceColumn {
     }
 }
 
+impl std::fmt::Display for ColumnRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.relation, self.column)
+    }
+}
+
+/// A masked column that somebody wants to see in clear, in the result of one command.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub struct Unmask {
+    /// The column.
+    pub column: ColumnRef,
+    /// What else its values are called, so that a mask may mean them by it: columns below a view, parents and children of a table.
+    pub names: Vec<ColumnRef>,
+}
+
+impl Unmask {
+    /// Every name that its values have, its own first.
+    pub fn all_names(&self) -> impl Iterator<Item = &ColumnRef> {
+        std::iter::once(&self.column).chain(&self.names)
+    }
+}
+
+impl From<ColumnRef> for Unmask {
+    /// A column of which no other name is known.
+    fn from(column: ColumnRef) -> Self {
+        Self { column, names: Vec::new() }
+    }
+}
+
 /// A column that a command uses other than by returning it, and how.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Predicate {
@@ -173,4 +202,6 @@ pub struct Command<'a> {
     pub values: &'a [Option<String>],
     /// Whether a transaction of the client is open.
     pub in_transaction: bool,
+    /// Masked columns that are asked for in clear.
+    pub unmask: &'a [Unmask],
 }

@@ -18,7 +18,7 @@ pub mod object;
 pub mod target;
 pub mod verdict;
 
-pub use command::{Action, ColumnRef, Command, Flags, Intent, IntentId, Move, Predicate, SourceColumn};
+pub use command::{Action, ColumnRef, Command, Flags, Intent, IntentId, Move, Predicate, SourceColumn, Unmask};
 pub use effect::{Effect, EffectSet};
 pub use identity::{Identity, IdentityKind};
 pub use ids::{ApprovalId, RequestId, SessionId, TokenId};

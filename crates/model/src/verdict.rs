@@ -174,6 +174,8 @@ pub struct MaskRule {
     pub notifications: Notifications,
     /// What statistics of a masked column show.
     pub aggregates: Aggregates,
+    /// Who may let one command show its columns in clear; `None`: nobody.
+    pub unmask: Option<ApprovalTerms>,
 }
 
 /// How much of a result is recorded.

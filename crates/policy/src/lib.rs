@@ -5,6 +5,7 @@
 //! - [`view`]: [`View`], the part of a policy that can apply to one session; what a session keeps
 //! - `decide`: one command → one verdict
 //! - [`moves`]: masked values that a command would copy to where they are not masked
+//! - [`unmask`]: masked columns that a command asks to see in clear
 //! - [`explain`]: the same with the reason of every rule
 //! - [`lint`]: rules that can never apply, and other things hardly meant
 //! - [`cases`]: tests of a policy, in YAML beside it
@@ -38,6 +39,7 @@ pub mod policy;
 mod rule;
 pub mod suggest;
 mod syntax;
+pub mod unmask;
 pub mod view;
 mod when;
 

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use model::{Action, Flags, Identity, Intent, Limits, MaskRule, Predicate, RecordLevel, Target, Verdict};
+use model::{Action, Flags, Identity, Intent, Limits, MaskRule, Predicate, RecordLevel, Target, Unmask, Verdict};
 use schemars::Schema;
 
 use crate::compile;
@@ -106,10 +106,17 @@ impl Policy {
         )
     }
 
-    /// Judges one command as a session does: rules, and masks that the command would undo.
+    /// Judges one command as a session does: rules, masks that the command would undo, and masked columns that it asks for in clear.
     #[must_use]
-    pub fn judge(&self, subject: &Subject<'_>, intent: &Intent, in_transaction: bool, now: Timestamp) -> Verdict {
-        self.view(subject).judge(intent, in_transaction, now)
+    pub fn judge(
+        &self,
+        subject: &Subject<'_>,
+        intent: &Intent,
+        asked: &[Unmask],
+        in_transaction: bool,
+        now: Timestamp,
+    ) -> Verdict {
+        self.view(subject).judge(intent, asked, in_transaction, now)
     }
 
     /// The part of the policy that can apply to a session. Takes time with the size of the policy; asking it does not.
@@ -160,6 +167,7 @@ impl Policy {
         &self,
         subject: &Subject<'_>,
         intent: &Intent,
+        asked: &[Unmask],
         in_transaction: bool,
         now: Timestamp,
     ) -> Explanation {
@@ -172,7 +180,7 @@ impl Policy {
             reads_unknown: intent.reads_unknown,
             now,
         };
-        explain::explain(self, &request, &self.judge(subject, intent, in_transaction, now))
+        explain::explain(self, &request, &self.judge(subject, intent, asked, in_transaction, now))
     }
 
     /// The JSON schema of a policy file, for editors.

@@ -4,14 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use model::{Action, Effect, Flags, Intent, Limits, MaskRule, Outcome, Predicate, RecordLevel, Verdict};
+use model::{Action, Effect, Flags, Intent, Limits, MaskRule, Outcome, Predicate, RecordLevel, Unmask, Verdict};
 
 use crate::decide::{self, Ask};
-use crate::moves;
 use crate::pattern::ObjectPattern;
 use crate::policy::{Applied, Inner, Subject};
 use crate::rule::{Mask, Miss, Rule, Scope, Shape, Then, bits};
 use crate::when::values::{SessionValues, Values};
+use crate::{moves, unmask};
 
 /// What of a [`crate::Policy`] can apply to one [`Subject`]. It outlives the subject and belongs to the policy it was
 /// made from; a new policy needs a new view.
@@ -97,19 +97,20 @@ impl View {
         decide::decide(self, &Ask { actions, flags, in_transaction, predicates, reads_unknown, now })
     }
 
-    /// Judges one command as a session does: rules, and masks that the command would undo.
+    /// Judges one command as a session does: rules, masks that the command would undo, and masked columns that it asks for in clear.
     #[must_use]
-    pub fn judge(&self, intent: &Intent, in_transaction: bool, now: Timestamp) -> Verdict {
+    pub fn judge(&self, intent: &Intent, asked: &[Unmask], in_transaction: bool, now: Timestamp) -> Verdict {
         let Intent { actions, flags, predicates, reads_unknown, .. } = intent;
         let mut verdict = self.decide(actions, *flags, in_transaction, predicates, *reads_unknown, now);
-        if verdict.outcome == Outcome::Deny || (intent.moves.is_empty() && !intent.moves_unknown) {
+        let moves = !intent.moves.is_empty() || intent.moves_unknown;
+        if verdict.outcome == Outcome::Deny || (!moves && asked.is_empty()) {
             return verdict;
         }
         let masks = self.masks(now);
         verdict.cacheable &= masks.cacheable;
         match moves::undone(&masks.value, intent) {
             Some(undone) => undone.deny(verdict),
-            None => verdict,
+            None => unmask::raise(&masks.value, asked, verdict),
         }
     }
 

@@ -15,7 +15,7 @@ pub(crate) const fn sqlstate(kind: RefusalKind) -> &'static str {
         | RefusalKind::ConnectDenied
         | RefusalKind::ConnectHeld
         | RefusalKind::Setting => "42501",
-        RefusalKind::NotUnderstood => "42601",
+        RefusalKind::NotUnderstood | RefusalKind::Unmask => "42601",
         RefusalKind::ApprovalCancelled => "57014",
         RefusalKind::ApprovalAway | RefusalKind::Unavailable => "57P03",
         RefusalKind::Limit => "53400",

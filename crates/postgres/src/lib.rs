@@ -6,6 +6,7 @@
 //! - [`serve`]: one connection from its first byte to its last
 //! - `session`: the state machine between client and target; `drive` its only IO loop
 //! - `classify`: SQL text → intent, cached by shape; `catalogue` what names stand for
+//! - [`unmask`]: columns that a text asks for in clear
 //! - `names`: what a name may stand for when answers are outstanding; `preview` what a held command would change
 //! - `content`: where readable data sits in replies; `types` built-in types by OID
 //! - `answer`: refusals and notices in PostgreSQL's words; `cancel` cancel keys of our own
@@ -27,6 +28,7 @@ pub mod scram;
 pub mod serve;
 mod session;
 mod types;
+pub mod unmask;
 pub mod upstream;
 pub mod wire;
 

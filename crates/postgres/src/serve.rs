@@ -288,7 +288,8 @@ fn judge_settings(session: &mut Session, wanted: &[(String, String)]) -> Result<
         let text = format!("SET {} = {}", quote_name(name), quote_value(name, value));
         let refuse = || Refusal::of(RefusalKind::Setting).because(format!("startup setting {name}"));
         let analysed = classify::analyze(&text, &names).ok_or_else(refuse)?;
-        let command = Command { intent: &analysed.analysis.intent, text: &text, values: &[], in_transaction: false };
+        let intent = &analysed.analysis.intent;
+        let command = Command { intent, text: &text, values: &[], in_transaction: false, unmask: &[] };
         match session.ask(&command, ()) {
             Asked::Allow(_judged, _) => {}
             Asked::Deny(refusal) | Asked::Close(refusal) => {

@@ -238,7 +238,7 @@ pub struct Used<'a> {
     pub relation: Cow<'a, str>,
     /// The column; `*` stands for all of them.
     pub column: Cow<'a, str>,
-    /// How: [`Used::ANYHOW`] or [`Used::EQUALITY`]; other numbers are for later, and mean the first.
+    /// How: [`Used::ANYHOW`], [`Used::EQUALITY`] or [`Used::IN_CLEAR`]; other numbers are for later, and mean the first.
     pub kind: u8,
 }
 
@@ -247,6 +247,8 @@ impl Used<'_> {
     pub const ANYHOW: u8 = 0;
     /// Only compared, as it is, for being equal.
     pub const EQUALITY: u8 = 1;
+    /// In no condition: the client asked to see it in clear.
+    pub const IN_CLEAR: u8 = 2;
 }
 
 /// One column of a result.
@@ -258,7 +260,8 @@ pub struct Column<'a> {
     pub ty: Cow<'a, str>,
     /// Whether its values are in a binary format.
     pub binary: bool,
-    /// How it is masked, or empty; `aggregate` for a statistic of masked columns that a rule lets pass.
+    /// How it is masked, or empty. `aggregate`: a statistic of masked columns that a rule lets pass. `lifted`: shown in clear because a person
+    /// approved it for this command; then rows are not recorded.
     pub mask: Cow<'a, str>,
 }
 

@@ -11,6 +11,7 @@
 //! - [`aggregates`]: statistics of masked columns.
 //! - [`catalogue`]: who reads the catalogue, and whose path counts.
 //! - [`metrics`]: what is counted.
+//! - [`unmask`]: masked columns in clear for one command, by approval.
 //! - [`functions`]: the tables of the server's own functions, and users' functions by what they do.
 //! - [`lineage`]: random queries over planted secrets.
 //! - [`sessions`]: holds, revocation, policy changes, wrong ways in.
@@ -44,6 +45,7 @@ mod masks;
 mod metrics;
 mod sessions;
 mod tokens;
+mod unmask;
 
 /// Runs one of the suites as its command line does, and fails unless it says that all is well.
 fn passes(suite: fn(sallyport_tests::kit::args::Args) -> anyhow::Result<i32>, args: &[&str]) {

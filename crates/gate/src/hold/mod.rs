@@ -1,7 +1,7 @@
 //! Parked commands, from the request to its single use.
 //!
 //! A held command waits as a [`Held`] message that only [`Session::resume`](crate::Session::resume) opens again. What was
-//! approved is bound by a digest of identity, target, role, command, values and policy version.
+//! approved is bound by a digest of identity, target, role, command, values, columns to be shown in clear and policy version.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +12,7 @@ use record::Micros;
 use tokio::sync::Notify;
 
 use crate::Gate;
+use crate::masks::lift::Lift;
 use crate::ports::{Answer, ApprovalRequest, ApprovalState, AuditEntry, BoxFuture, StoreAway, StoredApproval};
 
 /// How often a waiting command looks at the store even if nobody called: another process or instance may have answered.
@@ -303,7 +304,13 @@ fn may_answer(request: &ApprovalRequest, approver: &Identity) -> Result<(), Answ
 }
 
 /// The digest that binds an approval: every field with its length before it, so that no two lists of fields look alike.
-pub(crate) fn digest(identity: &Identity, scope: [&str; 3], command: &Command<'_>, policy: &str) -> [u8; 32] {
+pub(crate) fn digest(
+    identity: &Identity,
+    scope: [&str; 3],
+    command: &Command<'_>,
+    lift: &Lift,
+    policy: &str,
+) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new_derive_key("sallyport approval digest v1");
     let mut field = |bytes: &[u8]| {
         hasher.update(&(bytes.len() as u64).to_le_bytes());
@@ -332,6 +339,10 @@ pub(crate) fn digest(identity: &Identity, scope: [&str; 3], command: &Command<'_
         }
     }
     field(policy.as_bytes());
+    // The same text may mean other columns when a view is another, and other masks when the time is.
+    for part in lift.parts() {
+        field(part.as_bytes());
+    }
     *hasher.finalize().as_bytes()
 }
 

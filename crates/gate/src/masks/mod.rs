@@ -1,5 +1,6 @@
 //! Which column of a result wears which mask, what an error text may still say, and which values may not be copied.
 
+pub(crate) mod lift;
 mod moves;
 #[cfg(test)]
 mod tests;
@@ -10,6 +11,8 @@ use std::borrow::Cow;
 use mask::{DetectorSet, Format, Hit, Masked, Masker, Style, ValueType};
 use model::{Aggregates, ColumnRef, Intent, MaskRule, MaskStyle, Notifications, SourceColumn};
 use policy::column_matches;
+
+use lift::Lift;
 
 /// Where a result column's values can come from, as the protocol knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +50,8 @@ pub(crate) enum CellPlan {
     Pass,
     /// Passes as a statistic of masked columns.
     Aggregate,
+    /// Masked but for a person's approval; detectors still look at it, where there are any.
+    Lifted(Option<(ValueType, Format)>),
     Detect {
         ty: ValueType,
         format: Format,
@@ -62,7 +67,7 @@ pub(crate) enum CellPlan {
 impl CellPlan {
     /// Whether values go as they are.
     pub(crate) const fn passes(&self) -> bool {
-        matches!(self, Self::Pass | Self::Aggregate)
+        matches!(self, Self::Pass | Self::Aggregate | Self::Lifted(None))
     }
 
     /// How a recording and `explain` name it; empty when values pass.
@@ -70,6 +75,7 @@ impl CellPlan {
         match self {
             Self::Pass => "",
             Self::Aggregate => "aggregate",
+            Self::Lifted(_) => lift::LABEL,
             Self::Detect { .. } => "detect",
             Self::Whole { style, .. } => style.name(),
         }
@@ -146,6 +152,20 @@ impl SessionMasks {
     /// Whether the command could bring a masked value into a place that is not known.
     pub(crate) fn tainted(&self, intent: &Intent) -> bool {
         policy::moves::tainted(&self.rules, intent)
+    }
+
+    /// The plan of one column in a result for which masks were lifted.
+    pub(crate) fn plan_lifted(&self, column: &ColumnInfo<'_>, tainted: bool, lift: &Lift) -> CellPlan {
+        let plan = self.plan(column, tainted);
+        if !matches!(plan, CellPlan::Whole { .. }) || !self.shows(column, lift) {
+            return plan;
+        }
+        match self.detect(column) {
+            CellPlan::Detect { ty, format } => CellPlan::Lifted(Some((ty, format))),
+            CellPlan::Pass | CellPlan::Aggregate | CellPlan::Lifted(_) | CellPlan::Whole { .. } => {
+                CellPlan::Lifted(None)
+            }
+        }
     }
 
     /// The plan of one column.
@@ -280,14 +300,16 @@ impl Cells<'_> {
     /// does not know goes as NULL: a row wider than its description is nothing that anyone looked at.
     pub fn cell(&mut self, index: usize, value: &[u8], out: &mut Vec<u8>) -> Cell {
         let cell = match self.plan.get(index) {
-            Some(CellPlan::Pass | CellPlan::Aggregate) => return Cell::Same,
+            Some(CellPlan::Pass | CellPlan::Aggregate | CellPlan::Lifted(None)) => return Cell::Same,
             Some(CellPlan::Whole { style, domain, ty, format }) => {
                 shown(self.masker.typed(*style, domain, *ty, *format, value, out))
             }
-            Some(CellPlan::Detect { ty, format }) => match self.detect(*ty, *format, value, out) {
-                Cell::Same => return Cell::Same,
-                changed => changed,
-            },
+            Some(CellPlan::Detect { ty, format } | CellPlan::Lifted(Some((ty, format)))) => {
+                match self.detect(*ty, *format, value, out) {
+                    Cell::Same => return Cell::Same,
+                    changed => changed,
+                }
+            }
             None => Cell::Null,
         };
         self.masked += 1;

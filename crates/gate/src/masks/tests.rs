@@ -1,8 +1,8 @@
 //! Which mask a column wears, and which moves undo one.
 
 use model::{
-    Action, Aggregates, ColumnRef, Effect, Intent, MaskRule, MaskStyle, Move, Notifications, Object, Predicates,
-    SourceColumn,
+    Action, Aggregates, ApprovalTerms, ColumnRef, DetectorName, Effect, Intent, MaskRule, MaskStyle, Move,
+    Notifications, Object, Predicates, SourceColumn, Unmask,
 };
 
 use super::*;
@@ -17,6 +17,7 @@ fn rule(name: &str, columns: &[&str], style: MaskStyle) -> MaskRule {
         predicates: Predicates::Allow,
         notifications: Notifications::Withhold,
         aggregates: Aggregates::Mask,
+        unmask: Some(ApprovalTerms::default()),
     }
 }
 
@@ -141,4 +142,101 @@ fn a_statistic_passes_where_every_mask_of_its_columns_says_so() {
     }
     let same = result(None, Origin::Same(vec![column("staff.salary")]));
     assert_eq!(masks.plan(&same, true).label(), "redact");
+}
+
+/// Masks of `pii` and of one view's column, and what of them was lifted for columns with these other names.
+fn lifted(asked: &[(&str, &[&str])]) -> (SessionMasks, Lift) {
+    let masks = SessionMasks::new(vec![
+        rule(
+            "pii",
+            &["public.customers.email", "public.customers.phone", "*.mail", "public.parent.val"],
+            MaskStyle::Partial,
+        ),
+        rule("views", &["public.v.contact", "public.child.val"], MaskStyle::Redact),
+    ]);
+    let names = |names: &[&str]| names.iter().map(|name| column(name)).collect();
+    let asked: Vec<Unmask> =
+        asked.iter().map(|(own, more)| Unmask { column: column(own), names: names(more) }).collect();
+    let lift = masks.lift(&asked);
+    (masks, lift)
+}
+
+#[test]
+fn only_what_comes_from_lifted_columns_alone_is_shown() {
+    let columns = |names: &[&str]| names.iter().map(|name| column(name)).collect::<Vec<_>>();
+    let (masks, lift) = lifted(&[("customers.email", &[])]);
+    for (exact, origin, expected) in [
+        (Some("customers.email"), Origin::Same(columns(&["customers.email"])), "lifted"),
+        (Some("customers.email"), Origin::Unknown, "lifted"),
+        (Some("customers.phone"), Origin::Same(columns(&["customers.phone"])), "partial"),
+        (None, Origin::Columns(sources(&["customers.email"])), "lifted"),
+        (None, Origin::Columns(sources(&["customers.email", "customers.name"])), "lifted"),
+        (None, Origin::Columns(sources(&["customers.email", "customers.phone"])), "redact"),
+        (Some("customers.name"), Origin::Columns(sources(&["customers.email"])), "lifted"),
+        (Some("customers.email"), Origin::Columns(sources(&["customers.email", "customers.phone"])), "redact"),
+        // The whole row, and what nobody knows.
+        (None, Origin::Columns(sources(&["customers.*"])), "redact"),
+        (None, Origin::Columns(sources(&["customers.email", "customers.*"])), "redact"),
+        (None, Origin::Unknown, "redact"),
+        // A view calls it `mail`: the same mask, and the value certainly is the column that was asked for.
+        (Some("customers.email"), Origin::Same(columns(&["customers.email", "w.mail"])), "lifted"),
+        // In an expression that name may stand for a column of its own.
+        (None, Origin::Columns(sources(&["customers.email", "w.mail"])), "redact"),
+        // Another mask means the view's column, and was not lifted.
+        (Some("customers.email"), Origin::Same(columns(&["customers.email", "v.contact"])), "redact"),
+        (Some("orders.id"), Origin::Same(columns(&["orders.id"])), ""),
+    ] {
+        let info = result(exact, origin);
+        assert_eq!(masks.plan_lifted(&info, true, &lift).label(), expected, "{info:?}");
+    }
+}
+
+#[test]
+fn a_views_column_is_lifted_with_what_is_below_it_and_a_child_without_its_parent() {
+    let columns = |names: &[&str]| names.iter().map(|name| column(name)).collect::<Vec<_>>();
+    let below = ["customers.email", "v.contact"];
+    let (masks, lift) = lifted(&[("v.contact", &below), ("customers.email", &below)]);
+    let info = result(Some("customers.email"), Origin::Same(columns(&below)));
+    assert_eq!(masks.plan_lifted(&info, true, &lift).label(), "lifted");
+    let (masks, lift) = lifted(&[("child.val", &["parent.val"])]);
+    for (exact, names, expected) in [
+        ("child.val", ["child.val", "parent.val"], "lifted"),
+        // Rows of the parent may be another child's.
+        ("parent.val", ["parent.val", "child.val"], "redact"),
+    ] {
+        let info = result(Some(exact), Origin::Same(columns(&names)));
+        assert_eq!(masks.plan_lifted(&info, true, &lift).label(), expected, "{exact}");
+    }
+}
+
+#[test]
+fn detectors_look_at_what_is_lifted() {
+    let mut both = rule("pii", &["*.email"], MaskStyle::Redact);
+    both.detect.push(DetectorName::Card);
+    let masks = SessionMasks::new(vec![both]);
+    let lift = masks.lift(&[column("customers.email").into()]);
+    let info = result(Some("customers.email"), Origin::Unknown);
+    let plan = masks.plan_lifted(&info, true, &lift);
+    assert_eq!(plan, CellPlan::Lifted(Some((ValueType::Text, Format::Text))));
+    assert!(!plan.passes());
+    let (masks, lift) = lifted(&[("customers.email", &[])]);
+    assert!(masks.plan_lifted(&info, true, &lift).passes());
+}
+
+#[test]
+fn what_is_lifted_has_one_way_to_be_written() {
+    let mut all: Vec<Vec<String>> = [
+        lifted(&[("customers.email", &[])]),
+        lifted(&[("customers.phone", &[])]),
+        lifted(&[("customers.email", &[]), ("customers.phone", &[])]),
+        lifted(&[("v.contact", &[])]),
+        lifted(&[("v.contact", &["customers.email"])]),
+        lifted(&[("orders.id", &[])]),
+    ]
+    .map(|(_, lift)| lift.parts().collect())
+    .into();
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), 6);
+    assert!(all.first().is_some_and(Vec::is_empty), "what is not masked is nothing to lift");
 }

@@ -78,6 +78,7 @@ mod tests {
             predicates,
             notifications: Notifications::Withhold,
             aggregates: Aggregates::Mask,
+            unmask: None,
         }
     }
 

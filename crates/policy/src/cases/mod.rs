@@ -77,6 +77,8 @@ pub enum CaseCommand {
         predicates: Vec<ColumnRef>,
         /// Whether it reads what cannot be told.
         reads_unknown: bool,
+        /// Columns that it asks for in clear.
+        unmask: Vec<ColumnRef>,
     },
 }
 
@@ -166,6 +168,8 @@ struct RawCommand {
     predicates: Option<Vec<At<String>>>,
     #[serde(default, deserialize_with = "present")]
     reads_unknown: Option<bool>,
+    #[serde(default, deserialize_with = "present")]
+    unmask: Option<Vec<At<String>>>,
 }
 
 #[derive(Deserialize)]
@@ -224,9 +228,9 @@ fn command(raw: At<RawCommand>) -> Result<CaseCommand, (Place, String)> {
     match (raw.sql, raw.actions) {
         (Some(sql), None) => {
             let said = raw.unbounded.is_some() || raw.multi.is_some() || raw.reads_unknown.is_some();
-            if said || raw.predicates.is_some() {
-                let message =
-                    "unbounded, multi, predicates and reads_unknown follow from the SQL: remove them".to_owned();
+            if said || raw.predicates.is_some() || raw.unmask.is_some() {
+                let message = "unbounded, multi, predicates, reads_unknown and unmask follow from the SQL: remove them"
+                    .to_owned();
                 return Err((place, message));
             }
             Ok(CaseCommand::Sql(sql))
@@ -237,13 +241,9 @@ fn command(raw: At<RawCommand>) -> Result<CaseCommand, (Place, String)> {
                 .map(|action| Action { effect: action.effect, object: action.object.map(|text| object(&text)) })
                 .collect(),
             flags: Flags { unbounded: raw.unbounded.unwrap_or_default(), multi: raw.multi.unwrap_or_default() },
-            predicates: raw
-                .predicates
-                .unwrap_or_default()
-                .into_iter()
-                .map(|text| column(&text))
-                .collect::<Result<_, _>>()?,
+            predicates: columns(raw.predicates)?,
             reads_unknown: raw.reads_unknown.unwrap_or_default(),
+            unmask: columns(raw.unmask)?,
         }),
         (Some(_), Some(_)) | (None, None) => Err((place, "a command has either `sql` or `actions`".to_owned())),
     }
@@ -254,6 +254,10 @@ fn object(text: &str) -> Object {
     let named = text.split_once(':').and_then(|(kind, name)| Some((ObjectKind::parse(kind)?, name)));
     let (kind, name) = named.unwrap_or((ObjectKind::Relation, text));
     Object::new(kind, name)
+}
+
+fn columns(texts: Option<Vec<At<String>>>) -> Result<Vec<ColumnRef>, (Place, String)> {
+    texts.unwrap_or_default().iter().map(column).collect()
 }
 
 /// `schema.table.column`.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use model::{Intent, IntentId, Outcome, Predicate, Target, Verdict};
+use model::{Intent, IntentId, Outcome, Predicate, Target, Unmask, Verdict};
 
 use super::{Case, CaseCommand};
 use crate::policy::{Policy, Subject};
@@ -44,12 +44,12 @@ impl fmt::Display for CaseResult {
 }
 
 /// Judges every case by a policy. `targets` are those of the configuration; `read` says what the SQL of a case
-/// ([`CaseCommand::Sql`]) would do, or why it cannot be told; it is not asked about others.
+/// ([`CaseCommand::Sql`]) would do and which columns it asks for in clear, or why it cannot be told; it is not asked about others.
 pub fn run<E: fmt::Display>(
     policy: &Policy,
     cases: &[Case],
     targets: &[Target],
-    mut read: impl FnMut(&Case) -> Result<Intent, E>,
+    mut read: impl FnMut(&Case) -> Result<(Intent, Vec<Unmask>), E>,
 ) -> Vec<CaseResult> {
     cases
         .iter()
@@ -79,7 +79,7 @@ fn judge<E: fmt::Display>(
     policy: &Policy,
     case: &Case,
     targets: &[Target],
-    read: &mut impl FnMut(&Case) -> Result<Intent, E>,
+    read: &mut impl FnMut(&Case) -> Result<(Intent, Vec<Unmask>), E>,
 ) -> Result<Verdict, String> {
     let target = targets.iter().find(|target| target.name == case.target);
     let target = target.ok_or_else(|| format!("there is no target `{}` in the configuration", case.target))?;
@@ -87,23 +87,26 @@ fn judge<E: fmt::Display>(
     if !target.roles.iter().any(|known| known == role) {
         return Err(format!("the target `{}` has no role `{role}`", case.target));
     }
-    let intent = match &case.command {
+    let (intent, asked) = match &case.command {
         CaseCommand::Sql(_) => read(case).map_err(|error| error.to_string())?,
-        CaseCommand::Actions { actions, flags, predicates, reads_unknown } => Intent {
-            id: IntentId(0),
-            label: "case".to_owned(),
-            actions: actions.clone(),
-            flags: *flags,
-            predicates: predicates.iter().cloned().map(Predicate::from).collect(),
-            reads: Vec::new(),
-            reads_unknown: *reads_unknown,
-            moves: Vec::new(),
-            moves_unknown: false,
-            reasons: Vec::new(),
-        },
+        CaseCommand::Actions { actions, flags, predicates, reads_unknown, unmask } => {
+            let intent = Intent {
+                id: IntentId(0),
+                label: "case".to_owned(),
+                actions: actions.clone(),
+                flags: *flags,
+                predicates: predicates.iter().cloned().map(Predicate::from).collect(),
+                reads: Vec::new(),
+                reads_unknown: *reads_unknown,
+                moves: Vec::new(),
+                moves_unknown: false,
+                reasons: Vec::new(),
+            };
+            (intent, unmask.iter().cloned().map(Unmask::from).collect())
+        }
     };
     let subject = Subject { identity: &case.identity, target, role, from: case.from };
-    Ok(policy.judge(&subject, &intent, case.in_transaction, case.at))
+    Ok(policy.judge(&subject, &intent, &asked, case.in_transaction, case.at))
 }
 
 fn differences(policy: &Policy, case: &Case, verdict: &Verdict) -> Vec<String> {

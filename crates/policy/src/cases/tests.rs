@@ -11,6 +11,12 @@ const POLICY: &str = r#"
 rules:
   - { name: read, who: { groups: [agents] }, do: [connect, read], objects: ["public.*"], then: allow }
   - { name: never, who: any, do: [destroy, unknown], then: deny }
+masks:
+  - name: pii
+    who: any
+    columns: ["*.email"]
+    with: redact
+    unmask: { by: { groups: [dba] } }
 "#;
 
 fn targets() -> Vec<Target> {
@@ -31,7 +37,8 @@ fn results(cases: &str) -> Vec<CaseResult> {
     let policy = Policy::parse(&[Source { name: "policy.yaml", text: POLICY }]).unwrap();
     run(&policy, &read_cases(cases).unwrap(), &targets(), |case| match &case.command {
         CaseCommand::Sql(sql) if sql == "DROP TABLE t" => {
-            Ok(Intent::simple(1, "DROP", Action::on(Effect::Destroy, Object::relation("public", "t"))))
+            let intent = Intent::simple(1, "DROP", Action::on(Effect::Destroy, Object::relation("public", "t")));
+            Ok((intent, Vec::new()))
         }
         CaseCommand::Sql(_) | CaseCommand::Actions { .. } => Err("not understood"),
     })
@@ -57,6 +64,12 @@ cases:
     command: { sql: DROP TABLE t }
     expect: deny
     rule: never
+  - name: asks for an email
+    as: { subject: agent-7, kind: agent, groups: [agents] }
+    target: orders-db
+    command: { actions: [{ effect: read, object: public.orders }], unmask: [public.orders.email] }
+    expect: hold
+    rule: pii
   - name: wrong outcome and rule
     as: { subject: bob, kind: human }
     target: orders-db
@@ -87,6 +100,7 @@ cases:
         [
             vec![],
             vec![],
+            vec![],
             vec![
                 "expected allow, got deny: read on public.orders is not covered by any rule".to_owned(),
                 "the policy has no rule \"reed\"".to_owned()
@@ -96,9 +110,9 @@ cases:
             vec!["not understood".to_owned()],
         ]
     );
-    assert!(found[0].passed() && !found[2].passed());
+    assert!(found[0].passed() && !found[3].passed());
     assert_eq!(found[0].to_string(), "ok   reads");
-    assert!(found[3].to_string().starts_with("FAIL wrong target\n     cases.yaml:"), "{}", found[3]);
+    assert!(found[4].to_string().starts_with("FAIL wrong target\n     cases.yaml:"), "{}", found[4]);
 }
 
 #[test]

@@ -17,7 +17,8 @@ const MAX_EXPIRES_SECONDS: u64 = 30 * 24 * 60 * 60;
 const MAX_QUORUM: u32 = 20;
 
 impl Compiler<'_, '_> {
-    pub(crate) fn approval(&mut self, raw: &At<RawApproval>) -> Option<ApprovalTerms> {
+    /// What stands under `key`.
+    pub(crate) fn approval(&mut self, raw: &At<RawApproval>, key: &str) -> Option<ApprovalTerms> {
         let At { value: raw, place } = raw;
         let by = &raw.by;
         let list = |names: Option<Vec<String>>| {
@@ -26,8 +27,8 @@ impl Compiler<'_, '_> {
             names.dedup();
             names
         };
-        let users = list(self.names(by.place, "approval.by.users", by.value.users.as_deref()));
-        let groups = list(self.names(by.place, "approval.by.groups", by.value.groups.as_deref()));
+        let users = list(self.names(by.place, &format!("{key}.by.users"), by.value.users.as_deref()));
+        let groups = list(self.names(by.place, &format!("{key}.by.groups"), by.value.groups.as_deref()));
         let quorum = raw.quorum.as_ref().map_or(1, |quorum| quorum.value);
         let expires_seconds = match &raw.expires {
             Some(expires) => self.check(expires.place, duration(&expires.value))?,

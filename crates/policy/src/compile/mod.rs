@@ -193,7 +193,7 @@ impl Compiler<'_, '_> {
 
     fn rule_approval(&mut self, raw: &RawRule, place: Place) -> Option<ApprovalTerms> {
         match (raw.then, &raw.approval) {
-            (RawThen::Approve, Some(approval)) => self.approval(approval),
+            (RawThen::Approve, Some(approval)) => self.approval(approval, "approval"),
             (RawThen::Approve, None) => {
                 self.fault(place, "`then: approve` needs `approval: { by: { groups: [...] } }`: say who may approve");
                 None
@@ -262,6 +262,12 @@ impl Compiler<'_, '_> {
             self.check(column.place, check_pattern(&column.value));
         }
         let approval = self.mask_approval(raw, *place);
+        let unmask = raw.unmask.as_ref().and_then(|unmask| {
+            if raw.columns.is_none() {
+                self.fault(unmask.place, "`unmask` is about `columns`, and the mask has none: name them or remove it");
+            }
+            self.approval(unmask, "unmask")
+        });
         detect.sort_unstable();
         detect.dedup();
         Some(Mask {
@@ -276,6 +282,7 @@ impl Compiler<'_, '_> {
                 predicates: raw.predicates,
                 notifications: raw.notifications.unwrap_or_default(),
                 aggregates: raw.aggregates,
+                unmask,
             },
             approval,
         })
@@ -290,7 +297,7 @@ impl Compiler<'_, '_> {
             self.fault(place, "`notifications` is about `columns`, and the mask has none: name them or remove it");
         }
         match (raw.predicates, &raw.approval) {
-            (Predicates::Hold, Some(approval)) => self.approval(approval),
+            (Predicates::Hold, Some(approval)) => self.approval(approval, "approval"),
             (Predicates::Hold, None) => {
                 self.fault(
                     place,

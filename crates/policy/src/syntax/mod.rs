@@ -272,6 +272,9 @@ pub(crate) struct RawMask {
     /// Who approves; with `predicates: hold` only.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) approval: Option<At<RawApproval>>,
+    /// Who may let one command show the columns in clear; absent: nobody.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub(crate) unmask: Option<At<RawApproval>>,
 }
 
 /// One set of limits. Where several apply, the smallest of each wins.

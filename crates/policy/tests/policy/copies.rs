@@ -39,9 +39,9 @@ fn a_place_that_shows_statistics_is_no_cover_for_one_that_does_not() {
         ("mask", "allow", Outcome::Deny),
     ] {
         let copy = copy("pay.a", Some("pay.b"), false);
-        let verdict = masks(from, to).judge(&asked.subject(), &copy, false, asked.now);
+        let verdict = masks(from, to).judge(&asked.subject(), &copy, &[], false, asked.now);
         assert_eq!(verdict.outcome, outcome, "{from} {to}");
-        let explained = masks(from, to).explain_judged(&asked.subject(), &copy, false, asked.now);
+        let explained = masks(from, to).explain_judged(&asked.subject(), &copy, &[], false, asked.now);
         let shown: Vec<&str> =
             [("from", from), ("to", to)].iter().filter(|it| it.1 == "allow").map(|it| it.0).collect();
         assert_eq!(explained.aggregates, shown);
@@ -62,8 +62,8 @@ fn a_copy_is_denied_under_the_masks_name() {
         ("customers.*", None, false, Some("strong")),
         ("orders.note", None, false, None),
     ] {
-        let verdict = policy.judge(&asked.subject(), &copy(from, to, made), false, asked.now);
-        let explained = policy.explain_judged(&asked.subject(), &copy(from, to, made), false, asked.now);
+        let verdict = policy.judge(&asked.subject(), &copy(from, to, made), &[], false, asked.now);
+        let explained = policy.explain_judged(&asked.subject(), &copy(from, to, made), &[], false, asked.now);
         let (outcome, rule) = by.map_or((Outcome::Allow, "all"), |rule| (Outcome::Deny, rule));
         assert_eq!(
             (verdict.outcome, verdict.rules.as_slice()),
@@ -81,7 +81,7 @@ fn a_rule_that_denies_keeps_its_name() {
     let asked = Asked::default();
     let mut intent = copy("customers.email", None, false);
     intent.actions = vec![on(Effect::Write, "public.ledger")];
-    let verdict = policy.judge(&asked.subject(), &intent, false, asked.now);
+    let verdict = policy.judge(&asked.subject(), &intent, &[], false, asked.now);
     assert_eq!(verdict.rules, ["never"]);
 }
 
@@ -94,7 +94,7 @@ fn values_of_unknown_origin_are_stored_where_nothing_masked_is_near() {
     intent.moves_unknown = true;
     // `*.ssn` could be in any relation that is touched.
     let judged = |intent: &Intent, policy: &sallyport_policy::Policy| {
-        policy.judge(&asked.subject(), intent, false, asked.now).outcome
+        policy.judge(&asked.subject(), intent, &[], false, asked.now).outcome
     };
     assert_eq!(judged(&intent, &policy), Outcome::Deny);
     let narrow = crate::kit::policy(&MASKED.replace("\"*.ssn\"", "public.customers.ssn"));

@@ -175,6 +175,15 @@ fn other_sections() {
             "unknown word `show`: use one of allow, mask",
         ),
         (
+            "masks: [{ name: m, who: any, detect: [card], with: redact, unmask: { by: { groups: [a] } } }]",
+            "`unmask` is about `columns`",
+        ),
+        ("masks: [{ name: m, who: any, columns: [a.b.c], with: redact, unmask: { by: {} } }]", "nobody may approve"),
+        (
+            "masks: [{ name: m, who: any, columns: [a.b.c], with: redact, unmask: { by: { groups: ['*'] } } }]",
+            "`unmask.by.groups` is compared exactly",
+        ),
+        (
             "masks: [{ name: m, who: any, columns: [a.b.c], with: redact, when: command.multi }]",
             "`command` is not known here",
         ),

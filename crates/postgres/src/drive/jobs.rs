@@ -20,18 +20,27 @@ pub(crate) enum Job {
     Analyze(Pin<Box<dyn Future<Output = (String, Rc<Text>)>>>),
     Storing(Box<Parked>, Pin<Box<dyn Future<Output = Result<Stored, gate::ports::StoreAway>>>>),
     Waiting(Box<Parked>, Pin<Box<dyn Future<Output = Ended> + Send>>),
+    /// Names are looked up for a command whose wait is over.
+    Renewing(Box<Parked>, Ended, Pin<Box<dyn Future<Output = Result<(), LoadError>>>>),
+}
+
+impl Job {
+    /// Whether a command is held by it.
+    pub(super) const fn holds(&self) -> bool {
+        matches!(self, Self::Storing(..) | Self::Waiting(..) | Self::Renewing(..))
+    }
 }
 
 impl Drive {
     /// The client wants to cancel: a held command ends its wait, anything else is cancelled on the target.
     pub(super) fn cancelled(&mut self) -> Result<(), Ending> {
-        let held = matches!(self.job, Some(Job::Storing(..) | Job::Waiting(..)));
+        let held = self.job.as_ref().is_some_and(Job::holds);
         let outcome = if held { "ended the wait" } else { "passed to the target" };
         if let Err(refusal) = self.relay.session.control_note("cancel", outcome) {
             return Err(Ending::Refused(Box::new(refusal)));
         }
         match self.job.take() {
-            Some(Job::Storing(parked, _) | Job::Waiting(parked, _)) => {
+            Some(Job::Storing(parked, _) | Job::Waiting(parked, _) | Job::Renewing(parked, ..)) => {
                 let (step, id) = self.relay.cancel_held(*parked);
                 tokio::task::spawn_local(self.gate().withdraw(id));
                 self.after(step)?;
@@ -90,10 +99,7 @@ impl Drive {
             Job::Refresh(mut future) => match future.as_mut().poll(cx) {
                 Poll::Pending => self.job = Some(Job::Refresh(future)),
                 Poll::Ready(result) => {
-                    if let Err(error) = &result {
-                        tracing::warn!(session = %self.grant.session(), %error, "catalogue not refreshed");
-                    }
-                    self.relay.refreshed(result.is_ok());
+                    self.refreshed(&result);
                     return self.feed_again();
                 }
             },
@@ -111,6 +117,14 @@ impl Drive {
             Job::Waiting(parked, mut future) => match future.as_mut().poll(cx) {
                 Poll::Pending => self.job = Some(Job::Waiting(parked, future)),
                 Poll::Ready(ended) => {
+                    self.ended(parked, ended)?;
+                    return self.feed_again();
+                }
+            },
+            Job::Renewing(parked, ended, mut future) => match future.as_mut().poll(cx) {
+                Poll::Pending => self.job = Some(Job::Renewing(parked, ended, future)),
+                Poll::Ready(result) => {
+                    self.refreshed(&result);
                     let step = self.relay.resume(*parked, &ended);
                     self.after(step)?;
                     return self.feed_again();
@@ -118,6 +132,29 @@ impl Drive {
             },
         }
         Ok(false)
+    }
+
+    fn refreshed(&mut self, result: &Result<(), LoadError>) {
+        if let Err(error) = result {
+            tracing::warn!(session = %self.grant.session(), %error, "catalogue not refreshed");
+        }
+        self.relay.refreshed(result.is_ok());
+    }
+
+    fn refresh(&self) -> Pin<Box<dyn Future<Output = Result<(), LoadError>>>> {
+        let (keeper, grant) = (Arc::clone(&self.relay.keeper), Arc::clone(&self.reader));
+        let (options, database) = (Rc::clone(&self.options), self.database.clone());
+        Box::pin(async move { keeper.refresh(&grant, &options, database.as_deref()).await })
+    }
+
+    /// The wait for a held command is over.
+    fn ended(&mut self, parked: Box<Parked>, ended: Ended) -> Result<(), Ending> {
+        if matches!(ended, Ended::Approved { .. }) && self.relay.is_behind() {
+            self.job = Some(Job::Renewing(parked, ended, self.refresh()));
+            return Ok(());
+        }
+        let step = self.relay.resume(*parked, &ended);
+        self.after(step)
     }
 
     /// The request is stored: the client is told at once.
@@ -128,8 +165,7 @@ impl Drive {
     ) -> Result<(), Ending> {
         match stored {
             Ok(Stored::Granted { by }) => {
-                let step = self.relay.resume(*parked, &Ended::Approved { by });
-                self.after(step)?;
+                self.ended(parked, Ended::Approved { by })?;
                 self.feed_again().map(|_| ())
             }
             Ok(Stored::Waiting) => {
@@ -164,12 +200,7 @@ impl Drive {
         match step {
             Step::Go => {}
             Step::Wait => self.wait_for_answers(),
-            Step::Refresh => {
-                let (keeper, grant) = (Arc::clone(&self.relay.keeper), Arc::clone(&self.reader));
-                let (options, database) = (Rc::clone(&self.options), self.database.clone());
-                let future = async move { keeper.refresh(&grant, &options, database.as_deref()).await };
-                self.job = Some(Job::Refresh(Box::pin(future)));
-            }
+            Step::Refresh => self.job = Some(Job::Refresh(self.refresh())),
             Step::Analyze(text) => {
                 let names = self.relay.current_names();
                 let future = async move {

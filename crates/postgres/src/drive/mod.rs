@@ -154,7 +154,7 @@ impl Drive {
         if self.client_gone || self.relay.to_target.len() > HIGH_WATER {
             return Ok(false);
         }
-        let held = matches!(self.job, Some(Job::Storing(..) | Job::Waiting(..)));
+        let held = self.job.as_ref().is_some_and(Job::holds);
         let blocked = self.waiting || self.job.is_some() || self.stop.is_some();
         if !blocked && std::mem::take(&mut self.unfed) {
             return self.feed_again();
@@ -188,7 +188,7 @@ impl Drive {
 
     fn client_left(&mut self) -> Result<bool, Ending> {
         self.client_gone = true;
-        if let Some(Job::Storing(parked, _) | Job::Waiting(parked, _)) = self.job.take() {
+        if let Some(Job::Storing(parked, _) | Job::Waiting(parked, _) | Job::Renewing(parked, ..)) = self.job.take() {
             let (_, id) = self.relay.session.abandon(parked.held, true);
             tokio::task::spawn_local(self.gate().withdraw(id));
         }

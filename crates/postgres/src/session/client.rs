@@ -4,8 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use gate::{Asked, Ended, Permitted, Refusal, RefusalKind, Ticket};
-use model::{Command, Intent};
+use gate::{Asked, Permitted, Refusal, RefusalKind, Ticket};
+use model::{Command, Intent, Unmask};
 use sql::Kind;
 
 use super::expect::{Expect, OUTSTANDING, Run};
@@ -29,9 +29,19 @@ pub(crate) struct Bound {
     intent: Arc<Intent>,
     values: Vec<Option<String>>,
     formats: Box<[Format]>,
+    refers_to: Option<Box<str>>,
 }
 
 impl Bound {
+    /// The same under the names of another moment.
+    pub(super) fn renewed(self, text: Rc<Text>, intent: Arc<Intent>) -> Self {
+        Self { text, intent, ..self }
+    }
+
+    pub(super) fn command<'b>(&'b self, spelt: &'b str, in_transaction: bool, unmask: &'b [Unmask]) -> Command<'b> {
+        Command { intent: &self.intent, text: spelt, values: &self.values, in_transaction, unmask }
+    }
+
     /// What it runs, what that would do, and with which values.
     pub(crate) fn parts(&self) -> (&Rc<Prepared>, &Rc<Text>, &Arc<Intent>, &[Option<String>]) {
         (&self.prepared, &self.text, &self.intent, &self.values)
@@ -124,8 +134,13 @@ impl Relay {
         if self.session.checks_changes(&intent) && !self.queue.is_empty() {
             return Step::Wait;
         }
+        let unmask = match self.in_clear(sql) {
+            Ok(unmask) => unmask,
+            Err(why) => return self.refuse_unmask(&why, true),
+        };
         let spelt = self.spelt_out(sql, &text);
-        let command = Command { intent: &intent, text: &spelt, values: &[], in_transaction: self.in_transaction() };
+        let in_transaction = self.in_transaction();
+        let command = Command { intent: &intent, text: &spelt, values: &[], in_transaction, unmask: &unmask };
         let restored = self.with_values(sql, &text, &intent).map(|sql| {
             let mut message = Vec::new();
             encode::query(&mut message, &sql);
@@ -142,7 +157,7 @@ impl Relay {
         }
     }
 
-    fn send_query<M: gate::Encode>(
+    pub(super) fn send_query<M: gate::Encode>(
         &mut self,
         permitted: Permitted<M>,
         ticket: Ticket,
@@ -205,8 +220,12 @@ impl Relay {
             Err(step) => return step,
         };
         let intent = self.resolve(&text);
-        let command =
-            Command { intent: &intent, text: parse.query, values: &[], in_transaction: self.in_transaction() };
+        let unmask = match self.in_clear(parse.query) {
+            Ok(unmask) => unmask,
+            Err(why) => return self.refuse_unmask(&why, false),
+        };
+        let in_transaction = self.in_transaction();
+        let command = Command { intent: &intent, text: parse.query, values: &[], in_transaction, unmask: &unmask };
         let restored = self.with_values(parse.query, &text, &intent).map(|sql| {
             let mut message = Vec::new();
             encode::parse(&mut message, parse.name, &sql, &declared);
@@ -268,16 +287,17 @@ impl Relay {
         if self.is_uncertain(&text) && !self.queue.is_empty() {
             return Step::Wait;
         }
-        let intent = self.bound_intent(&text, &values);
-        let bound =
-            Bound { name: bind.portal.into(), prepared, text, intent, values, formats: bind.results.iter().collect() };
-        let spelt = self.spelt_out(&bound.prepared.sql, &bound.text);
-        let command = Command {
-            intent: &bound.intent,
-            text: &spelt,
-            values: &bound.values,
-            in_transaction: self.in_transaction(),
+        let unmask = match self.prepared_in_clear(&prepared) {
+            Ok(unmask) => unmask,
+            Err(why) => return self.refuse_unmask(&why, false),
         };
+        let intent = self.bound_intent(&text, &values);
+        let refers_to = self.refers_to(&prepared.sql, &text);
+        let formats = bind.results.iter().collect();
+        let bound = Bound { name: bind.portal.into(), prepared, text, intent, values, formats, refers_to };
+        let spelt = self.spelt_out(&bound.prepared.sql, &bound.text);
+        let in_transaction = self.in_transaction();
+        let command = bound.command(&spelt, in_transaction, &unmask);
         let restored = self.bind_with_values(bind, &bound.prepared, &bound.text, &bound.intent);
         match self.session.ask(&command, restored.as_deref().unwrap_or(whole)) {
             Asked::Allow(permitted, ticket) => self.send_bind(permitted, ticket, bound),
@@ -287,9 +307,9 @@ impl Relay {
         }
     }
 
-    fn send_bind<M: gate::Encode>(&mut self, permitted: Permitted<M>, ticket: Ticket, bound: Bound) -> Step {
+    pub(super) fn send_bind<M: gate::Encode>(&mut self, permitted: Permitted<M>, ticket: Ticket, bound: Bound) -> Step {
         self.seq += 1;
-        let Bound { name, prepared, text, intent, values, formats } = bound;
+        let Bound { name, prepared, text, intent, values, formats, refers_to } = bound;
         let portal = Rc::new(Portal {
             ticket,
             prepared,
@@ -297,6 +317,7 @@ impl Relay {
             intent,
             values,
             formats,
+            refers_to,
             columns: RefCell::new(None),
             returned: Cell::default(),
             of: None,
@@ -336,11 +357,14 @@ impl Relay {
             return Step::Wait;
         }
         let spelt = self.spelt_out(&portal.prepared.sql, &portal.text);
+        // What was resolved when it was bound, and cannot be any more, is in the ticket alone, which counts as long as it holds.
+        let unmask = self.prepared_in_clear(&portal.prepared).unwrap_or_default();
         let command = Command {
             intent: &portal.intent,
             text: &spelt,
             values: &portal.values,
             in_transaction: self.in_transaction(),
+            unmask: &unmask,
         };
         match self.session.ask_again(&portal.ticket, &command, whole) {
             Asked::Allow(permitted, _) => {
@@ -432,42 +456,6 @@ impl Relay {
             Refusal::of(RefusalKind::Unsupported).because("FunctionCall is not carried; call the function in a SELECT");
         // Like a simple query, a function call ends with ReadyForQuery.
         self.refuse_simple(&refusal)
-    }
-
-    /// The wait for a held command is over.
-    pub(crate) fn resume(&mut self, parked: Parked, ended: &Ended) -> Step {
-        let Parked { held, then } = parked;
-        let in_transaction = self.in_transaction();
-        match then {
-            Then::Query { sql, text, intent } => {
-                let spelt = self.spelt_out(&sql, &text);
-                let command = Command { intent: &intent, text: &spelt, values: &[], in_transaction };
-                match self.session.resume(held, &command, ended) {
-                    Asked::Allow(permitted, ticket) => self.send_query(permitted, ticket, &sql, text, intent),
-                    Asked::Deny(refusal) => self.refuse_simple(&refusal),
-                    Asked::Hold(_) => Step::End(End::Broken("a hold did not end")),
-                    Asked::Close(refusal) => Step::End(End::Refused(refusal)),
-                }
-            }
-            Then::Bind(bound) => {
-                let spelt = self.spelt_out(&bound.prepared.sql, &bound.text);
-                let command = Command { intent: &bound.intent, text: &spelt, values: &bound.values, in_transaction };
-                match self.session.resume(held, &command, ended) {
-                    Asked::Allow(permitted, ticket) => self.send_bind(permitted, ticket, bound),
-                    Asked::Deny(refusal) => self.refuse_extended(&refusal),
-                    Asked::Hold(_) => Step::End(End::Broken("a hold did not end")),
-                    Asked::Close(refusal) => Step::End(End::Refused(refusal)),
-                }
-            }
-        }
-    }
-
-    /// The client cancelled a held command.
-    pub(crate) fn cancel_held(&mut self, parked: Parked) -> (Step, model::ApprovalId) {
-        let simple = matches!(parked.then, Then::Query { .. });
-        let (refusal, id) = self.session.abandon(parked.held, false);
-        let step = if simple { self.refuse_simple(&refusal) } else { self.refuse_extended(&refusal) };
-        (step, id)
     }
 }
 

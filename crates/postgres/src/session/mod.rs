@@ -4,6 +4,7 @@
 //! - [`target`]: what the target answers, matched to what was asked
 //! - [`rows`]: rows and COPY data on their way to the client
 //! - [`refuse`]: how a refusal reaches the client in order, with the target in the state that a real error would leave
+//! - [`held`]: commands that wait for a human, and what they ask to see in clear
 //! - [`guard`]: changes that are not committed before their limits are checked
 //! - [`stop`]: results and commands that pass a limit while they run
 //! - [`look`]: what names stand for, and how the gateway finds out
@@ -20,6 +21,7 @@ pub(crate) mod client;
 pub(crate) mod columns;
 pub(crate) mod expect;
 pub(crate) mod guard;
+pub(crate) mod held;
 pub(crate) mod look;
 pub(crate) mod prepared;
 pub(crate) mod refuse;

@@ -62,6 +62,8 @@ pub(crate) struct Portal {
     pub(crate) values: Vec<Option<String>>,
     /// Format codes of its result: none, one for all, or one each.
     pub(crate) formats: Box<[Format]>,
+    /// The text with what the names in it stood for when it was bound; nothing where it has no names.
+    pub(crate) refers_to: Option<Box<str>>,
     /// Its result as described.
     pub(crate) columns: RefCell<Option<Rc<[Shape]>>>,
     /// What it has returned so far, where it is read in pieces.

@@ -38,12 +38,14 @@ impl Relay {
                 }
                 Kind::DeclareCursor { name } => {
                     let portal = Portal {
-                        ticket: ticket.clone(),
+                        // What is fetched later is masked, whatever was lifted for this message.
+                        ticket: ticket.masked(),
                         prepared: self.by_sql(words(), text),
                         text: Rc::clone(text),
                         intent: Arc::clone(intent),
                         values: Vec::new(),
                         formats: Box::new([]),
+                        refers_to: None,
                         columns: RefCell::new(None),
                         returned: Cell::default(),
                         of: None,
@@ -134,7 +136,9 @@ impl Relay {
     /// A portal that runs what other names stand for, which may have changed since it was bound: judged anew then.
     pub(super) fn referring(&self, portal: Rc<Portal>) -> Rc<Portal> {
         let intent = self.resolve(&portal.text);
-        if portal.intent.actions == intent.actions && portal.intent.reads == intent.reads {
+        let refers_to = self.refers_to(&portal.prepared.sql, &portal.text);
+        let same = portal.intent.actions == intent.actions && portal.intent.reads == intent.reads;
+        if same && portal.refers_to == refers_to {
             return portal;
         }
         Rc::new(Portal {
@@ -144,6 +148,7 @@ impl Relay {
             intent: classify::union("EXECUTE", [&intent, &portal.intent].into_iter()),
             values: portal.values.clone(),
             formats: portal.formats.clone(),
+            refers_to,
             columns: RefCell::new(None),
             returned: Cell::new(portal.returned.get()),
             of: Some(portal),
@@ -197,15 +202,36 @@ impl Relay {
         out
     }
 
+    /// What the names in a text stand for, in words; nothing where it has none.
+    pub(super) fn refers_to(&self, sql: &str, text: &Text) -> Option<Box<str>> {
+        match self.spelt_out(sql, text) {
+            Cow::Owned(spelt) => Some(spelt.into()),
+            Cow::Borrowed(_) => None,
+        }
+    }
+
     fn spell_out(&self, text: &Text, depth: usize, out: &mut Cow<'_, str>) {
         if !text.refers || depth > NESTED {
             return;
         }
         for statement in &text.analysis.statements {
-            let Kind::ExecutePrepared { name } = &statement.kind else { continue };
-            if let Some(prepared) = self.statements.find(name, u64::MAX).one() {
-                out.to_mut().push_str(&format!("\n-- {name} is: {}", prepared.sql));
-                self.spell_out(&prepared.text, depth + 1, out);
+            match &statement.kind {
+                Kind::ExecutePrepared { name } => {
+                    if let Some(prepared) = self.statements.find(name, u64::MAX).one() {
+                        out.to_mut().push_str(&format!("\n-- {name} is: {}", prepared.sql));
+                        self.spell_out(&prepared.text, depth + 1, out);
+                    }
+                }
+                Kind::Fetch { cursor } => {
+                    if let Some(portal) = self.portals.find(cursor, u64::MAX).one() {
+                        out.to_mut().push_str(&format!("\n-- {cursor} is: {}", portal.prepared.sql));
+                        for (index, value) in portal.values.iter().enumerate() {
+                            let value = value.as_ref().map_or("NULL".to_owned(), |value| format!("{value:?}"));
+                            out.to_mut().push_str(&format!("\n-- ${} is: {value}", index + 1));
+                        }
+                    }
+                }
+                _ => {}
             }
         }
     }

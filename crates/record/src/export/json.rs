@@ -121,7 +121,11 @@ fn command(command: &CommandEvent<'_>) -> Value {
 
 fn context(context: &Context<'_>) -> Value {
     let used = context.used.iter().map(|Used { relation, column, kind }| {
-        let word = if *kind == Used::ANYHOW { json!("anyhow") } else { json!(kind) };
+        let word = match *kind {
+            Used::ANYHOW => json!("anyhow"),
+            Used::IN_CLEAR => json!("in clear"),
+            kind => json!(kind),
+        };
         json!({"column": format!("{relation}.{column}"), "how": word})
     });
     let name = |column: &model::ColumnRef| format!("{}.{}", column.relation, column.column);

@@ -29,7 +29,11 @@ impl Table {
             names: shown
                 .clone()
                 .map(|column| {
-                    let mark = if matches!(&*column.mask, "" | "aggregate") { "" } else { " *" };
+                    let mark = match column.mask.as_ref() {
+                        "" | "aggregate" => "",
+                        "lifted" => " (in clear)",
+                        _ => " *",
+                    };
                     format!("{}{mark}", cut(&harmless(&column.name), options.width))
                 })
                 .collect(),

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
-use model::{Identity, Intent, ObjectKind, Target};
+use model::{ColumnRef, Identity, Intent, ObjectKind, Target, Unmask};
 use policy::cases::CaseCommand;
 use policy::{Finding, Level, Policy, Source, Subject};
+use postgres::unmask::{self, Unreadable};
 
 use super::Outcome;
 use crate::cli::Global;
@@ -84,8 +85,10 @@ fn test(global: &Global, case_files: &[PathBuf], named: &[PathBuf], json: bool) 
         anyhow::anyhow!("{}", lines.join("\n"))
     })?;
     let results = policy::cases::run(&policy, &cases, &targets, |case| match &case.command {
-        CaseCommand::Sql(text) => Ok(as_public(&analyze(text))),
-        CaseCommand::Actions { .. } => Err("only SQL is read here"),
+        CaseCommand::Sql(text) => {
+            in_clear(text).map(|asked| (as_public(&analyze(text)), asked)).map_err(|why| why.to_string())
+        }
+        CaseCommand::Actions { .. } => Err("only SQL is read here".to_owned()),
     });
     let failed = results.iter().filter(|result| !result.passed()).count();
     if json {
@@ -124,7 +127,7 @@ fn explain_one(global: &Global, explain: Explain) -> Result<Outcome> {
         None => Timestamp::now(),
     };
     let subject = Subject { identity: &identity, target: &target, role: &role, from: explain.from };
-    let explanation = policy.explain_judged(&subject, &analyzed, explain.in_transaction, now);
+    let explanation = policy.explain_judged(&subject, &analyzed, &in_clear(&text)?, explain.in_transaction, now);
     if explain.json {
         output::json(&serde_json::json!({ "explanation": explanation, "why": analyzed.reasons }))?;
     } else {
@@ -213,6 +216,12 @@ fn analyze(text: &str) -> Arc<Intent> {
         let unknown = || Arc::new(Intent::simple(0, "UNKNOWN", model::Action::bare(model::Effect::Unknown)));
         thread.map_or_else(|_| unknown(), |thread| thread.join().unwrap_or_else(|_| unknown()))
     })
+}
+
+/// The columns that a text asks for in clear, as it calls them.
+fn in_clear(text: &str) -> Result<Vec<Unmask>, Unreadable> {
+    let named = unmask::asked(text)?;
+    Ok(named.into_iter().map(|named| ColumnRef::from(named).into()).collect())
 }
 
 /// The intent with relations that only the target could resolve taken as those of `public`.

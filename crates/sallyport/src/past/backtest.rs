@@ -8,7 +8,7 @@ use record::{Column, CommandEvent, Context, Micros};
 use serde::Serialize;
 
 use super::masks::{Became, MaskChanges, Reach};
-use super::{Moment, Session, intent, timestamp};
+use super::{Moment, Session, in_clear, intent, timestamp};
 use crate::output;
 
 /// Different changes that are told apart; what comes after these is counted as one.
@@ -150,7 +150,7 @@ impl<'p> Backtest<'p> {
         self.unsure += u64::from(context.is_none());
         let intent = intent(command, context);
         let in_transaction = context.is_some_and(|context| context.has(Context::IN_TRANSACTION));
-        let mut verdict = current.view.judge(&intent, in_transaction, timestamp(at));
+        let mut verdict = current.view.judge(&intent, &in_clear(context), in_transaction, timestamp(at));
         if verdict.outcome != Outcome::Deny {
             current.within_rate(at, &mut verdict);
         }

@@ -37,6 +37,10 @@ impl Reach {
     /// What becomes of a column under these masks. Detectors look at values, so they are not spoken of unless there are none any more.
     pub(super) fn became(&self, masks: &[MaskRule], column: &Column<'_>) -> Became {
         let was = &*column.mask;
+        if was == "lifted" {
+            // It was shown because a person said so: whether one still may is told of the command.
+            return Became::Same;
+        }
         let patterns = || masks.iter().flat_map(|mask| mask.columns.iter().map(move |pattern| (pattern, mask.style)));
         let touches = |pattern: &str| self.relations.iter().any(|relation| column_matches(pattern, relation, "*"));
         let touched = patterns().any(|(pattern, _)| self.unknown || touches(pattern));
@@ -147,6 +151,7 @@ mod tests {
             predicates: Predicates::Allow,
             notifications: Notifications::default(),
             aggregates,
+            unmask: None,
         };
         let reach = Reach { relations: vec!["public.staff".to_owned()], unknown: false };
         let column = Column {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use model::{Identity, Intent, IntentId, Predicate, SessionId};
+use model::{ColumnRef, Identity, Intent, IntentId, Predicate, SessionId, Unmask};
 use record::{Column, CommandEvent, Context, Event, Micros, Opened, ReadError, Reason, Used};
 use store::recordings::{Filter, Library, RecordingReader, SessionState, SessionSummary};
 
@@ -192,23 +192,31 @@ fn session(id: SessionId, opened: &Opened<'_>) -> Result<Session, String> {
 /// What a command would do, as far as the recording has it.
 pub(crate) fn intent(command: &CommandEvent<'_>, context: Option<&Context<'_>>) -> Intent {
     let has = |bit| context.is_some_and(|context| context.has(bit));
-    let column = |used: &Used<'_>| Predicate {
-        relation: used.relation.to_string(),
-        column: used.column.to_string(),
-        equality: used.kind == Used::EQUALITY,
+    let condition = |used: &Used<'_>| {
+        (used.kind != Used::IN_CLEAR).then(|| Predicate {
+            relation: used.relation.to_string(),
+            column: used.column.to_string(),
+            equality: used.kind == Used::EQUALITY,
+        })
     };
     Intent {
         id: IntentId(0),
         label: command.label.to_string(),
         actions: command.actions.to_vec(),
         flags: command.flags,
-        predicates: context.iter().flat_map(|context| &context.used).map(column).collect(),
+        predicates: context.iter().flat_map(|context| &context.used).filter_map(condition).collect(),
         reads: context.map(|context| context.reads.to_vec()).unwrap_or_default(),
         reads_unknown: has(Context::READS_UNKNOWN),
         moves: context.map(|context| context.moves.to_vec()).unwrap_or_default(),
         moves_unknown: has(Context::MOVES_UNKNOWN),
         reasons: Vec::new(),
     }
+}
+
+/// The columns that a command asked for in clear.
+pub(crate) fn in_clear(context: Option<&Context<'_>>) -> Vec<Unmask> {
+    let used = context.iter().flat_map(|context| &context.used).filter(|used| used.kind == Used::IN_CLEAR);
+    used.map(|used| ColumnRef { relation: used.relation.to_string(), column: used.column.to_string() }.into()).collect()
 }
 
 /// The data directory that recordings are in: `DIR` itself, or the one above `DIR` when that is the directory of recordings.

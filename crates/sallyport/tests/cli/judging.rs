@@ -93,3 +93,35 @@ fn copies_of_masked_values_are_judged_too() {
     world.write("policy.yaml", open);
     assert!(world.bad(&["policy", "test", "cases.yaml"]).contains("expected deny, got allow"));
 }
+
+#[test]
+fn columns_in_clear_are_judged_without_the_target() {
+    let world = World::new();
+    let mask = "masks:
+  - { name: pii, who: any, columns: ['*.email'], with: redact, unmask: { by: { groups: [dpo] } } }
+  - { name: firm, who: any, columns: ['*.ssn'], with: redact }
+";
+    world.write("policy.yaml", &format!("{POLICY}{mask}"));
+    let explain = |text: &str| {
+        world.feed(&["policy", "explain", "--as", "a", "--groups", "agents", "--target", "orders-db", "-"], text)
+    };
+    let ended = explain("/* sallyport: unmask public.orders.email */ SELECT * FROM orders");
+    assert!(ended.out.starts_with("hold"), "{ended:?}");
+    assert!(ended.out.contains("shows public.orders.email in clear, masked by \"pii\""), "{ended:?}");
+    assert!(ended.out.contains("1 of a member of dpo"), "{ended:?}");
+    let ended = explain("/* sallyport: unmask public.orders.ssn */ SELECT * FROM orders");
+    assert!(ended.out.starts_with("deny") && ended.out.contains("firm"), "{ended:?}");
+    assert!(explain("/* sallyport: unmask public.orders.id */ SELECT * FROM orders").out.starts_with("allow"));
+    let ended = explain("/* sallyport: unmask email */ SELECT * FROM orders");
+    assert!(ended.code != Some(0) && ended.err.contains("write schema.table.column"), "{ended:?}");
+    let case = "cases:
+  - name: an email in clear
+    as: { subject: a, kind: agent, groups: [agents] }
+    target: orders-db
+    command: { sql: '/* sallyport: unmask public.orders.email */ SELECT email FROM orders' }
+    expect: hold
+    rule: pii
+";
+    world.write("cases.yaml", case);
+    assert!(world.good(&["policy", "test", "cases.yaml"]).contains("1 cases, 0 failed"));
+}

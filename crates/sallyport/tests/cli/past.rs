@@ -380,3 +380,33 @@ fn a_hundred_thousand_commands_are_judged_in_one_pass() {
     let suggested = world.good(&["policy", "suggest"]);
     assert_eq!(suggested.matches("\"public.accounts_").count(), 100);
 }
+
+#[test]
+fn what_was_asked_for_in_clear_is_judged_and_its_columns_are_no_change() {
+    let world = World::new();
+    let studio = Studio::new(&world);
+    let used = vec![Used { relation: "public.customers".into(), column: "email".into(), kind: Used::IN_CLEAR }];
+    let mut tape = studio.open(AGENT);
+    tape.said(
+        "/* sallyport: unmask public.customers.email */ SELECT email FROM customers",
+        &[read("public.customers")],
+        Outcome::Hold,
+        Some(Context { used, ..Context::default() }),
+    );
+    tape.result(&[("email", "lifted")]);
+    studio.done(vec![tape]);
+    let policy = |unmask: &str| {
+        format!(
+            "{POLICY}masks: [{{ name: pii, who: any, columns: ['*.email'], with: redact, predicates: deny{unmask} }}]\n"
+        )
+    };
+    world.write("same.yaml", &policy(", unmask: { by: { groups: [dpo] } }"));
+    let out = code(&world, &["policy", "backtest", "same.yaml"], 0);
+    assert!(!out.contains("email"), "{out}");
+    world.write("firm.yaml", &policy(""));
+    let out = code(&world, &["policy", "backtest", "firm.yaml"], 1);
+    assert!(out.contains("hold → deny: 1 command") && out.contains("by \"pii\""), "{out}");
+    world.write("open.yaml", POLICY);
+    let out = code(&world, &["policy", "backtest", "open.yaml"], 1);
+    assert!(out.contains("hold → allow: 1 command"), "{out}");
+}

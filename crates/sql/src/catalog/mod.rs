@@ -320,6 +320,13 @@ impl Catalog {
         Some((&relation.full, &column.name))
     }
 
+    /// The numbers of a relation and of its column, by their names as stored.
+    #[must_use]
+    pub fn find_column(&self, schema: &str, relation: &str, column: &str) -> Option<(u32, i16)> {
+        let relation = self.relations_named(relation).find(|found| found.schema == schema)?;
+        Some((relation.oid, relation.column(column)?.number))
+    }
+
     /// What sort of relation it is.
     #[must_use]
     pub fn relation_kind(&self, oid: u32) -> Option<RelationKind> {
