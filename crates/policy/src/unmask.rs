@@ -123,6 +123,7 @@ mod tests {
             style: MaskStyle::Redact,
             predicates: Predicates::Allow,
             notifications: Notifications::Withhold,
+            aggregates: model::Aggregates::Mask,
             unmask,
         }
     }
