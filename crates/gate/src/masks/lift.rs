@@ -24,6 +24,18 @@ impl Lift {
         self.0.iter().any(|lifted| lifted.column == *column && lifted.masks.iter().any(|name| name == mask))
     }
 
+    /// Whether the mask was lifted for everything that these values come from.
+    pub(super) fn reaches(&self, column: &ColumnInfo<'_>, mask: &str) -> bool {
+        match (&column.origin, &column.exact) {
+            (Origin::Columns(sources), exact) => {
+                let mut names = sources.iter().map(|source| &source.column).chain(exact);
+                !sources.is_empty() && names.all(|name| self.has(name, mask))
+            }
+            (Origin::Same(names), exact) => names.iter().chain(exact).any(|name| self.has(name, mask)),
+            (Origin::Clean | Origin::Unknown, exact) => exact.as_ref().is_some_and(|name| self.has(name, mask)),
+        }
+    }
+
     /// Every word of it, for a digest; each column and the number of its masks first, so that no two say the same.
     pub(crate) fn parts(&self) -> impl Iterator<Item = String> {
         self.0.iter().flat_map(|Lifted { column, masks }| {

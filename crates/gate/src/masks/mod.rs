@@ -50,8 +50,8 @@ pub(crate) enum CellPlan {
     Pass,
     /// Passes as a statistic of masked columns.
     Aggregate,
-    /// Masked but for a person's approval; detectors still look at it, where there are any.
-    Lifted(Option<(ValueType, Format)>),
+    /// Masked but for a person's approval; detectors of other masks still look at it, where there are any.
+    Lifted(Option<(ValueType, Format, Watch)>),
     Detect {
         ty: ValueType,
         format: Format,
@@ -86,9 +86,25 @@ impl CellPlan {
 #[derive(Debug, Default)]
 pub(crate) struct SessionMasks {
     rules: Vec<MaskRule>,
+    watch: Option<Watch>,
+}
+
+/// What the rules that detect look for together, and how finds are hidden: in the strongest of their styles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Watch {
     detectors: DetectorSet,
-    /// The strongest style among the rules that detect.
-    detect_style: Option<Style>,
+    style: Style,
+}
+
+impl Watch {
+    fn of<'r>(rules: impl Iterator<Item = &'r MaskRule> + Clone) -> Option<Self> {
+        let rules = rules.filter(|rule| !rule.detect.is_empty());
+        let style = rules.clone().map(|rule| style_of(rule.style)).max()?;
+        let names = rules.flat_map(|rule| &rule.detect).map(|name| name.as_str());
+        // The names are those of a closed enum; one that the detectors did not know would mean all of them.
+        let detectors = DetectorSet::parse(names).unwrap_or(DetectorSet::ALL);
+        Some(Self { detectors, style })
+    }
 }
 
 /// The text that stands for an error's or a notice's when it could carry masked data.
@@ -96,16 +112,8 @@ pub(crate) const WITHHELD: &str = "text withheld: it could carry masked data";
 
 impl SessionMasks {
     pub(crate) fn new(rules: Vec<MaskRule>) -> Self {
-        let mut detect_style: Option<Style> = None;
-        let mut names = Vec::new();
-        for rule in rules.iter().filter(|rule| !rule.detect.is_empty()) {
-            let style = style_of(rule.style);
-            detect_style = Some(detect_style.map_or(style, |known| known.stronger(style)));
-            names.extend(rule.detect.iter().map(|name| name.as_str()));
-        }
-        // The names are those of a closed enum; one that the detectors did not know would mean all of them.
-        let detectors = DetectorSet::parse(names).unwrap_or(DetectorSet::ALL);
-        Self { rules, detectors, detect_style }
+        let watch = Watch::of(rules.iter());
+        Self { rules, watch }
     }
 
     /// Whether no mask applies.
@@ -160,12 +168,9 @@ impl SessionMasks {
         if !matches!(plan, CellPlan::Whole { .. }) || !self.shows(column, lift) {
             return plan;
         }
-        match self.detect(column) {
-            CellPlan::Detect { ty, format } => CellPlan::Lifted(Some((ty, format))),
-            CellPlan::Pass | CellPlan::Aggregate | CellPlan::Lifted(_) | CellPlan::Whole { .. } => {
-                CellPlan::Lifted(None)
-            }
-        }
+        // A mask is lifted as a whole; what others look for is still hidden.
+        let watch = Watch::of(self.rules.iter().filter(|rule| !lift.reaches(column, &rule.name)));
+        CellPlan::Lifted(watch.filter(|_| may_hold_findings(column.ty)).map(|watch| (column.ty, column.format, watch)))
     }
 
     /// The plan of one column.
@@ -212,7 +217,7 @@ impl SessionMasks {
     }
 
     fn detect(&self, column: &ColumnInfo<'_>) -> CellPlan {
-        if self.detect_style.is_some() && may_hold_findings(column.ty) {
+        if self.watch.is_some() && may_hold_findings(column.ty) {
             CellPlan::Detect { ty: column.ty, format: column.format }
         } else {
             CellPlan::Pass
@@ -224,16 +229,16 @@ impl SessionMasks {
         if tainted {
             return Cow::Borrowed(WITHHELD);
         }
-        let Some(style) = self.detect_style else {
+        let Some(watch) = self.watch else {
             return Cow::Borrowed(text);
         };
         let mut hits = Vec::new();
-        mask::scan(text.as_bytes(), self.detectors, &mut hits);
+        mask::scan(text.as_bytes(), watch.detectors, &mut hits);
         if hits.is_empty() {
             return Cow::Borrowed(text);
         }
         let mut out = Vec::with_capacity(text.len());
-        masker.detected(style, &hits, text.as_bytes(), &mut out);
+        masker.detected(watch.style, &hits, text.as_bytes(), &mut out);
         Cow::Owned(String::from_utf8_lossy(&out).into_owned())
     }
 }
@@ -304,8 +309,12 @@ impl Cells<'_> {
             Some(CellPlan::Whole { style, domain, ty, format }) => {
                 shown(self.masker.typed(*style, domain, *ty, *format, value, out))
             }
-            Some(CellPlan::Detect { ty, format } | CellPlan::Lifted(Some((ty, format)))) => {
-                match self.detect(*ty, *format, value, out) {
+            Some(CellPlan::Detect { ty, format }) => match self.detect(self.masks.watch, *ty, *format, value, out) {
+                Cell::Same => return Cell::Same,
+                changed => changed,
+            },
+            Some(CellPlan::Lifted(Some((ty, format, watch)))) => {
+                match self.detect(Some(*watch), *ty, *format, value, out) {
                     Cell::Same => return Cell::Same,
                     changed => changed,
                 }
@@ -316,11 +325,11 @@ impl Cells<'_> {
         cell
     }
 
-    fn detect(&mut self, ty: ValueType, format: Format, value: &[u8], out: &mut Vec<u8>) -> Cell {
-        let Some(style) = self.masks.detect_style else {
+    fn detect(&mut self, watch: Option<Watch>, ty: ValueType, format: Format, value: &[u8], out: &mut Vec<u8>) -> Cell {
+        let Some(Watch { detectors, style }) = watch else {
             return Cell::Same;
         };
-        match self.masker.content(style, self.masks.detectors, ty, format, value, self.hits, out) {
+        match self.masker.content(style, detectors, ty, format, value, self.hits, out) {
             mask::Content::Clean => Cell::Same,
             mask::Content::Bytes => Cell::Written,
             mask::Content::Null => Cell::Null,

@@ -210,15 +210,20 @@ fn a_views_column_is_lifted_with_what_is_below_it_and_a_child_without_its_parent
 }
 
 #[test]
-fn detectors_look_at_what_is_lifted() {
+fn a_mask_is_lifted_with_its_detectors_and_others_still_look() {
     let mut both = rule("pii", &["*.email"], MaskStyle::Redact);
-    both.detect.push(DetectorName::Card);
-    let masks = SessionMasks::new(vec![both]);
+    both.detect.push(DetectorName::Email);
+    let mut cards = rule("cards", &[], MaskStyle::Partial);
+    cards.detect.push(DetectorName::Card);
+    let masks = SessionMasks::new(vec![both.clone(), cards]);
     let lift = masks.lift(&[column("customers.email").into()]);
     let info = result(Some("customers.email"), Origin::Unknown);
     let plan = masks.plan_lifted(&info, true, &lift);
-    assert_eq!(plan, CellPlan::Lifted(Some((ValueType::Text, Format::Text))));
+    let watch = Watch { detectors: DetectorSet::parse(["card"]).unwrap(), style: Style::Partial };
+    assert_eq!(plan, CellPlan::Lifted(Some((ValueType::Text, Format::Text, watch))));
     assert!(!plan.passes());
+    let alone = SessionMasks::new(vec![both]);
+    assert!(alone.plan_lifted(&info, true, &alone.lift(&[column("customers.email").into()])).passes());
     let (masks, lift) = lifted(&[("customers.email", &[])]);
     assert!(masks.plan_lifted(&info, true, &lift).passes());
 }

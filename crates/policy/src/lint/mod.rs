@@ -253,14 +253,6 @@ impl Findings<'_> {
                 self.add(Level::Warning, *place, &mask.rule.name, message);
             }
         }
-        if mask.rule.unmask.is_some() && !mask.rule.detect.is_empty() {
-            self.add(
-                Level::Warning,
-                mask.place,
-                &mask.rule.name,
-                "`unmask` lifts `columns` only: what `detect` finds in them stays hidden".to_owned(),
-            );
-        }
     }
 
     /// The mask that keeps statistics of these columns from all those whom this one would show them.

@@ -1,4 +1,4 @@
-//! Calls and operators: what they do.
+//! Calls: what they do.
 
 use model::{Effect, Object, ObjectKind};
 use pg_query::protobuf::{FuncCall, Node, node::Node as N};
@@ -33,16 +33,6 @@ struct Found {
     more: Lineage,
     /// The columns in FROM, when it is one function with known columns.
     columns: Shape,
-}
-
-/// Operators that ask something about their operands: by their answer, or by failing for some values. The others put values together.
-pub(super) fn compares(operator: &str) -> bool {
-    !matches!(operator, "||" | "->" | "->>" | "#>" | "#>>")
-}
-
-/// Arithmetic: chains of it are walked in a loop.
-pub(super) fn is_chained(operator: &str) -> bool {
-    matches!(operator, "+" | "-" | "*" | "/" | "%" | "||" | "->" | "->>" | "#>" | "#>>" | "&" | "|" | "#")
 }
 
 impl<'c> Walker<'c> {
@@ -382,68 +372,6 @@ impl<'c> Walker<'c> {
             // What the server would read in another encoding is not what is read here.
             self.not_understood("texts in another encoding than UTF8");
         }
-    }
-
-    /// An operator by its name list.
-    /// Answers whether its result can hold anything.
-    pub(super) fn operator(&mut self, name: &[Node]) -> bool {
-        let (schema, name) = qualified(name);
-        self.operator_named(schema, name)
-    }
-
-    /// The same, where the operands are known.
-    pub(super) fn operator_on(
-        &mut self,
-        name: &[Node],
-        left: Option<&Node>,
-        right: Option<&Node>,
-        scope: &Scope<'_, 'c>,
-    ) -> bool {
-        let (schema, name) = qualified(name);
-        if self.catalog.operators_named(name).iter().all(|operator| operator.harmless) {
-            return self.operator_named(schema, name);
-        }
-        let types = (self.type_of(left, scope), self.type_of(right, scope));
-        self.operator_for(schema, name, types)
-    }
-
-    pub(super) fn operator_named(&mut self, schema: Option<&str>, name: &str) -> bool {
-        self.operator_for(schema, name, (Type::Open, Type::Open))
-    }
-
-    fn operator_for(&mut self, schema: Option<&str>, name: &str, (left, right): (Type, Type)) -> bool {
-        let mut anything = false;
-        if schema != Some("pg_catalog") {
-            self.check_fresh(name);
-        }
-        let builtin = functions::is_builtin_operator(name) && schema.is_none_or(|schema| schema == "pg_catalog");
-        let catalog = self.catalog;
-        let mut found = builtin;
-        let settled = builtin && schema.is_none() && self.operator_settled(name, left, right).is_some();
-        for operator in catalog.operators_named(name) {
-            if settled || self.cannot_operate(operator, left, right) {
-                continue;
-            }
-            let reachable = match schema {
-                Some(schema) => operator.schema == schema,
-                None => self.looks_in(&operator.schema) || operator.schema == "pg_catalog",
-            };
-            if reachable {
-                found = true;
-                if !operator.harmless {
-                    anything |= self.set_off_by(&operator.function, &format!("operator {name} runs"));
-                }
-            }
-        }
-        // BETWEEN, LIKE and the like name no operator of the catalogue.
-        let keyword = name.is_empty() || name.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b' ');
-        if !found && !keyword {
-            let object = self.unresolved(schema.unwrap_or(""), name, ObjectKind::Function);
-            self.reason(format!("operator {name} is not known"));
-            self.act(Effect::Execute, object);
-            anything = true;
-        }
-        anything
     }
 
     /// `x.name` may call a function of that name.

@@ -141,7 +141,7 @@ impl<'c> Walker<'c> {
             self.operator(&expression.name)
         };
         let compares = match expression.kind() {
-            AExprKind::AexprOp => super::call::compares(qualified(&expression.name).1),
+            AExprKind::AexprOp => super::operator::compares(qualified(&expression.name).1),
             AExprKind::Undefined => {
                 self.not_understood("an operator expression");
                 true
@@ -174,10 +174,10 @@ impl<'c> Walker<'c> {
         let mut right = vec![expression.rexpr.as_deref()];
         while let Some(N::AExpr(next)) = inner(left) {
             let name = qualified(&next.name).1;
-            if next.kind() != AExprKind::AexprOp || !super::call::is_chained(name) {
+            if next.kind() != AExprKind::AexprOp || !super::operator::is_chained(name) {
                 break;
             }
-            predicate |= super::call::compares(name);
+            predicate |= super::operator::compares(name);
             anything |= self.operator_on(&next.name, next.lexpr.as_deref(), next.rexpr.as_deref(), scope);
             right.push(next.rexpr.as_deref());
             left = next.lexpr.as_deref();

@@ -55,6 +55,7 @@ mod join;
 mod json;
 mod moves;
 mod names;
+mod operator;
 mod query;
 mod scope;
 mod server;
