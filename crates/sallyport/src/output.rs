@@ -87,9 +87,13 @@ pub(crate) fn color() -> bool {
         && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
-/// Text without control characters: what an agent wrote must not move the cursor of whoever reads it.
+/// Text without characters that act: what an agent wrote must not move the cursor of whoever reads it, nor turn its order around.
 pub(crate) fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c }).collect()
+    let acts = |c: char| {
+        (c.is_control() && c != '\t')
+            || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    text.chars().map(|c| if acts(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 /// `15:04:05` of today, or the date and the time, local time; the text itself when it is no time.
@@ -113,6 +117,12 @@ pub(crate) fn short(text: &str, width: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn what_an_agent_wrote_turns_nothing_around() {
+        let shown = super::plain("SELECT 1 /* \u{202e}cba\u{2066} \u{1b}[2J */\tx");
+        assert_eq!(shown, "SELECT 1 /* \u{fffd}cba\u{fffd} \u{fffd}[2J */\tx");
+    }
+
     use super::*;
 
     #[test]

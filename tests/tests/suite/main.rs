@@ -7,6 +7,7 @@
 //! - [`chaos`]: the gateway killed under load.
 //! - [`limits`]: what may be returned, changed and used up.
 //! - [`masks`]: ways around a mask.
+//! - [`definitions`]: ways around a mask by those who may define things.
 //! - [`tokens`]: tokens that are sent back.
 //! - [`aggregates`]: statistics of masked columns.
 //! - [`catalogue`]: who reads the catalogue, and whose path counts.
@@ -33,6 +34,7 @@ mod catalogue;
 mod chaos;
 mod clients;
 mod corpus;
+mod definitions;
 mod demo;
 mod detours;
 mod functions;

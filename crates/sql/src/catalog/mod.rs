@@ -369,6 +369,11 @@ impl Catalog {
         self.by_oid.get(&oid).and_then(|at| self.relations.get(*at))
     }
 
+    /// Materialised views.
+    pub(crate) fn materialized(&self) -> impl Iterator<Item = &Relation> {
+        self.relations.iter().filter(|relation| relation.kind == RelationKind::Materialized)
+    }
+
     /// All relations of a name, in any schema.
     pub(crate) fn relations_named<'c>(&'c self, name: &str) -> impl Iterator<Item = &'c Relation> + use<'c> {
         self.by_name.get(name).map_or(&[][..], Vec::as_slice).iter().filter_map(|at| self.relations.get(*at))

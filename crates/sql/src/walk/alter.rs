@@ -2,7 +2,7 @@
 
 use model::{Effect, Object, ObjectKind};
 use pg_query::protobuf::{
-    AlterTableStmt, AlterTableType, DropStmt, Node, ObjectType, RangeVar, TruncateStmt, node::Node as N,
+    AlterTableStmt, AlterTableType, DropBehavior, DropStmt, Node, ObjectType, RangeVar, TruncateStmt, node::Node as N,
 };
 
 use super::ddl::{is_administration, kind_of, titled};
@@ -134,7 +134,19 @@ impl Walker<'_> {
                 }
                 _ => {}
             }
+            if command.behavior() == DropBehavior::DropCascade {
+                match command.subtype() {
+                    AlterTableType::AtDropColumn | AlterTableType::AtDropConstraint => {
+                        self.cascades(Effect::Destroy, "CASCADE drops what depends on it");
+                    }
+                    _ => {}
+                }
+                if alter.objtype() == ObjectType::ObjectType {
+                    self.reaches_typed_tables();
+                }
+            }
             self.moves_of_alter(range, command);
+            self.asked_by_alter(range, command);
             self.plain &= !changes_what_it_sets_off(command.subtype());
             match inner(command.def.as_deref()) {
                 Some(N::ColumnDef(column)) => self.column_definition(column),
@@ -170,6 +182,9 @@ impl Walker<'_> {
         for node in &drop.objects {
             self.drop_one(node, what, effect);
         }
+        if drop.behavior() == DropBehavior::DropCascade {
+            self.cascades(effect, "CASCADE drops what depends on it");
+        }
         if matches!(what, ObjectType::ObjectPolicy) {
             self.bare(Effect::Grant);
         }
@@ -185,6 +200,19 @@ impl Walker<'_> {
             _ => names.as_slice(),
         };
         self.on_named(effect, what, names);
+    }
+
+    /// An effect on objects that the text does not name.
+    fn cascades(&mut self, effect: Effect, why: &str) {
+        self.act(effect, Object::new(ObjectKind::Relation, "?."));
+        self.reason(why.to_owned());
+    }
+
+    /// Tables that are made of a type change with it: their columns get other names, or go.
+    pub(super) fn reaches_typed_tables(&mut self) {
+        self.cascades(Effect::Alter, "CASCADE changes the tables that are made of this type");
+        self.reads_unknown = true;
+        self.moves.unknown = true;
     }
 
     /// An effect on what a list of names means for a type of object.

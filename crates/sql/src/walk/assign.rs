@@ -76,9 +76,29 @@ impl<'c> Walker<'c> {
             value.retain(|id| !own.ids().any(|own| own == id));
             let to = self.destination(relation, column);
             self.moves.add_as(&value, to, made);
+            if self.is_passed_on(relation, column) {
+                self.moves.add(&value, None);
+            }
             self.moves.unknown |= value.is_unknown();
             assigned.put(column, &value);
         }
+    }
+
+    /// Whether a foreign key writes what is put into this column into other tables, too.
+    fn is_passed_on(&self, relation: &'c Relation, column: &str) -> bool {
+        if !relation.is_view() {
+            return passes(relation, column) || self.catalog.kin(relation).into_iter().any(|kin| passes(kin, column));
+        }
+        let bases = &View::of(self.catalog, relation, &self.views).read.bases;
+        let below = View::below(self.catalog, relation, column, &self.views);
+        bases.iter().filter_map(|(name, oid)| Some((name, self.catalog.relation(*oid)?))).any(|(name, table)| {
+            match &below {
+                Deps::Same { column, .. } => column.relation == *name && passes(table, &column.column),
+                Deps::Clean | Deps::Columns(_) | Deps::Unknown | Deps::Anything => {
+                    table.referenced_by.iter().any(|one| one.on_update == 'c')
+                }
+            }
+        })
     }
 
     /// The column whose mask covers what is put into this one, however it is read back. `None` when there is no such column.
@@ -252,4 +272,11 @@ impl<'c> Walker<'c> {
 pub(super) fn excluded(relations: &[&Relation], assigned: &Assigned) -> Vec<OutputColumn> {
     let columns = relations.iter().flat_map(|relation| &relation.columns);
     columns.map(|column| OutputColumn { name: column.name.clone(), lineage: assigned.of(&column.name) }).collect()
+}
+
+/// Whether a foreign key that points to this column follows its changes.
+fn passes(table: &Relation, column: &str) -> bool {
+    let number = table.column(column).map(|column| column.number);
+    let follows = |key: &[i16]| number.is_none_or(|number| key.contains(&number));
+    table.referenced_by.iter().any(|one| one.on_update == 'c' && follows(&one.key))
 }

@@ -1,7 +1,7 @@
 //! Permissions and roles, and ALTER of objects that are named by their type.
 
 use model::{Effect, Object, ObjectKind};
-use pg_query::protobuf::{GrantStmt, Node, ObjectType, RangeVar, RoleSpec, node::Node as N};
+use pg_query::protobuf::{DropBehavior, GrantStmt, Node, ObjectType, RangeVar, RoleSpec, node::Node as N};
 
 use super::{Walker, inner, names_of, qualified, strings};
 
@@ -78,12 +78,19 @@ impl Walker<'_> {
                     }
                 } else {
                     match rename.rename_type() {
-                        ObjectType::ObjectColumn => {
+                        ObjectType::ObjectColumn | ObjectType::ObjectAttribute => {
                             self.move_column(rename.relation.as_ref(), &rename.subname, &rename.newname);
+                            if rename.behavior() == DropBehavior::DropCascade {
+                                self.reaches_typed_tables();
+                            }
                         }
-                        ObjectType::ObjectTable | ObjectType::ObjectForeignTable => {
-                            self.move_table(rename.relation.as_ref());
-                        }
+                        // The server takes the word for one sort of relation for others, too.
+                        ObjectType::ObjectTable
+                        | ObjectType::ObjectForeignTable
+                        | ObjectType::ObjectView
+                        | ObjectType::ObjectMatview
+                        | ObjectType::ObjectIndex
+                        | ObjectType::ObjectSequence => self.move_table(rename.relation.as_ref()),
                         _ => {}
                     }
                     self.named(effect, rename.rename_type(), rename.relation.as_ref(), rename.object.as_deref());

@@ -172,6 +172,9 @@ impl<'c> Walker<'c> {
             }
             N::CreateFunctionStmt(function) => {
                 self.create_named(ObjectKind::Function, &function.funcname);
+                if function.replace {
+                    self.redefined(&[], qualified(&function.funcname).1);
+                }
                 self.function_language(&function.options);
                 for parameter in &function.parameters {
                     if let Some(N::FunctionParameter(parameter)) = inner(Some(parameter)) {
@@ -190,6 +193,7 @@ impl<'c> Walker<'c> {
                 self.label = "CREATE";
                 self.on_relation(Effect::Create, rule.relation.as_ref());
                 self.new_rule(rule);
+                self.replaced(rule.relation.as_ref());
             }
             _ => return self.define_type(node),
         }
@@ -390,6 +394,7 @@ impl<'c> Walker<'c> {
         }
         if view.replace {
             self.on_existing(Effect::Alter, view.view.as_ref());
+            self.replaced(view.view.as_ref());
         }
     }
 
@@ -406,12 +411,18 @@ impl<'c> Walker<'c> {
         self.plain = true;
         self.label = "CREATE";
         self.on_relation(Effect::Create, index.relation.as_ref());
+        let table = index.relation.as_ref();
         for node in &index.index_params {
             if let Some(N::IndexElem(element)) = inner(Some(node)) {
                 self.walk_loose(element.expr.as_deref(), "an index");
+                self.table_expression(table, element.expr.as_deref());
+                if index.unique && !element.name.is_empty() {
+                    self.told_apart(table, &element.name);
+                }
             }
         }
         self.walk_loose(index.where_clause.as_deref(), "an index");
+        self.table_expression(table, index.where_clause.as_deref());
     }
 
     /// An expression over the columns of one table: a policy, a trigger's condition.

@@ -164,7 +164,7 @@ impl<'c> Walker<'c> {
             | AExprKind::AexprIlike
             | AExprKind::AexprSimilar => true,
         };
-        if !anything && asks_equality(expression) {
+        if !anything && asks_equality(expression) && self.is_servers_own(expression, scope) {
             return self.equality(expression, scope, sink);
         }
         let predicate = predicate || compares;

@@ -41,6 +41,15 @@ impl<'c> Walker<'c> {
         columns
     }
 
+    /// USING looks its `=` up by name.
+    fn joined_by(&mut self, lineage: &Lineage) {
+        if self.is_only_servers("=") {
+            self.equal(lineage);
+        } else {
+            self.predicates.merge(lineage);
+        }
+    }
+
     /// What a star lists: the shared columns once, then the rest of both sides.
     fn join_columns(
         &mut self,
@@ -56,7 +65,7 @@ impl<'c> Walker<'c> {
                     for name in shared {
                         for item in scope.items.iter().skip(start) {
                             if let Some(lineage) = self.item_column(item, name) {
-                                self.equal(&lineage);
+                                self.joined_by(&lineage);
                             }
                         }
                     }
@@ -74,7 +83,7 @@ impl<'c> Walker<'c> {
             let mut lineage = Lineage::default();
             let mut sides = Vec::new();
             for column in left.iter().chain(&right).filter(|column| column.name == *name) {
-                self.equal(&column.lineage);
+                self.joined_by(&column.lineage);
                 lineage.merge(&column.lineage);
                 sides.push(column.lineage.same());
             }

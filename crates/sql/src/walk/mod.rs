@@ -33,10 +33,11 @@
 //! - `query`, `with`, `from`, `join`, `expr`, `json`, `call`, `aggregate`: the walk over queries; `scope`, `names`, `types`: what names mean;
 //!   `comparand`: constants that stand for one column's value
 //! - `dml`, `assign`, `copy`, `effects`: changes and what they set off; `convert`: what conversions set off; `moves`: values that go to another place
-//! - `ddl`, `alter`, `control`, `server`, `set`: definitions, permissions, the server, settings
+//! - `ddl`, `alter`, `asked`, `control`, `server`, `set`: definitions and what they ask of values, permissions, the server, settings
 
 mod aggregate;
 mod alter;
+mod asked;
 mod assign;
 mod body;
 mod call;

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use model::Move;
-use pg_query::protobuf::{AlterTableCmd, AlterTableType, ColumnDef, CreateTrigStmt, Node, RangeVar, node::Node as N};
+use pg_query::protobuf::{
+    AlterTableCmd, AlterTableType, ColumnDef, ConstrType, CreateTrigStmt, Node, RangeVar, node::Node as N,
+};
 
 use super::from::push_tables;
 use super::query::OutputColumn;
@@ -156,7 +158,9 @@ impl<'c> Walker<'c> {
 
     fn generated(&mut self, range: &RangeVar, column: &ColumnDef) {
         for node in &column.constraints {
-            if let Some(N::Constraint(constraint)) = inner(Some(node)) {
+            if let Some(N::Constraint(constraint)) = inner(Some(node))
+                && constraint.contype() == ConstrType::ConstrGenerated
+            {
                 self.column_made_of(range, &column.colname, constraint.raw_expr.as_deref());
             }
         }

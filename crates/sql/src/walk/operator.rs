@@ -1,7 +1,7 @@
 //! Operators: what they do.
 
 use model::{Effect, ObjectKind};
-use pg_query::protobuf::Node;
+use pg_query::protobuf::{AExpr, Node};
 
 use super::scope::Scope;
 use super::types::Type;
@@ -39,6 +39,28 @@ impl<'c> Walker<'c> {
         }
         let types = (self.type_of(left, scope), self.type_of(right, scope));
         self.operator_for(schema, name, types)
+    }
+
+    /// Whether the server uses an operator of its own: a user's of the same name may ask anything.
+    pub(super) fn is_servers_own(&mut self, expression: &AExpr, scope: &Scope<'_, 'c>) -> bool {
+        let (schema, name) = qualified(&expression.name);
+        match schema {
+            Some(schema) => schema == "pg_catalog",
+            None if self.is_only_servers(name) => true,
+            None if self.fresh.doubts(name) => false,
+            None => {
+                let left = self.type_of(expression.lexpr.as_deref(), scope);
+                let right = self.type_of(expression.rexpr.as_deref(), scope);
+                let catalog = self.catalog;
+                self.operator_settled(name, left, right).is_some()
+                    || catalog.operators_named(name).iter().all(|operator| self.cannot_operate(operator, left, right))
+            }
+        }
+    }
+
+    /// Whether no user has made an operator of this name.
+    pub(super) fn is_only_servers(&self, name: &str) -> bool {
+        self.catalog.operators_named(name).is_empty() && !self.fresh.doubts(name)
     }
 
     pub(super) fn operator_named(&mut self, schema: Option<&str>, name: &str) -> bool {
