@@ -161,7 +161,7 @@ fn changes_names(action: &Action) -> bool {
 }
 
 /// Texts longer than this are analysed on a thread of their own, so that other sessions of the worker are not held up.
-pub(crate) const LONG_TEXT: usize = 32 * 1024;
+pub(crate) const LONG_TEXT: usize = 16 * 1024;
 /// Analyses kept per worker.
 const KEPT: usize = 8192;
 /// Bytes of keys kept per worker; texts longer than a part of it are not kept.

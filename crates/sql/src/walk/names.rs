@@ -10,8 +10,8 @@ use crate::catalog::{Relation, RelationKind};
 use crate::lineage::{Lineage, Same, another};
 
 /// What looking up names may cost in one statement: an item or a column that is compared by name is one, a column that is copied
-/// [`COPY`]. Names times items grows with the square of a text; statements that people or programs write stay below a hundredth of it.
-pub(super) const MAX_LOOKS: usize = 20_000_000;
+/// [`COPY`]. Names times items grows with the square of a text; statements that people or programs write stay far below it.
+pub(super) const MAX_LOOKS: usize = 10_000_000;
 /// See [`MAX_LOOKS`].
 pub(super) const COPY: usize = 100;
 
