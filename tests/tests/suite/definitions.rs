@@ -1,8 +1,6 @@
 //! Ways around a mask by those who may define things: new names, stored results, foreign keys, operators of their own, constraints that ask.
 
-use sallyport_tests::kit::gateway::{Gateway, Options, Who};
-use sallyport_tests::kit::postgres::{APP, Options as ServerOptions, Server};
-use sallyport_tests::kit::wire::Wire;
+use crate::world::World;
 
 const POLICY: &str = r#"
 rules:
@@ -33,34 +31,11 @@ const SCHEMA: &str = "CREATE TYPE row_type AS (id int, email text);
     ALTER MATERIALIZED VIEW kept OWNER TO app; ALTER MATERIALIZED VIEW mailed OWNER TO app;
     GRANT CREATE ON SCHEMA public TO app";
 
-struct World {
-    _server: Server,
-    _gateway: Gateway,
-    wire: Wire,
-}
-
 fn world() -> World {
-    let server = Server::start(&ServerOptions::default()).unwrap();
-    for statement in SCHEMA.split(';') {
-        server.sql("postgres", statement).unwrap();
-    }
-    let gateway = Gateway::start(&Options::new(server.port(), "postgres", POLICY)).unwrap();
-    let wire = Wire::login(&gateway.dsn(&Who::agent("agent-7"), APP, "postgres").unwrap()).unwrap();
-    World { _server: server, _gateway: gateway, wire }
+    World::new(SCHEMA, POLICY, &["annabella"])
 }
 
 impl World {
-    /// Everything that the answer says; never a masked value.
-    fn said(&mut self, sql: &str) -> String {
-        let answers = self.wire.query(sql).unwrap();
-        let said: String = answers
-            .iter()
-            .map(|answer| format!("{}{}\n", char::from(answer.tag), String::from_utf8_lossy(&answer.body)))
-            .collect();
-        assert!(!said.contains("annabella"), "{sql}: {said}");
-        said
-    }
-
     fn denied(&mut self, sql: &str) {
         let said = self.said(sql);
         assert!(said.contains("SP-DENIED") && said.contains("customer data"), "{sql}: {said}");

@@ -15,6 +15,7 @@
 //! - [`unmask`]: masked columns in clear for one command, by approval.
 //! - [`functions`]: the tables of the server's own functions, and users' functions by what they do.
 //! - [`lineage`]: random queries over planted secrets.
+//! - [`world`]: a database, a gateway and an agent, for the suites that try statements.
 //! - [`sessions`]: holds, revocation, policy changes, wrong ways in.
 //! - [`detours`]: ways around the judge, each tried on the wire.
 //! - [`hostile`]: garbage, halves, slow peers.
@@ -48,6 +49,7 @@ mod metrics;
 mod sessions;
 mod tokens;
 mod unmask;
+mod world;
 
 /// Runs one of the suites as its command line does, and fails unless it says that all is well.
 fn passes(suite: fn(sallyport_tests::kit::args::Args) -> anyhow::Result<i32>, args: &[&str]) {

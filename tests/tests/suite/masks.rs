@@ -2,9 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use sallyport_tests::kit::gateway::{Gateway, Options, Who};
-use sallyport_tests::kit::postgres::{APP, Options as ServerOptions, Server};
-use sallyport_tests::kit::wire::Wire;
+use crate::world::World;
 
 const POLICY: &str = r#"
 rules:
@@ -29,31 +27,8 @@ const SCHEMA: &str = "CREATE TABLE customers(id int PRIMARY KEY, name text, emai
 /// What must never be seen: the part of the e-mail that a partial mask hides, and the day of birth.
 const HIDDEN: [&str; 2] = ["annabella", "1977-03-04"];
 
-struct World {
-    server: Server,
-    gateway: Gateway,
-    wire: Wire,
-}
-
 fn world() -> World {
-    let server = Server::start(&ServerOptions::default()).unwrap();
-    for statement in SCHEMA.split(';') {
-        server.sql("postgres", statement).unwrap();
-    }
-    let gateway = Gateway::start(&Options::new(server.port(), "postgres", POLICY)).unwrap();
-    let wire = Wire::login(&gateway.dsn(&Who::agent("agent-7"), APP, "postgres").unwrap()).unwrap();
-    World { server, gateway, wire }
-}
-
-impl World {
-    /// Everything that the answer says.
-    fn said(&mut self, sql: &str) -> String {
-        let answers = self.wire.query(sql).unwrap();
-        answers
-            .iter()
-            .map(|answer| format!("{}{}\n", char::from(answer.tag), String::from_utf8_lossy(&answer.body)))
-            .collect()
-    }
+    World::new(SCHEMA, POLICY, &[])
 }
 
 #[test]

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use sallyport_tests::kit::gateway::{Gateway, Options, Who};
 use sallyport_tests::kit::message;
-use sallyport_tests::kit::postgres::{APP, Options as ServerOptions, Server};
-use sallyport_tests::kit::wire::Wire;
+
+use crate::world::World;
 
 const POLICY: &str = r#"
 rules:
@@ -38,36 +37,11 @@ const SCHEMA: &str = "CREATE TABLE customers(id int PRIMARY KEY, name text, emai
 /// Parts of what must never be seen.
 const HIDDEN: [&str; 2] = ["hara", "0f4c2f1a6b"];
 
-struct World {
-    server: Server,
-    _gateway: Gateway,
-    wire: Wire,
-}
-
 fn world() -> World {
-    let server = Server::start(&ServerOptions::default()).unwrap();
-    for statement in SCHEMA.split(';') {
-        server.sql("postgres", statement).unwrap();
-    }
-    let gateway = Gateway::start(&Options::new(server.port(), "postgres", POLICY)).unwrap();
-    let wire = Wire::login(&gateway.dsn(&Who::agent("agent-7"), APP, "postgres").unwrap()).unwrap();
-    World { server, _gateway: gateway, wire }
+    World::new(SCHEMA, POLICY, &HIDDEN)
 }
 
 impl World {
-    /// Everything that the answer says; never what is hidden.
-    fn said(&mut self, sql: &str) -> String {
-        let answers = self.wire.query(sql).unwrap();
-        let said: String = answers
-            .iter()
-            .map(|answer| format!("{}{}\n", char::from(answer.tag), String::from_utf8_lossy(&answer.body)))
-            .collect();
-        for hidden in HIDDEN {
-            assert!(!said.contains(hidden), "{sql}: {said}");
-        }
-        said
-    }
-
     fn id(&mut self, condition: &str) -> Option<String> {
         let rows = self.wire.rows(&format!("SELECT id FROM customers WHERE {condition}")).unwrap();
         assert!(rows.len() <= 1, "{rows:?}");
