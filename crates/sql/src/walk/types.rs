@@ -67,8 +67,10 @@ impl<'c> Walker<'c> {
     }
 
     fn type_of_constant(&self, constant: &AConst) -> Type {
-        // Another constant in its place may be of another type.
-        self.constants.set(true);
+        // In texts of one shape a string stays a string and a small number a small one; others may be of several types.
+        if matches!(constant.val, Some(Val::Fval(_))) {
+            self.constants.set(true);
+        }
         match &constant.val {
             Some(Val::Ival(_)) => Type::Server("int4"),
             // Numbers that do not fit are of a type with more digits.
