@@ -369,6 +369,11 @@ impl Catalog {
         self.by_oid.get(&oid).and_then(|at| self.relations.get(*at))
     }
 
+    /// Every relation.
+    pub(crate) fn all_relations(&self) -> impl Iterator<Item = &Relation> {
+        self.relations.iter()
+    }
+
     /// Materialised views.
     pub(crate) fn materialized(&self) -> impl Iterator<Item = &Relation> {
         self.relations.iter().filter(|relation| relation.kind == RelationKind::Materialized)

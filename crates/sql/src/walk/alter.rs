@@ -8,7 +8,7 @@ use pg_query::protobuf::{
 use super::ddl::{is_administration, kind_of, titled};
 use super::effects::Change;
 use super::{Walker, inner};
-use crate::catalog::RelationKind;
+use crate::catalog::{Relation, RelationKind, View};
 
 /// Whether it changes which rows, triggers or rules a statement on the table reaches.
 const fn changes_what_it_sets_off(what: AlterTableType) -> bool {
@@ -32,7 +32,7 @@ const fn changes_what_it_sets_off(what: AlterTableType) -> bool {
     )
 }
 
-impl Walker<'_> {
+impl<'c> Walker<'c> {
     pub(super) fn alter(&mut self, node: &N) -> bool {
         match node {
             N::AlterTableStmt(alter) => self.alter_table(alter),
@@ -137,7 +137,8 @@ impl Walker<'_> {
             if command.behavior() == DropBehavior::DropCascade {
                 match command.subtype() {
                     AlterTableType::AtDropColumn | AlterTableType::AtDropConstraint => {
-                        self.cascades(Effect::Destroy, "CASCADE drops what depends on it");
+                        let relations = self.resolve(&range.schemaname, &range.relname, |_| true);
+                        self.drops_with(&relations);
                     }
                     _ => {}
                 }
@@ -183,7 +184,7 @@ impl Walker<'_> {
             self.drop_one(node, what, effect);
         }
         if drop.behavior() == DropBehavior::DropCascade {
-            self.cascades(effect, "CASCADE drops what depends on it");
+            self.drop_cascade(drop, what, effect);
         }
         if matches!(what, ObjectType::ObjectPolicy) {
             self.bare(Effect::Grant);
@@ -200,6 +201,71 @@ impl Walker<'_> {
             _ => names.as_slice(),
         };
         self.on_named(effect, what, names);
+    }
+
+    fn drop_cascade(&mut self, drop: &DropStmt, what: ObjectType, effect: Effect) {
+        let catalog = self.catalog;
+        for node in &drop.objects {
+            let names = super::names_of(Some(node));
+            let (schema, name) = match names.as_slice() {
+                [] => ("", ""),
+                [name] => ("", *name),
+                [.., schema, name] => (*schema, *name),
+            };
+            match what {
+                ObjectType::ObjectTable
+                | ObjectType::ObjectForeignTable
+                | ObjectType::ObjectView
+                | ObjectType::ObjectMatview => {
+                    let relations = self.resolve(schema, name, |_| true);
+                    self.drops_with(&relations);
+                }
+                ObjectType::ObjectSchema => {
+                    let inside: Vec<&Relation> = catalog.all_relations().filter(|it| it.schema == name).collect();
+                    for relation in &inside {
+                        self.act(Effect::Destroy, relation.object());
+                    }
+                    self.drops_with(&inside);
+                }
+                // Defaults, or nothing at all, depend on these.
+                ObjectType::ObjectSequence
+                | ObjectType::ObjectIndex
+                | ObjectType::ObjectTrigger
+                | ObjectType::ObjectRule
+                | ObjectType::ObjectPolicy => {}
+                _ => self.cascades(effect, "CASCADE drops what depends on it"),
+            }
+        }
+    }
+
+    /// What CASCADE drops with relations or parts of them: views of them and tables that inherit; of tables that point to them the foreign keys.
+    fn drops_with(&mut self, relations: &[&'c Relation]) {
+        let catalog = self.catalog;
+        let mut numbers: Vec<u32> = relations.iter().map(|relation| relation.oid).collect();
+        let mut at = 0;
+        while let Some(number) = numbers.get(at).copied() {
+            for child in catalog.all_relations().filter(|other| other.parents.contains(&number)) {
+                if !numbers.contains(&child.oid) {
+                    self.act(Effect::Destroy, child.object());
+                    numbers.push(child.oid);
+                }
+            }
+            at += 1;
+        }
+        for view in catalog.all_relations().filter(|other| other.is_view() && !other.is_system()) {
+            let below = View::of(catalog, view, &[]);
+            if below.read.bases.iter().any(|(_, oid)| numbers.contains(oid)) {
+                self.act(Effect::Destroy, view.object());
+                self.reason(format!("CASCADE drops {}", view.full));
+            }
+        }
+        for relation in numbers.iter().filter_map(|number| catalog.relation(*number)) {
+            for reference in &relation.referenced_by {
+                if let Some(other) = catalog.relation(reference.from) {
+                    self.act(Effect::Alter, other.object());
+                }
+            }
+        }
     }
 
     /// An effect on objects that the text does not name.
