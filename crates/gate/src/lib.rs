@@ -44,7 +44,7 @@ pub use gate::{Gate, Parts, Settings, Targets};
 pub use grant::{Endpoint, Grant};
 pub use hold::{Ended, Held, Parked};
 pub use live::LiveSession;
-pub use mask::{Element, Format, ValueType};
+pub use mask::{Element, Format, TOKEN_MARK, ValueType};
 pub use masks::{Cells, ColumnInfo, Origin};
 pub use metrics::Metrics;
 pub use open::{OpenRequest, Opened};

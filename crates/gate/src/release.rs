@@ -413,16 +413,21 @@ impl Session {
     }
 
     /// The value that a token stands for, in its type and wire format, where the command only asks whether the column equals it. `names` is
-    /// everything that the column's value is called. `None`: it is sent as it is. Ask [`takes_tokens`](Self::takes_tokens) first.
+    /// everything that the column's value is called. `None`: it is sent as it is, as where the command does not
+    /// [take tokens](Self::takes_tokens).
     #[must_use]
     pub fn restore(
         &self,
+        intent: &Intent,
         column: &ColumnRef,
         names: &[ColumnRef],
         ty: mask::ValueType,
         format: mask::Format,
         token: &[u8],
     ) -> Option<Vec<u8>> {
+        if !self.takes_tokens(intent) {
+            return None;
+        }
         self.masks.restore(column, names, &self.gate.masker, ty, format, token)
     }
 

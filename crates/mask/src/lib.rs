@@ -38,7 +38,7 @@ mod stream;
 mod style;
 
 pub use detector::{Detector, DetectorSet, UnknownDetector};
-pub use masker::{Content, Element, Format, MaskKey, Masked, Masker, ValueType};
+pub use masker::{Content, Element, Format, MaskKey, Masked, Masker, TOKEN_MARK, ValueType};
 pub use scan::{Hit, scan};
 pub use stream::StreamScanner;
 pub use style::{Style, UnknownStyle};

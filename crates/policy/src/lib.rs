@@ -10,7 +10,7 @@
 //! - [`lint`]: rules that can never apply, and other things hardly meant
 //! - [`cases`]: tests of a policy, in YAML beside it
 //! - [`suggest`]: the narrowest rules that would have allowed what was seen
-//! - [`pattern`]: names with `*`; [`column_matches`] is shared with masking
+//! - [`pattern`]: names with `*`; [`covers`] is shared with masking
 //! - `syntax` → `compile` → `rule`: the YAML form, its checks, and what remains
 //! - `when`: conditions in CEL; `hours`: daily windows
 //! - [`error`]: [`Source`], [`PolicyError`] with file, line and column
@@ -46,7 +46,7 @@ mod when;
 pub use error::{PolicyError, Source};
 pub use explain::Explanation;
 pub use lint::{Finding, Level};
-pub use pattern::column_matches;
+pub use pattern::{column_matches, covers};
 pub use policy::{Applied, Policy, Request, Subject};
 pub use syntax::load::MAX_SOURCE_BYTES;
 pub use view::View;

@@ -4,7 +4,7 @@ use model::{
     Aggregates, ColumnRef, Effect, Intent, MaskRule, MaskStyle, Move, Object, ObjectKind, Outcome, Predicates, Verdict,
 };
 
-use crate::pattern::column_matches;
+use crate::pattern::{column_matches, covers};
 
 /// Why a command would undo a mask.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,11 +70,12 @@ fn uncovered(masks: &[MaskRule], step: &Move) -> Option<Undone> {
         style_for(masks, to).is_some_and(|kept| kept >= needed)
             && predicates_for(masks, to) >= predicates_for(masks, &step.from)
             && aggregates_for(masks, to) >= aggregates_for(masks, &step.from)
+            && is_kept_from(masks, to, &step.from)
     });
     if covered {
         return None;
     }
-    let rule = masks.iter().find(|mask| mask.style == style && names(mask, &step.from))?;
+    let rule = masks.iter().find(|mask| mask.style == style && covers(mask, &step.from))?;
     let ColumnRef { relation, column } = &step.from;
     let column = if column == "*" { "a column of ".to_owned() + relation } else { format!("{relation}.{column}") };
     let reason = format!("it would copy {column}, which is masked for you, to where it is not");
@@ -83,17 +84,20 @@ fn uncovered(masks: &[MaskRule], step: &Move) -> Option<Undone> {
 
 /// The strongest style among the masks of a column.
 fn style_for(masks: &[MaskRule], column: &ColumnRef) -> Option<MaskStyle> {
-    masks.iter().filter(|mask| names(mask, column)).map(|mask| mask.style).max()
+    masks.iter().filter(|mask| covers(mask, column)).map(|mask| mask.style).max()
+}
+
+/// Whether nobody may let one command show it there whom the masks of where it comes from would not ask.
+fn is_kept_from(masks: &[MaskRule], to: &ColumnRef, from: &ColumnRef) -> bool {
+    let there: Vec<&MaskRule> = masks.iter().filter(|mask| covers(mask, to)).collect();
+    let kept = |mask: &MaskRule| there.iter().any(|other| other.unmask.is_none() || other.unmask == mask.unmask);
+    masks.iter().filter(|mask| covers(mask, from)).all(kept)
 }
 
 fn predicates_for(masks: &[MaskRule], column: &ColumnRef) -> Option<Predicates> {
-    masks.iter().filter(|mask| names(mask, column)).map(|mask| mask.predicates).max()
+    masks.iter().filter(|mask| covers(mask, column)).map(|mask| mask.predicates).max()
 }
 
 fn aggregates_for(masks: &[MaskRule], column: &ColumnRef) -> Option<Aggregates> {
-    masks.iter().filter(|mask| names(mask, column)).map(|mask| mask.aggregates).max()
-}
-
-fn names(mask: &MaskRule, column: &ColumnRef) -> bool {
-    mask.columns.iter().any(|pattern| column_matches(pattern, &column.relation, &column.column))
+    masks.iter().filter(|mask| covers(mask, column)).map(|mask| mask.aggregates).max()
 }

@@ -1,6 +1,6 @@
 //! Names with `*`: subjects, objects and columns.
 
-use model::{Object, ObjectKind};
+use model::{ColumnRef, MaskRule, Object, ObjectKind};
 
 /// A name in which `*` stands for any run of characters, dots included. Compared as stored: case matters.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -238,6 +238,12 @@ fn close_to(word: &str, known: &str) -> bool {
         row = next;
     }
     row.last().is_some_and(|cost| *cost <= 2)
+}
+
+/// Whether a mask means a column of this name.
+#[must_use]
+pub fn covers(mask: &MaskRule, column: &ColumnRef) -> bool {
+    mask.columns.iter().any(|pattern| column_matches(pattern, &column.relation, &column.column))
 }
 
 /// Whether every column that one pattern of a mask means is meant by the other, too. May say no where it is yes.

@@ -3,7 +3,7 @@
 use model::{ApprovalTerms, ColumnRef, MaskRule, Outcome, Unmask, Verdict};
 
 use crate::decide::terms::{Combined, combine};
-use crate::pattern::column_matches;
+use crate::pattern::covers;
 
 /// A column that a command asks for in clear, with the masks that hide it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,12 +84,6 @@ fn sort(names: &mut Vec<String>) {
 
 fn hides(mask: &MaskRule, asked: &Unmask) -> bool {
     asked.all_names().any(|name| covers(mask, name))
-}
-
-/// Whether a mask means a column of this name.
-#[must_use]
-pub fn covers(mask: &MaskRule, column: &ColumnRef) -> bool {
-    mask.columns.iter().any(|pattern| column_matches(pattern, &column.relation, &column.column))
 }
 
 fn shows(one: &Lifted) -> String {

@@ -89,11 +89,7 @@ pub(crate) fn color() -> bool {
 
 /// Text without characters that act: what an agent wrote must not move the cursor of whoever reads it, nor turn its order around.
 pub(crate) fn plain(text: &str) -> String {
-    let acts = |c: char| {
-        (c.is_control() && c != '\t')
-            || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    text.chars().map(|c| if acts(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+    text.chars().map(|c| if record::render::acts(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 /// `15:04:05` of today, or the date and the time, local time; the text itself when it is no time.

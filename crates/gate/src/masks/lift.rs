@@ -74,7 +74,7 @@ impl SessionMasks {
         let exact = column.exact.iter().map(|exact| (exact, false));
         names.into_iter().chain(exact).all(|(name, aggregated)| {
             let shown = |rule: &MaskRule| aggregated && rule.aggregates == Aggregates::Allow;
-            let mut masks = self.rules.iter().filter(|rule| unmask::covers(rule, name) && !shown(rule));
+            let mut masks = self.rules_for(name).filter(|rule| !shown(rule));
             masks.all(|rule| lift.has(name, &rule.name) || whole.is_some_and(|whole| lift.has(whole, &rule.name)))
         })
     }

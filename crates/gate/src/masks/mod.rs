@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 use mask::{DetectorSet, Format, Hit, Masked, Masker, Style, ValueType};
 use model::{Aggregates, ColumnRef, Intent, MaskRule, MaskStyle, Notifications, SourceColumn};
-use policy::column_matches;
+use policy::covers;
 
 use lift::Lift;
 
@@ -122,10 +122,7 @@ impl SessionMasks {
     }
 
     fn rules_for(&self, column: &ColumnRef) -> impl Iterator<Item = &MaskRule> {
-        let ColumnRef { relation, column } = column;
-        self.rules
-            .iter()
-            .filter(move |rule| rule.columns.iter().any(|pattern| column_matches(pattern, relation, column)))
+        self.rules.iter().filter(move |rule| covers(rule, column))
     }
 
     fn style_for(&self, column: &ColumnRef) -> Option<Style> {

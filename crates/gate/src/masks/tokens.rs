@@ -2,7 +2,7 @@
 
 use mask::{Format, Masker, ValueType};
 use model::{ColumnRef, Effect, Intent, MaskStyle, Predicates};
-use policy::column_matches;
+use policy::covers;
 
 use super::SessionMasks;
 
@@ -25,10 +25,7 @@ impl SessionMasks {
     ) -> Option<Vec<u8>> {
         let mut shown = None;
         for rule in &self.rules {
-            let covers = |name: &ColumnRef| {
-                rule.columns.iter().any(|pattern| column_matches(pattern, &name.relation, &name.column))
-            };
-            if !names.iter().chain([column]).any(covers) {
+            if !names.iter().chain([column]).any(|name| covers(rule, name)) {
                 continue;
             }
             match rule.predicates {

@@ -29,6 +29,7 @@ use crate::style::Style;
 pub use content::Content;
 pub use key::MaskKey;
 use key::{Digester, Purpose};
+pub use token::TOKEN_MARK;
 pub use types::{Element, Format, ValueType};
 
 const REDACTED: &[u8] = b"[redacted]";

@@ -11,8 +11,9 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 
 use super::key::{Digester, Purpose};
 
-/// What every token begins with.
-const MARK: &[u8] = b"tok_";
+/// What every token of a text begins with.
+pub const TOKEN_MARK: &str = "tok_";
+const MARK: &[u8] = TOKEN_MARK.as_bytes();
 /// Bytes of a text that a token can hold.
 const SEALED: usize = 63;
 /// Bytes of the digest in a token that holds its text.

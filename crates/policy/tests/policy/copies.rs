@@ -49,6 +49,26 @@ fn a_place_that_shows_statistics_is_no_cover_for_one_that_does_not() {
     }
 }
 
+/// Nobody else may be asked to show it there.
+#[test]
+fn a_place_that_others_may_show_in_clear_is_no_cover() {
+    let asked = Asked::default();
+    let (nobody, dba, sec) = ("", ", unmask: { by: { groups: [dba] } }", ", unmask: { by: { groups: [sec] } }");
+    for (from, to, outcome) in [
+        (nobody, nobody, Outcome::Allow),
+        (dba, dba, Outcome::Allow),
+        (dba, nobody, Outcome::Allow),
+        (nobody, dba, Outcome::Deny),
+        (dba, sec, Outcome::Deny),
+    ] {
+        let policy = policy(&format!(
+            "rules: [{{ name: all, who: any, do: [write], then: allow }}]\nmasks:\n  - {{ name: from, who: any, columns: [public.pay.a], with: redact{from} }}\n  - {{ name: to, who: any, columns: [public.pay.b], with: redact{to} }}\n"
+        ));
+        let copy = copy("pay.a", Some("pay.b"), false);
+        assert_eq!(policy.judge(&asked.subject(), &copy, &[], false, asked.now).outcome, outcome, "{from} {to}");
+    }
+}
+
 #[test]
 fn a_copy_is_denied_under_the_masks_name() {
     let policy = policy(MASKED);

@@ -25,7 +25,7 @@ impl Relay {
             let Place::String(index) = comparand.place else { continue };
             let range = marks.strings.get(index)?.clone();
             let constant = sql.get(range.start + 1..range.end - 1)?.replace("''", "'");
-            let Some(value) = self.value_of(comparand, Format::Text, constant.as_bytes()) else { continue };
+            let Some(value) = self.value_of(intent, comparand, Format::Text, constant.as_bytes()) else { continue };
             // What a backslash means in a string is for a setting of the server to say.
             let plain = |value: &String| !value.contains(['\0', '\\']);
             let Some(value) = String::from_utf8(value).ok().filter(plain) else { continue };
@@ -50,25 +50,15 @@ impl Relay {
         text: &Text,
         intent: &Intent,
     ) -> Option<Vec<u8>> {
-        let comparands = &text.analysis.comparands;
-        if comparands.is_empty() || !self.session.takes_tokens(intent) {
+        if text.analysis.comparands.is_empty() {
             return None;
         }
-        let given: Vec<Option<&[u8]>> = bind.values.iter().collect();
-        let mut restored: Vec<(usize, Vec<u8>)> = Vec::new();
-        for comparand in comparands {
-            if let Place::Parameter(index) = comparand.place
-                && keeps_whole(prepared.declared.get(index).copied().unwrap_or(0), comparand.type_oid)
-                && let (Some(Some(token)), Some(format)) = (given.get(index), bind.formats.of(index))
-                && let Some(value) = self.value_of(comparand, format, token)
-            {
-                restored.push((index, value));
-            }
-        }
+        let mut values: Vec<Option<&[u8]>> = bind.values.iter().collect();
+        let restored = self
+            .restored(prepared, text, intent, |index| Some((bind.formats.of(index)?, *values.get(index)?.as_ref()?)));
         if restored.is_empty() {
             return None;
         }
-        let mut values = given;
         for (index, value) in &restored {
             if let Some(place) = values.get_mut(*index) {
                 *place = Some(value);
@@ -89,25 +79,34 @@ impl Relay {
         intent: &Intent,
         values: &[Option<String>],
     ) -> Vec<Option<String>> {
-        let mut values = values.to_vec();
-        if text.analysis.comparands.is_empty() || !self.session.takes_tokens(intent) {
-            return values;
-        }
-        for comparand in &text.analysis.comparands {
-            if let Place::Parameter(index) = comparand.place
-                && keeps_whole(prepared.declared.get(index).copied().unwrap_or(0), comparand.type_oid)
-                && let Some(Some(token)) = values.get(index)
-                && let Some(value) = self.value_of(comparand, Format::Text, token.as_bytes())
-                && let Ok(value) = String::from_utf8(value)
-                && let Some(place) = values.get_mut(index)
-            {
+        let given = |index: usize| Some((Format::Text, values.get(index)?.as_ref()?.as_bytes()));
+        let mut all = values.to_vec();
+        for (index, value) in self.restored(prepared, text, intent, given) {
+            if let (Some(place), Ok(value)) = (all.get_mut(index), String::from_utf8(value)) {
                 *place = Some(value);
             }
         }
-        values
+        all
     }
 
-    fn value_of(&self, comparand: &Comparand, format: Format, token: &[u8]) -> Option<Vec<u8>> {
+    /// The parameters that are tokens, by their indexes, with the values that they stand for.
+    fn restored<'v>(
+        &self,
+        prepared: &Prepared,
+        text: &Text,
+        intent: &Intent,
+        given: impl Fn(usize) -> Option<(Format, &'v [u8])>,
+    ) -> Vec<(usize, Vec<u8>)> {
+        let of = |comparand: &Comparand| {
+            let Place::Parameter(index) = comparand.place else { return None };
+            let declared = prepared.declared.get(index).copied().unwrap_or(0);
+            let (format, token) = given(index).filter(|_| keeps_whole(declared, comparand.type_oid))?;
+            Some((index, self.value_of(intent, comparand, format, token)?))
+        };
+        text.analysis.comparands.iter().filter_map(of).collect()
+    }
+
+    fn value_of(&self, intent: &Intent, comparand: &Comparand, format: Format, token: &[u8]) -> Option<Vec<u8>> {
         let ty = types::value_type(comparand.type_oid);
         if !matches!(ty, ValueType::Text | ValueType::Uuid) {
             return None;
@@ -116,7 +115,7 @@ impl Relay {
             Format::Text => gate::Format::Text,
             Format::Binary => gate::Format::Binary,
         };
-        self.session.restore(&comparand.column, &comparand.names, ty, format, token)
+        self.session.restore(intent, &comparand.column, &comparand.names, ty, format, token)
     }
 }
 
@@ -127,7 +126,7 @@ const fn keeps_whole(declared: u32, column: u32) -> bool {
 
 /// Whether a text may hold a token, so that what the target calls its position is not the client's.
 pub(super) fn may_have_moved(words: &str) -> bool {
-    words.contains("'tok_")
+    words.match_indices(gate::TOKEN_MARK).any(|(at, _)| words.get(..at).is_some_and(|before| before.ends_with('\'')))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use crate::event::{CommandEvent, Event, Finished, Judged, Micros, Opened};
 use crate::export::ExportError;
 use crate::read::{Entry, Reader, State};
 use table::Table;
+pub use text::acts;
 use text::{Paint, duration, harmless, plural, span};
 
 /// How to render.

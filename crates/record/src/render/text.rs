@@ -49,9 +49,11 @@ pub(super) fn harmless(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-const fn acts(char: char) -> bool {
+/// Whether a character acts on a terminal, or on the order or the look of the text around it, rather than showing something.
+#[must_use]
+pub const fn acts(char: char) -> bool {
     (char.is_ascii_control() && char != '\t')
-        || matches!(char, '\u{80}'..='\u{9f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        || matches!(char, '\u{80}'..='\u{9f}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// A text of at most so many characters, with a mark when it was cut.

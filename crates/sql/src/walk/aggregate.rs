@@ -3,7 +3,7 @@
 //! The number that comes out speaks of a column's values as numbers: the column itself, or arithmetic on it. Anything else that can be done to a
 //! value, and be added up, may as well spell it out (`sum(ascii(name))`), so columns under it stay what they are.
 
-use pg_query::protobuf::{AExpr, AExprKind, ColumnRef, Node, TypeCast, node::Node as N};
+use pg_query::protobuf::{AExprKind, ColumnRef, Node, TypeCast, node::Node as N};
 
 use super::scope::Scope;
 use super::types::Type;
@@ -99,21 +99,8 @@ impl<'c> Walker<'c> {
         let Some(N::AExpr(expression)) = inner(Some(node)) else {
             return false;
         };
-        let (schema, name) = qualified(&expression.name);
-        if expression.kind() != AExprKind::AexprOp || !matches!(name, "+" | "-" | "*" | "/") {
-            return false;
-        }
-        match schema {
-            Some(schema) => schema == "pg_catalog",
-            None if self.fresh.doubts(name) => false,
-            None => self.catalog.operators_named(name).is_empty() || self.is_settled(expression, scope),
-        }
-    }
-
-    fn is_settled(&mut self, expression: &AExpr, scope: &Scope<'_, 'c>) -> bool {
-        let left = self.type_of(expression.lexpr.as_deref(), scope);
-        let right = self.type_of(expression.rexpr.as_deref(), scope);
-        self.operator_settled(qualified(&expression.name).1, left, right).is_some()
+        let arithmetic = matches!(qualified(&expression.name).1, "+" | "-" | "*" | "/");
+        expression.kind() == AExprKind::AexprOp && arithmetic && self.is_servers_own(expression, scope)
     }
 
     /// Whether a cast makes a number of a number.

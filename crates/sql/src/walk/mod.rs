@@ -30,7 +30,7 @@
 //!
 //! - `text`: a text of several statements; `statement`: which statement it is; `intent`: what was collected, as one intent
 //! - `body`: functions in the language SQL, by what they do
-//! - `query`, `with`, `from`, `join`, `expr`, `json`, `call`, `aggregate`: the walk over queries; `scope`, `names`, `types`: what names mean;
+//! - `query`, `with`, `from`, `join`, `expr`, `json`, `call`, `operator`, `aggregate`: the walk over queries; `scope`, `names`, `types`: what names mean;
 //!   `comparand`: constants that stand for one column's value
 //! - `dml`, `assign`, `copy`, `effects`: changes and what they set off; `convert`: what conversions set off; `moves`: values that go to another place
 //! - `ddl`, `alter`, `asked`, `control`, `server`, `set`: definitions and what they ask of values, permissions, the server, settings
