@@ -1,18 +1,23 @@
-//! The tables of pg_catalog's functions: sorted texts, searched where they stand, so that nothing is built at the start.
+//! The tables of pg_catalog's functions, operators and casts: sorted texts, each indexed by name when it is first asked.
 //!
 //! `functions.tsv`, `aggregates.tsv`, `windows.tsv` and `operators.tsv` are made by `cargo xtask functions` from a server's catalogue and
 //! `rules.tsv`; `supplement.tsv` holds what other versions have, by hand.
 
-use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::ops::RangeInclusive;
+use std::sync::LazyLock;
 
 use model::Effect;
 
 use super::Builtin;
 
-const TABLES: [&str; 3] = [include_str!("functions.tsv"), include_str!("aggregates.tsv"), include_str!("windows.tsv")];
-const SUPPLEMENT: &str = include_str!("supplement.tsv");
-const OPERATORS: &str = include_str!("operators.tsv");
-const CASTS: &str = include_str!("casts.tsv");
+const SERVERS: [&str; 3] = [include_str!("functions.tsv"), include_str!("aggregates.tsv"), include_str!("windows.tsv")];
+
+/// The functions of the server that the tables are made from.
+static FUNCTIONS: LazyLock<Table> = LazyLock::new(|| Table::of(&SERVERS));
+static SUPPLEMENT: LazyLock<Table> = LazyLock::new(|| Table::of(&[include_str!("supplement.tsv")]));
+static OPERATORS: LazyLock<Table> = LazyLock::new(|| Table::of(&[include_str!("operators.tsv")]));
+static CASTS: LazyLock<Table> = LazyLock::new(|| Table::of(&[include_str!("casts.tsv")]));
 
 /// Numbers of the server's types whose values statements are mostly about.
 const TYPES: &[(u32, &str)] = &[
@@ -54,7 +59,7 @@ pub(crate) fn common_type_named(name: &str) -> Option<u32> {
 
 /// Whether the server itself converts values of one of its types to another wherever that is asked for.
 pub(crate) fn has_implicit_cast(from: &str, to: &str) -> bool {
-    from == to || rows(CASTS, from).any(|row| cells(row)[0] == to)
+    from == to || CASTS.rows(from).iter().any(|row| row.cells[0] == to)
 }
 
 /// A function that a name may mean.
@@ -69,88 +74,80 @@ impl Known {
     pub(crate) const HARMLESS: Self = Self { what: Builtin::Harmless, reason: "" };
 }
 
-/// The rows of a name in a sorted table. Lines that start with `# ` are remarks.
-fn rows(table: &'static str, name: &str) -> impl Iterator<Item = &'static str> {
-    let bytes = table.as_bytes();
-    let line_at = |at: usize| memchr::memrchr(b'\n', bytes.get(..at).unwrap_or_default()).map_or(0, |end| end + 1);
-    let line_from = |start: usize| {
-        let rest = bytes.get(start..).unwrap_or_default();
-        start + memchr::memchr(b'\n', rest).map_or(rest.len(), |len| len + 1)
-    };
-    // The first line whose name is not smaller begins at `low`.
-    let (mut low, mut high) = (0, bytes.len());
-    while low < high {
-        let start = line_at(usize::midpoint(low, high));
-        let line = bytes.get(start..).unwrap_or_default();
-        if compare(line, name.as_bytes()) == Ordering::Less {
-            low = line_from(start);
-        } else {
-            high = start;
+/// Rows by the name they begin with. Lines that start with `# ` are remarks.
+struct Table(HashMap<&'static str, Vec<Row>>);
+
+struct Row {
+    /// Argument types, volatility or version, class, reason; of operators and casts what their tables say.
+    cells: [&'static str; 4],
+    /// How many arguments a call may have.
+    arguments: RangeInclusive<usize>,
+}
+
+impl Table {
+    fn of(texts: &[&'static str]) -> Self {
+        let mut rows: HashMap<&str, Vec<Row>> = HashMap::new();
+        for line in texts.iter().flat_map(|text| text.lines()).filter(|line| !line.starts_with("# ")) {
+            let mut cells = line.split('\t');
+            let mut next = || cells.next().unwrap_or_default();
+            let (name, cells) = (next(), [next(), next(), next(), next()]);
+            rows.entry(name).or_default().push(Row { cells, arguments: arguments(cells[0]) });
         }
+        Self(rows)
     }
-    let found = table.get(low..).unwrap_or_default();
-    found.lines().take_while(move |line| compare(line.as_bytes(), name.as_bytes()) == Ordering::Equal)
+
+    fn rows(&self, name: &str) -> &[Row] {
+        self.0.get(name).map_or(&[], Vec::as_slice)
+    }
 }
 
-/// Compares a line's name, which ends with a tab.
-fn compare(line: &[u8], name: &[u8]) -> Ordering {
-    if line.starts_with(b"# ") {
-        return Ordering::Less;
+impl Row {
+    fn known(&self) -> Known {
+        let [_, _, class, reason] = self.cells;
+        Known { what: what(class), reason }
     }
-    let end = memchr::memchr2(b'\t', b'\n', line).unwrap_or(line.len());
-    line.get(..end).unwrap_or_default().cmp(name)
 }
 
-/// A row's cells: argument types, volatility or version, class, reason.
-fn cells(row: &'static str) -> [&'static str; 4] {
-    let mut cells = row.split('\t').skip(1);
-    let mut next = || cells.next().unwrap_or_default();
-    [next(), next(), next(), next()]
-}
-
-/// Whether a call with so many arguments may mean a function with these.
-fn takes(args: &str, count: usize) -> bool {
-    if args == "*" {
-        return true;
+/// How many arguments a function with these types takes.
+fn arguments(types: &str) -> RangeInclusive<usize> {
+    if types == "*" {
+        return 0..=usize::MAX;
     }
-    let (mut all, mut optional, mut variadic) = (0, 0, false);
-    for arg in args.split(',').filter(|arg| !arg.is_empty()) {
+    let (mut all, mut optional, mut variadic) = (0_usize, 0, 0);
+    for one in types.split(',').filter(|one| !one.is_empty()) {
         all += 1;
-        optional += usize::from(arg.ends_with('='));
-        variadic |= arg.starts_with("variadic ");
+        optional += usize::from(one.ends_with('='));
+        variadic |= usize::from(one.starts_with("variadic "));
     }
-    if variadic { count + optional + 1 >= all } else { count <= all && count + optional >= all }
-}
-
-fn known(row: &'static str) -> (&'static str, Known) {
-    let [args, _, class, reason] = cells(row);
-    (args, Known { what: what(class), reason })
+    let least = all.saturating_sub(optional + variadic);
+    least..=if variadic > 0 { usize::MAX } else { all }
 }
 
 /// Every function of pg_catalog that a call of this name with so many arguments may mean; with `None`, all of that name.
 pub(crate) fn functions(name: &str, count: Option<usize>) -> Vec<Known> {
     let mut found = Vec::new();
-    let mut add = |row: &'static str| {
-        let (args, known) = known(row);
-        if count.is_none_or(|count| takes(args, count)) && !found.contains(&known) {
+    for row in FUNCTIONS.rows(name).iter().chain(SUPPLEMENT.rows(name)) {
+        let known = row.known();
+        if count.is_none_or(|count| row.arguments.contains(&count)) && !found.contains(&known) {
             found.push(known);
         }
-    };
-    TABLES.into_iter().chain([SUPPLEMENT]).flat_map(|table| rows(table, name)).for_each(&mut add);
+    }
     if found.is_empty() {
-        let pattern = |row: &&str| {
-            let start = row.split('\t').next().and_then(|pattern| pattern.strip_suffix('*'));
-            start.is_some_and(|start| name.starts_with(start))
-        };
-        SUPPLEMENT.lines().filter(pattern).take(1).for_each(|row| found.push(known(row).1));
+        found.extend(beginning(name).map(Row::known));
     }
     found
 }
 
+/// What is said of all names that begin like this one.
+fn beginning(name: &str) -> Option<&'static Row> {
+    let begins = |pattern: &&str| pattern.strip_suffix('*').is_some_and(|start| name.starts_with(start));
+    SUPPLEMENT.0.keys().copied().find(begins).and_then(|pattern| SUPPLEMENT.rows(pattern).first())
+}
+
 /// Whether pg_catalog has a function of this name with exactly these argument types, all of them given.
 pub(crate) fn has_function(name: &str, types: &[&str]) -> bool {
-    TABLES.into_iter().flat_map(|table| rows(table, name)).any(|row| {
-        let mut args = cells(row)[0].split(',').filter(|arg| !arg.is_empty());
+    FUNCTIONS.rows(name).iter().any(|row| {
+        let mut args = row.cells[0].split(',').filter(|arg| !arg.is_empty());
         types.iter().all(|wanted| args.next().is_some_and(|arg| arg.trim_end_matches('=') == *wanted))
             && args.next().is_none()
     })
@@ -158,14 +155,14 @@ pub(crate) fn has_function(name: &str, types: &[&str]) -> bool {
 
 /// Whether pg_catalog of the server that the table is made from has an operator of this name.
 pub(crate) fn has_operator(name: &str) -> bool {
-    rows(OPERATORS, name).next().is_some()
+    !OPERATORS.rows(name).is_empty()
 }
 
 /// The type that pg_catalog's operator of this name for exactly these types gives, if there is one; an operand that is not there is an empty
 /// name.
 pub(crate) fn operator_result(name: &str, left: &str, right: &str) -> Option<&'static str> {
-    rows(OPERATORS, name).find_map(|row| {
-        let [has_left, has_right, result, _] = cells(row);
+    OPERATORS.rows(name).iter().find_map(|row| {
+        let [has_left, has_right, result, _] = row.cells;
         (has_left == left && has_right == right).then_some(result)
     })
 }
@@ -208,38 +205,46 @@ mod tests {
         functions(name, count).into_iter().map(|known| known.what).collect()
     }
 
+    fn all() -> impl Iterator<Item = (&'static str, &'static Row)> {
+        [&FUNCTIONS, &SUPPLEMENT]
+            .into_iter()
+            .flat_map(|table| &table.0)
+            .flat_map(|(name, rows)| rows.iter().map(|row| (*name, row)))
+    }
+
     #[test]
-    fn every_row_is_found_where_it_stands() {
-        let mut all = 0;
-        for table in TABLES.into_iter().chain([SUPPLEMENT, OPERATORS, CASTS]) {
-            for line in table.lines().filter(|line| !line.starts_with("# ")) {
-                let name = line.split('\t').next().unwrap();
-                assert!(rows(table, name).any(|row| row == line), "{line}");
-                all += 1;
-            }
-        }
-        assert!(all > 4000, "{all}");
+    fn every_row_is_read() {
+        assert!(all().count() + OPERATORS.0.values().map(Vec::len).sum::<usize>() > 4000);
         for name in ["", "a", "zzz", "lowe", "lowerr", "~~~~", "#", "# PostgreSQL 15", "\u{e9}"] {
-            assert_eq!(rows(TABLES[0], name).count(), 0, "{name:?}");
+            assert!(FUNCTIONS.rows(name).is_empty(), "{name:?}");
         }
+        let patterns: Vec<&str> = SUPPLEMENT.0.keys().copied().filter(|name| name.ends_with('*')).collect();
+        assert!(
+            patterns.len() > 3
+                && !patterns.iter().any(|one| patterns
+                    .iter()
+                    .any(|other| { one != other && one.starts_with(other.trim_end_matches('*')) })),
+            "one name, one pattern: {patterns:?}"
+        );
     }
 
     #[test]
     fn what_is_not_harmless_has_a_reason() {
         let exact = ["text", "execute", "internal"];
-        for line in TABLES.into_iter().chain([SUPPLEMENT]).flat_map(str::lines).filter(|line| !line.starts_with("# ")) {
-            let [_, volatility, class, reason] = cells(line);
+        for (name, row) in all() {
+            let [_, volatility, class, reason] = row.cells;
             let calm = matches!(class, "harmless" | "counts" | "statistic");
-            assert!(calm || !reason.is_empty(), "{line}");
-            assert!(volatility != "v" || !reason.is_empty(), "{line}");
-            assert!(what(class) != Builtin::Runs || exact.contains(&class), "no class {class:?}: {line}");
+            assert!(calm || !reason.is_empty(), "{name}");
+            assert!(volatility != "v" || !reason.is_empty(), "{name}");
+            assert!(what(class) != Builtin::Runs || exact.contains(&class), "no class {class:?}: {name}");
         }
     }
 
     #[test]
     fn of_every_aggregate_is_said_why_it_is_a_statistic_or_none() {
-        for line in TABLES[1].lines().filter(|line| !line.starts_with("# ")) {
-            assert!(!cells(line)[3].is_empty(), "{line}");
+        let aggregates = Table::of(&[include_str!("aggregates.tsv")]);
+        for (name, row) in aggregates.0.iter().flat_map(|(name, rows)| rows.iter().map(move |row| (name, row))) {
+            assert!(!row.cells[3].is_empty(), "{name}");
         }
         for name in ["sum", "avg", "stddev_samp", "regr_slope", "corr", "bool_or"] {
             assert_eq!(whats(name, None), [Builtin::Statistic], "{name}");
