@@ -20,5 +20,5 @@ pub use dial::{DialError, dial};
 pub use drain::{Drain, DrainWatch};
 pub use listener::{Accepted, Admission, BindError, Limits, Listener};
 pub use tls::{ClientTls, ServerTls, TlsError, TlsMode};
-pub use transport::{TlsInfo, Transport};
+pub use transport::{TlsInfo, Transport, Wire};
 pub use workers::{SpawnError, Workers};

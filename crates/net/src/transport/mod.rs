@@ -1,7 +1,7 @@
 //! A connection, plain or TLS.
 //!
-//! It implements neither `AsyncRead` nor `AsyncWrite`: bytes reach a peer through an [`Outbox`] and no other way, so nothing that the
-//! gate has not passed can be written by mistake. An idle plain connection holds no memory but the socket's; an idle TLS
+//! It implements neither `AsyncRead` nor `AsyncWrite`: bytes reach a peer through an [`Outbox`], or through what a protocol's own encryption
+//! makes of one ([`Wire`]), and no other way, so nothing that the gate has not passed can be written by mistake. An idle plain connection holds no memory but the socket's; an idle TLS
 //! connection holds what the library keeps, about 8 KiB.
 
 #[cfg(test)]
@@ -38,6 +38,14 @@ pub struct TlsInfo {
     pub version: &'static str,
     /// The cipher suite by its IANA name.
     pub cipher: String,
+}
+
+/// What a protocol that encrypts by itself makes of an [`Outbox`]: bytes as they go over the wire.
+pub trait Wire {
+    /// What is to be written next.
+    fn unwritten(&self) -> &[u8];
+    /// Says that the first `len` of them are written.
+    fn wrote(&mut self, len: usize);
 }
 
 /// A connection to a client or a target.
@@ -209,6 +217,24 @@ impl Transport {
             Stream::Server(stream, _) => poll_flush(Pin::new(&mut **stream), cx, outbox),
             Stream::Client(stream) => poll_flush(Pin::new(&mut **stream), cx, outbox),
         }
+    }
+
+    /// Writes what a protocol that encrypts by itself has made of its outbox. Only without TLS.
+    ///
+    /// # Errors
+    /// What the system reports; `Unsupported` on a TLS connection.
+    pub fn poll_write(&mut self, cx: &mut Context<'_>, wire: &mut impl Wire) -> Poll<io::Result<()>> {
+        let Stream::Plain(stream) = &mut self.stream else {
+            return Poll::Ready(Err(io::ErrorKind::Unsupported.into()));
+        };
+        while !wire.unwritten().is_empty() {
+            let written = ready!(Pin::new(&mut *stream).poll_write(cx, wire.unwritten()))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            wire.wrote(written);
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Reads into `buf`; 0 is the end. Cancel safe.

@@ -1,0 +1,1 @@
+//! Messages of the connection protocol (RFC 4254).
