@@ -112,6 +112,44 @@ pub enum Event<'a> {
     },
     /// A command with all that it was judged by, written before it is sent.
     Judged(#[serde(borrow)] Judged<'a>),
+    /// Bytes of a stream as the client saw or sent them, masked: a terminal's, an exec's, a tunnel's, a transfer's.
+    Stream {
+        /// The number of the command (exec, shell, subsystem, tunnel) that it belongs to.
+        number: u64,
+        /// Which of its streams.
+        stream: StreamKind,
+        /// The bytes of one packet, or of a few that came together.
+        #[serde(with = "bytes")]
+        data: Cow<'a, [u8]>,
+    },
+    /// A terminal began, or its size changed.
+    Terminal {
+        /// The command's number.
+        number: u64,
+        /// What the client calls its terminal (`xterm-256color`); empty when only the size changed.
+        term: Cow<'a, str>,
+        /// Its width in characters.
+        columns: u32,
+        /// Its height in characters.
+        rows: u32,
+    },
+    /// One finished operation on a file of the target (SFTP, SCP).
+    File {
+        /// The number of the command (subsystem, exec) that it belongs to.
+        number: u64,
+        /// What was done, in one lower-case word: `get`, `put`, `list`, `stat`, `remove`, `rename`, `mkdir`, `rmdir`, `setstat`, `link`.
+        operation: Cow<'a, str>,
+        /// The path as the client gave it.
+        path: Cow<'a, str>,
+        /// The other path, of operations that have two.
+        to: Option<Cow<'a, str>>,
+        /// Bytes of content that passed.
+        size: u64,
+        /// BLAKE3 of the content that passed, when any did.
+        digest: Option<[u8; 32]>,
+        /// How it ended: `ok`, or the target's or the gateway's word for why not.
+        outcome: Cow<'a, str>,
+    },
 }
 
 impl<'a> Event<'a> {
@@ -133,7 +171,10 @@ impl<'a> Event<'a> {
             | Self::Message { .. }
             | Self::Control { .. }
             | Self::Closed { .. }
-            | Self::Recovered { .. } => None,
+            | Self::Recovered { .. }
+            | Self::Stream { .. }
+            | Self::Terminal { .. }
+            | Self::File { .. } => None,
         }
     }
 }
@@ -286,6 +327,29 @@ pub struct Finished<'a> {
     pub target_micros: u64,
     /// Microseconds that Sallyport added before sending.
     pub gateway_micros: u64,
+}
+
+/// Which way a [`Event::Stream`] goes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum StreamKind {
+    /// From the client to the target: standard input, or what was typed.
+    Input,
+    /// From the target to the client: standard output, or what the terminal showed.
+    Output,
+    /// From the target to the client: standard error.
+    Error,
+}
+
+impl StreamKind {
+    /// The lower-case word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Output => "output",
+            Self::Error => "error",
+        }
+    }
 }
 
 mod bytes {

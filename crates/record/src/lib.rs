@@ -42,7 +42,7 @@ mod verify;
 mod write;
 
 pub use entry::{Block, EventError, Part, decode, encode_into, encode_to, parts};
-pub use event::{Column, CommandEvent, Context, Event, Finished, Judged, Micros, Opened, Used};
+pub use event::{Column, CommandEvent, Context, Event, Finished, Judged, Micros, Opened, StreamKind, Used};
 pub use export::{ExportError, json_lines, ocsf};
 pub use frame::{Damage, ReadError, Reason};
 pub use header::{FileKind, Header};

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use anyhow::Result;
 use model::{Action, ColumnRef, Effect, Flags, Move, Object, ObjectKind, Outcome};
-use record::event::{Column, CommandEvent, Context, Event, Finished, Judged, Micros, Opened, Used};
+use record::event::{Column, CommandEvent, Context, Event, Finished, Judged, Micros, Opened, StreamKind, Used};
 use record::header::HEADER;
 use record::index::{IndexChain, IndexEntry, IndexReader, SessionClosed, SessionOpened, SessionRemoved};
 use record::{Block, Chain, FileKind, Header, Mark, Packer, Part, Reader, SigningKey, Writer, encode_to, rows, verify};
@@ -170,7 +170,7 @@ fn data(random: &mut Random) -> Vec<u8> {
 
 fn event<'a>(random: &mut Random, text: &'a str, data: &'a [u8]) -> Event<'a> {
     let (number, text) = (random.bits() % 5, Cow::Borrowed(text));
-    match random.below(15) {
+    match random.below(18) {
         0 => Event::Opened(opened(text)),
         1 => Event::Leased { user: text.clone(), link: text },
         2 | 3 => Event::Command(command(random, number, text)),
@@ -199,6 +199,20 @@ fn event<'a>(random: &mut Random, text: &'a str, data: &'a [u8]) -> Event<'a> {
             let context = context(random, &text);
             Event::Judged(Judged { command: command(random, number, text), context })
         }
+        14 => {
+            let stream = random.pick(&[StreamKind::Input, StreamKind::Output, StreamKind::Error]);
+            Event::Stream { number, stream, data: Cow::Borrowed(data) }
+        }
+        15 => Event::Terminal { number, term: text, columns: u32::from(random.byte()), rows: u32::MAX },
+        16 => Event::File {
+            number,
+            operation: text.clone(),
+            path: text.clone(),
+            to: random.one_in(2).then(|| text.clone()),
+            size: random.bits(),
+            digest: random.one_in(2).then_some([6; 32]),
+            outcome: text,
+        },
         _ => Event::Closed { reason: text, commands: number, bytes: (1, random.bits()) },
     }
 }

@@ -92,6 +92,16 @@ fn event(event: &Event<'_>, shapes: &mut Shapes) -> Value {
             "bytes": {"from_client": bytes.0, "from_target": bytes.1},
         }),
         Event::Recovered { at } => json!({"event": "recovered", "recovered_at": time(*at)}),
+        Event::Stream { number, stream, data } => {
+            json!({"event": "stream", "number": number, "stream": stream.as_str(), "data": bytes(data, false)})
+        }
+        Event::Terminal { number, term, columns, rows } => {
+            json!({"event": "terminal", "number": number, "term": term, "columns": columns, "rows": rows})
+        }
+        Event::File { number, operation, path, to, size, digest, outcome } => json!({
+            "event": "file", "number": number, "operation": operation, "path": path, "to": to, "size": size,
+            "digest": digest.map(hex), "outcome": outcome,
+        }),
     }
 }
 
@@ -172,9 +182,13 @@ fn bytes(data: &[u8], binary: bool) -> Value {
     }
 }
 
+fn hex(digest: [u8; 32]) -> String {
+    blake3::Hash::from(digest).to_hex().to_string()
+}
+
 fn finished(finished: &Finished<'_>) -> Value {
     let error = finished.error.as_ref().map(|(code, text)| json!({"code": code, "text": text}));
-    let digest = finished.digest.map(|digest| blake3::Hash::from(digest).to_hex().to_string());
+    let digest = finished.digest.map(hex);
     json!({
         "event": "finished", "number": finished.number, "tag": finished.tag, "error": error, "rows": finished.rows,
         "bytes": finished.bytes, "digest": digest, "masked": finished.masked,

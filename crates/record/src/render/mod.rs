@@ -3,6 +3,7 @@
 //! Everything that comes from a client or a target is made harmless for terminals first: control characters and
 //! direction overrides are shown as escapes, never sent.
 
+mod stream;
 mod table;
 mod text;
 
@@ -14,6 +15,7 @@ use model::Outcome;
 use crate::event::{CommandEvent, Event, Finished, Judged, Micros, Opened};
 use crate::export::ExportError;
 use crate::read::{Entry, Reader, State};
+use stream::Streams;
 use table::Table;
 pub use text::acts;
 use text::{Paint, duration, harmless, plural, span};
@@ -80,6 +82,7 @@ pub struct Renderer {
     last: Micros,
     waits: BTreeMap<u64, Micros>,
     results: BTreeMap<u64, Table>,
+    streams: BTreeMap<u64, Streams>,
     summary: Summary,
 }
 
@@ -95,6 +98,7 @@ impl Renderer {
             last: Micros(0),
             waits: BTreeMap::new(),
             results: BTreeMap::new(),
+            streams: BTreeMap::new(),
             summary: Summary { state: State::Open, commands: 0, denied: 0, held: 0, masked: 0, rows: 0 },
         }
     }
@@ -170,6 +174,16 @@ impl Renderer {
                 );
                 self.line(at, &self.paint.deny(&text), out)
             }
+            Event::Stream { number, stream, data } => {
+                self.make_room(out)?;
+                self.streams.entry(*number).or_default().add(*stream, data.len() as u64);
+                Ok(())
+            }
+            Event::Terminal { number, term, columns, rows } => {
+                let what = if term.is_empty() { "resized to".into() } else { harmless(term) };
+                self.line(at, &format!("#{number} terminal {what} {columns}×{rows}"), out)
+            }
+            Event::File { .. } => self.file(at, event, out),
         }
     }
 
@@ -264,6 +278,9 @@ impl Renderer {
         if let Some(table) = self.results.remove(&finished.number) {
             table.write(&self.paint, Some(finished), out)?;
         }
+        if let Some(streams) = self.streams.remove(&finished.number) {
+            streams.write(&self.paint, out)?;
+        }
         let time = format!(
             "{} on the target, {} in the gateway",
             duration(finished.target_micros),
@@ -278,12 +295,35 @@ impl Renderer {
         self.line(at, &format!("{text}  {}", self.paint.faint(&time)), out)
     }
 
+    fn file(&self, at: Micros, event: &Event<'_>, out: &mut dyn Write) -> io::Result<()> {
+        let Event::File { number, operation, path, to, size, digest, outcome } = event else {
+            return Ok(());
+        };
+        let to = to.as_ref().map_or_else(String::new, |to| format!(" to {}", harmless(to)));
+        let size = if *size > 0 { format!(", {}", plural(*size, "byte")) } else { String::new() };
+        let text = format!("#{number} {} {}{to}: {}{size}", harmless(operation), harmless(path), harmless(outcome));
+        let text = if outcome == "ok" { text } else { self.paint.deny(&text) };
+        self.line(at, &text, out)?;
+        match digest {
+            Some(digest) => {
+                let text = format!("blake3 {}", blake3::Hash::from(*digest));
+                writeln!(out, "          {}", self.paint.faint(&text))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Shows the oldest unfinished result when too many are open.
     fn make_room(&mut self, out: &mut dyn Write) -> io::Result<()> {
         if self.results.len() >= MAX_OPEN
             && let Some((_, table)) = self.results.pop_first()
         {
             table.write(&self.paint, None, out)?;
+        }
+        if self.streams.len() >= MAX_OPEN
+            && let Some((_, streams)) = self.streams.pop_first()
+        {
+            streams.write(&self.paint, out)?;
         }
         while self.waits.len() >= MAX_OPEN {
             self.waits.pop_first();
@@ -305,6 +345,9 @@ impl Renderer {
     pub fn finish(mut self, state: State, out: &mut dyn Write) -> io::Result<Summary> {
         for (_, table) in std::mem::take(&mut self.results) {
             table.write(&self.paint, None, out)?;
+        }
+        for (_, streams) in std::mem::take(&mut self.streams) {
+            streams.write(&self.paint, out)?;
         }
         self.summary.state = state;
         let Summary { commands, denied, held, masked, rows, .. } = self.summary;

@@ -3,8 +3,8 @@
 use model::{Action, ColumnRef, Effect, Flags, Move, Object, Outcome};
 use proptest::prelude::*;
 use sallyport_record::{
-    Column, CommandEvent, Context, Event, Finished, Header, Judged, Mark, Micros, Opened, SigningKey, Used, Writer,
-    rows,
+    Column, CommandEvent, Context, Event, Finished, Header, Judged, Mark, Micros, Opened, SigningKey, StreamKind, Used,
+    Writer, rows,
 };
 
 /// 2026-01-02 03:04:05 UTC.
@@ -137,6 +137,71 @@ pub(crate) fn judged_story() -> Vec<(Micros, Event<'static>)> {
     (0..).map(|index| Micros(START + index * 1000)).zip(events).collect()
 }
 
+/// A session with a terminal, an exec and a transfer.
+pub(crate) fn terminal_story() -> Vec<(Micros, Event<'static>)> {
+    let stream = |number, stream, data: &'static str| Event::Stream { number, stream, data: data.as_bytes().into() };
+    let finished = |number, tag: &'static str, bytes| {
+        Event::Finished(Finished {
+            number,
+            tag: tag.into(),
+            error: None,
+            rows: 0,
+            bytes,
+            digest: None,
+            masked: 0,
+            target_micros: 2_000_000,
+            gateway_micros: 40,
+        })
+    };
+    let Event::Opened(mut opened) = story().swap_remove(0).1 else { panic!("a story begins with its opening") };
+    (opened.protocol, opened.client) = ("ssh".into(), "OpenSSH_9.9".into());
+    let split = "grüße".as_bytes();
+    let events = vec![
+        Event::Opened(opened),
+        command(1, "shell", Outcome::Allow),
+        Event::Terminal { number: 1, term: "xterm-256color".into(), columns: 100, rows: 30 },
+        stream(1, StreamKind::Output, "\x1b]0;web-1\x07\x1b[1;32mweb-1\x1b[0m:~$ "),
+        stream(1, StreamKind::Input, "l"),
+        stream(1, StreamKind::Output, "l"),
+        Event::Stream { number: 1, stream: StreamKind::Output, data: split[..3].to_vec().into() },
+        Event::Stream { number: 1, stream: StreamKind::Output, data: split[3..].to_vec().into() },
+        Event::Terminal { number: 1, term: "".into(), columns: 80, rows: 24 },
+        stream(1, StreamKind::Output, "\r\nbye\r\n"),
+        finished(1, "exit 0", 40),
+        command(2, "tar c /etc", Outcome::Allow),
+        Event::Stream { number: 2, stream: StreamKind::Output, data: vec![0, 159, 255].into() },
+        stream(2, StreamKind::Error, "tar: removing leading /\n"),
+        finished(2, "exit 2", 27),
+        command(3, "scp -t /tmp", Outcome::Deny),
+        command(4, "sftp", Outcome::Allow),
+        file(4, "put", "/srv/report.csv", None, 1200, "ok"),
+        file(4, "rename", "/srv/report.csv", Some("/srv/report.old"), 0, "ok"),
+        file(4, "get", "/etc/shadow", None, 0, "permission denied"),
+        finished(4, "exit 0", 0),
+        Event::Closed { reason: "client closed".into(), commands: 4, bytes: (512, 2048) },
+    ];
+    (0..).map(|index| Micros(START + index * 250_000)).zip(events).collect()
+}
+
+fn file(
+    number: u64,
+    operation: &'static str,
+    path: &'static str,
+    to: Option<&'static str>,
+    size: u64,
+    outcome: &'static str,
+) -> Event<'static> {
+    Event::File {
+        number,
+        operation: operation.into(),
+        path: path.into(),
+        to: to.map(Into::into),
+        size,
+        digest: (size > 0).then_some([5; 32]),
+        outcome: outcome.into(),
+    }
+}
+
 fn command(number: u64, text: &'static str, outcome: Outcome) -> Event<'static> {
     Event::Command(CommandEvent {
         number,
@@ -182,6 +247,20 @@ pub(crate) fn any_event() -> impl Strategy<Value = Event<'static>> {
             .prop_map(|(reason, commands, bytes)| { Event::Closed { reason, commands, bytes } }),
         (any::<u64>(), text(), proptest::collection::vec((text(), text()), 0..3))
             .prop_map(|(number, approval, by)| { Event::Answered { number, approval, answer: "approved".into(), by } }),
-        proptest::sample::select([story(), judged_story()].concat()).prop_map(|(_, event)| event),
+        (any::<u64>(), 0_usize..3, bytes(100_000)).prop_map(|(number, kind, data)| {
+            let stream = [StreamKind::Input, StreamKind::Output, StreamKind::Error][kind];
+            Event::Stream { number, stream, data }
+        }),
+        (any::<u64>(), text(), any::<(u32, u32)>()).prop_map(|(number, term, (columns, rows))| Event::Terminal {
+            number,
+            term,
+            columns,
+            rows
+        }),
+        (any::<(u64, u64)>(), text(), text(), proptest::option::of(text()), any::<Option<[u8; 32]>>(), text())
+            .prop_map(|((number, size), operation, path, to, digest, outcome)| {
+                Event::File { number, operation, path, to, size, digest, outcome }
+            }),
+        proptest::sample::select([story(), judged_story(), terminal_story()].concat()).prop_map(|(_, event)| event),
     ]
 }

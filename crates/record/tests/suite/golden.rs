@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use crate::common::{judged_story, key, story, write};
+use crate::common::{judged_story, key, story, terminal_story, write};
 use sallyport_record::render::Options;
 use sallyport_record::{Event, Judged, Reader, State, json_lines, ocsf, render, verify};
 
@@ -78,4 +78,26 @@ fn what_a_command_was_judged_by_costs_four_bytes_when_there_is_nothing_of_it() {
     let events = judged_story();
     let Event::Judged(Judged { command, .. }) = &events[1].1 else { panic!("the first command") };
     assert_eq!(size(&events[1].1), size(&Event::Command(command.clone())) + 4);
+}
+
+#[test]
+fn streams_terminals_and_files_are_read_and_exported() {
+    let stored = golden("v1-terminal.spr", &write(&terminal_story()));
+    verify(stored.as_slice(), key().public()).unwrap();
+    let mut reader = Reader::new(stored.as_slice()).unwrap();
+    for (at, event) in terminal_story() {
+        let entry = reader.next_entry().unwrap().unwrap();
+        assert_eq!((entry.at, entry.event), (at, event));
+    }
+    let mut out = Vec::new();
+    json_lines(stored.as_slice(), &mut out).unwrap();
+    text("v1-terminal.jsonl", &out);
+    out.clear();
+    ocsf(stored.as_slice(), &mut out).unwrap();
+    text("v1-terminal.ocsf.jsonl", &out);
+    out.clear();
+    let summary = render(stored.as_slice(), &Options::default(), &mut out).unwrap();
+    text("v1-terminal.txt", &out);
+    assert_eq!((summary.commands, summary.denied), (4, 1));
+    assert!(!out.contains(&0x1b), "no escape of a terminal reaches the reader");
 }

@@ -58,7 +58,10 @@ impl Tally {
             | Event::Finished(_)
             | Event::Message { .. }
             | Event::Control { .. }
-            | Event::Recovered { .. } => Self::None,
+            | Event::Recovered { .. }
+            | Event::Stream { .. }
+            | Event::Terminal { .. }
+            | Event::File { .. } => Self::None,
         }
     }
 

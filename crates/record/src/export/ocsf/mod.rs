@@ -1,7 +1,10 @@
-//! OCSF events for a SIEM: Authentication (3002) for the session's begin and end, Datastore Activity (6005) for each command.
+//! OCSF events for a SIEM: Authentication (3002) for the session's begin and end, and one event for each command: Datastore
+//! Activity (6005), or for SSH what [`ssh`] says.
 //!
 //! `type_uid` is `class_uid × 100 + activity_id`. The security_control profile says what was decided: allowed, denied, or
 //! modified when values were masked. Times are milliseconds since the Unix epoch.
+
+mod ssh;
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -57,6 +60,7 @@ struct Waiting {
     reasons: Vec<String>,
     policy: String,
     approval: Option<(String, Vec<String>)>,
+    traffic: ssh::Traffic,
 }
 
 #[derive(Default)]
@@ -101,7 +105,15 @@ impl Exporter {
             | Event::Rows { .. }
             | Event::Bulk { .. }
             | Event::Message { .. }
-            | Event::Control { .. } => Vec::new(),
+            | Event::Control { .. }
+            | Event::Terminal { .. } => Vec::new(),
+            Event::Stream { number, stream, data } => {
+                if let Some(waiting) = self.waiting.get_mut(number) {
+                    waiting.traffic.add(*stream, data.len() as u64);
+                }
+                Vec::new()
+            }
+            Event::File { .. } => self.file(at, event).into_iter().collect(),
         }
     }
 
@@ -163,6 +175,7 @@ impl Exporter {
             reasons: command.reasons.to_vec(),
             policy: command.policy.to_string(),
             approval: None,
+            traffic: ssh::Traffic::default(),
         };
         if command.outcome == Outcome::Deny {
             return vec![self.activity(&waiting, None)];
@@ -178,47 +191,9 @@ impl Exporter {
     }
 
     fn activity(&self, command: &Waiting, end: Option<&Finished<'_>>) -> Value {
-        let effect = command.effects.iter().map(|(effect, _)| *effect).max().unwrap_or(Effect::Unknown);
         let mut event =
-            self.base(command.at, 6005, "Datastore Activity", (6, "Application Activity"), activity_of(effect));
-        let denied = command.outcome == Outcome::Deny;
-        let masked = end.is_some_and(|end| end.masked > 0);
-        let (action, name) = match (denied, masked) {
-            (true, _) => (2, "Denied"),
-            (false, true) => (4, "Modified"),
-            (false, false) => (1, "Allowed"),
-        };
-        let failed = denied || end.is_some_and(|end| end.error.is_some());
-        let objects: Vec<Value> =
-            command.effects.iter().map(|(effect, object)| json!({"name": object, "type": effect.as_str()})).collect();
-        merge(
-            &mut event,
-            json!({
-                "type_id": 1, "type": "Data",
-                "action_id": action, "action": name,
-                "status_id": if failed { 2 } else { 1 }, "status": if failed { "Failure" } else { "Success" },
-                "severity_id": if denied { 3 } else { 1 }, "severity": if denied { "Medium" } else { "Informational" },
-                "database": {"name": self.target, "type_id": 1, "type": "Relational", "uid": self.role},
-                "query_info": {"query_string": command.query, "uid": command.number.to_string()},
-                "firewall_rule": command.rules.first().map(|rule| json!({"name": rule, "version": command.policy})),
-                "status_detail": command.reasons.join("; "),
-                "resources": objects,
-            }),
-        );
-        if let Some(end) = end {
-            merge(
-                &mut event,
-                json!({
-                    "duration": end.target_micros / 1000,
-                    "end_time": millis(command.at) + i64::try_from(end.target_micros / 1000).unwrap_or_default(),
-                    "status_code": end.error.as_ref().map(|(code, _)| code),
-                    "query_info": {
-                        "query_string": command.query, "uid": command.number.to_string(),
-                        "bytes": end.bytes, "query_time": millis(command.at),
-                    },
-                }),
-            );
-        }
+            if self.protocol == ssh::PROTOCOL { self.remote(command, end) } else { self.datastore(command, end) };
+        merge(&mut event, decision(command, end));
         merge(
             &mut event,
             json!({"unmapped": {
@@ -228,6 +203,33 @@ impl Exporter {
                 "gateway_micros": end.map(|end| end.gateway_micros),
             }}),
         );
+        event
+    }
+
+    fn datastore(&self, command: &Waiting, end: Option<&Finished<'_>>) -> Value {
+        let effect = command.effects.iter().map(|(effect, _)| *effect).max().unwrap_or(Effect::Unknown);
+        let mut event =
+            self.base(command.at, 6005, "Datastore Activity", (6, "Application Activity"), activity_of(effect));
+        let objects: Vec<Value> =
+            command.effects.iter().map(|(effect, object)| json!({"name": object, "type": effect.as_str()})).collect();
+        merge(
+            &mut event,
+            json!({
+                "type_id": 1, "type": "Data",
+                "database": {"name": self.target, "type_id": 1, "type": "Relational", "uid": self.role},
+                "query_info": {"query_string": command.query, "uid": command.number.to_string()},
+                "resources": objects,
+            }),
+        );
+        if let Some(end) = end {
+            merge(
+                &mut event,
+                json!({"query_info": {
+                    "query_string": command.query, "uid": command.number.to_string(),
+                    "bytes": end.bytes, "query_time": millis(command.at),
+                }}),
+            );
+        }
         event
     }
 
@@ -247,6 +249,29 @@ impl Exporter {
             },
         })
     }
+}
+
+/// What was decided about a command and how it ended: alike in every class.
+fn decision(command: &Waiting, end: Option<&Finished<'_>>) -> Value {
+    let denied = command.outcome == Outcome::Deny;
+    let masked = end.is_some_and(|end| end.masked > 0);
+    let (action, name) = match (denied, masked) {
+        (true, _) => (2, "Denied"),
+        (false, true) => (4, "Modified"),
+        (false, false) => (1, "Allowed"),
+    };
+    let failed = denied || end.is_some_and(|end| end.error.is_some());
+    let lasted = |end: &Finished<'_>| i64::try_from(end.target_micros / 1000).unwrap_or_default();
+    json!({
+        "action_id": action, "action": name,
+        "status_id": if failed { 2 } else { 1 }, "status": if failed { "Failure" } else { "Success" },
+        "severity_id": if denied { 3 } else { 1 }, "severity": if denied { "Medium" } else { "Informational" },
+        "firewall_rule": command.rules.first().map(|rule| json!({"name": rule, "version": command.policy})),
+        "status_detail": command.reasons.join("; "),
+        "duration": end.map(|end| end.target_micros / 1000),
+        "end_time": end.map(|end| millis(command.at).saturating_add(lasted(end))),
+        "status_code": end.and_then(|end| end.error.as_ref()).map(|(code, _)| code),
+    })
 }
 
 /// The activity of class 6005 that comes closest.
