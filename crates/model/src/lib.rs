@@ -7,9 +7,11 @@
 //! - [`target`]: what is protected
 //! - [`effect`]: the closed vocabulary of what a command would do
 //! - [`object`]: what it would do it to
+//! - [`argv`]: the words of a command as one canonical text
 //! - [`command`]: one thing asked inside a session
 //! - [`verdict`]: allow, deny or hold, with the rules that decided and what applies
 
+pub mod argv;
 pub mod command;
 pub mod effect;
 pub mod identity;

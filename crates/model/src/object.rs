@@ -36,11 +36,13 @@ pub enum ObjectKind {
     Path,
     /// Anything else.
     Other,
+    /// A program and its words, as [`crate::argv::join`] writes them: `kubectl get pods -n dev`.
+    Command,
 }
 
 impl ObjectKind {
     /// Every kind.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Relation,
         Self::Sequence,
         Self::Function,
@@ -55,6 +57,7 @@ impl ObjectKind {
         Self::Host,
         Self::Path,
         Self::Other,
+        Self::Command,
     ];
 
     /// The lower-case word.
@@ -75,6 +78,7 @@ impl ObjectKind {
             Self::Host => "host",
             Self::Path => "path",
             Self::Other => "other",
+            Self::Command => "command",
         }
     }
 
@@ -140,7 +144,8 @@ impl fmt::Display for Object {
             | ObjectKind::File
             | ObjectKind::Host
             | ObjectKind::Path
-            | ObjectKind::Other => write!(f, "{}:{}", self.kind.as_str(), self.name),
+            | ObjectKind::Other
+            | ObjectKind::Command => write!(f, "{}:{}", self.kind.as_str(), self.name),
         }
     }
 }

@@ -1,0 +1,163 @@
+//! The options of a tool as a row words them.
+
+use std::collections::HashMap;
+
+use model::{Effect, EffectSet};
+
+/// Which options a tool knows, and what is special about them. `tools.tsv` says how it is written.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Spec {
+    /// No option is harmful, known or not.
+    pub(crate) any: bool,
+    /// `-20` is an option.
+    pub(crate) numeric: bool,
+    /// A word that may turn into options has at worst the effects that are named here.
+    pub(crate) worst: bool,
+    /// Long options have one dash.
+    pub(crate) single: bool,
+    /// The options of the levels above are known here, too.
+    pub(crate) inherit: bool,
+    /// Operands are texts, not paths.
+    pub(crate) text: bool,
+    /// Short options.
+    short: Vec<(char, Opt)>,
+    /// Long options without their dashes.
+    long: Vec<(&'static str, Opt)>,
+    /// How many operands there may be, and what more of them mean.
+    pub(crate) most: Option<(usize, EffectSet)>,
+    /// One of these options must be there, or the effects are others.
+    pub(crate) need: Option<(Vec<&'static str>, EffectSet)>,
+    /// Words of the row that were not understood: for the test that there are none.
+    pub(crate) faults: Vec<&'static str>,
+}
+
+/// An option.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Opt {
+    pub(crate) value: Value,
+    /// What it does beside what the tool does.
+    pub(crate) effects: EffectSet,
+}
+
+/// Whether an option has a value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Value {
+    None,
+    /// Attached, or the next word.
+    Required,
+    /// Attached.
+    Optional,
+}
+
+impl Spec {
+    /// Of a level without a row of its own: it knows what the levels above know.
+    pub(super) fn passing() -> Self {
+        Self { inherit: true, ..Self::default() }
+    }
+
+    /// Reads the cell; `groups` are named pieces of such cells.
+    pub(super) fn of(cell: &'static str, groups: &HashMap<&str, &'static str>) -> Self {
+        let mut spec = Self::default();
+        spec.words(cell, groups);
+        spec
+    }
+
+    fn words(&mut self, cell: &'static str, groups: &HashMap<&str, &'static str>) {
+        // `single` comes first in a cell.
+        for word in cell.split(' ').filter(|word| !word.is_empty()) {
+            if let Some(group) = word.strip_prefix('$') {
+                match groups.get(group) {
+                    Some(cell) => self.words(cell, groups),
+                    None => self.faults.push(word),
+                }
+            } else if !self.word(word) {
+                self.faults.push(word);
+            }
+        }
+    }
+
+    fn word(&mut self, word: &'static str) -> bool {
+        match word {
+            "*" => self.any = true,
+            "+" => self.numeric = true,
+            "~" => self.worst = true,
+            "^" => self.inherit = true,
+            "single" => self.single = true,
+            "text" => self.text = true,
+            _ => return self.option(word),
+        }
+        true
+    }
+
+    fn option(&mut self, word: &'static str) -> bool {
+        if let Some(most) = word.strip_prefix("most:") {
+            let (number, beyond) = most.split_once('!').unwrap_or((most, "execute"));
+            self.most = number.parse().ok().map(|number| (number, super::effects(beyond)));
+            return self.most.is_some();
+        }
+        if let Some(need) = word.strip_prefix("need:") {
+            let (names, without) = need.split_once('!').unwrap_or((need, "execute"));
+            self.need = Some((names.split(',').collect(), super::effects(without)));
+            return true;
+        }
+        let (name, effects) =
+            word.split_once('!').map_or((word, EffectSet::EMPTY), |(name, list)| (name, super::effects(list)));
+        if effects.contains(Effect::Unknown) && !word.contains("unknown") {
+            return false;
+        }
+        match name.strip_prefix("--").or_else(|| name.strip_prefix('-').filter(|_| self.single)) {
+            Some(long) => self.long_option(long, effects),
+            None => name.strip_prefix('-').is_some_and(|letters| self.short_options(letters, effects)),
+        }
+    }
+
+    fn long_option(&mut self, name: &'static str, effects: EffectSet) -> bool {
+        let (name, value) = if let Some(name) = name.strip_suffix('=') {
+            (name, Value::Required)
+        } else if let Some(name) = name.strip_suffix('?') {
+            (name, Value::Optional)
+        } else {
+            (name, Value::None)
+        };
+        self.long.push((name, Opt { value, effects }));
+        !name.is_empty()
+    }
+
+    fn short_options(&mut self, letters: &str, effects: EffectSet) -> bool {
+        let mut letters = letters.chars().peekable();
+        let mut some = false;
+        while let Some(letter) = letters.next() {
+            let value = match letters.peek() {
+                Some(':') => Value::Required,
+                Some('?') => Value::Optional,
+                _ => Value::None,
+            };
+            if value != Value::None {
+                letters.next();
+            }
+            self.short.push((letter, Opt { value, effects }));
+            some = true;
+        }
+        some
+    }
+
+    pub(crate) fn short(&self, letter: char) -> Option<Opt> {
+        self.short.iter().find(|(name, _)| *name == letter).map(|(_, option)| *option)
+    }
+
+    pub(crate) fn long(&self, wanted: &str) -> Option<Opt> {
+        self.long.iter().find(|(name, _)| *name == wanted).map(|(_, option)| *option)
+    }
+
+    /// No option is known.
+    pub(crate) const fn is_bare(&self) -> bool {
+        self.short.is_empty() && self.long.is_empty()
+    }
+
+    /// Everything that options and operands may add.
+    pub(crate) fn all_effects(&self) -> EffectSet {
+        let options = self.short.iter().map(|(_, it)| it).chain(self.long.iter().map(|(_, it)| it));
+        let beyond = self.most.iter().map(|(_, effects)| effects);
+        options.map(|option| &option.effects).chain(beyond).flat_map(|effects| effects.iter()).collect()
+    }
+}

@@ -1,0 +1,42 @@
+//! What clients start on the far side to move files: paths instead of a command.
+//!
+//! - [`scp`]: `scp -t path`, `scp -f path`
+//! - `rsync`: `rsync --server …`
+//! - `git`: `git-upload-pack 'path'` and its siblings
+//! - `path`: the names of paths
+
+mod git;
+mod path;
+mod rsync;
+pub(crate) mod scp;
+
+use std::collections::BTreeSet;
+
+use model::{Action, Effect, Object, ObjectKind};
+
+use crate::globs::{Arg, Kind};
+
+/// The actions of a transfer; `None` when the words are not those of one, the error when they are and it is not certain what it would touch.
+pub(crate) fn actions(args: &[Arg]) -> Option<Result<BTreeSet<Action>, String>> {
+    let (first, rest) = args.split_first()?;
+    if first.kind != Kind::Constant {
+        return None;
+    }
+    let name = first.text.strip_prefix("/usr/bin/").or_else(|| first.text.strip_prefix("/bin/")).unwrap_or(&first.text);
+    match name {
+        "scp" => scp::actions(rest),
+        "rsync" => rsync::actions(rest),
+        "git-upload-pack" | "git-receive-pack" | "git-upload-archive" => git::actions(name, rest),
+        "git" => git::subcommand(rest),
+        _ => None,
+    }
+}
+
+/// These effects on the path of a word.
+fn on(effects: &[Effect], path: &Arg) -> Result<Vec<Action>, String> {
+    let name = path::name(path)?;
+    Ok(effects.iter().map(|effect| Action::on(*effect, Object::new(ObjectKind::Path, name.clone()))).collect())
+}
+
+#[cfg(test)]
+mod tests;
