@@ -51,6 +51,11 @@ fn shape() -> std::io::Result<()> {
 }
 
 #[test]
+fn terminal() -> std::io::Result<()> {
+    runs(env!("CARGO_BIN_EXE_terminal"), "terminal")
+}
+
+#[test]
 fn a_wrong_argument_is_no_success() {
     let out = Command::new(env!("CARGO_BIN_EXE_startup")).arg("--runs").output().unwrap();
     assert_eq!(out.status.code(), Some(2));

@@ -1,8 +1,8 @@
 //! Prints how fast the scan is on this machine, one thread, in MB/s:
-//! `cargo run --release -p sallyport-mask --example throughput [dense|sparse|prose]`.
+//! `cargo run --release -p sallyport-mask --example throughput [dense|sparse|prose|terminal]`.
 //!
 //! *Dense*: 12 short cells of about 130 bytes a row, most of them personal data. *Sparse*: the same shape without any. *Prose*:
-//! long cells of text. Each figure is the median of the rounds, with the slowest and fastest, by the time this thread was on a
+//! long cells of text. *Terminal*: the same rows as lines of a terminal, in packets of 16 KiB, plain and with colours. Each figure is the median of the rounds, with the slowest and fastest, by the time this thread was on a
 //! core (Linux only), so that a busy machine does not distort it much.
 
 #![expect(clippy::print_stdout, reason = "printing is what this program is for")]
@@ -11,7 +11,7 @@ use std::hint::black_box;
 use std::ops::Range;
 use std::time::Duration;
 
-use sallyport_mask::{DetectorSet, Format, Hit, MaskKey, Masker, Style, ValueType, scan};
+use sallyport_mask::{DetectorSet, Format, Hit, MaskKey, Masker, Style, TerminalMasker, ValueType, scan};
 
 /// Rows of short cells, about as many as one read from a socket brings.
 const ROWS: usize = 500;
@@ -141,10 +141,45 @@ fn measure(name: &str, cells: &Cells, mut work: impl FnMut(&[u8]) -> usize) {
     );
 }
 
+/// Bytes of a packet of a terminal's output.
+const PACKET: usize = 16 * 1024;
+
+/// Rows as the lines that a terminal shows, in packets.
+fn packets(numbers: &mut Numbers, row: fn(&mut Numbers) -> Vec<String>, joint: &str) -> Cells {
+    let text: String = (0..ROWS).map(|_| format!("{}\r\n", row(numbers).join(joint))).collect();
+    let mut cells = Cells::default();
+    text.as_bytes().chunks(PACKET).for_each(|packet| cells.push(&String::from_utf8_lossy(packet)));
+    cells
+}
+
+fn terminal(numbers: &mut Numbers, masker: &Masker) {
+    for (name, row, joint) in [
+        ("plain prose", prose as fn(&mut Numbers) -> Vec<String>, " "),
+        ("plain sparse", sparse, " "),
+        ("plain dense", dense, "  "),
+        ("coloured sparse", sparse, "\x1b[0m \x1b[1;32m"),
+        ("coloured dense", dense, "\x1b[0m  \x1b[1;32m"),
+        ("painted sparse", sparse, "\x1b[K\x1b[20C"),
+    ] {
+        let cells = packets(numbers, row, joint);
+        let mut stream = TerminalMasker::new(masker.clone(), DetectorSet::ALL, Style::Partial);
+        let mut out = Vec::with_capacity(2 * PACKET);
+        measure(&format!("terminal: {name}"), &cells, |packet| {
+            out.clear();
+            stream.push(packet, &mut out);
+            black_box(&out);
+            0
+        });
+    }
+}
+
 fn main() {
     let only = std::env::args().nth(1).unwrap_or_default();
     let mut numbers = Numbers(1);
     let masker = Masker::new(&MaskKey::new([1; 32]));
+    if "terminal".starts_with(&only) {
+        terminal(&mut numbers, &masker);
+    }
     for (name, row, rows) in [
         ("dense", dense as fn(&mut Numbers) -> Vec<String>, ROWS),
         ("sparse", sparse, ROWS),

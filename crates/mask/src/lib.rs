@@ -9,13 +9,14 @@
 //! | [`Style`] | how a value is hidden, ordered by strength: the strongest wins |
 //! | [`Masker`] | hides: [`whole_text`](Masker::whole_text), [`detected`](Masker::detected), [`detected_json`](Masker::detected_json), [`typed`](Masker::typed), [`content`](Masker::content) |
 //! | [`StreamScanner`] | the same detectors over a byte stream, with a bounded hold-back |
+//! | [`TerminalMasker`] | the same over what a terminal shows, whatever control functions lie between the characters |
 //!
 //! # What a caller does
 //!
 //! A value whose *column* or lineage is masked goes through [`Masker::typed`], whatever it contains. Any other value goes
 //! through [`Masker::content`], which scans it and answers [`Content::Clean`] when nothing was found, so that the
-//! bytes can be forwarded from the buffer they were read into. Bytes without cells (COPY data, terminal output) go through
-//! a [`StreamScanner`].
+//! bytes can be forwarded from the buffer they were read into. Bytes without cells go through a [`StreamScanner`] (COPY data, files),
+//! or a [`TerminalMasker`] where people or agents read them as a terminal's (shells, the output of commands).
 //!
 //! # Promises
 //!
@@ -36,9 +37,11 @@ mod masker;
 mod scan;
 mod stream;
 mod style;
+mod terminal;
 
 pub use detector::{Detector, DetectorSet, UnknownDetector};
 pub use masker::{Content, Element, Format, MaskKey, Masked, Masker, TOKEN_MARK, ValueType};
 pub use scan::{Hit, scan};
 pub use stream::StreamScanner;
 pub use style::{Style, UnknownStyle};
+pub use terminal::TerminalMasker;

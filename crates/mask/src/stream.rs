@@ -37,7 +37,8 @@ pub struct StreamScanner {
 }
 
 /// A value whose replacement is written and whose bytes still come.
-enum Hiding {
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Hiding {
     Token,
     /// With so many dots last, which are the value's only if more of it follows.
     Jwt {
@@ -180,7 +181,7 @@ impl fmt::Debug for StreamScanner {
 
 impl Hiding {
     /// What may still come of a value that `after` follows, if it is the one that left `open`.
-    fn of(open: &Open, after: &[u8]) -> Option<Self> {
+    pub(crate) fn of(open: &Open, after: &[u8]) -> Option<Self> {
         match open.pem {
             Some(tail) if after.is_empty() => Some(Self::Pem(tail)),
             _ if open.jwt && after.iter().all(|byte| *byte == b'.') => Some(Self::Jwt { dots: after.len() }),
@@ -190,7 +191,7 @@ impl Hiding {
     }
 
     /// Takes one byte of the value, or says that it is not the value's.
-    fn goes_on(&mut self, byte: u8) -> bool {
+    pub(crate) fn goes_on(&mut self, byte: u8) -> bool {
         match self {
             Self::Token => is_token_byte(byte),
             Self::Jwt { dots } => {

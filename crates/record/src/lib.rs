@@ -5,7 +5,7 @@
 //! - [`Writer`] writes a recording into a sink; [`Chain`] is its state alone, for thousands of recordings at once
 //! - [`Reader`] yields the events with bounded memory; [`verify()`] checks everything with the public key
 //! - [`index`]: the index of a directory, its signed tree heads, and [`verify_directory`]
-//! - [`export`]: JSON Lines and OCSF; [`mod@render`]: as a person reads it; [`rows`]: result rows
+//! - [`export`]: JSON Lines, OCSF and asciicast; [`mod@render`]: as a person reads it; [`rows`]: result rows
 //!
 //! # A recording, byte by byte
 //!
@@ -43,7 +43,7 @@ mod write;
 
 pub use entry::{Block, EventError, Part, decode, encode_into, encode_to, parts};
 pub use event::{Column, CommandEvent, Context, Event, Finished, Judged, Micros, Opened, StreamKind, Used};
-pub use export::{ExportError, json_lines, ocsf};
+pub use export::{CastVersion, ExportError, asciicast, json_lines, ocsf, pick_command};
 pub use frame::{Damage, ReadError, Reason};
 pub use header::{FileKind, Header};
 pub use index::{Directory, DirectoryReport, Problem, TreeHead, VerifyOptions, What, verify_directory};

@@ -402,6 +402,10 @@ impl Reader<&[u8]> {
         let _ = crate::index::scan(data);
         let _ = crate::export::json_lines(data, &mut io::sink());
         let _ = crate::export::ocsf(data, &mut io::sink());
+        if let Ok(Some(number)) = crate::export::pick_command(data) {
+            let version = if events % 2 == 0 { crate::CastVersion::V2 } else { crate::CastVersion::V3 };
+            let _ = crate::export::asciicast(data, version, number, &mut io::sink());
+        }
         let _ = crate::render::render(data, &crate::render::Options::default(), &mut io::sink());
         events
     }

@@ -6,6 +6,7 @@
 //! - [`recording`]: recordings and indexes, through every reader
 //! - [`analyze`]: texts of SQL, through scan, parser, names and lineage
 //! - [`shape`]: texts of SQL that differ in literals
+//! - [`terminal`]: the bytes of a terminal, through the masker and the filters
 //! - `statements`: what those two break
 //!
 //! Beside "no panic, bounded memory" each target asserts what must hold: the wire format has one spelling, so whatever is
@@ -18,6 +19,7 @@ pub mod recording;
 pub mod shape;
 pub mod startup;
 mod statements;
+pub mod terminal;
 
 use postgres::wire::{Frame, Frames, Next, WireError};
 

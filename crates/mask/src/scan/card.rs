@@ -14,6 +14,12 @@ pub(super) fn may_start(bytes: &[u8], start: usize, length: usize, joined: bool)
     (DIGITS.contains(&length) || (joined && (length == 4 || length == 6))) && lengths_of(bytes, start) != 0
 }
 
+/// Whether the digits at `start` are a card's first, as far as they are there: four of a known issuer.
+pub(super) fn may_begin(bytes: &[u8], start: usize) -> bool {
+    bytes.get(start..start + 4).is_some_and(|first| first.iter().all(u8::is_ascii_digit))
+        && lengths_of(bytes, start) != 0
+}
+
 /// Finds the card number that starts with the group of `length` digits at `start`; of several the longest.
 pub(super) fn find(bytes: &[u8], start: usize, length: usize) -> Option<Range<usize>> {
     if !left_free(bytes, start) || is_fraction(bytes, start) {

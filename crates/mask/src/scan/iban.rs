@@ -22,6 +22,34 @@ pub(super) fn at_check_digits(bytes: &[u8], digits: usize, found: &mut Found<'_>
     }
 }
 
+/// How many letters and digits there are of what begins at `start` and may become an IBAN when more follows; none if it is no
+/// beginning of one, or if it has ended.
+pub(super) fn begins(bytes: &[u8], start: usize) -> Option<usize> {
+    let rest = bytes.get(start..)?;
+    let letter = |at: usize| rest.get(at).is_none_or(u8::is_ascii_alphabetic);
+    if rest.is_empty() || !letter(0) || !letter(1) || !left_free(bytes, start) {
+        return None;
+    }
+    let length = match rest {
+        [first, second, ..] => length_in([*first, *second])?,
+        _ => return Some(1),
+    };
+    let (mut at, mut count) = (0, 0);
+    while let Some(byte) = rest.get(at) {
+        if count > 0 && count % 4 == 0 && matches!(byte, b' ' | b'-') && !matches!(rest.get(at - 1), Some(b' ' | b'-'))
+        {
+            at += 1;
+            continue;
+        }
+        let fits = byte.is_ascii_alphanumeric() && (!matches!(count, 2 | 3) || byte.is_ascii_digit());
+        if count == length || !fits {
+            return None;
+        }
+        (at, count) = (at + 1, count + 1);
+    }
+    Some(count)
+}
+
 /// Where `length` letters and digits end that may have one space or dash between every four.
 fn end_of(bytes: &[u8], start: usize, length: usize) -> Option<usize> {
     let mut at = start;

@@ -8,6 +8,7 @@
 //! | `email.rs` | `@` | e-mail addresses |
 //! | `ipv6.rs` | `:` | IPv6 addresses |
 //! | `secret.rs`, `pem.rs` | `_ - A J` | tokens, keys, JWTs, PEM blocks |
+//! | `tail.rs` | the end | what may still become a value when more follows |
 //!
 //! Every function looks a bounded distance around its anchor, or consumes what it walked over, so the whole is linear.
 //! An anchor is examined whatever was found before it: which hits are found never depends on the order of looking.
@@ -21,12 +22,14 @@ mod number;
 mod pem;
 mod phone;
 mod secret;
+mod tail;
 
 use std::ops::Range;
 
 use crate::detector::{Detector, DetectorSet};
 pub(crate) use pem::{Step as PemStep, Tail as PemTail};
 pub(crate) use secret::{is_jwt_byte, is_token_byte};
+pub(crate) use tail::{doubtful, undecided};
 
 use bytes::{ANCHOR, AT, COLON, DIAL, DIGIT, KEY};
 

@@ -133,6 +133,30 @@ fn token(bytes: &[u8], anchor: usize, set: DetectorSet, found: &mut Found<'_>) {
     }
 }
 
+/// Whether `rest`, all of it token bytes from where a token may start on, may become a token or key of the set; if its prefix is
+/// whole, with the length of the prefix.
+pub(super) fn begins(rest: &[u8], set: DetectorSet) -> Option<Option<usize>> {
+    let mut partly = false;
+    for prefix in PREFIXES.iter().filter(|prefix| set.contains(prefix.detector)) {
+        if rest.starts_with(prefix.text) {
+            return Some(Some(prefix.text.len()));
+        }
+        partly |= prefix.text.starts_with(rest);
+    }
+    let body = |known: &[&[u8]], most: usize, fits: fn(&u8) -> bool| match rest.split_at_checked(4) {
+        Some((head, body)) => (known.contains(&head) && body.len() <= most && body.iter().all(fits)).then_some(Some(4)),
+        None => known.iter().any(|known| known.starts_with(rest)).then_some(None),
+    };
+    let capital = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+    let aws = || body(&[b"AKIA", b"ASIA", b"ABIA", b"ACCA"], AWS, capital);
+    let google = || body(&[b"AIza"], GOOGLE, |byte| is_token_byte(*byte));
+    set.contains(Detector::AwsKey)
+        .then(aws)
+        .flatten()
+        .or_else(|| set.contains(Detector::ApiKey).then(google).flatten())
+        .or(partly.then_some(None))
+}
+
 /// End of the run of bytes that `belongs` accepts.
 fn run_end(bytes: &[u8], start: usize, belongs: fn(u8) -> bool) -> usize {
     let run = bytes.get(start..).map_or(0, |rest| rest.iter().take_while(|byte| belongs(**byte)).count());

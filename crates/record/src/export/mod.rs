@@ -1,10 +1,12 @@
-//! Recordings for other programs: JSON Lines ([`json_lines`]) and OCSF events ([`ocsf`]).
+//! Recordings for other programs: JSON Lines ([`json_lines`]), OCSF events ([`ocsf`]), and what a terminal showed ([`asciicast`]).
 
+mod cast;
 mod json;
 mod ocsf;
 
 use std::io::{self, Read, Write};
 
+pub use cast::{CastVersion, asciicast, pick_command};
 pub use json::json_lines;
 pub use ocsf::ocsf;
 

@@ -23,7 +23,7 @@ use text::{Paint, duration, harmless, plural, span};
 /// How to render.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Options {
-    /// Rows shown of each result.
+    /// Rows shown of each result, and lines of each command's output.
     pub rows: usize,
     /// The widest that one value is shown, in characters.
     pub width: usize,
@@ -176,8 +176,8 @@ impl Renderer {
             }
             Event::Stream { number, stream, data } => {
                 self.make_room(out)?;
-                self.streams.entry(*number).or_default().add(*stream, data.len() as u64);
-                Ok(())
+                let (limit, paint) = (self.options.rows, self.paint);
+                self.streams.entry(*number).or_default().add((*stream, data), limit, &paint, out)
             }
             Event::Terminal { number, term, columns, rows } => {
                 let what = if term.is_empty() { "resized to".into() } else { harmless(term) };
@@ -279,7 +279,7 @@ impl Renderer {
             table.write(&self.paint, Some(finished), out)?;
         }
         if let Some(streams) = self.streams.remove(&finished.number) {
-            streams.write(&self.paint, out)?;
+            streams.write(self.options.rows, &self.paint, out)?;
         }
         let time = format!(
             "{} on the target, {} in the gateway",
@@ -323,7 +323,7 @@ impl Renderer {
         if self.streams.len() >= MAX_OPEN
             && let Some((_, streams)) = self.streams.pop_first()
         {
-            streams.write(&self.paint, out)?;
+            streams.write(self.options.rows, &self.paint, out)?;
         }
         while self.waits.len() >= MAX_OPEN {
             self.waits.pop_first();
@@ -347,7 +347,7 @@ impl Renderer {
             table.write(&self.paint, None, out)?;
         }
         for (_, streams) in std::mem::take(&mut self.streams) {
-            streams.write(&self.paint, out)?;
+            streams.write(self.options.rows, &self.paint, out)?;
         }
         self.summary.state = state;
         let Summary { commands, denied, held, masked, rows, .. } = self.summary;

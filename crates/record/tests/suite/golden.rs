@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use crate::common::{judged_story, key, story, terminal_story, write};
 use sallyport_record::render::Options;
-use sallyport_record::{Event, Judged, Reader, State, json_lines, ocsf, render, verify};
+use sallyport_record::{
+    CastVersion, Event, Judged, Reader, State, asciicast, json_lines, ocsf, pick_command, render, verify,
+};
 
 fn golden(name: &str, found: &[u8]) -> Vec<u8> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
@@ -100,4 +102,14 @@ fn streams_terminals_and_files_are_read_and_exported() {
     text("v1-terminal.txt", &out);
     assert_eq!((summary.commands, summary.denied), (4, 1));
     assert!(!out.contains(&0x1b), "no escape of a terminal reaches the reader");
+    assert_eq!(pick_command(stored.as_slice()).unwrap(), Some(1));
+    for (name, version, number) in [
+        ("v1-terminal.v2.cast", CastVersion::V2, 1),
+        ("v1-terminal.v3.cast", CastVersion::V3, 1),
+        ("v1-exec.v3.cast", CastVersion::V3, 2),
+    ] {
+        out.clear();
+        asciicast(stored.as_slice(), version, number, &mut out).unwrap();
+        text(name, &out);
+    }
 }
