@@ -14,6 +14,7 @@
 //! - `standing`: what a policy means for one session
 //! - [`hold`]: parked commands, from the request to its single use
 //! - [`release`]: results masked and recorded before the client sees them
+//! - [`stream`]: what programs print and read, the same
 //! - [`masks`]: which column of a result wears which mask; what an error text may still say
 //! - [`live`]: sessions that run now, and how they are ended
 //! - [`refusal`]: everything that a client may be told, as an allow-list
@@ -39,6 +40,7 @@ pub mod secret;
 pub mod session;
 mod spend;
 mod standing;
+pub mod stream;
 
 pub use gate::{Gate, Parts, Settings, Targets};
 pub use grant::{Endpoint, Grant};
@@ -51,8 +53,10 @@ pub use open::{OpenRequest, Opened};
 pub use outbox::{Encode, Outbox, ToClient, ToTarget};
 pub use proof::{Permitted, Released};
 pub use record::Micros;
+pub use record::StreamKind;
 pub use refusal::{Refusal, RefusalKind};
 pub use release::{Content, Flow};
 pub use secret::Secret;
 pub use session::{Asked, Session, Ticket};
 pub use spend::Returned;
+pub use stream::{FileDone, Shown};

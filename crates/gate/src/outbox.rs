@@ -86,7 +86,7 @@ impl<D> Outbox<D> {
     }
 
     /// Appends what may be written as soon as all before it may.
-    fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let settled = self.ready == self.bytes.len();
         write(&mut self.bytes);
         if settled {

@@ -13,12 +13,13 @@ use record::{Column, Event, Finished, Micros};
 use crate::masks::lift::Lift;
 use crate::masks::{CellPlan, Cells, ColumnInfo};
 use crate::refusal::RefusalKind;
+use crate::stream::Streams;
 use crate::{Encode, Outbox, Refusal, Released, Returned, Session, Ticket, ToClient};
 
 /// Rows kept of a result at level `head`.
 const HEAD_ROWS: u64 = 1000;
 /// Bytes kept of a result at level `head`.
-const HEAD_BYTES: u64 = 1 << 20;
+pub(crate) const HEAD_BYTES: u64 = 1 << 20;
 /// Rows are recorded in pieces of about this size.
 const PIECE: usize = 32 * 1024;
 /// Columns named in a recording; a wider result has its first ones named.
@@ -75,6 +76,8 @@ pub struct Flow {
     pub(crate) booked: Returned,
     /// A limit is passed: nothing more is shown, and the client is told this at its end.
     cut: Option<Box<Refusal>>,
+    /// Of a command whose result is byte streams.
+    pub(crate) streams: Streams,
 }
 
 impl Flow {
@@ -151,6 +154,7 @@ impl Session {
             lift: ticket.lift.clone().filter(|_| ticket.epoch == self.in_force.epoch),
             booked: Returned::default(),
             cut: None,
+            streams: Streams::default(),
         }
     }
 
@@ -358,6 +362,7 @@ impl Session {
                 flow.digest = None;
             }
         }
+        flow.drop_needless_digest();
         self.book(&mut flow);
         if let Some(at) = self.approved.iter().position(|(number, _)| *number == flow.number) {
             let (_, id) = self.approved.swap_remove(at);
@@ -458,6 +463,61 @@ impl Session {
 }
 
 impl Flow {
+    pub(crate) const fn level(&self) -> RecordLevel {
+        self.level
+    }
+
+    /// What is kept of it at level `head` is all of it.
+    pub(crate) fn record_whole(&mut self) {
+        if self.level == RecordLevel::Head {
+            self.level = RecordLevel::Full;
+        }
+    }
+
+    /// Nothing is kept of it, unless a rule says that all of it is.
+    pub(crate) fn record_whole_or_nothing(&mut self) {
+        if self.level != RecordLevel::Full {
+            self.level = RecordLevel::None;
+        }
+    }
+
+    /// Counts bytes of a stream; what was counted before.
+    pub(crate) const fn count(&mut self, bytes: usize) -> u64 {
+        let before = self.bytes;
+        self.bytes += bytes as u64;
+        before
+    }
+
+    /// Counts as before: what was counted last is not shown.
+    pub(crate) const fn uncount(&mut self, before: u64) {
+        self.bytes = before;
+        self.booked = self.returned();
+    }
+
+    /// Digests a piece of a stream that is shown; how much of it is recorded.
+    pub(crate) fn keeps(&mut self, data: &[u8]) -> usize {
+        let keep = match self.level {
+            RecordLevel::None | RecordLevel::Digest => 0,
+            RecordLevel::Full => data.len(),
+            RecordLevel::Head => {
+                usize::try_from(HEAD_BYTES.saturating_sub(self.kept_bytes)).unwrap_or(0).min(data.len())
+            }
+        };
+        if matches!(self.level, RecordLevel::Digest | RecordLevel::Head) {
+            self.digest.get_or_insert_with(|| Box::new(blake3::Hasher::new())).update(data);
+        }
+        self.kept_bytes += keep as u64;
+        self.left_out |= keep < data.len();
+        keep
+    }
+
+    /// All of a stream is in the recording itself: no digest is needed beside it.
+    fn drop_needless_digest(&mut self) {
+        if self.streams.any && !self.left_out && self.level == RecordLevel::Head {
+            self.digest = None;
+        }
+    }
+
     fn take(&mut self, neutral: &[u8], rows: u64) {
         self.rows += rows;
         self.bytes += neutral.len() as u64;

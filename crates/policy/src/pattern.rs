@@ -129,6 +129,8 @@ fn begins(pattern: impl Iterator<Item = u8> + Clone, text: impl Iterator<Item = 
 pub(crate) struct ObjectPattern {
     kind: Option<ObjectKind>,
     glob: Glob,
+    /// Of a pattern for commands.
+    words: Option<Words>,
 }
 
 impl ObjectPattern {
@@ -145,7 +147,10 @@ impl ObjectPattern {
                 if name.is_empty() {
                     return Err(format!("`{text}` names no object: write `{text}*` for all of that kind"));
                 }
-                return Ok(Self { kind: Some(kind), glob: Glob::new(name) });
+                return match kind {
+                    ObjectKind::Command => Self::command(name),
+                    _ => Ok(Self { kind: Some(kind), glob: Glob::new(name), words: None }),
+                };
             }
             if let Some(kind) = ObjectKind::ALL.into_iter().find(|kind| close_to(word, kind.as_str())) {
                 return Err(format!(
@@ -154,7 +159,14 @@ impl ObjectPattern {
                 ));
             }
         }
-        Ok(Self { kind: None, glob: Glob::new(text) })
+        Ok(Self { kind: None, glob: Glob::new(text), words: None })
+    }
+
+    /// Reads a pattern for commands. The error says what to write instead.
+    pub(crate) fn command(text: &str) -> Result<Self, String> {
+        check_pattern(text)?;
+        let words = Words::parse(text)?;
+        Ok(Self { kind: Some(ObjectKind::Command), glob: Glob::new(text), words: Some(words) })
     }
 
     /// Whether it stands for everything, what could not be resolved included.
@@ -167,7 +179,17 @@ impl ObjectPattern {
         if object.is_unresolved() {
             return self.is_all();
         }
-        self.kind.is_none_or(|kind| kind == object.kind) && self.glob.matches(&object.name)
+        self.names(object, true)
+    }
+
+    /// Whether the name is meant. `strictly`: a star means nothing that could be more than it looks like.
+    fn names(&self, object: &Object, strictly: bool) -> bool {
+        match (&self.words, object.kind) {
+            (Some(words), ObjectKind::Command) => words.match_command(&object.name, strictly),
+            // Stars of other names go over blanks: a list of tables must not speak of commands by accident.
+            (None, ObjectKind::Command) => self.is_all(),
+            _ => self.kind.is_none_or(|kind| kind == object.kind) && self.glob.matches(&object.name),
+        }
     }
 
     /// Whether the object is, or may be, one of those meant. One that the target does not have (`?.orders`) can only be what others
@@ -175,7 +197,7 @@ impl ObjectPattern {
     /// anything, nothing is certain.
     pub(crate) fn may_mean(&self, object: &Object) -> bool {
         if !object.is_unresolved() {
-            return self.covers(object);
+            return self.names(object, false);
         }
         let Some(name) = object.missing_name() else {
             return true;
@@ -189,8 +211,60 @@ impl ObjectPattern {
 
     /// Whether everything that `other` covers is covered here too.
     pub(crate) fn includes(&self, other: &Self) -> bool {
-        (self.kind.is_none() || self.kind == other.kind) && self.glob.covers(&other.glob)
+        match (&self.words, &other.words) {
+            (Some(words), Some(others)) => words.includes(others),
+            (None, Some(_)) => self.is_all(),
+            (Some(_), None) => false,
+            (None, None) => (self.kind.is_none() || self.kind == other.kind) && self.glob.covers(&other.glob),
+        }
     }
+}
+
+/// The words of a command, each with `*`: `kubectl get *`.
+///
+/// A last word `*` stands for any words, none included; one before it for any one word. A star inside a word stands for any characters of that
+/// word, but not for a way out of where it is: `/var/log/*` allows no `/var/log/../../etc/shadow`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Words {
+    words: Box<[Glob]>,
+    /// The last word is `*`.
+    any_rest: bool,
+}
+
+impl Words {
+    fn parse(text: &str) -> Result<Self, String> {
+        let words = model::argv::split(text).filter(|words| !words.is_empty()).ok_or_else(|| {
+            format!("`{text}` is no command: write its words with blanks between them, such as `kubectl get *`")
+        })?;
+        let mut words: Vec<Glob> = words.iter().map(|word| Glob::new(word)).collect();
+        let any_rest = words.last().is_some_and(Glob::is_any);
+        if any_rest {
+            words.pop();
+        }
+        Ok(Self { words: words.into(), any_rest })
+    }
+
+    fn match_command(&self, command: &str, strictly: bool) -> bool {
+        let Some(words) = model::argv::split(command) else { return false };
+        let enough = if self.any_rest { words.len() >= self.words.len() } else { words.len() == self.words.len() };
+        enough && self.words.iter().zip(&words).all(|(glob, word)| fits(glob, word, strictly))
+    }
+
+    fn includes(&self, other: &Self) -> bool {
+        let len = self.words.len();
+        let rest = if self.any_rest { other.words.len() >= len } else { other.words.len() == len && !other.any_rest };
+        rest && self.words.iter().zip(&other.words).all(|(one, other)| one.covers(other))
+    }
+}
+
+fn fits(glob: &Glob, word: &str, strictly: bool) -> bool {
+    if !glob.matches(word) {
+        return false;
+    }
+    let partly = glob.shape != Shape::Exact && !glob.is_any();
+    let escapes = word.split('/').any(|part| part == "..");
+    let option = word.starts_with('-') && glob.as_str().starts_with('*');
+    !(strictly && partly && (escapes || option))
 }
 
 impl std::fmt::Display for ObjectPattern {

@@ -70,9 +70,15 @@ impl Rule {
     /// Whether the rule's `objects` mean the action's object.
     pub(crate) fn means_object(&self, action: &Action) -> bool {
         let Some(patterns) = &self.objects else {
-            return true;
+            // Another protocol can carry anything: it is allowed where a rule says whereto.
+            return action.effect != Effect::Tunnel || self.then == Then::Deny;
         };
         match (&action.object, self.then) {
+            (Some(_), Then::Allow | Then::Approve)
+                if action.effect == Effect::Tunnel && patterns.iter().any(ObjectPattern::is_all) =>
+            {
+                false
+            }
             (None, Then::Allow | Then::Approve) => true,
             (None, Then::Deny) => false,
             // A list of tables does not speak of the session's own settings; one that names settings does.

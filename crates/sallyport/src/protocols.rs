@@ -25,12 +25,22 @@ pub(crate) struct Protocol {
 }
 
 /// All protocols.
-pub(crate) const ALL: &[Protocol] = &[Protocol {
-    id: postgres::PROTOCOL,
-    path_options: PATH_OPTIONS,
-    role_options: ROLE_OPTIONS,
-    check_options: |options| TargetOptions::from_value(options).map(drop).map_err(|error| error.to_string()),
-}];
+pub(crate) const ALL: &[Protocol] = &[
+    Protocol {
+        id: postgres::PROTOCOL,
+        path_options: PATH_OPTIONS,
+        role_options: ROLE_OPTIONS,
+        check_options: |options| TargetOptions::from_value(options).map(drop).map_err(|error| error.to_string()),
+    },
+    Protocol {
+        id: ssh::PROTOCOL,
+        path_options: &[],
+        role_options: &[],
+        check_options: |options| {
+            ssh::config::TargetOptions::from_value(options).map(drop).map_err(|error| error.to_string())
+        },
+    },
+];
 
 /// The protocol of a target's kind.
 pub(crate) fn find(kind: &str) -> Option<&'static Protocol> {
@@ -73,8 +83,8 @@ pub(crate) fn postgres_listen(config: &Config) -> Result<PostgresListen> {
     })
 }
 
-/// Limits of the PostgreSQL listener.
-pub(crate) fn postgres_limits(config: &Config) -> Result<net::Limits> {
+/// Limits of a listener, and what it sends those that it turns away.
+fn limits(config: &Config, turned_away: Vec<u8>) -> Result<net::Limits> {
     let proxies = config
         .proxy_from
         .iter()
@@ -88,8 +98,23 @@ pub(crate) fn postgres_limits(config: &Config) -> Result<net::Limits> {
         max_unauthenticated_per_source: config.limits.max_logins_per_address,
         handshake: config.limits.login_timeout.get(),
         proxies,
-        turned_away: postgres::login::turned_away(),
+        turned_away,
     })
+}
+
+/// Limits of the PostgreSQL listener.
+pub(crate) fn postgres_limits(config: &Config) -> Result<net::Limits> {
+    limits(config, postgres::login::turned_away())
+}
+
+/// Limits of the SSH listener. A line before the greeting is what a server may say there; OpenSSH's client shows it with `-v`.
+pub(crate) fn ssh_limits(config: &Config) -> Result<net::Limits> {
+    limits(config, b"sallyport: too many connections; try again shortly\r\n".to_vec())
+}
+
+/// The SSH server of a gate, with the key that it proves itself with.
+pub(crate) fn ssh_server(gate: &Arc<Gate>, host_key: ssh::keys::own::SigningKey) -> Arc<ssh::Server> {
+    ssh::Server::new(Arc::clone(gate), Arc::new(host_key), ssh::config::SshListen::default())
 }
 
 /// The PostgreSQL server of a gate.

@@ -233,7 +233,7 @@ mod tests {
             "~/logs/*",
             "--include=*.log",
             "/proc/[0-9]*/status",
-            "/home/*",
+            "/users/*",
             "app-?.txt",
         ] {
             assert_eq!(kind(text), Some(Kind::Glob), "{text}");
@@ -251,7 +251,7 @@ mod tests {
             "/e*c/shado?",
             "/etc/*",
             "/etc/*ow",
-            "/home/app/.s??/id",
+            "/users/app/.s??/id",
             "/srv/.*",
             "/srv/*/../x",
             "-*",

@@ -86,7 +86,7 @@ fn hidden_commands_do_not_pass() {
         "cat /etc/sh?dow",
         "cat /etc/[s]hadow",
         "cat /e?c/shadow*",
-        "cat /home/*/.s?h/id_rsa",
+        "cat /users/*/.s?h/id_rsa",
         "tail /var/log/../../etc/shadow",
         // wrappers
         "busybox rm -rf /srv/data",
@@ -171,7 +171,7 @@ fn hidden_commands_do_not_pass() {
         "scp -t /etc/cron.d",
         "scp -f /etc/shadow",
         "rsync --server . /x",
-        "rsync --server --sender -logDtpre.iLsfxCIvu . /home/app/.ssh",
+        "rsync --server --sender -logDtpre.iLsfxCIvu . /users/app/.ssh",
         "git-receive-pack '/srv/x'",
         "/usr/lib/openssh/sftp-server",
         "/tmp/ls",

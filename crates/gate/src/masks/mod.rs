@@ -8,7 +8,7 @@ pub(crate) mod tokens;
 
 use std::borrow::Cow;
 
-use mask::{DetectorSet, Format, Hit, Masked, Masker, Style, ValueType};
+use mask::{DetectorSet, Format, Hit, Masked, Masker, Style, TerminalMasker, ValueType};
 use model::{Aggregates, ColumnRef, Intent, MaskRule, MaskStyle, Notifications, SourceColumn};
 use policy::covers;
 
@@ -114,6 +114,11 @@ impl SessionMasks {
     pub(crate) fn new(rules: Vec<MaskRule>) -> Self {
         let watch = Watch::of(rules.iter());
         Self { rules, watch }
+    }
+
+    /// What looks at byte streams, where anything is looked for.
+    pub(crate) fn scanner(&self, masker: &Masker) -> Option<TerminalMasker> {
+        self.watch.map(|watch| TerminalMasker::new(masker.clone(), watch.detectors, watch.style))
     }
 
     /// Whether no mask applies.

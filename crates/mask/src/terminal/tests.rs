@@ -1,3 +1,5 @@
+//! A terminal that is cut anywhere shows no value.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -222,11 +222,19 @@ impl Compiler<'_, '_> {
     }
 
     fn objects(&mut self, raw: &RawRule, place: Place) -> Option<Vec<ObjectPattern>> {
-        let objects = raw.objects.as_ref()?;
-        self.filled(place, "objects", objects);
-        let patterns =
-            objects.iter().filter_map(|object| self.check(object.place, ObjectPattern::parse(&object.value)));
-        Some(patterns.collect())
+        if raw.objects.is_none() && raw.commands.is_none() {
+            return None;
+        }
+        let mut patterns = Vec::new();
+        for (key, texts, parse) in [
+            ("objects", &raw.objects, ObjectPattern::parse as fn(&str) -> Result<ObjectPattern, String>),
+            ("commands", &raw.commands, ObjectPattern::command),
+        ] {
+            let Some(texts) = texts else { continue };
+            self.filled(place, key, texts);
+            patterns.extend(texts.iter().filter_map(|text| self.check(text.place, parse(&text.value))));
+        }
+        Some(patterns)
     }
 
     fn message(&mut self, message: &At<String>) {

@@ -54,6 +54,9 @@ pub(crate) struct RawRule {
     /// Objects, `[kind:]name` with `*`; absent: any.
     #[serde(default, deserialize_with = "present_list", skip_serializing_if = "Option::is_none")]
     pub(crate) objects: Option<Vec<At<String>>>,
+    /// Commands, word by word, with `*`: `kubectl get *`; with `objects`, either fits.
+    #[serde(default, deserialize_with = "present_list", skip_serializing_if = "Option::is_none")]
+    pub(crate) commands: Option<Vec<At<String>>>,
     /// Typed conditions.
     #[serde(default, rename = "if", deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) conditions: Option<At<RawIf>>,

@@ -156,6 +156,7 @@ fn shown(global: &Global, config: &Config) -> Result<Value> {
         .collect();
     let listen = Listen {
         postgres: config.postgres.to_string(),
+        ssh: config.ssh.map(|address| address.to_string()),
         api: config.api.to_string(),
         proxy_from: config.proxy_from.clone(),
     };

@@ -56,6 +56,8 @@ pub(crate) struct Document {
 pub(crate) struct Listen {
     /// For PostgreSQL clients.
     pub(crate) postgres: String,
+    /// For SSH clients; 127.0.0.1:6422 when absent. Nobody listens there while no target is of kind `ssh`.
+    pub(crate) ssh: Option<String>,
     /// For the API, health and metrics. Plain HTTP on loopback, TLS elsewhere.
     pub(crate) api: String,
     /// Addresses of load balancers that send the PROXY header, as networks.
@@ -64,7 +66,12 @@ pub(crate) struct Listen {
 
 impl Default for Listen {
     fn default() -> Self {
-        Self { postgres: "127.0.0.1:6432".to_owned(), api: "127.0.0.1:8460".to_owned(), proxy_from: Vec::new() }
+        Self {
+            postgres: "127.0.0.1:6432".to_owned(),
+            ssh: None,
+            api: "127.0.0.1:8460".to_owned(),
+            proxy_from: Vec::new(),
+        }
     }
 }
 

@@ -32,6 +32,8 @@ pub(crate) struct Config {
     pub(crate) data_dir: Option<PathBuf>,
     /// Where PostgreSQL clients connect.
     pub(crate) postgres: SocketAddr,
+    /// Where SSH clients connect, when any target is theirs.
+    pub(crate) ssh: Option<SocketAddr>,
     /// Where the API listens.
     pub(crate) api: SocketAddr,
     /// Networks whose connections start with a PROXY header.
@@ -64,6 +66,9 @@ pub(crate) struct Config {
     pub(crate) drain: Span,
 }
 
+/// Where SSH clients connect unless the configuration says otherwise.
+const DEFAULT_SSH: &str = "127.0.0.1:6422";
+
 impl Config {
     /// Reads and checks a configuration file or directory.
     ///
@@ -91,10 +96,14 @@ impl Config {
         if tokens.ttl > tokens.max_ttl {
             problems.push(Problem::of(&loaded.main, "`tokens.ttl` is longer than `tokens.max_ttl`"));
         }
+        let wants_ssh = targets.iter().any(|target| target.target.kind == ssh::PROTOCOL.0);
+        let ssh = listen.ssh.as_deref().unwrap_or(DEFAULT_SSH);
+        let ssh = wants_ssh.then(|| address(ssh, "listen.ssh", &loaded.main, &mut problems));
         let config = Self {
             source: source.to_owned(),
             data_dir: document.data_dir.map(|path| loaded.base.join(path)),
             postgres: address(&listen.postgres, "listen.postgres", &loaded.main, &mut problems),
+            ssh,
             api: address(&listen.api, "listen.api", &loaded.main, &mut problems),
             proxy_from: listen.proxy_from,
             tls,

@@ -5,6 +5,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use ssh::keys::own::SigningKey;
 
 /// Largest key file that is read.
 const MAX: u64 = 4096;
@@ -61,6 +62,18 @@ pub(crate) fn private(path: &Path, meta: &std::fs::Metadata) -> Result<()> {
         bail!("{shown}: this key belongs to another user; run as that user");
     }
     Ok(())
+}
+
+/// The key with which the gateway proves itself to SSH clients, made at the first start.
+///
+/// # Errors
+/// As [`once`], and when the file is no such key.
+pub(crate) fn ssh_host(path: &Path) -> Result<SigningKey> {
+    let fresh = || {
+        let (_, text) = SigningKey::generate("sallyport")?;
+        Ok(text.as_bytes().to_vec())
+    };
+    SigningKey::read(&once(path, fresh)?).with_context(|| format!("{}: read the SSH host key", path.display()))
 }
 
 /// 256 random bits as 64 hexadecimal digits.

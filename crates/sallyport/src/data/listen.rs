@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Listen {
     /// For PostgreSQL clients, `address:port`.
     pub(crate) postgres: String,
+    /// For SSH clients, `address:port`, when any target is theirs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ssh: Option<String>,
     /// The API, `address:port`.
     pub(crate) api: String,
     /// The API as a URL.

@@ -51,6 +51,11 @@ impl Layout {
         self.keys().join("mask.key")
     }
 
+    /// The key with which the gateway proves itself to SSH clients.
+    pub(crate) fn ssh_host_key(&self) -> PathBuf {
+        self.keys().join("ssh_host_ed25519_key")
+    }
+
     /// The gateway's own certificate and its authority.
     pub(crate) fn tls(&self) -> PathBuf {
         self.root.join("tls")

@@ -30,6 +30,7 @@ const API_STOPS: Duration = Duration::from_secs(10);
 /// Bound addresses, not yet serving.
 pub(super) struct Listeners {
     postgres: Listener,
+    ssh: Option<Listener>,
     api: Server,
     /// A door for the commands of this machine when the API itself is bound elsewhere.
     local_api: Option<Server>,
@@ -80,6 +81,7 @@ impl Listeners {
     pub(super) async fn bind(config: &Config, layout: &Layout) -> Result<Self> {
         let tls = Tls::new(config, layout)?;
         let postgres = Listener::bind(&config.postgres.to_string(), "listen.postgres")?;
+        let ssh = config.ssh.map(|address| Listener::bind(&address.to_string(), "listen.ssh")).transpose()?;
         let loopback = config.api.ip().to_canonical().is_loopback();
         let newest: TlsSource = {
             let tls = Arc::clone(&tls);
@@ -90,7 +92,7 @@ impl Listeners {
             true => None,
             false => Some(Server::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), None).await?),
         };
-        Ok(Self { postgres, api, local_api, tls })
+        Ok(Self { postgres, ssh, api, local_api, tls })
     }
 
     /// Serves.
@@ -114,7 +116,13 @@ impl Listeners {
         let server = protocols::postgres_server(&built.gate, &self.tls.server, &config)?;
         let serve = move |accepted| Arc::clone(&server).serve(accepted);
         let limits = protocols::postgres_limits(&config)?;
-        let accepting = tokio::spawn(self.postgres.run(limits, Arc::clone(&workers), drain.watch(), serve));
+        let mut accepting = vec![tokio::spawn(self.postgres.run(limits, Arc::clone(&workers), drain.watch(), serve))];
+        if let Some(listener) = self.ssh {
+            let server = protocols::ssh_server(&built.gate, key::ssh_host(&layout.ssh_host_key())?);
+            let serve = move |accepted| Arc::clone(&server).serve(accepted);
+            let limits = protocols::ssh_limits(&config)?;
+            accepting.push(tokio::spawn(listener.run(limits, Arc::clone(&workers), drain.watch(), serve)));
+        }
         let written = Written::new(&layout.listen(), &listen)?;
         Ok(Running { listen, tls: self.tls, drain, workers, accepting, stop_api, api, _written: written })
     }
@@ -127,6 +135,7 @@ impl Listeners {
         };
         Listen {
             postgres: self.postgres.address().to_string(),
+            ssh: self.ssh.as_ref().map(|listener| listener.address().to_string()),
             api: self.api.address().to_string(),
             api_url,
             pid: std::process::id(),
@@ -178,7 +187,7 @@ pub(super) struct Running {
     tls: Arc<Tls>,
     drain: Drain,
     workers: Arc<Workers>,
-    accepting: JoinHandle<std::io::Result<()>>,
+    accepting: Vec<JoinHandle<std::io::Result<()>>>,
     stop_api: watch::Sender<bool>,
     api: Vec<JoinHandle<()>>,
     _written: Written,
@@ -194,10 +203,12 @@ impl Running {
     /// answered until the end. How many connections are left.
     pub(super) async fn stop(self, grace: impl Future<Output = ()>) -> usize {
         self.drain.start();
-        match self.accepting.await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(%error, "the PostgreSQL listener had failed"),
-            Err(error) => tracing::error!(%error, "the PostgreSQL listener had stopped"),
+        for accepting in self.accepting {
+            match accepting.await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::error!(%error, "a listener had failed"),
+                Err(error) => tracing::error!(%error, "a listener had stopped"),
+            }
         }
         let left = self.drain.finish(grace).await;
         let stopped = self.stop_api.send(true);

@@ -238,7 +238,10 @@ fn warn_about_the_rest(started: &Config, old: &Config, new: &Config) {
 
 /// The keys in which two configurations differ, of those that are looked at when the gateway starts.
 fn the_rest(one: &Config, other: &Config) -> Vec<&'static str> {
-    let listen = one.postgres != other.postgres || one.api != other.api || one.proxy_from != other.proxy_from;
+    let listen = one.postgres != other.postgres
+        || one.ssh != other.ssh
+        || one.api != other.api
+        || one.proxy_from != other.proxy_from;
     let keys = [
         ("listen", listen),
         ("tls", one.tls != other.tls),

@@ -66,7 +66,7 @@ fn a_transfer_whose_path_is_not_certain_is_unknown() {
 
 #[test]
 fn rsync_reads_writes_and_deletes() {
-    assert_eq!(actions("rsync --server --sender -logDtpre.iLsfxCIvu . /home/app/.ssh"), ["read path:/home/app/.ssh"]);
+    assert_eq!(actions("rsync --server --sender -logDtpre.iLsfxCIvu . /users/app/.ssh"), ["read path:/users/app/.ssh"]);
     assert_eq!(
         actions("rsync --server --sender -vlogDtprze.iLsfxCIvu . /srv/a/ b"),
         ["read path:/srv/a", "read path:~/b"]

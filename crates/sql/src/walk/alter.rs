@@ -303,6 +303,7 @@ impl<'c> Walker<'c> {
             | ObjectKind::File
             | ObjectKind::Host
             | ObjectKind::Path
+            | ObjectKind::Command
             | ObjectKind::Other) => {
                 self.act(effect, Object::new(kind, titled(what, &names.join("."))));
             }

@@ -325,6 +325,7 @@ impl<'c> Walker<'c> {
                 | ObjectKind::File
                 | ObjectKind::Host
                 | ObjectKind::Path
+                | ObjectKind::Command
                 | ObjectKind::Other => {}
             }
             if action.effect == Effect::Admin {

@@ -54,7 +54,8 @@ pub fn verify(algorithm: &str, blob: &[u8], message: &[u8], signature: &[u8]) ->
         "ssh-ed25519" => check(&ED25519, key.string()?, message, bytes)?,
         "ssh-rsa" => {
             let (e, n) = (number(key.string()?), number(key.string()?));
-            let scheme = if algorithm == "rsa-sha2-512" { &RSA_PKCS1_2048_8192_SHA512 } else { &RSA_PKCS1_2048_8192_SHA256 };
+            let scheme =
+                if algorithm == "rsa-sha2-512" { &RSA_PKCS1_2048_8192_SHA512 } else { &RSA_PKCS1_2048_8192_SHA256 };
             RsaPublicKeyComponents { n, e }.verify(scheme, message, bytes).map_err(|_| SignatureError::Wrong)?;
         }
         _ => ecdsa(key_type, &mut key, message, bytes)?,

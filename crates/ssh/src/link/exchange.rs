@@ -73,7 +73,7 @@ impl Half {
     /// The shared secret as it is hashed: an `mpint`. A peer's half that is not on the curve, or of small order, is refused.
     pub(super) fn agree(&self, peer: &[u8]) -> Result<Zeroizing<Vec<u8>>, LinkError> {
         let peer = UnparsedPublicKey::new(self.method.curve(), peer);
-        agree(&self.private, &peer, LinkError::Exchange, |secret| {
+        agree(&self.private, peer, LinkError::Exchange, |secret| {
             let mut out = Zeroizing::new(Vec::with_capacity(secret.len() + 5));
             encode::mpint(&mut out, secret);
             Ok(out)

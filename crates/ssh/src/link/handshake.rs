@@ -82,8 +82,7 @@ impl Link {
             Role::Server => None,
             Role::Client => {
                 let half = Half::new(agreed.method)?;
-                let message =
-                    encode::message(number::KEX_ECDH_INIT, |out| encode::string(out, &half.public));
+                let message = encode::message(number::KEX_ECDH_INIT, |out| encode::string(out, &half.public));
                 self.seal(&message)?;
                 Some(half)
             }
@@ -196,4 +195,3 @@ fn extensions() -> Vec<u8> {
         encode::string(out, keys::ALGORITHMS.as_bytes());
     })
 }
-

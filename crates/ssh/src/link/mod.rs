@@ -191,7 +191,7 @@ impl Link {
     ///
     /// # Errors
     /// [`LinkError`]; the link is over.
-    pub fn next(&mut self) -> Result<Option<Range<usize>>, LinkError> {
+    pub fn advance(&mut self) -> Result<Option<Range<usize>>, LinkError> {
         if self.greeting.is_none() && !self.greet()? {
             return Ok(None);
         }
@@ -209,7 +209,7 @@ impl Link {
         }
     }
 
-    /// The bytes of a message that [`next`](Self::next) found; good until more is fed.
+    /// The bytes of a message that [`advance`](Self::advance) found; good until more is fed.
     #[must_use]
     pub fn message(&self, range: Range<usize>) -> &[u8] {
         self.input.get(range).unwrap_or_default()

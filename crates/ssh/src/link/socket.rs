@@ -104,12 +104,12 @@ impl Socket {
         Poll::Ready(Ok(read))
     }
 
-    /// The next message, as [`Link::next`].
+    /// The next message, as [`Link::advance`].
     ///
     /// # Errors
     /// When the link is over.
-    pub fn next(&mut self) -> Result<Option<Range<usize>>, SocketError> {
-        Ok(self.link.next()?)
+    pub fn advance(&mut self) -> Result<Option<Range<usize>>, SocketError> {
+        Ok(self.link.advance()?)
     }
 
     /// A message's bytes, as [`Link::message`].
@@ -158,7 +158,7 @@ impl Socket {
     pub async fn receive<D>(&mut self, outbox: &mut Outbox<D>) -> Result<Vec<u8>, SocketError> {
         poll_fn(|cx| {
             loop {
-                if let Some(range) = self.next()? {
+                if let Some(range) = self.advance()? {
                     return Poll::Ready(Ok(self.message(range).to_vec()));
                 }
                 if let Poll::Ready(Err(error)) = self.poll_flush(cx, outbox) {
@@ -177,7 +177,7 @@ impl Socket {
     pub async fn exchange_keys<D>(&mut self, outbox: &mut Outbox<D>) -> Result<(), SocketError> {
         poll_fn(|cx| {
             while !self.link.is_keyed() {
-                if self.next()?.is_some() {
+                if self.advance()?.is_some() {
                     return Poll::Ready(Err(LinkError::Unexpected(0).into()));
                 }
                 if self.link.is_keyed() {

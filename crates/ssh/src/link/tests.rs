@@ -1,3 +1,5 @@
+//! Two links, and what is between them.
+
 use super::*;
 
 fn pair() -> (Link, Link) {
@@ -9,13 +11,8 @@ fn pair() -> (Link, Link) {
 fn carry(client: &mut Link, server: &mut Link, piece: usize) -> Result<(Vec<Vec<u8>>, Vec<Vec<u8>>), LinkError> {
     let (mut at_client, mut at_server) = (Vec::new(), Vec::new());
     loop {
-        let mut moved = false;
-        for (from, to, got) in [(&mut *client, &mut *server, &mut at_server)] {
-            moved |= push(from, to, got, piece)?;
-        }
-        for (from, to, got) in [(&mut *server, &mut *client, &mut at_client)] {
-            moved |= push(from, to, got, piece)?;
-        }
+        let mut moved = push(client, server, &mut at_server, piece)?;
+        moved |= push(server, client, &mut at_client, piece)?;
         if !moved {
             return Ok((at_client, at_server));
         }
@@ -26,7 +23,7 @@ fn push(from: &mut Link, to: &mut Link, got: &mut Vec<Vec<u8>>, piece: usize) ->
     let bytes = from.unwritten().get(..piece.min(from.unwritten().len())).unwrap().to_vec();
     from.wrote(bytes.len());
     to.feed(&bytes);
-    while let Some(range) = to.next()? {
+    while let Some(range) = to.advance()? {
         got.push(to.message(range).to_vec());
     }
     Ok(!bytes.is_empty())
@@ -82,20 +79,20 @@ fn strict_peers_take_nothing_before_the_keys() {
 fn what_is_no_ssh_and_what_comes_too_early_ends_the_link() {
     let (_, mut server) = pair();
     server.feed(b"GET / HTTP/1.1\r\n");
-    assert_eq!(server.next(), Err(LinkError::NotSsh));
+    assert_eq!(server.advance(), Err(LinkError::NotSsh));
     let (_, mut server) = pair();
     server.feed(&[b'x'; limits::GREETING + 1]);
-    assert_eq!(server.next(), Err(LinkError::Greeting));
+    assert_eq!(server.advance(), Err(LinkError::Greeting));
     let (mut client, mut server) = pair();
     server.feed(client.unwritten());
     client.wrote(usize::MAX);
-    assert_eq!(server.next(), Ok(None));
+    assert_eq!(server.advance(), Ok(None));
     client.seal(&[number::CHANNEL_DATA]).unwrap();
     server.feed(client.unwritten());
-    assert_eq!(server.next(), Err(LinkError::Unexpected(number::CHANNEL_DATA)));
+    assert_eq!(server.advance(), Err(LinkError::Unexpected(number::CHANNEL_DATA)));
     let (mut client, _) = pair();
     client.feed(b"a word before\r\nSSH-2.0-OpenSSH_9.2 Debian\r\n");
-    assert_eq!(client.next(), Ok(None));
+    assert_eq!(client.advance(), Ok(None));
     assert_eq!(client.greeting(), b"SSH-2.0-OpenSSH_9.2 Debian");
 }
 
@@ -112,5 +109,5 @@ fn a_server_must_prove_its_key() {
     let at = wire.windows(blob.len()).position(|window| window == blob).unwrap();
     wire.splice(at..at + blob.len(), other.blob().to_vec());
     client.feed(&wire);
-    assert_eq!(client.next(), Err(LinkError::HostKey));
+    assert_eq!(client.advance(), Err(LinkError::HostKey));
 }

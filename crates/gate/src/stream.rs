@@ -1,0 +1,255 @@
+//! Byte streams: what programs print and read. Masked, recorded, and only then put where the client's socket can take them.
+//!
+//! A stream has no rows: it is recorded in the pieces in which it came, each with its time. At level `head` the first bytes are kept and all
+//! of it is counted and digested; a terminal's stream is kept whole at that level, too, because nobody can look at half a screen.
+
+use std::borrow::Cow;
+
+use mask::TerminalMasker;
+use model::RecordLevel;
+use record::{Event, StreamKind};
+
+use crate::release::HEAD_BYTES;
+use crate::{Flow, Outbox, Refusal, Session, ToClient};
+
+/// Bytes of a stream that were masked and recorded, and wait for the client to take them. Only a [`Session`] puts any in, and only the
+/// client's outbox takes them out.
+#[derive(Debug, Default)]
+#[must_use = "what is shown and not sent is lost"]
+pub struct Shown {
+    bytes: Vec<u8>,
+    taken: usize,
+}
+
+impl Shown {
+    /// Bytes that wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.bytes.len().saturating_sub(self.taken)
+    }
+
+    /// Whether none wait.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The next ones, at most so many.
+    fn take(&mut self, most: usize) -> &[u8] {
+        let start = self.taken;
+        self.taken = start.saturating_add(most).min(self.bytes.len());
+        self.bytes.get(start..self.taken).unwrap_or_default()
+    }
+
+    /// Gives back the room of what was taken.
+    fn tidy(&mut self) {
+        if self.taken == self.bytes.len() {
+            self.bytes.clear();
+            self.taken = 0;
+        } else if self.taken > 64 * 1024 {
+            self.bytes.drain(..self.taken);
+            self.taken = 0;
+        }
+    }
+}
+
+/// What keeps a stream's state between its pieces.
+#[derive(Default)]
+pub struct Streams {
+    output: Option<TerminalMasker>,
+    error: Option<TerminalMasker>,
+    /// Bytes of input that are recorded.
+    input: u64,
+    /// Something was shown.
+    pub(crate) any: bool,
+    /// The stream is another protocol's: nothing looks for values in it.
+    carried: bool,
+}
+
+impl Flow {
+    /// The command carries another protocol, of which a rule has named both ends. No mask looks into it: it would break what it cannot read.
+    pub const fn carry(&mut self) {
+        self.streams.carried = true;
+    }
+
+    /// The command carries files, which are recorded one by one, by size and digest ([`Session::file`]); their content only where a rule
+    /// says `full`.
+    pub fn transfer(&mut self) {
+        self.streams.carried = true;
+        self.record_whole_or_nothing();
+    }
+}
+
+impl std::fmt::Debug for Streams {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Streams").finish_non_exhaustive()
+    }
+}
+
+impl Outbox<ToClient> {
+    /// Takes at most `most` bytes that are shown, in the frame that the protocol puts around them; how many.
+    pub fn push_shown(&mut self, shown: &mut Shown, most: usize, frame: impl FnOnce(&mut Vec<u8>, &[u8])) -> usize {
+        let part = shown.take(most);
+        let len = part.len();
+        if len > 0 {
+            self.append(|out| frame(out, part));
+        }
+        shown.tidy();
+        len
+    }
+}
+
+impl Session {
+    /// Masks and records a piece of what a program prints, and puts it where the client's outbox takes it from. One that passes a limit is
+    /// not shown, nor is anything after it: the flow is [cut](Flow::is_cut).
+    ///
+    /// # Errors
+    /// When it cannot be recorded: it is not shown, and the session must close.
+    pub fn show(&mut self, flow: &mut Flow, stream: StreamKind, data: &[u8], shown: &mut Shown) -> Result<(), Refusal> {
+        if flow.is_cut() || data.is_empty() {
+            return Ok(());
+        }
+        let start = shown.bytes.len();
+        self.mask_piece(flow, stream, data, &mut shown.bytes);
+        self.shown(flow, stream, start, shown)
+    }
+
+    /// The program prints no more: what masks held back is shown as [`show`](Self::show) does.
+    ///
+    /// # Errors
+    /// When it cannot be recorded: it is not shown, and the session must close.
+    pub fn show_rest(&mut self, flow: &mut Flow, stream: StreamKind, shown: &mut Shown) -> Result<(), Refusal> {
+        let start = shown.bytes.len();
+        let scanner = match stream {
+            StreamKind::Input => None,
+            StreamKind::Output => flow.streams.output.take(),
+            StreamKind::Error => flow.streams.error.take(),
+        };
+        if let Some(mut scanner) = scanner {
+            scanner.finish(&mut shown.bytes);
+        }
+        self.shown(flow, stream, start, shown)
+    }
+
+    /// Nothing more came for a moment: what masks hold back only because more could come is shown, as [`show`](Self::show) does.
+    ///
+    /// # Errors
+    /// When it cannot be recorded: it is not shown, and the session must close.
+    pub fn show_waiting(&mut self, flow: &mut Flow, stream: StreamKind, shown: &mut Shown) -> Result<(), Refusal> {
+        let start = shown.bytes.len();
+        let masker = match stream {
+            StreamKind::Input => None,
+            StreamKind::Output => flow.streams.output.as_mut(),
+            StreamKind::Error => flow.streams.error.as_mut(),
+        };
+        if let Some(masker) = masker {
+            masker.flush(&mut shown.bytes);
+        }
+        self.shown(flow, stream, start, shown)
+    }
+
+    fn mask_piece(&self, flow: &mut Flow, stream: StreamKind, data: &[u8], out: &mut Vec<u8>) {
+        let place = match stream {
+            StreamKind::Error => &mut flow.streams.error,
+            StreamKind::Input | StreamKind::Output => &mut flow.streams.output,
+        };
+        if place.is_none() && !flow.streams.carried {
+            *place = self.masks.scanner(&self.gate.masker);
+        }
+        match place {
+            Some(scanner) => scanner.push(data, out),
+            None => out.extend_from_slice(data),
+        }
+    }
+
+    /// Counts and records what was appended behind `start`, or takes it back.
+    fn shown(&mut self, flow: &mut Flow, stream: StreamKind, start: usize, shown: &mut Shown) -> Result<(), Refusal> {
+        let data = shown.bytes.get(start..).unwrap_or_default();
+        if data.is_empty() {
+            return Ok(());
+        }
+        let before = flow.count(data.len());
+        if let Some(refusal) = self.over_returned(flow) {
+            flow.uncount(before);
+            flow.cut_short(Box::new(refusal));
+            shown.bytes.truncate(start);
+            return Ok(());
+        }
+        flow.streams.any = true;
+        let keep = flow.keeps(data);
+        let kept = data.get(..keep).unwrap_or_default();
+        let recorded = if kept.is_empty() {
+            Ok(())
+        } else {
+            self.record(&Event::Stream { number: flow.number(), stream, data: Cow::Borrowed(kept) })
+        };
+        if recorded.is_err() {
+            shown.bytes.truncate(start);
+        }
+        recorded
+    }
+
+    /// Records a piece of what a client sends to a program, before it is sent.
+    ///
+    /// # Errors
+    /// When it cannot be recorded; the session must close.
+    pub fn input(&mut self, flow: &mut Flow, data: &[u8]) -> Result<(), Refusal> {
+        let keep = match flow.level() {
+            RecordLevel::None | RecordLevel::Digest => 0,
+            RecordLevel::Full => data.len(),
+            RecordLevel::Head => {
+                usize::try_from(HEAD_BYTES.saturating_sub(flow.streams.input)).unwrap_or(0).min(data.len())
+            }
+        };
+        flow.streams.input += keep as u64;
+        match data.get(..keep) {
+            Some(kept) if !kept.is_empty() => {
+                let data = Cow::Borrowed(kept);
+                self.record(&Event::Stream { number: flow.number(), stream: StreamKind::Input, data })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// A terminal begins, or changes its size. `term` is what the client calls it; empty when only the size changed.
+    ///
+    /// # Errors
+    /// When it cannot be recorded; the session must close.
+    pub fn terminal(&mut self, flow: &mut Flow, term: &str, columns: u32, rows: u32) -> Result<(), Refusal> {
+        flow.record_whole();
+        self.record(&Event::Terminal { number: flow.number(), term: Cow::Borrowed(term), columns, rows })
+    }
+
+    /// Records a finished operation on a file.
+    ///
+    /// # Errors
+    /// When it cannot be recorded; the session must close.
+    pub fn file(&mut self, number: u64, done: &FileDone<'_>) -> Result<(), Refusal> {
+        self.record(&Event::File {
+            number,
+            operation: Cow::Borrowed(done.operation),
+            path: Cow::Borrowed(done.path),
+            to: done.to.map(Cow::Borrowed),
+            size: done.size,
+            digest: done.digest,
+            outcome: Cow::Borrowed(done.outcome),
+        })
+    }
+}
+
+/// A finished operation on a file of the target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileDone<'a> {
+    /// `get`, `put`, `remove`, `rename`, …
+    pub operation: &'a str,
+    /// The file.
+    pub path: &'a str,
+    /// Where it went, if it was renamed or linked.
+    pub to: Option<&'a str>,
+    /// Bytes of content that passed.
+    pub size: u64,
+    /// BLAKE3 of the content that passed, if any did.
+    pub digest: Option<[u8; 32]>,
+    /// `ok`, or the target's word for why not.
+    pub outcome: &'a str,
+}

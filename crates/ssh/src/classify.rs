@@ -1,0 +1,120 @@
+//! What SSH's requests would do, as intents: the only place where SSH's words become policy words.
+
+use std::sync::Arc;
+
+use model::{Action, Effect, Intent, IntentId, Object, ObjectKind};
+
+/// Environment variables that only say how things look, as OpenSSH's servers accept them by default (`LANG`, `LC_*`), and terminals'.
+const LOOKS: &[&str] = &["LANG", "LANGUAGE", "COLORTERM", "NO_COLOR", "TERM", "TZ"];
+
+/// A request as it is judged.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    pub(crate) intent: Arc<Intent>,
+    /// Its words, for the recording and for approvers.
+    pub(crate) text: String,
+}
+
+impl Asked {
+    fn of(label: &str, text: String, actions: Vec<Action>, reasons: Vec<String>) -> Self {
+        let mut intent = Intent::simple(id(label, text.as_bytes()), label, Action::bare(Effect::Unknown));
+        intent.actions = actions;
+        intent.reasons = reasons;
+        Self { intent: Arc::new(intent), text }
+    }
+
+    fn simple(label: &str, text: String, effect: Effect, object: Object) -> Self {
+        Self::of(label, text, vec![Action::on(effect, object)], Vec::new())
+    }
+
+    /// The command as the gate takes it.
+    pub(crate) fn command(&self) -> model::Command<'_> {
+        model::Command { intent: &self.intent, text: &self.text, values: &[], in_transaction: false, unmask: &[] }
+    }
+}
+
+/// Equal words mean equal intents: what a text would do depends on nothing else.
+fn id(label: &str, text: &[u8]) -> u128 {
+    let mut hasher = blake3::Hasher::new_derive_key("sallyport ssh intent v1");
+    hasher.update(&(label.len() as u64).to_le_bytes()).update(label.as_bytes()).update(text);
+    let mut short = [0; 16];
+    short.copy_from_slice(hasher.finalize().as_bytes().first_chunk::<16>().unwrap_or(&[0; 16]));
+    IntentId(u128::from_le_bytes(short)).0
+}
+
+/// A command for the login shell of the target's user.
+pub(crate) fn exec(command: &[u8]) -> Asked {
+    let analysis = shell::analyze(command);
+    let text = String::from_utf8_lossy(command).into_owned();
+    Asked::of("exec", text, analysis.actions, analysis.reasons)
+}
+
+/// An interactive shell: whatever is typed into it. It is recorded, and never claimed to be filtered.
+pub(crate) fn shell() -> Asked {
+    Asked::simple("shell", "interactive shell".to_owned(), Effect::Execute, Object::new(ObjectKind::Other, "shell"))
+}
+
+/// A file transfer: what it does is judged operation by operation.
+pub(crate) fn files() -> Asked {
+    Asked::of("sftp", "subsystem sftp".to_owned(), vec![Action::bare(Effect::Session)], Vec::new())
+}
+
+/// One operation of a file transfer, on paths as the target sees them. One that the target cannot tell is unresolved.
+pub(crate) fn operation(word: &str, about: &[(Effect, String)]) -> Asked {
+    let mut actions: Vec<Action> =
+        about.iter().map(|(effect, path)| Action::on(*effect, Object::new(ObjectKind::Path, path.as_str()))).collect();
+    actions.sort();
+    actions.dedup();
+    let mut paths: Vec<&str> = about.iter().map(|(_, path)| path.as_str()).collect();
+    paths.dedup();
+    Asked::of("sftp", format!("{word} {}", paths.join(" ")), actions, Vec::new())
+}
+
+/// A subsystem that is not decoded.
+pub(crate) fn subsystem(name: &str) -> Asked {
+    let object = Object::new(ObjectKind::Other, format!("subsystem:{name}"));
+    Asked::simple("subsystem", format!("subsystem {name}"), Effect::Execute, object)
+}
+
+/// An environment variable that is no matter of looks only.
+pub(crate) fn environment(name: &str, value: &str) -> Asked {
+    let object = Object::new(ObjectKind::Setting, name);
+    Asked::simple("env", format!("env {name}={value}"), Effect::Execute, object)
+}
+
+/// Whether an environment variable only says how things look.
+pub(crate) fn is_looks(name: &str) -> bool {
+    LOOKS.contains(&name) || name.starts_with("LC_")
+}
+
+/// A connection that the target makes for the client.
+pub(crate) fn direct(host: &str, port: u32) -> Asked {
+    let place = place(host, port);
+    Asked::simple("tunnel", format!("tunnel to {place}"), Effect::Tunnel, Object::new(ObjectKind::Host, place))
+}
+
+/// Connections that the target takes for the client.
+pub(crate) fn listen(host: &str, port: u32) -> Asked {
+    let place = format!("listen:{}", place(host, port));
+    Asked::simple("tunnel", format!("tunnel from {place}"), Effect::Tunnel, Object::new(ObjectKind::Host, place))
+}
+
+/// A connection to a socket of the target.
+pub(crate) fn socket(path: &str) -> Asked {
+    Asked::simple("tunnel", format!("tunnel to {path}"), Effect::Tunnel, Object::new(ObjectKind::Path, path))
+}
+
+/// Connections to a socket that the target makes.
+pub(crate) fn listen_socket(path: &str) -> Asked {
+    let object = Object::new(ObjectKind::Path, format!("listen:{path}"));
+    Asked::simple("tunnel", format!("tunnel from listen:{path}"), Effect::Tunnel, object)
+}
+
+/// The client's keys, or its screen, for programs of the target.
+pub(crate) fn lend(what: &str) -> Asked {
+    Asked::simple("tunnel", format!("{what} forwarding"), Effect::Tunnel, Object::new(ObjectKind::Other, what))
+}
+
+fn place(host: &str, port: u32) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}

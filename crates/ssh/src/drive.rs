@@ -1,0 +1,352 @@
+//! The only IO loop of a session: bytes of both links into the state machine, what it gives out to both links, and what it waits for.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use gate::{Ended, Gate, Grant, Parked, Refusal};
+use model::ApprovalId;
+use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep};
+
+use crate::answer;
+use crate::link::Link;
+use crate::link::socket::{Framed, Socket, SocketError};
+use crate::session::{End, Relay};
+
+/// What may wait in an outbox before the other side is read no more, in bytes.
+const HIGH_WATER: usize = 256 * 1024;
+/// Messages of one side in one turn, so that the other is not starved.
+const TURN: usize = 64;
+/// How often a session with something going on looks at what nobody wakes it for.
+const TICK: Duration = Duration::from_millis(250);
+/// How long a client may take to read our last words.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+/// `SSH_DISCONNECT_PROTOCOL_ERROR` (RFC 4253, section 11.1).
+const PROTOCOL_ERROR: u32 = 2;
+/// `SSH_DISCONNECT_BY_APPLICATION`.
+const BY_APPLICATION: u32 = 11;
+
+/// Why a session ended.
+enum Ending {
+    ClientClosed,
+    TargetClosed(String),
+    Drained,
+    Refused(Box<Refusal>),
+    Client(String),
+    Target(String),
+}
+
+impl From<End> for Ending {
+    fn from(end: End) -> Self {
+        match end {
+            End::Refused(refusal) => Self::Refused(refusal),
+            End::Client(why) => Self::Client(why.to_owned()),
+            End::Target(why) => Self::Target(why.to_owned()),
+        }
+    }
+}
+
+/// A held command on its way through the store.
+struct Job {
+    index: usize,
+    id: ApprovalId,
+    step: Step,
+}
+
+enum Step {
+    Storing(Pin<Box<dyn Future<Output = Result<Parked, gate::ports::StoreAway>> + Send>>),
+    Waiting(Pin<Box<dyn Future<Output = Ended> + Send>>),
+}
+
+/// A session between its peers.
+pub(crate) struct Drive {
+    client: Socket,
+    target: Socket,
+    relay: Relay,
+    grant: Arc<Grant>,
+    expiry: Pin<Box<Sleep>>,
+    jobs: Vec<Job>,
+    tick: Interval,
+}
+
+impl Drive {
+    pub(crate) fn new(
+        client: Socket,
+        target: Socket,
+        relay: Relay,
+        grant: Arc<Grant>,
+        expiry: Pin<Box<Sleep>>,
+    ) -> Self {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { client, target, relay, grant, expiry, jobs: Vec::new(), tick }
+    }
+
+    /// Carries the session to its end.
+    pub(crate) async fn run(mut self) {
+        let ending = poll_fn(|cx| self.turn(cx)).await;
+        let (reason, words) = self.last_words(&ending);
+        for job in std::mem::take(&mut self.jobs) {
+            tokio::task::spawn_local(self.gate().withdraw(job.id));
+        }
+        self.relay.finish_all();
+        self.report();
+        if let Some((code, words)) = words {
+            self.relay.to_client.forget();
+            self.relay.welcome(Framed(Link::goodbye(code, &words)));
+            let _told = tokio::time::timeout(LAST_WORDS, self.client.flush(&mut self.relay.to_client)).await;
+        }
+        self.client.shutdown().await;
+        self.target.shutdown().await;
+        tracing::info!(session = %self.relay.session.id(), %reason, "session closed");
+        self.relay.session.close(&reason);
+        self.grant.release().await;
+    }
+
+    /// The reason for the recording, and what the client is told.
+    fn last_words(&self, ending: &Ending) -> (String, Option<(u32, String)>) {
+        match ending {
+            Ending::ClientClosed => ("client closed".to_owned(), None),
+            Ending::TargetClosed(why) => {
+                let words = "sallyport: the target closed the connection".to_owned();
+                (format!("target closed: {why}"), Some((BY_APPLICATION, words)))
+            }
+            Ending::Drained => {
+                let words = "sallyport: the gateway is stopping".to_owned();
+                ("gateway stopped".to_owned(), Some((BY_APPLICATION, words)))
+            }
+            Ending::Refused(refusal) => (refusal.detail(), Some((BY_APPLICATION, answer::short(refusal)))),
+            Ending::Client(why) => {
+                let words = format!("sallyport: the message breaks the protocol: {why}");
+                (format!("client broke the protocol: {why}"), Some((PROTOCOL_ERROR, words)))
+            }
+            Ending::Target(why) => {
+                let words = "sallyport: the target broke the protocol".to_owned();
+                (format!("target broke the protocol: {why}"), Some((BY_APPLICATION, words)))
+            }
+        }
+    }
+
+    fn turn(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
+        match self.work(cx) {
+            Ok(()) => Poll::Pending,
+            Err(ending) => Poll::Ready(ending),
+        }
+    }
+
+    /// Works until nothing moves any more.
+    fn work(&mut self, cx: &mut Context<'_>) -> Result<(), Ending> {
+        self.relay.session.watch(cx);
+        loop {
+            self.look_outside(cx)?;
+            match self.relay.session.poll_recorder(cx) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(refusal)) => return Err(Ending::Refused(Box::new(refusal))),
+            }
+            let mut moved = self.poll_jobs(cx)?;
+            moved |= self.poll_client(cx)?;
+            moved |= self.poll_target(cx)?;
+            moved |= self.park()?;
+            if let Some(refusal) = self.relay.failed.take() {
+                return Err(Ending::Refused(Box::new(refusal)));
+            }
+            self.report();
+            moved |= self.flush(cx)?;
+            if !moved {
+                self.client.rest();
+                self.target.rest();
+                return Ok(());
+            }
+        }
+    }
+
+    /// Ends that others want.
+    fn look_outside(&mut self, cx: &mut Context<'_>) -> Result<(), Ending> {
+        let _expired = self.expiry.as_mut().poll(cx);
+        if let Some(refusal) = self.relay.session.over() {
+            return Err(Ending::Refused(refusal));
+        }
+        if self.relay.session.draining() && self.relay.quiet() {
+            return Err(Ending::Drained);
+        }
+        if !self.relay.quiet() {
+            while self.tick.poll_tick(cx).is_ready() {
+                self.relay.tick()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn poll_client(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
+        if self.relay.to_target.len() > HIGH_WATER {
+            return Ok(false);
+        }
+        let mut moved = false;
+        for _ in 0..TURN {
+            let next = self.client.advance().map_err(|error| client_error(&error))?;
+            let Some(range) = next else { break };
+            self.relay.client(self.client.message(range))?;
+            moved = true;
+        }
+        if moved {
+            return Ok(true);
+        }
+        match self.client.poll_read(cx) {
+            Poll::Pending => Ok(false),
+            Poll::Ready(Ok(read)) => {
+                self.relay.session.received(read, 0);
+                Ok(true)
+            }
+            Poll::Ready(Err(error)) => Err(client_error(&error)),
+        }
+    }
+
+    fn poll_target(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
+        if self.relay.to_client.len() > HIGH_WATER {
+            return Ok(false);
+        }
+        let mut moved = false;
+        for _ in 0..TURN {
+            let next = self.target.advance().map_err(|error| target_error(&error))?;
+            let Some(range) = next else { break };
+            self.relay.target(self.target.message(range))?;
+            moved = true;
+        }
+        if moved {
+            return Ok(true);
+        }
+        match self.target.poll_read(cx) {
+            Poll::Pending => Ok(false),
+            Poll::Ready(Ok(read)) => {
+                self.relay.session.received(0, read);
+                Ok(true)
+            }
+            Poll::Ready(Err(error)) => Err(target_error(&error)),
+        }
+    }
+
+    fn flush(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
+        let before = (self.relay.to_client.len(), self.relay.to_target.len());
+        if let Poll::Ready(Err(error)) = self.client.poll_flush(cx, &mut self.relay.to_client) {
+            return Err(client_error(&error));
+        }
+        if let Poll::Ready(Err(error)) = self.target.poll_flush(cx, &mut self.relay.to_target) {
+            return Err(target_error(&error));
+        }
+        // Room was made where there was none: the side that was not read may be read again.
+        Ok((before.0 > HIGH_WATER && self.relay.to_client.len() <= HIGH_WATER)
+            || (before.1 > HIGH_WATER && self.relay.to_target.len() <= HIGH_WATER))
+    }
+
+    fn gate(&self) -> Arc<Gate> {
+        Arc::clone(self.relay.session.gate())
+    }
+
+    /// Stores requests for commands that are held, and ends those whose client has gone.
+    fn park(&mut self) -> Result<bool, Ending> {
+        for id in std::mem::take(&mut self.relay.withdrawn) {
+            self.jobs.retain(|job| job.id != id);
+            tokio::task::spawn_local(self.gate().withdraw(id));
+        }
+        let parking = std::mem::take(&mut self.relay.parking);
+        let moved = !parking.is_empty();
+        for crate::session::Parking { index, request } in parking {
+            let id = request.id;
+            if self.relay.waits(index, id) {
+                self.jobs.push(Job { index, id, step: Step::Storing(self.gate().park(request)) });
+            }
+        }
+        Ok(moved)
+    }
+
+    fn poll_jobs(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
+        let mut moved = false;
+        let mut at = 0;
+        while let Some(job) = self.jobs.get_mut(at) {
+            let (index, id) = (job.index, job.id);
+            let ended = match &mut job.step {
+                Step::Storing(future) => match future.as_mut().poll(cx) {
+                    Poll::Pending => None,
+                    Poll::Ready(Ok(Parked::Granted { by })) => Some(Ended::Approved { by }),
+                    Poll::Ready(Ok(Parked::Waiting)) => {
+                        self.told_to_wait(at, index, id)?;
+                        moved = true;
+                        continue;
+                    }
+                    Poll::Ready(Err(away)) => {
+                        tracing::error!(session = %self.grant.session(), error = %away, "approval not asked for");
+                        Some(Ended::Away)
+                    }
+                },
+                Step::Waiting(future) => match future.as_mut().poll(cx) {
+                    Poll::Pending => None,
+                    Poll::Ready(ended) => Some(ended),
+                },
+            };
+            match ended {
+                None => at += 1,
+                Some(ended) => {
+                    self.jobs.swap_remove(at);
+                    moved = true;
+                    if self.relay.waits(index, id) {
+                        self.relay.resume(index, &ended)?;
+                    }
+                }
+            }
+        }
+        Ok(moved)
+    }
+
+    /// The request is stored: the client is told, and the answer awaited.
+    fn told_to_wait(&mut self, at: usize, index: usize, id: ApprovalId) -> Result<(), Ending> {
+        let gate = self.gate();
+        let link = match &gate.settings().approval_url {
+            Some(url) => format!("{}/approvals/{id}", url.trim_end_matches('/')),
+            None => format!("sallyport approvals approve {id} --reason …"),
+        };
+        self.relay.told_to_wait(index, id, &link)?;
+        let expires = self.relay.expires(index);
+        match (self.jobs.get_mut(at), expires) {
+            (Some(job), Some(expires)) => job.step = Step::Waiting(gate.wait(id, expires)),
+            _ => {
+                self.jobs.swap_remove(at);
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores what came of approved commands.
+    fn report(&mut self) {
+        for (id, outcome) in self.relay.session.take_outcomes() {
+            tokio::task::spawn_local(self.gate().report(id, outcome));
+        }
+    }
+}
+
+fn client_error(error: &SocketError) -> Ending {
+    match error {
+        SocketError::Closed | SocketError::Io(_) | SocketError::Link(crate::link::LinkError::Disconnected(_)) => {
+            Ending::ClientClosed
+        }
+        SocketError::Link(error) => Ending::Client(error.to_string()),
+    }
+}
+
+fn target_error(error: &SocketError) -> Ending {
+    match error {
+        SocketError::Closed | SocketError::Io(_) | SocketError::Link(crate::link::LinkError::Disconnected(_)) => {
+            Ending::TargetClosed(error.to_string())
+        }
+        SocketError::Link(error) => Ending::Target(error.to_string()),
+    }
+}
+
+/// When the identity's proof ends, on the runtime's clock.
+pub(crate) fn expiry(gate: &Gate, expires: gate::Micros) -> Pin<Box<Sleep>> {
+    let left = u64::try_from(expires.0.saturating_sub(gate.now().0)).unwrap_or(0);
+    let far = Duration::from_secs(365 * 24 * 3600);
+    Box::pin(tokio::time::sleep_until(Instant::now() + Duration::from_micros(left).min(far)))
+}

@@ -1,0 +1,235 @@
+//! A client's login, up to a proven identity (RFC 4252, RFC 4256). Success is not said here: only once there is a session.
+//!
+//! The user's name is `TARGET` or `ROLE:TARGET`. What proves the identity is a token, as a password or as the answer to a question.
+
+use gate::ports::{AuthFailure, Identities, Proven};
+use gate::{Outbox, ToClient};
+use tokio::time::Instant;
+
+use crate::config::SshListen;
+use crate::link::socket::{Framed, Socket, SocketError};
+use crate::link::{Link, LinkError};
+use crate::wire::{Cursor, WireError, encode, limits, number};
+
+/// The service of logins.
+const USERAUTH: &str = "ssh-userauth";
+/// The service after a login.
+const CONNECTION: &str = "ssh-connection";
+/// What a client may prove itself with.
+const METHODS: &str = "password,keyboard-interactive";
+/// The longest user name and secret.
+const SECRET: usize = 16 * 1024;
+/// `SSH_DISCONNECT_BY_APPLICATION` (RFC 4253, section 11.1).
+const BY_APPLICATION: u32 = 11;
+/// `SSH_DISCONNECT_NO_MORE_AUTH_METHODS_AVAILABLE`.
+const NO_MORE: u32 = 14;
+
+/// A client that has proven who it is.
+pub(crate) struct LoggedIn {
+    pub(crate) proven: Proven,
+    /// The target that it asks for.
+    pub(crate) target: String,
+    /// The role that it asks for.
+    pub(crate) role: Option<String>,
+    /// What the client calls itself.
+    pub(crate) client: String,
+}
+
+/// Why there is no login.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LoginEnd {
+    /// The client is gone, or the link is broken.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    /// Too late.
+    #[error("the login took too long")]
+    Late,
+    /// Nothing proved anything.
+    #[error("too many attempts; the last one: {0}")]
+    Attempts(AuthFailure),
+}
+
+impl From<WireError> for LoginEnd {
+    fn from(error: WireError) -> Self {
+        Self::Socket(LinkError::Malformed(error).into())
+    }
+}
+
+/// A login that goes on.
+pub(crate) struct Login<'a> {
+    pub(crate) socket: &'a mut Socket,
+    pub(crate) outbox: &'a mut Outbox<ToClient>,
+    pub(crate) identities: &'a dyn Identities,
+    pub(crate) settings: SshListen,
+}
+
+impl Login<'_> {
+    /// Carries the login out before `deadline`.
+    ///
+    /// # Errors
+    /// [`LoginEnd`]; the client was told where it could be.
+    pub(crate) async fn run(&mut self, deadline: Instant) -> Result<LoggedIn, LoginEnd> {
+        match tokio::time::timeout_at(deadline, self.steps()).await {
+            Ok(Err(LoginEnd::Attempts(failure))) => {
+                self.say_goodbye(NO_MORE, &failure.to_string()).await;
+                Err(LoginEnd::Attempts(failure))
+            }
+            Ok(done) => done,
+            Err(_late) => Err(LoginEnd::Late),
+        }
+    }
+
+    async fn steps(&mut self) -> Result<LoggedIn, LoginEnd> {
+        self.socket.exchange_keys(self.outbox).await?;
+        self.service().await?;
+        let mut attempts = 0;
+        let mut last = AuthFailure::Unknown;
+        for _ in 0..limits::LOGIN_MESSAGES {
+            let message = self.socket.receive(self.outbox).await?;
+            let request = Request::read(&message)?;
+            let secret = match request.method {
+                "password" => password(request.rest)?,
+                "keyboard-interactive" => Some(self.question().await?),
+                _ => None,
+            };
+            let Some(secret) = secret else {
+                self.fail()?;
+                continue;
+            };
+            match self.prove(&secret, request.target).await {
+                Ok(proven) => return Ok(self.done(proven, &request)),
+                Err(failure) => last = failure,
+            }
+            attempts += 1;
+            if attempts >= limits::ATTEMPTS {
+                break;
+            }
+            self.banner(&last.to_string());
+            self.fail()?;
+        }
+        Err(LoginEnd::Attempts(last))
+    }
+
+    async fn service(&mut self) -> Result<(), LoginEnd> {
+        let message = self.socket.receive(self.outbox).await?;
+        let mut cursor = Cursor::new(&message);
+        if cursor.byte()? != number::SERVICE_REQUEST || cursor.text()? != USERAUTH {
+            return Err(WireError("the login does not begin with its service").into());
+        }
+        let accept = encode::message(number::SERVICE_ACCEPT, |out| encode::string(out, USERAUTH.as_bytes()));
+        self.send(&accept);
+        Ok(())
+    }
+
+    async fn prove(&self, secret: &str, target: &str) -> Result<Proven, AuthFailure> {
+        let proven = self.identities.verify(secret, target).await;
+        if proven.is_err() {
+            tokio::time::sleep(self.settings.failure_delay).await;
+        }
+        proven
+    }
+
+    /// Asks for the token; the answer.
+    async fn question(&mut self) -> Result<String, LoginEnd> {
+        let ask = encode::message(number::USERAUTH_INFO_REQUEST, |out| {
+            encode::string(out, b"Sallyport");
+            encode::string(out, b"A token comes from `sallyport token` or your identity provider.");
+            encode::string(out, b"");
+            encode::u32(out, 1);
+            encode::string(out, b"Password (a token): ");
+            encode::boolean(out, false);
+        });
+        self.send(&ask);
+        let message = self.socket.receive(self.outbox).await?;
+        let mut cursor = Cursor::new(&message);
+        if cursor.byte()? != number::USERAUTH_INFO_RESPONSE || cursor.u32()? != 1 {
+            return Err(WireError("not the answer to the question").into());
+        }
+        let answer = cursor.text()?;
+        cursor.end()?;
+        if answer.len() > SECRET { Err(WireError("a secret above the limit").into()) } else { Ok(answer.to_owned()) }
+    }
+
+    fn done(&self, proven: Proven, request: &Request<'_>) -> LoggedIn {
+        let greeting = String::from_utf8_lossy(self.socket.link().greeting());
+        let client = greeting.strip_prefix("SSH-2.0-").unwrap_or(&greeting);
+        LoggedIn {
+            proven,
+            target: request.target.to_owned(),
+            role: request.role.map(str::to_owned),
+            client: client.chars().filter(|char| char.is_ascii_graphic() || *char == ' ').take(128).collect(),
+        }
+    }
+
+    fn fail(&mut self) -> Result<(), LoginEnd> {
+        let failure = encode::message(number::USERAUTH_FAILURE, |out| {
+            encode::string(out, METHODS.as_bytes());
+            encode::boolean(out, false);
+        });
+        self.send(&failure);
+        Ok(())
+    }
+
+    /// Words for the person at the client.
+    pub(crate) fn banner(&mut self, words: &str) {
+        let banner = encode::message(number::USERAUTH_BANNER, |out| {
+            encode::string(out, format!("sallyport: {words}\r\n").as_bytes());
+            encode::string(out, b"en");
+        });
+        self.send(&banner);
+    }
+
+    fn send(&mut self, message: &[u8]) {
+        let mut framed = Vec::with_capacity(message.len() + 4);
+        gate::Encode::encode(&Framed(message), &mut framed);
+        self.outbox.login(&framed);
+    }
+
+    /// Tells the client why and says goodbye. A client that does not read is left behind.
+    pub(crate) async fn turn_away(&mut self, words: &str) {
+        self.banner(words);
+        self.say_goodbye(BY_APPLICATION, words.lines().next().unwrap_or_default()).await;
+    }
+
+    async fn say_goodbye(&mut self, reason: u32, words: &str) {
+        self.send(&Link::goodbye(reason, &format!("sallyport: {words}")));
+        let _told = tokio::time::timeout(self.settings.failure_delay, self.socket.flush(self.outbox)).await;
+    }
+}
+
+/// One request of a login.
+struct Request<'a> {
+    target: &'a str,
+    role: Option<&'a str>,
+    method: &'a str,
+    rest: &'a [u8],
+}
+
+impl<'a> Request<'a> {
+    fn read(message: &'a [u8]) -> Result<Self, LoginEnd> {
+        let mut cursor = Cursor::new(message);
+        if cursor.byte()? != number::USERAUTH_REQUEST {
+            return Err(WireError("not a request of a login").into());
+        }
+        let (user, service, method) = (cursor.text()?, cursor.text()?, cursor.names()?);
+        if service != CONNECTION {
+            return Err(WireError("a login for a service that is not known").into());
+        }
+        let (role, target) = match user.split_once(':') {
+            Some((role, target)) => (Some(role), target),
+            None => (None, user),
+        };
+        Ok(Self { target, role, method, rest: cursor.rest() })
+    }
+}
+
+fn password(rest: &[u8]) -> Result<Option<String>, LoginEnd> {
+    let mut cursor = Cursor::new(rest);
+    // With `true` it would be a new password: there is none to change here.
+    if cursor.boolean()? {
+        return Ok(None);
+    }
+    let secret = cursor.text()?;
+    cursor.end()?;
+    if secret.len() > SECRET { Err(WireError("a secret above the limit").into()) } else { Ok(Some(secret.to_owned())) }
+}

@@ -1,0 +1,420 @@
+//! File transfers (SFTP), operation by operation: each is judged by the paths as the target sees them, then sent.
+//!
+//! Before an operation on a path is judged, the target is asked where that path is, links and dots resolved. What is behind it waits, so
+//! requests are judged and sent in their order. A link that somebody changes between the question and the operation is followed as it is then.
+
+use gate::{Asked, FileDone, Permitted, Refusal, StreamKind, Ticket};
+use model::Effect;
+
+use super::program::{Message, Program, Then, Wanted};
+use super::{End, Relay, Step};
+use crate::answer;
+use crate::classify;
+use crate::sftp::packet::{self, Answer};
+use crate::sftp::request::{About, Does, Named, Request};
+use crate::sftp::{self, Open, Pending, State};
+use crate::wire::limits;
+
+/// An operation that waits for the gate.
+pub(super) struct Operation {
+    id: u32,
+    word: &'static str,
+    path: String,
+    to: Option<String>,
+    opens: bool,
+    /// Bytes of the packet in what the client sent.
+    used: usize,
+}
+
+impl Operation {
+    pub(super) const fn id(&self) -> u32 {
+        self.id
+    }
+}
+
+/// What to do with the packet at the front.
+enum Front {
+    /// Not a whole packet, or no room for it at the target.
+    Wait,
+    Packet(Vec<u8>),
+}
+
+impl Relay {
+    /// Deals with what the client sent, packet by packet, until one has to wait.
+    pub(super) fn files_of_client(&mut self, index: usize) -> Step {
+        loop {
+            let bytes = match self.front(index)? {
+                Front::Wait => break,
+                Front::Packet(bytes) => bytes,
+            };
+            let request = Request::read(&bytes).map_err(|error| End::Client(error.0))?;
+            let waits = match &request.about {
+                About::Nothing => self.pass_packet(index, request.id, &bytes)?,
+                About::Unknown => {
+                    self.reply_status(index, bytes.len(), request.id, packet::UNSUPPORTED, "not carried")?
+                }
+                About::Handle { handle, does } => self.on_handle(index, &request, handle, *does, &bytes)?,
+                About::Paths(paths) => self.on_paths(index, &request, paths, &bytes)?,
+            };
+            if waits {
+                break;
+            }
+        }
+        self.widen_client(index);
+        Ok(())
+    }
+
+    fn files(&mut self, index: usize) -> Option<(&mut Program, u64, u32, u32)> {
+        let channel = self.channels.get_mut(index)?.as_mut()?;
+        let (window, packet) = (channel.target.window, channel.target.packet.min(limits::DATA));
+        let recipient = channel.target.number?;
+        let waits = channel.held.is_some() || channel.target.told_close;
+        channel
+            .program
+            .as_mut()
+            .filter(|program| program.files.is_some() && !waits)
+            .map(|it| (it, window, recipient, packet))
+    }
+
+    fn state(&mut self, index: usize) -> Option<&mut State> {
+        self.channels.get_mut(index)?.as_mut()?.program.as_mut()?.files.as_deref_mut()
+    }
+
+    fn front(&mut self, index: usize) -> Result<Front, End> {
+        let Some((program, window, ..)) = self.files(index) else { return Ok(Front::Wait) };
+        let Some(state) = &program.files else { return Ok(Front::Wait) };
+        if state.asking {
+            return Ok(Front::Wait);
+        }
+        let Some(len) = packet::length(&state.from_client).map_err(|error| End::Client(error.0))? else {
+            return Ok(Front::Wait);
+        };
+        // Room for the packet and for the questions that may come before it.
+        if window < len as u64 * 2 {
+            return Ok(Front::Wait);
+        }
+        Ok(state.from_client.get(..len).map_or(Front::Wait, |bytes| Front::Packet(bytes.to_vec())))
+    }
+
+    /// The packet at the front is dealt with.
+    fn drop_front(&mut self, index: usize, used: usize) {
+        if let Some(state) = self.state(index) {
+            state.from_client.drain(..used.min(state.from_client.len()));
+            state.places.clear();
+        }
+    }
+
+    /// Data for the target.
+    fn message(&mut self, index: usize, bytes: &[u8]) -> Option<Message> {
+        let (_, _, recipient, packet) = self.files(index)?;
+        Some(Message::Data { recipient, packet, data: bytes.to_vec() })
+    }
+
+    /// Puts permitted data of this many bytes on its way.
+    fn put(&mut self, index: usize, permitted: Permitted<Message>, len: usize) {
+        if let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) {
+            channel.target.window = channel.target.window.saturating_sub(len as u64);
+        }
+        self.to_target.push(permitted);
+    }
+
+    fn send_packet(&mut self, index: usize, bytes: &[u8]) -> Step {
+        let Some(message) = self.message(index, bytes) else { return Ok(()) };
+        match self.session.ask_control(message) {
+            Asked::Allow(permitted, _) => {
+                self.put(index, permitted, bytes.len());
+                Ok(())
+            }
+            Asked::Deny(refusal) | Asked::Close(refusal) => Err(End::Refused(refusal)),
+            Asked::Hold(_) => Err(End::Client("a control message was held")),
+        }
+    }
+
+    fn expect_answer(&mut self, index: usize, id: u32, pending: Pending) -> Step {
+        let taken = self.state(index).is_none_or(|state| state.expect(id, pending));
+        if taken { Ok(()) } else { Err(End::Client("too many requests of one number, or unanswered")) }
+    }
+
+    /// Passes on what is not judged.
+    fn pass_packet(&mut self, index: usize, id: u32, bytes: &[u8]) -> Result<bool, End> {
+        // The greeting has no number and no answer that has one.
+        if bytes.get(packet::LENGTH) != Some(&packet::INIT) {
+            self.expect_answer(index, id, Pending::Quiet)?;
+        }
+        self.send_packet(index, bytes)?;
+        self.drop_front(index, bytes.len());
+        Ok(false)
+    }
+
+    /// Answers in the target's place.
+    fn reply_status(&mut self, index: usize, used: usize, id: u32, code: u32, words: &str) -> Result<bool, End> {
+        self.drop_front(index, used);
+        self.show_packet(index, &packet::status(id, code, &format!("sallyport: {words}")))?;
+        Ok(false)
+    }
+
+    /// Something is done with what is open: whoever could open it may, unless policy has changed since.
+    fn on_handle(
+        &mut self,
+        index: usize,
+        request: &Request<'_>,
+        handle: &[u8],
+        does: Does<'_>,
+        bytes: &[u8],
+    ) -> Result<bool, End> {
+        let Some(message) = self.message(index, bytes) else { return Ok(true) };
+        let channel = self.channels.get_mut(index).and_then(Option::as_mut);
+        let state =
+            channel.and_then(|channel| channel.program.as_mut()).and_then(|program| program.files.as_deref_mut());
+        let Some(open) = state.and_then(|state| state.open.get_mut(handle)) else {
+            return self.reply_status(index, bytes.len(), request.id, packet::BAD_MESSAGE, "no such handle");
+        };
+        let permitted = match self.session.ask_again(&open.ticket, &open.asked.command(), message) {
+            Asked::Allow(permitted, ticket) => {
+                open.ticket = ticket;
+                permitted
+            }
+            Asked::Deny(refusal) => return self.deny(index, bytes.len(), request.id, &refusal),
+            Asked::Hold(held) => {
+                let (refusal, id) = self.session.abandon(*held, false);
+                self.withdrawn.push(id);
+                return self.deny(index, bytes.len(), request.id, &refusal);
+            }
+            Asked::Close(refusal) => return Err(End::Refused(refusal)),
+        };
+        let pending = match does {
+            Does::Read { offset } => Pending::Read { handle: handle.to_vec(), offset },
+            Does::Write { offset, data } => {
+                open.passes(offset, data);
+                Pending::Quiet
+            }
+            Does::Close | Does::Look | Does::Change => Pending::Quiet,
+        };
+        if matches!(does, Does::Close)
+            && let Some(open) = self.state(index).and_then(|state| state.open.remove(handle))
+        {
+            self.closed(open, "ok");
+        }
+        self.expect_answer(index, request.id, pending)?;
+        self.put(index, permitted, bytes.len());
+        self.drop_front(index, bytes.len());
+        Ok(false)
+    }
+
+    fn deny(&mut self, index: usize, used: usize, id: u32, refusal: &Refusal) -> Result<bool, End> {
+        let words = answer::short(refusal);
+        let words = words.trim_start_matches("sallyport: ");
+        self.reply_status(index, used, id, packet::PERMISSION_DENIED, words)
+    }
+
+    /// Something is done to paths: first it is asked where they are, then judged.
+    fn on_paths(
+        &mut self,
+        index: usize,
+        request: &Request<'_>,
+        paths: &[Named<'_>],
+        bytes: &[u8],
+    ) -> Result<bool, End> {
+        let Some(state) = self.state(index) else { return Ok(true) };
+        if let Some(next) = paths.get(state.places.len()) {
+            let id = state.own_id();
+            state.asking = true;
+            self.expect_answer(index, id, Pending::Where)?;
+            self.send_packet(index, &packet::realpath(id, next.question().as_bytes()))?;
+            return Ok(true);
+        }
+        let opens = matches!(request.word, "get" | "put") || (request.word == "list");
+        if opens && !state.has_room() {
+            return self.reply_status(index, bytes.len(), request.id, packet::UNSUPPORTED, "too many open files");
+        }
+        let about: Vec<(Effect, String)> = paths
+            .iter()
+            .zip(&state.places)
+            .map(|(named, place)| (named.effect, place_of(named, place.as_deref())))
+            .collect();
+        let first = about.first().map(|(_, path)| path.clone()).unwrap_or_default();
+        let to = about.iter().map(|(_, path)| path).find(|path| **path != first).cloned();
+        let asked = classify::operation(request.word, &about);
+        let operation = Operation { id: request.id, word: request.word, path: first, to, opens, used: bytes.len() };
+        let Some(message) = self.message(index, bytes) else { return Ok(true) };
+        self.start(index, Wanted { asked, message, then: Then::Operation(Box::new(operation)) })?;
+        Ok(false)
+    }
+
+    /// An operation is permitted.
+    pub(super) fn operate(
+        &mut self,
+        index: usize,
+        permitted: Permitted<Message>,
+        ticket: Ticket,
+        asked: classify::Asked,
+        operation: Operation,
+    ) -> Step {
+        let Operation { id, word, path, to, opens, used } = operation;
+        let mut flow = self.session.begin(&ticket, &asked.intent);
+        flow.transfer();
+        let number = ticket.number();
+        let pending = if opens {
+            Pending::Open(Box::new(Open::new(number, asked, ticket, flow, word, path)))
+        } else {
+            Pending::Operation { word, path, to, number, flow: Box::new(flow) }
+        };
+        self.expect_answer(index, id, pending)?;
+        self.put(index, permitted, used);
+        self.drop_front(index, used);
+        Ok(())
+    }
+
+    /// An operation is refused: the transfer goes on without it.
+    pub(super) fn refuse_operation(&mut self, index: usize, refusal: &Refusal, id: u32) -> Step {
+        let used = self.state(index).and_then(|state| packet::length(&state.from_client).ok().flatten()).unwrap_or(0);
+        self.deny(index, used, id, refusal).map(drop)
+    }
+
+    /// Takes what the target sent, packet by packet.
+    pub(super) fn files_of_target(&mut self, index: usize) -> Step {
+        loop {
+            let Some(state) = self.state(index) else { return Ok(()) };
+            let Some(len) = packet::length(&state.from_target).map_err(|error| End::Target(error.0))? else {
+                return Ok(());
+            };
+            if state.from_target.len() < len {
+                return Ok(());
+            }
+            let bytes: Vec<u8> = state.from_target.drain(..len).collect();
+            let answer = Answer::read(&bytes).map_err(|error| End::Target(error.0))?;
+            self.answered(index, &answer, &bytes)?;
+        }
+    }
+
+    fn answered(&mut self, index: usize, answer: &Answer<'_>, bytes: &[u8]) -> Step {
+        let id = match *answer {
+            Answer::Version { body } => {
+                let version = packet::known_version(body).map_err(|error| End::Target(error.0))?;
+                return self.show_packet(index, &version);
+            }
+            Answer::Status { id, .. }
+            | Answer::Handle { id, .. }
+            | Answer::Data { id, .. }
+            | Answer::Name { id, .. }
+            | Answer::Other { id } => id,
+        };
+        let pending = self.state(index).and_then(|state| state.answered(id));
+        match (pending, *answer) {
+            (None, _) => return Err(End::Target("an answer to nothing")),
+            (Some(Pending::Where), answer) => return self.placed(index, &answer),
+            (Some(Pending::Open(open)), Answer::Handle { handle, .. }) => {
+                if let Some(state) = self.state(index) {
+                    state.open.insert(handle.to_vec(), *open);
+                }
+            }
+            (Some(Pending::Open(open)), answer) => self.closed(*open, &outcome(&answer)),
+            (Some(Pending::Read { handle, offset }), Answer::Data { data, .. }) => {
+                if let Some(open) = self.state(index).and_then(|state| state.open.get_mut(&handle)) {
+                    open.passes(offset, data);
+                }
+            }
+            (Some(Pending::Operation { word, path, to, number, flow }), answer) => {
+                let outcome = outcome(&answer);
+                let done = FileDone {
+                    operation: word,
+                    path: &path,
+                    to: to.as_deref(),
+                    size: 0,
+                    digest: None,
+                    outcome: &outcome,
+                };
+                self.done(number, &done, *flow);
+            }
+            (Some(Pending::Read { .. } | Pending::Quiet), _) => {}
+        }
+        self.show_packet(index, bytes)
+    }
+
+    /// The target says where a path is.
+    fn placed(&mut self, index: usize, answer: &Answer<'_>) -> Step {
+        let place = match answer {
+            Answer::Name { first: Some(place), .. } => {
+                std::str::from_utf8(place).ok().filter(|place| sftp::is_absolute(place)).map(str::to_owned)
+            }
+            _ => None,
+        };
+        if let Some(state) = self.state(index) {
+            state.asking = false;
+            state.places.push(place);
+        }
+        self.files_of_client(index)
+    }
+
+    /// Something that was open is closed, or was not opened.
+    fn closed(&mut self, mut open: Open, outcome: &str) {
+        let digest = open.digest();
+        let done = FileDone { operation: open.word, path: &open.path, to: None, size: open.size, digest, outcome };
+        if let Some(flow) = open.flow.take() {
+            self.done(open.number, &done, flow);
+        }
+    }
+
+    fn done(&mut self, number: u64, done: &FileDone<'_>, flow: gate::Flow) {
+        let recorded = self.session.file(number, done).and_then(|()| self.session.finish(flow, done.outcome, None));
+        if let Err(refusal) = recorded {
+            self.failed = Some(refusal);
+        }
+    }
+
+    /// The transfer is over: what was under way is recorded as cut.
+    pub(super) fn finish_files(&mut self, mut state: State) {
+        let (open, pending) = state.drain();
+        for open in open {
+            self.closed(open, "cut");
+        }
+        for pending in pending {
+            match pending {
+                Pending::Open(open) => self.closed(*open, "cut"),
+                Pending::Operation { word, path, to, number, flow } => {
+                    let done = FileDone {
+                        operation: word,
+                        path: &path,
+                        to: to.as_deref(),
+                        size: 0,
+                        digest: None,
+                        outcome: "cut",
+                    };
+                    self.done(number, &done, *flow);
+                }
+                Pending::Where | Pending::Read { .. } | Pending::Quiet => {}
+            }
+        }
+    }
+
+    fn show_packet(&mut self, index: usize, bytes: &[u8]) -> Step {
+        let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) else { return Ok(()) };
+        let Some(program) = &mut channel.program else { return Ok(()) };
+        self.session.show(&mut program.flow, StreamKind::Output, bytes, &mut channel.out).map_err(End::refused)?;
+        if let Some(refusal) = program.flow.cut().cloned() {
+            return self.stop(index, &refusal);
+        }
+        self.pump(index)
+    }
+}
+
+/// Where a path is: as the target said, or unresolved.
+fn place_of(named: &Named<'_>, place: Option<&str>) -> String {
+    let unresolved = || format!("?.{}", named.path);
+    match place {
+        Some(place) if named.is_beside() => sftp::beside(place, named.path).unwrap_or_else(unresolved),
+        Some(place) => place.to_owned(),
+        None => unresolved(),
+    }
+}
+
+/// How a request ended, for the recording.
+fn outcome(answer: &Answer<'_>) -> String {
+    match answer {
+        Answer::Status { code: 0, .. } => "ok".to_owned(),
+        Answer::Status { code: 2, .. } => "no such file".to_owned(),
+        Answer::Status { code: 3, .. } => "permission denied".to_owned(),
+        Answer::Status { code, .. } => format!("failed with {code}"),
+        _ => "ok".to_owned(),
+    }
+}

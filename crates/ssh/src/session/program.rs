@@ -1,0 +1,403 @@
+//! Programs and tunnels: asked for, held, refused, begun, fed, ended.
+
+use std::mem;
+
+use gate::{Asked, Encode, Ended, Flow, Held, Permitted, Refusal, Session, StreamKind, Ticket};
+use model::ApprovalId;
+
+use super::channel::{Awaited, Channel, Kind, Words};
+use super::{End, Relay, Step, files};
+use crate::answer;
+use crate::classify;
+use crate::link::socket::{Framed, frame};
+use crate::sftp;
+use crate::wire::channel as words;
+use crate::wire::{encode, limits};
+
+/// A program or tunnel that runs.
+pub(super) struct Program {
+    asked: classify::Asked,
+    ticket: Ticket,
+    pub(super) flow: Flow,
+    /// How it ended, once the target said so.
+    status: Option<String>,
+    /// A file transfer, which is judged operation by operation.
+    pub(super) files: Option<Box<sftp::State>>,
+}
+
+impl Program {
+    /// Bytes of the client that were taken and are not on their way to the target.
+    pub(super) fn held_back(&self) -> usize {
+        self.files.as_ref().map_or(0, |files| files.from_client.len())
+    }
+}
+
+/// A program or tunnel that is asked for.
+pub(super) struct Wanted {
+    pub(super) asked: classify::Asked,
+    /// What asks the target for it.
+    pub(super) message: Message,
+    /// What becomes of it.
+    pub(super) then: Then,
+}
+
+/// What becomes of a message once it is permitted, or refused.
+pub(super) enum Then {
+    /// A program begins; `reply`: the client wants to know.
+    Begin { reply: bool, files: bool },
+    /// A file transfer goes on with this.
+    Operation(Box<files::Operation>),
+}
+
+/// One that waits for a human.
+pub(super) struct HeldStart {
+    held: Held<Message>,
+    asked: classify::Asked,
+    then: Then,
+}
+
+/// A message for the target, or bytes for a program of it.
+#[derive(Debug)]
+pub(super) enum Message {
+    /// A message of the connection protocol.
+    Whole(Vec<u8>),
+    /// Data, in as many messages as it takes.
+    Data { recipient: u32, packet: u32, data: Vec<u8> },
+}
+
+impl Encode for Message {
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Whole(message) => Framed(message).encode(out),
+            Self::Data { recipient, packet, data } => {
+                for piece in data.chunks(usize::try_from((*packet).max(1)).unwrap_or(1)) {
+                    Piece { recipient: *recipient, data: piece }.encode(out);
+                }
+            }
+        }
+    }
+}
+
+/// A held command whose request is to be stored.
+pub(crate) struct Parking {
+    /// Its channel.
+    pub(crate) index: usize,
+    /// The request.
+    pub(crate) request: gate::ports::ApprovalRequest,
+}
+
+/// Data for a program.
+struct Piece<'a> {
+    recipient: u32,
+    data: &'a [u8],
+}
+
+impl Encode for Piece<'_> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        frame(out, |out| words::data(out, self.recipient, None, self.data));
+    }
+}
+
+impl Channel {
+    /// The channel carries what was permitted by this ticket: a tunnel.
+    pub(super) fn carry(&mut self, session: &mut Session, ticket: Ticket, asked: classify::Asked) {
+        let mut flow = session.begin(&ticket, &asked.intent);
+        flow.carry();
+        self.program = Some(Program { asked, ticket, flow, status: None, files: None });
+    }
+}
+
+impl Relay {
+    /// Asks the gate for a program or tunnel in this channel, or for an operation of one.
+    pub(super) fn start(&mut self, index: usize, wanted: Wanted) -> Step {
+        let Wanted { asked, message, then } = wanted;
+        match self.session.ask(&asked.command(), message) {
+            Asked::Allow(permitted, ticket) => self.go_ahead(index, permitted, ticket, asked, then),
+            Asked::Deny(refusal) => self.refuse(index, &refusal, &then),
+            Asked::Close(refusal) => Err(End::Refused(refusal)),
+            Asked::Hold(held) => {
+                self.parking.push(Parking { index, request: held.request().clone() });
+                if let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) {
+                    channel.held = Some(Box::new(HeldStart { held: *held, asked, then }));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn go_ahead(
+        &mut self,
+        index: usize,
+        permitted: Permitted<Message>,
+        ticket: Ticket,
+        asked: classify::Asked,
+        then: Then,
+    ) -> Step {
+        match then {
+            Then::Begin { reply, files } => {
+                self.to_target.push(permitted);
+                self.begin(index, ticket, asked, reply, files)
+            }
+            Then::Operation(operation) => self.operate(index, permitted, ticket, asked, *operation),
+        }
+    }
+
+    fn begin(&mut self, index: usize, ticket: Ticket, asked: classify::Asked, reply: bool, files: bool) -> Step {
+        let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) else { return Ok(()) };
+        let mut flow = self.session.begin(&ticket, &asked.intent);
+        match channel.kind {
+            Kind::Session => channel.replies.push_back(Awaited::Target { pass: reply, starts: true }),
+            Kind::Tunnel => flow.carry(),
+        }
+        if files {
+            flow.transfer();
+        }
+        if let Some(terminal) = &channel.terminal {
+            let super::channel::Terminal { term, columns, rows } = terminal;
+            self.session.terminal(&mut flow, term, *columns, *rows).map_err(End::refused)?;
+        }
+        let files = files.then(Box::default);
+        channel.program = Some(Program { asked, ticket, flow, status: None, files });
+        if channel.target.number.is_some() {
+            self.widen_client(index);
+        }
+        Ok(())
+    }
+
+    /// There will be no program: the client is told why, and the channel is closed at both ends.
+    fn refuse(&mut self, index: usize, refusal: &Refusal, then: &Then) -> Step {
+        let reply = match then {
+            Then::Begin { reply, .. } => *reply,
+            Then::Operation(operation) => return self.refuse_operation(index, refusal, operation.id()),
+        };
+        let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) else { return Ok(()) };
+        if channel.kind == Kind::Tunnel {
+            let number = channel.client.number.take().unwrap_or(0);
+            let message = words::open_failure(number, words::PROHIBITED, &answer::short(refusal));
+            self.sweep(index);
+            self.tell(Framed(message));
+            return Ok(());
+        }
+        let words = answer::refusal(refusal, channel.terminal.is_some());
+        channel.replies.push_back(Awaited::Over { reply, words });
+        self.close_target(index)?;
+        self.reply_own(index)
+    }
+
+    /// The last words, an exit status, and the end of the channel for the client.
+    pub(super) fn end_for_client(&mut self, index: usize, text: &str) -> Step {
+        self.pump(index)?;
+        let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) else { return Ok(()) };
+        let Some(recipient) = channel.client.number else { return Ok(()) };
+        let released = self.session.release(Words { recipient, text: text.to_owned() });
+        channel.say(released, &mut self.to_client, text.len());
+        if mem::replace(&mut channel.client.told_close, true) {
+            return Ok(());
+        }
+        let told_end = mem::replace(&mut channel.client.told_end, true);
+        let mut status = Vec::new();
+        encode::u32(&mut status, answer::NOT_EXECUTED);
+        self.tell(Framed(words::request(recipient, "exit-status", false, &status)));
+        if !told_end {
+            self.tell(super::bare(crate::wire::number::CHANNEL_EOF, recipient));
+        }
+        self.tell(super::bare(crate::wire::number::CHANNEL_CLOSE, recipient));
+        self.sweep(index);
+        Ok(())
+    }
+
+    /// The request for a held command is stored: the client is told.
+    pub(crate) fn told_to_wait(&mut self, index: usize, id: ApprovalId, link: &str) -> Step {
+        let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) else { return Ok(()) };
+        let Some(start) = channel.held.as_ref().filter(|start| start.held.id() == id) else { return Ok(()) };
+        self.session.parked(&start.held).map_err(End::refused)?;
+        let seconds = (start.held.expires().0 - self.session.gate().now().0) / 1_000_000;
+        let Some(recipient) = channel.client.number.filter(|_| channel.kind == Kind::Session) else { return Ok(()) };
+        let text = answer::held(&id.to_string(), link, seconds, channel.terminal.is_some());
+        let len = text.len();
+        let released = self.session.release(Words { recipient, text });
+        channel.say(released, &mut self.to_client, len);
+        Ok(())
+    }
+
+    /// Whether this held command still waits in this channel.
+    pub(crate) fn waits(&self, index: usize, id: ApprovalId) -> bool {
+        let channel = self.channels.get(index).and_then(Option::as_ref);
+        channel.and_then(|channel| channel.held.as_ref()).is_some_and(|start| start.held.id() == id)
+    }
+
+    /// When the wait of a held command ends by itself.
+    pub(crate) fn expires(&self, index: usize) -> Option<gate::Micros> {
+        let channel = self.channels.get(index).and_then(Option::as_ref)?;
+        channel.held.as_ref().map(|start| start.held.expires())
+    }
+
+    /// The wait for a held command is over.
+    pub(crate) fn resume(&mut self, index: usize, ended: &Ended) -> Step {
+        let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) else { return Ok(()) };
+        let Some(start) = channel.held.take() else { return Ok(()) };
+        let HeldStart { held, asked, then } = *start;
+        match self.session.resume(held, &asked.command(), ended) {
+            Asked::Allow(permitted, ticket) => self.go_ahead(index, permitted, ticket, asked, then)?,
+            Asked::Deny(refusal) => self.refuse(index, &refusal, &then)?,
+            Asked::Close(refusal) => return Err(End::Refused(refusal)),
+            Asked::Hold(_) => return Err(End::Client("a hold did not end")),
+        }
+        self.go_on(index)
+    }
+
+    /// Messages that came behind a held command.
+    fn go_on(&mut self, index: usize) -> Step {
+        while let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) {
+            let Some(message) = channel.waiting.pop_front().filter(|_| channel.held.is_none()) else { break };
+            channel.waiting_bytes -= message.len();
+            self.client(&message)?;
+        }
+        self.files_of_client(index)?;
+        self.end_input(index)
+    }
+
+    /// A message of the client that has to wait behind a held command.
+    pub(super) fn wait_behind(&mut self, index: usize, bytes: &[u8]) -> Step {
+        let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) else { return Ok(()) };
+        channel.waiting_bytes += bytes.len();
+        if channel.waiting.len() >= limits::WAITING || channel.waiting_bytes > limits::WAITING_BYTES {
+            return Err(End::Client("too many messages behind a held command"));
+        }
+        channel.waiting.push_back(bytes.to_vec());
+        Ok(())
+    }
+
+    /// The client does not wait any more.
+    pub(super) fn abandon_held(&mut self, index: usize) {
+        let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) else { return };
+        if let Some(start) = channel.held.take() {
+            let (_, id) = self.session.abandon(start.held, true);
+            channel.waiting.clear();
+            self.withdrawn.push(id);
+        }
+    }
+
+    /// Gives a program what the client sends it: recorded, then sent.
+    pub(super) fn input(&mut self, index: usize, data: &[u8]) -> Step {
+        let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) else { return Ok(()) };
+        let (Some(program), Some(recipient)) = (&mut channel.program, channel.target.number) else {
+            return Err(End::Client("data for no program"));
+        };
+        if let Some(files) = &mut program.files {
+            files.from_client.extend_from_slice(data);
+            return self.files_of_client(index);
+        }
+        match self.session.ask_again(&program.ticket, &program.asked.command(), Piece { recipient, data }) {
+            Asked::Allow(permitted, ticket) => {
+                program.ticket = ticket;
+                self.session.input(&mut program.flow, data).map_err(End::refused)?;
+                channel.target.window = channel.target.window.saturating_sub(data.len() as u64);
+                self.to_target.push(permitted);
+                Ok(())
+            }
+            Asked::Deny(refusal) => self.stop(index, &refusal),
+            Asked::Hold(held) => {
+                let (refusal, id) = self.session.abandon(*held, false);
+                self.withdrawn.push(id);
+                self.stop(index, &refusal)
+            }
+            Asked::Close(refusal) => Err(End::Refused(refusal)),
+        }
+    }
+
+    /// Judges a program that runs by the policy of this moment; while that is the one by which it began, nothing is asked.
+    pub(super) fn judge_again(&mut self, index: usize) -> Step {
+        let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) else { return Ok(()) };
+        let Some(program) = &mut channel.program else { return Ok(()) };
+        match self.session.ask_again(&program.ticket, &program.asked.command(), ()) {
+            Asked::Allow(_judged, ticket) => {
+                program.ticket = ticket;
+                Ok(())
+            }
+            Asked::Deny(refusal) => self.stop(index, &refusal),
+            Asked::Hold(held) => {
+                let (refusal, id) = self.session.abandon(*held, false);
+                self.withdrawn.push(id);
+                self.stop(index, &refusal)
+            }
+            Asked::Close(refusal) => Err(End::Refused(refusal)),
+        }
+    }
+
+    /// Takes what a program prints: masked, recorded, and then shown.
+    pub(super) fn output(&mut self, index: usize, stream: StreamKind, data: &[u8]) -> Step {
+        let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) else { return Ok(()) };
+        // Without a program nothing was asked for that could print.
+        let Some(program) = &mut channel.program else { return Ok(()) };
+        if let (Some(files), StreamKind::Output) = (&mut program.files, stream) {
+            files.from_target.extend_from_slice(data);
+            return self.files_of_target(index);
+        }
+        let shown = if stream == StreamKind::Error { &mut channel.err } else { &mut channel.out };
+        self.session.show(&mut program.flow, stream, data, shown).map_err(End::refused)?;
+        match program.flow.cut().cloned() {
+            Some(refusal) => self.stop(index, &refusal),
+            None => Ok(()),
+        }
+    }
+
+    /// The program prints no more: what masks held back is shown.
+    pub(super) fn end_output(&mut self, index: usize) -> Step {
+        let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) else { return Ok(()) };
+        let Some(program) = &mut channel.program else { return Ok(()) };
+        for (stream, shown) in [(StreamKind::Output, &mut channel.out), (StreamKind::Error, &mut channel.err)] {
+            self.session.show_rest(&mut program.flow, stream, shown).map_err(End::refused)?;
+        }
+        Ok(())
+    }
+
+    /// Nothing more came for a moment: what masks held back is shown.
+    pub(super) fn show_waiting(&mut self, index: usize) -> Step {
+        let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) else { return Ok(()) };
+        let Some(program) = &mut channel.program else { return Ok(()) };
+        for (stream, shown) in [(StreamKind::Output, &mut channel.out), (StreamKind::Error, &mut channel.err)] {
+            self.session.show_waiting(&mut program.flow, stream, shown).map_err(End::refused)?;
+        }
+        self.pump(index)
+    }
+
+    /// Ends a program in the middle: the client is told why, and the channel is closed at both ends.
+    pub(super) fn stop(&mut self, index: usize, refusal: &Refusal) -> Step {
+        let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) else { return Ok(()) };
+        let words = answer::refusal(refusal, channel.terminal.is_some());
+        channel.replies.push_back(Awaited::Over { reply: false, words });
+        self.finish_program(index, refusal.kind.code());
+        self.close_target(index)?;
+        self.reply_own(index)
+    }
+
+    /// How a program ended, in the target's words.
+    pub(super) fn exited(&mut self, index: usize, status: &str) {
+        let channel = self.channels.get_mut(index).and_then(Option::as_mut);
+        if let Some(program) = channel.and_then(|channel| channel.program.as_mut()) {
+            program.status.get_or_insert_with(|| status.to_owned());
+        }
+    }
+
+    /// A terminal's size changed.
+    pub(super) fn resized(&mut self, index: usize, columns: u32, rows: u32) -> Step {
+        let channel = self.channels.get_mut(index).and_then(Option::as_mut);
+        let Some(program) = channel.and_then(|channel| channel.program.as_mut()) else { return Ok(()) };
+        self.session.terminal(&mut program.flow, "", columns, rows).map_err(End::refused)
+    }
+
+    /// The program is over: records how. `why` is used where the target did not say.
+    pub(super) fn finish_program(&mut self, index: usize, why: &str) {
+        let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) else { return };
+        if let Some(mut program) = channel.program.take() {
+            if let Some(files) = program.files.take() {
+                self.finish_files(*files);
+            }
+            let tag = program.status.as_deref().unwrap_or(why);
+            if let Err(refusal) = self.session.finish(program.flow, tag, None) {
+                self.failed = Some(refusal);
+            }
+        }
+    }
+}

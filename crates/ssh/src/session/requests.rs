@@ -1,0 +1,167 @@
+//! What a client asks of a channel: a terminal, variables, a program, signals (RFC 4254, sections 6 and 7).
+
+use super::channel::{Awaited, Kind, Terminal};
+use super::client::unknown_of_client;
+use super::program::{Message, Then, Wanted};
+use super::{End, Relay, Step};
+use crate::classify;
+use crate::wire::channel as words;
+use crate::wire::{Cursor, WireError};
+
+/// The longest name of a terminal, variable or subsystem.
+const NAME: usize = 256;
+
+/// What becomes of a request.
+enum Become {
+    /// It goes on to the target; it asks for nothing that is judged.
+    Pass,
+    /// A program; true for a file transfer.
+    Start(classify::Asked, bool),
+    /// It is judged, and goes on if it may.
+    Judge(classify::Asked),
+    /// It is not carried, or comes at the wrong time.
+    Fail,
+}
+
+impl Relay {
+    pub(super) fn request_of_client(
+        &mut self,
+        recipient: u32,
+        kind: &str,
+        reply: bool,
+        rest: &[u8],
+        bytes: &[u8],
+    ) -> Step {
+        let Some((index, channel)) = self.channel(recipient) else { return unknown_of_client() };
+        if channel.held.is_some() {
+            return self.wait_behind(index, bytes);
+        }
+        if channel.target.told_close || channel.target.closed || channel.client.told_close {
+            return Ok(());
+        }
+        let become_ = self.meaning(index, kind, rest).map_err(|error| End::Client(error.0))??;
+        let Some(number) = self.channel(recipient).and_then(|(_, channel)| channel.target.number) else {
+            return unknown_of_client();
+        };
+        match become_ {
+            Become::Pass => {
+                self.expect(index, reply);
+                self.pass(words::request(number, kind, reply, rest))
+            }
+            Become::Start(asked, files) => {
+                let message = Message::Whole(words::request(number, kind, true, rest));
+                self.start(index, Wanted { asked, message, then: Then::Begin { reply, files } })
+            }
+            Become::Judge(asked) => self.judge_request(index, &asked, reply, words::request(number, kind, reply, rest)),
+            Become::Fail => {
+                self.note("request", &format!("{} refused", name_of(kind)))?;
+                self.own_reply(index, reply, false)
+            }
+        }
+    }
+
+    fn expect(&mut self, index: usize, reply: bool) {
+        if let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut)
+            && reply
+        {
+            channel.replies.push_back(Awaited::Target { pass: true, starts: false });
+        }
+    }
+
+    fn own_reply(&mut self, index: usize, reply: bool, granted: bool) -> Step {
+        if let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut)
+            && reply
+        {
+            channel.replies.push_back(Awaited::Own(granted));
+        }
+        self.reply_own(index)
+    }
+
+    /// A request that is no program and is judged all the same. It cannot wait for a human: the client would wait without a word.
+    fn judge_request(&mut self, index: usize, asked: &classify::Asked, reply: bool, message: Vec<u8>) -> Step {
+        use crate::link::socket::Framed;
+        match self.session.ask(&asked.command(), Framed(message)) {
+            gate::Asked::Allow(permitted, _) => {
+                self.forwards.lent(&asked.text);
+                self.expect(index, reply);
+                self.to_target.push(permitted);
+                Ok(())
+            }
+            gate::Asked::Deny(_) => self.own_reply(index, reply, false),
+            gate::Asked::Hold(held) => {
+                let (_, id) = self.session.abandon(*held, false);
+                self.withdrawn.push(id);
+                self.own_reply(index, reply, false)
+            }
+            gate::Asked::Close(refusal) => Err(End::Refused(refusal)),
+        }
+    }
+
+    /// What a request means. The outer error is the client's, the inner the session's.
+    fn meaning(&mut self, index: usize, kind: &str, rest: &[u8]) -> Result<Result<Become, End>, WireError> {
+        let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) else { return Ok(Ok(Become::Fail)) };
+        if channel.kind != Kind::Session {
+            return Ok(Ok(if kind == "eow@openssh.com" { Become::Pass } else { Become::Fail }));
+        }
+        let running = channel.program.is_some();
+        let mut cursor = Cursor::new(rest);
+        let become_ = match kind {
+            "pty-req" if !channel.asked && channel.terminal.is_none() => {
+                let (term, columns, rows) = (named(&mut cursor)?, cursor.u32()?, cursor.u32()?);
+                let _pixels = (cursor.u32()?, cursor.u32()?);
+                let _modes = cursor.string()?;
+                cursor.end()?;
+                channel.terminal = Some(Terminal { term: term.to_owned(), columns, rows });
+                Become::Pass
+            }
+            "env" if !channel.asked => {
+                let (name, value) = (named(&mut cursor)?, cursor.text()?);
+                cursor.end()?;
+                if classify::is_looks(name) { Become::Pass } else { Become::Judge(classify::environment(name, value)) }
+            }
+            "window-change" => {
+                let (columns, rows) = (cursor.u32()?, cursor.u32()?);
+                if let Some(terminal) = &mut channel.terminal {
+                    (terminal.columns, terminal.rows) = (columns, rows);
+                }
+                if let Err(end) = self.resized(index, columns, rows) {
+                    return Ok(Err(end));
+                }
+                Become::Pass
+            }
+            "shell" | "exec" | "subsystem" if !channel.asked => {
+                channel.asked = true;
+                let (asked, files) = program(kind, &mut cursor)?;
+                Become::Start(asked, files)
+            }
+            "signal" | "break" | "eow@openssh.com" if running => Become::Pass,
+            "auth-agent-req@openssh.com" if !channel.asked => Become::Judge(classify::lend("agent")),
+            "x11-req" if !channel.asked => Become::Judge(classify::lend("x11")),
+            _ => Become::Fail,
+        };
+        Ok(Ok(become_))
+    }
+}
+
+fn program(kind: &str, cursor: &mut Cursor<'_>) -> Result<(classify::Asked, bool), WireError> {
+    let asked = match kind {
+        "shell" => (classify::shell(), false),
+        "exec" => (classify::exec(cursor.string()?), false),
+        _ => match named(cursor)? {
+            "sftp" => (classify::files(), true),
+            other => (classify::subsystem(other), false),
+        },
+    };
+    cursor.end()?;
+    Ok(asked)
+}
+
+fn named<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, WireError> {
+    let name = cursor.text()?;
+    if name.len() > NAME || name.contains('\0') { Err(WireError("a name above the limit")) } else { Ok(name) }
+}
+
+/// A request's name for a record: what a client calls it may be anything.
+fn name_of(kind: &str) -> String {
+    kind.chars().filter(char::is_ascii_graphic).take(64).collect()
+}

@@ -1,0 +1,13 @@
+//! SFTP as OpenSSH speaks it (draft-ietf-secsh-filexfer-02, version 3, and OpenSSH's PROTOCOL, section 4): packets as views, and what they mean.
+//!
+//! - [`packet`]: packets in, and the few that the gateway writes itself
+//! - [`request`]: a client's request: what it is about, and what it would do
+//! - `state`: handles and requests under way; `path` paths as the target sees them
+
+pub mod packet;
+mod path;
+pub mod request;
+mod state;
+
+pub(crate) use path::{beside, is_absolute};
+pub(crate) use state::{Open, Pending, State};

@@ -1,0 +1,55 @@
+//! Paths as the target sees them.
+
+/// Whether a path says all of where it is.
+pub(crate) fn is_absolute(path: &str) -> bool {
+    path.starts_with('/')
+}
+
+/// A path in the directory `directory`, which the target has resolved: the last name of `path` is not followed if it is a link.
+pub(crate) fn beside(directory: &str, path: &str) -> Option<String> {
+    let name = last(path)?;
+    Some(format!("{}/{name}", directory.trim_end_matches('/')))
+}
+
+/// The last name of a path; `None` when it is none that a directory could hold.
+fn last(path: &str) -> Option<&str> {
+    let name = path.trim_end_matches('/').rsplit('/').next()?;
+    if name.is_empty() || name == "." || name == ".." { None } else { Some(name) }
+}
+
+/// The directory that a path names something in.
+pub(super) fn parent(path: &str) -> &str {
+    let path = path.trim_end_matches('/');
+    match path.rfind('/') {
+        Some(0) => "/",
+        Some(at) => path.get(..at).unwrap_or("/"),
+        None => ".",
+    }
+}
+
+/// Whether a path names something in a directory, rather than `/`, `.` or what is above.
+pub(super) fn has_name(path: &str) -> bool {
+    last(path).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_in_their_directories() {
+        for (path, directory, named) in [
+            ("/a/b", "/a", true),
+            ("b", ".", true),
+            ("/b/", "/", true),
+            ("/", "/", false),
+            ("a/..", "a", false),
+            (".", ".", false),
+        ] {
+            assert_eq!((parent(path), has_name(path)), (directory, named), "{path}");
+        }
+        assert_eq!(beside("/srv/data/", "x/link"), Some("/srv/data/link".to_owned()));
+        assert_eq!(beside("/", "link"), Some("/link".to_owned()));
+        assert_eq!(beside("/", ".."), None);
+    }
+}

@@ -1,0 +1,290 @@
+//! What a client's request is about, and what it would do.
+
+use model::Effect;
+
+use super::packet::{INIT, LENGTH};
+use super::path;
+use crate::wire::{Cursor, WireError};
+
+const OPEN: u8 = 3;
+const CLOSE: u8 = 4;
+const READ: u8 = 5;
+const WRITE: u8 = 6;
+const LSTAT: u8 = 7;
+const FSTAT: u8 = 8;
+const SETSTAT: u8 = 9;
+const FSETSTAT: u8 = 10;
+const OPENDIR: u8 = 11;
+const READDIR: u8 = 12;
+const REMOVE: u8 = 13;
+const MKDIR: u8 = 14;
+const RMDIR: u8 = 15;
+const REALPATH: u8 = 16;
+const STAT: u8 = 17;
+const RENAME: u8 = 18;
+const READLINK: u8 = 19;
+const SYMLINK: u8 = 20;
+const EXTENDED: u8 = 200;
+
+/// Bits of an OPEN that let its handle do more than read: write, append, create, truncate, exclusive.
+const MORE_THAN_READ: u32 = 0x02 | 0x04 | 0x08 | 0x10 | 0x20;
+/// The bit of an OPEN that lets its handle read.
+const TO_READ: u32 = 0x01;
+
+/// A path in a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Named<'a> {
+    /// As the client gave it.
+    pub path: &'a str,
+    /// If it is a link, it is the link that is meant, not what it points to.
+    pub itself: bool,
+    /// What is done to it.
+    pub effect: Effect,
+}
+
+impl<'a> Named<'a> {
+    const fn to(effect: Effect, path: &'a str) -> Self {
+        Self { path, itself: false, effect }
+    }
+
+    const fn itself(effect: Effect, path: &'a str) -> Self {
+        Self { path, itself: true, effect }
+    }
+
+    /// What is asked of the target to know where it is: the path, or the directory that it is in.
+    #[must_use]
+    pub fn question(&self) -> &'a str {
+        if self.is_beside() { path::parent(self.path) } else { self.path }
+    }
+
+    /// Whether the answer to the question is the directory, and not the place itself.
+    #[must_use]
+    pub fn is_beside(&self) -> bool {
+        self.itself && path::has_name(self.path)
+    }
+}
+
+/// A request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request<'a> {
+    /// What its answer is known by; 0 for the first one, which has none.
+    pub id: u32,
+    /// One word for what it does: `get`, `put`, `list`, …
+    pub word: &'static str,
+    /// What it is about.
+    pub about: About<'a>,
+}
+
+/// What a request is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum About<'a> {
+    /// Nothing that is judged: the greeting, limits, where a path is.
+    Nothing,
+    /// Paths, and what is done to each.
+    Paths(Vec<Named<'a>>),
+    /// Something that was opened before.
+    Handle {
+        /// Its name.
+        handle: &'a [u8],
+        /// What is done with it.
+        does: Does<'a>,
+    },
+    /// Something that is not carried.
+    Unknown,
+}
+
+/// What is done with something that is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Does<'a> {
+    /// It is closed.
+    Close,
+    /// It is read from here on.
+    Read {
+        /// Where.
+        offset: u64,
+    },
+    /// It is written.
+    Write {
+        /// Where.
+        offset: u64,
+        /// With what.
+        data: &'a [u8],
+    },
+    /// Names are read, or what is known of it.
+    Look,
+    /// What is known of it is changed.
+    Change,
+}
+
+impl<'a> Request<'a> {
+    /// Reads a whole packet, its length included.
+    ///
+    /// # Errors
+    /// When it breaks the protocol.
+    pub fn read(packet: &'a [u8]) -> Result<Self, WireError> {
+        let mut cursor = Cursor::new(packet.get(LENGTH..).unwrap_or_default());
+        let kind = cursor.byte()?;
+        if kind == INIT {
+            return Ok(Self { id: 0, word: "init", about: About::Nothing });
+        }
+        let id = cursor.u32()?;
+        let (word, about) = match kind {
+            OPEN => open(&mut cursor)?,
+            CLOSE => ("close", handle(&mut cursor, Does::Close)?),
+            READ => {
+                let name = cursor.string()?;
+                let offset = cursor.u64()?;
+                ("read", About::Handle { handle: name, does: Does::Read { offset } })
+            }
+            WRITE => {
+                let name = cursor.string()?;
+                let (offset, data) = (cursor.u64()?, cursor.string()?);
+                ("write", About::Handle { handle: name, does: Does::Write { offset, data } })
+            }
+            FSTAT => ("stat", handle(&mut cursor, Does::Look)?),
+            READDIR => ("list", handle(&mut cursor, Does::Look)?),
+            FSETSTAT => ("setstat", handle(&mut cursor, Does::Change)?),
+            STAT => ("stat", one(Named::to(Effect::Read, cursor.text()?))),
+            LSTAT => ("stat", one(Named::itself(Effect::Read, cursor.text()?))),
+            // Where something is, which clients ask before anything else; that it is there is all that it tells.
+            REALPATH => ("realpath", About::Nothing),
+            READLINK => ("readlink", one(Named::itself(Effect::Read, cursor.text()?))),
+            OPENDIR => ("list", one(Named::to(Effect::Read, cursor.text()?))),
+            SETSTAT => ("setstat", one(Named::to(Effect::Alter, cursor.text()?))),
+            REMOVE => ("remove", one(Named::itself(Effect::Delete, cursor.text()?))),
+            RMDIR => ("rmdir", one(Named::itself(Effect::Delete, cursor.text()?))),
+            MKDIR => ("mkdir", one(Named::itself(Effect::Create, cursor.text()?))),
+            RENAME => ("rename", rename(&mut cursor)?),
+            SYMLINK => ("symlink", symlink(&mut cursor)?),
+            EXTENDED => extended(&mut cursor)?,
+            _ => ("unknown", About::Unknown),
+        };
+        Ok(Self { id, word, about })
+    }
+}
+
+fn one(named: Named<'_>) -> About<'_> {
+    About::Paths(vec![named])
+}
+
+fn handle<'a>(cursor: &mut Cursor<'a>, does: Does<'a>) -> Result<About<'a>, WireError> {
+    Ok(About::Handle { handle: cursor.string()?, does })
+}
+
+fn open<'a>(cursor: &mut Cursor<'a>) -> Result<(&'static str, About<'a>), WireError> {
+    let (path, flags) = (cursor.text()?, cursor.u32()?);
+    let mut paths = Vec::new();
+    if flags & TO_READ != 0 || flags & MORE_THAN_READ == 0 {
+        paths.push(Named::to(Effect::Read, path));
+    }
+    if flags & MORE_THAN_READ != 0 {
+        paths.push(Named::to(Effect::Write, path));
+    }
+    Ok((if flags & MORE_THAN_READ != 0 { "put" } else { "get" }, About::Paths(paths)))
+}
+
+/// What is renamed is altered where it was, and may take the place of something where it goes.
+fn rename<'a>(cursor: &mut Cursor<'a>) -> Result<About<'a>, WireError> {
+    let (from, to) = (cursor.text()?, cursor.text()?);
+    Ok(About::Paths(vec![
+        Named::itself(Effect::Alter, from),
+        Named::itself(Effect::Alter, to),
+        Named::itself(Effect::Write, to),
+    ]))
+}
+
+/// Through a link, what it points to could be read and written under another name: judged as both. OpenSSH's order of the two is not the
+/// draft's, so both are judged as either.
+fn symlink<'a>(cursor: &mut Cursor<'a>) -> Result<About<'a>, WireError> {
+    let (one, other) = (cursor.text()?, cursor.text()?);
+    let both =
+        |path| [Named::to(Effect::Read, path), Named::to(Effect::Write, path), Named::itself(Effect::Create, path)];
+    Ok(About::Paths([both(one), both(other)].concat()))
+}
+
+fn extended<'a>(cursor: &mut Cursor<'a>) -> Result<(&'static str, About<'a>), WireError> {
+    let name = cursor.text()?;
+    Ok(match name {
+        "posix-rename@openssh.com" => ("rename", rename(cursor)?),
+        "hardlink@openssh.com" => {
+            let (from, to) = (cursor.text()?, cursor.text()?);
+            let from = [Named::itself(Effect::Read, from), Named::itself(Effect::Write, from)];
+            ("link", About::Paths([from.as_slice(), &[Named::itself(Effect::Create, to)]].concat()))
+        }
+        "statvfs@openssh.com" => ("stat", one(Named::to(Effect::Read, cursor.text()?))),
+        "fstatvfs@openssh.com" => ("stat", handle(cursor, Does::Look)?),
+        "fsync@openssh.com" => ("sync", handle(cursor, Does::Look)?),
+        "lsetstat@openssh.com" => ("setstat", one(Named::itself(Effect::Alter, cursor.text()?))),
+        "expand-path@openssh.com" => ("realpath", About::Nothing),
+        "limits@openssh.com" | "users-groups-by-id@openssh.com" => ("info", About::Nothing),
+        _ => ("unknown", About::Unknown),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sftp::packet::packet;
+    use crate::wire::encode;
+
+    fn with_paths(kind: u8, paths: &[&str], tail: &[u8]) -> Vec<u8> {
+        packet(kind, |out| {
+            encode::u32(out, 9);
+            for path in paths {
+                encode::string(out, path.as_bytes());
+            }
+            out.extend_from_slice(tail);
+        })
+    }
+
+    fn effects(packet: &[u8]) -> Vec<(Effect, String)> {
+        match Request::read(packet).unwrap().about {
+            About::Paths(paths) => paths.into_iter().map(|it| (it.effect, it.question().to_owned())).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_open_does_what_its_flags_let_it() {
+        for (flags, expected) in [
+            (0x01, vec![Effect::Read]),
+            (0x00, vec![Effect::Read]),
+            (0x1a, vec![Effect::Write]),
+            (0x03, vec![Effect::Read, Effect::Write]),
+            (0x08, vec![Effect::Write]),
+        ] {
+            let found = effects(&with_paths(OPEN, &["/a/b"], &u32::to_be_bytes(flags)));
+            assert_eq!(found.into_iter().map(|it| it.0).collect::<Vec<_>>(), expected, "{flags}");
+        }
+    }
+
+    #[test]
+    fn links_are_followed_or_meant_themselves() {
+        assert_eq!(effects(&with_paths(STAT, &["/a/b"], b"")), [(Effect::Read, "/a/b".to_owned())]);
+        assert_eq!(effects(&with_paths(LSTAT, &["/a/b"], b"")), [(Effect::Read, "/a".to_owned())]);
+        assert_eq!(effects(&with_paths(REMOVE, &["/a/.."], b"")), [(Effect::Delete, "/a/..".to_owned())]);
+        let made = effects(&with_paths(SYMLINK, &["/etc/shadow", "/tmp/x"], b""));
+        assert!(
+            made.contains(&(Effect::Read, "/etc/shadow".to_owned()))
+                && made.contains(&(Effect::Create, "/tmp".to_owned()))
+        );
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_carried() {
+        let copy = packet(EXTENDED, |out| {
+            encode::u32(out, 1);
+            encode::string(out, b"copy-data");
+        });
+        assert_eq!(Request::read(&copy).unwrap().about, About::Unknown);
+        assert_eq!(Request::read(&with_paths(77, &[], b"")).unwrap().about, About::Unknown);
+        assert!(Request::read(&with_paths(OPEN, &[], b"")).is_err());
+        assert!(
+            Request::read(&packet(STAT, |out| {
+                encode::u32(out, 1);
+                encode::string(out, b"\xff");
+            }))
+            .is_err()
+        );
+    }
+}

@@ -1,0 +1,119 @@
+//! What a file transfer has under way: handles that are open, and requests that are not answered.
+
+use std::collections::HashMap;
+
+use gate::{Flow, Ticket};
+
+use crate::classify::Asked;
+
+/// Things that may be open at once.
+const HANDLES: usize = 1024;
+/// Requests that may be unanswered at once.
+const UNANSWERED: usize = 4096;
+
+/// Something that is open.
+pub(crate) struct Open {
+    /// The number of the command that opened it.
+    pub(crate) number: u64,
+    pub(crate) asked: Asked,
+    pub(crate) ticket: Ticket,
+    pub(crate) flow: Option<Flow>,
+    /// `get`, `put` or `list`.
+    pub(crate) word: &'static str,
+    pub(crate) path: String,
+    /// Content that passed, as long as it came in order; a transfer that jumps has no digest.
+    digest: Option<Box<blake3::Hasher>>,
+    next: u64,
+    pub(crate) size: u64,
+}
+
+impl Open {
+    pub(crate) fn new(number: u64, asked: Asked, ticket: Ticket, flow: Flow, word: &'static str, path: String) -> Self {
+        let digest = (word != "list").then(|| Box::new(blake3::Hasher::new()));
+        Self { number, asked, ticket, flow: Some(flow), word, path, digest, next: 0, size: 0 }
+    }
+
+    /// Content at this place passes.
+    pub(crate) fn passes(&mut self, offset: u64, data: &[u8]) {
+        self.size += data.len() as u64;
+        if offset != self.next {
+            self.digest = None;
+        }
+        if let Some(digest) = &mut self.digest {
+            digest.update(data);
+        }
+        self.next = offset.saturating_add(data.len() as u64);
+    }
+
+    /// BLAKE3 of the content, when it passed in order.
+    pub(crate) fn digest(&self) -> Option<[u8; 32]> {
+        self.digest.as_ref().filter(|_| self.size > 0).map(|digest| *digest.finalize().as_bytes())
+    }
+}
+
+/// A request that is not answered.
+pub(crate) enum Pending {
+    /// The gateway's own question: where a path is.
+    Where,
+    /// Something is to be opened.
+    Open(Box<Open>),
+    /// Content of an open file.
+    Read { handle: Vec<u8>, offset: u64 },
+    /// One that is recorded when it ends.
+    Operation { word: &'static str, path: String, to: Option<String>, number: u64, flow: Box<Flow> },
+    /// One whose end nobody asks for.
+    Quiet,
+}
+
+/// A file transfer.
+#[derive(Default)]
+pub(crate) struct State {
+    /// What the client sent and is not dealt with.
+    pub(crate) from_client: Vec<u8>,
+    /// What the target sent and is not a whole packet yet.
+    pub(crate) from_target: Vec<u8>,
+    pub(crate) open: HashMap<Vec<u8>, Open>,
+    pending: HashMap<u32, Pending>,
+    /// Where the paths of the request at the front are, as far as the target has said.
+    pub(crate) places: Vec<Option<String>>,
+    /// A question of our own is on its way.
+    pub(crate) asking: bool,
+    next: u32,
+}
+
+impl State {
+    /// A request goes out; false when too many are out, or the client uses a number twice.
+    pub(crate) fn expect(&mut self, id: u32, pending: Pending) -> bool {
+        if self.pending.len() >= UNANSWERED || self.pending.contains_key(&id) {
+            return false;
+        }
+        self.pending.insert(id, pending);
+        true
+    }
+
+    /// An answer comes in.
+    pub(crate) fn answered(&mut self, id: u32) -> Option<Pending> {
+        self.pending.remove(&id)
+    }
+
+    /// A number for a question of our own that no request has.
+    pub(crate) fn own_id(&mut self) -> u32 {
+        loop {
+            self.next = self.next.wrapping_add(1);
+            if !self.pending.contains_key(&self.next) {
+                return self.next;
+            }
+        }
+    }
+
+    /// Whether more may be opened.
+    pub(crate) fn has_room(&self) -> bool {
+        self.open.len() < HANDLES
+    }
+
+    /// Everything that is under way, when the transfer ends.
+    pub(crate) fn drain(&mut self) -> (Vec<Open>, Vec<Pending>) {
+        let open = std::mem::take(&mut self.open).into_values().collect();
+        (open, std::mem::take(&mut self.pending).into_values().collect())
+    }
+}
