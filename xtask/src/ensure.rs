@@ -11,13 +11,15 @@ use crate::run::{output, run, target, works};
 const HELP: &str = "\
 cargo xtask ensure SET...
 
-Sets: build, postgres, clients, regress, bench. Debian packages need root; elsewhere they are only named.
+Sets: build, postgres, ssh, clients, regress, bench. Debian packages need root; elsewhere they are only named.
 Python packages go to a virtual environment and node packages to a folder, both below the target directory.";
 
 /// What compiling the gateway needs beside Rust: a C compiler, and libclang for the grammar's bindings.
 pub(crate) const BUILD: &[&str] = &["build-essential", "cmake", "libclang-dev"];
 /// A server, its extensions and programs.
 pub(crate) const POSTGRES: &[&str] = &["postgresql", "postgresql-contrib", "postgresql-client"];
+/// An SSH server, its clients, and what speaks through them.
+pub(crate) const SSH: &[&str] = &["openssh-server", "openssh-client", "rsync", "git"];
 /// What the stock clients need.
 pub(crate) const CLIENTS: &[&str] = &["default-jdk-headless", "libpostgresql-jdbc-java", "nodejs", "python3-venv"];
 /// What upstream suites need to be fetched and compiled.
@@ -40,6 +42,7 @@ pub(crate) fn main(args: &[String]) -> Result<()> {
         match set.as_str() {
             "build" => packages(BUILD)?,
             "postgres" => packages(POSTGRES)?,
+            "ssh" => packages(SSH)?,
             "bench" => packages(&[POSTGRES, BENCH].concat())?,
             "clients" => {
                 packages(&[POSTGRES, CLIENTS].concat())?;

@@ -35,6 +35,10 @@ pub struct Options {
     pub options: String,
     /// Whether clients connect with TLS, checked against the gateway's own authority.
     pub tls: bool,
+    /// More targets, as YAML items of `targets`.
+    pub targets: String,
+    /// Environment variables of the gateway: credentials of those targets.
+    pub env: Vec<(String, String)>,
 }
 
 impl Options {
@@ -48,6 +52,8 @@ impl Options {
             extra: String::new(),
             options: String::new(),
             tls: true,
+            targets: String::new(),
+            env: Vec::new(),
         }
     }
 }
@@ -76,9 +82,11 @@ pub struct Gateway {
     home: TempDir,
     binary: PathBuf,
     postgres: (String, u16),
+    ssh: Option<u16>,
     api: String,
     target: String,
     tls: bool,
+    env: Vec<(String, String)>,
 }
 
 impl Gateway {
@@ -98,9 +106,11 @@ impl Gateway {
             home,
             binary,
             postgres: (String::new(), 0),
+            ssh: None,
             api: String::new(),
             target: options.target.clone(),
             tls: options.tls,
+            env: options.env.clone(),
         };
         gateway.launch()?;
         Ok(gateway)
@@ -114,6 +124,14 @@ impl Gateway {
     /// Address of its API, `host:port`.
     pub fn api(&self) -> &str {
         &self.api
+    }
+
+    /// Port on loopback where it takes SSH clients.
+    ///
+    /// # Errors
+    /// When no target is theirs.
+    pub fn ssh(&self) -> Result<u16> {
+        self.ssh.context("the gateway has no SSH target")
     }
 
     /// Its data directory.
@@ -167,19 +185,17 @@ impl Gateway {
     /// # Errors
     /// When the command line refuses or prints something else than a token.
     pub fn token(&self, who: &Who) -> Result<String> {
+        self.token_for(who, &self.target)
+    }
+
+    /// Makes a token of 12 hours for `who`, good for one target.
+    ///
+    /// # Errors
+    /// As [`Gateway::token`].
+    pub fn token_for(&self, who: &Who, target: &str) -> Result<String> {
         let groups = who.groups.join(",");
-        let mut args = vec![
-            "token",
-            "--as",
-            &who.subject,
-            "--kind",
-            &who.kind,
-            "--target",
-            &self.target,
-            "--ttl",
-            "12h",
-            "--json",
-        ];
+        let mut args =
+            vec!["token", "--as", &who.subject, "--kind", &who.kind, "--target", target, "--ttl", "12h", "--json"];
         if !groups.is_empty() {
             args.extend(["--groups", &groups]);
         }
@@ -235,6 +251,7 @@ impl Gateway {
         let mut command = Command::new(&self.binary);
         command.arg("serve").arg("--config").arg(self.home.path().join("sallyport.yaml"));
         command.env("APP_PW", APP_PASSWORD).env("SUPERUSER_PW", SUPERUSER_PASSWORD).current_dir(self.home.path());
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
         let mut running = Running::start(command, &self.log_path(), Signal::TERM, "the gateway")?;
         let mut ports = None;
         let ready = wait_for("the gateway", Duration::from_secs(30), || {
@@ -251,6 +268,7 @@ impl Gateway {
         // Its certificate names localhost; an address in listen.json would not be in it.
         self.postgres = if self.tls { ("localhost".to_owned(), port) } else { (host, port) };
         self.api = api;
+        self.ssh = ssh_port(&listen);
         self.running = Some(running);
         Ok(())
     }
@@ -299,9 +317,14 @@ fn read_listen(path: &Path) -> Option<((String, u16), String)> {
     Some(((host.to_owned(), port.parse().ok()?), api.to_owned()))
 }
 
+fn ssh_port(path: &Path) -> Option<u16> {
+    let value: Value = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
+    value.get("ssh")?.as_str()?.rsplit_once(':')?.1.parse().ok()
+}
+
 fn config(home: &Path, options: &Options) -> String {
     let mut text = format!(
-        "data_dir: {}\nlisten: {{ postgres: \"127.0.0.1:0\", api: \"127.0.0.1:0\" }}\npolicy: policy.yaml\n{}targets:\n  \
+        "data_dir: {}\nlisten: {{ postgres: \"127.0.0.1:0\", ssh: \"127.0.0.1:0\", api: \"127.0.0.1:0\" }}\npolicy: policy.yaml\n{}targets:\n  \
          - name: {}\n    kind: postgres\n    address: 127.0.0.1:{}\n    labels: {{ env: prod }}\n    database: {}\n    \
          tls: disable\n{}    default_role: app\n    roles:\n      app: {{ user: app, password: {{ env: APP_PW }} }}\n",
         home.join("data").display(),
@@ -315,6 +338,7 @@ fn config(home: &Path, options: &Options) -> String {
     for role in ["superuser", "postgres"] {
         text.push_str(&format!("      {role}: {{ user: postgres, password: {{ env: SUPERUSER_PW }} }}\n"));
     }
+    text.push_str(&options.targets);
     text
 }
 

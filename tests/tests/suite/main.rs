@@ -17,6 +17,7 @@
 //! - [`lineage`]: random queries over planted secrets.
 //! - [`world`]: a database, a gateway and an agent, for the suites that try statements.
 //! - [`sessions`]: holds, revocation, policy changes, wrong ways in.
+//! - [`ssh`]: OpenSSH's clients before a real sshd: programs, terminals, files, tunnels.
 //! - [`detours`]: ways around the judge, each tried on the wire.
 //! - [`hostile`]: garbage, halves, slow peers.
 //! - [`demo`]: the demo of the command line, step by step.
@@ -47,6 +48,7 @@ mod lineage;
 mod masks;
 mod metrics;
 mod sessions;
+mod ssh;
 mod tokens;
 mod unmask;
 mod world;

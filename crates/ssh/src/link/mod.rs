@@ -71,6 +71,16 @@ impl From<PacketError> for LinkError {
     }
 }
 
+/// What one packet was.
+enum Next {
+    /// There is no whole one.
+    Nothing,
+    /// The link's own.
+    Own,
+    /// A message for those above.
+    Message(Range<usize>),
+}
+
 /// One side of a link.
 pub struct Link {
     role: Role,
@@ -192,21 +202,45 @@ impl Link {
     /// # Errors
     /// [`LinkError`]; the link is over.
     pub fn advance(&mut self) -> Result<Option<Range<usize>>, LinkError> {
-        if self.greeting.is_none() && !self.greet()? {
-            return Ok(None);
-        }
         loop {
-            let input = self.input.get_mut(self.at..).unwrap_or_default();
-            let (payload, used) = match self.opener.open(input)? {
-                Opened::Needs(_) => return Ok(None),
-                Opened::Packet { payload, used } => (payload, used),
-            };
-            let range = self.at + payload.start..self.at + payload.end;
-            self.at += used;
-            if self.take(range.clone())? {
-                return Ok(Some(range));
+            match self.step()? {
+                Next::Nothing => return Ok(None),
+                Next::Own => {}
+                Next::Message(range) => return Ok(Some(range)),
             }
         }
+    }
+
+    /// Goes on with the first exchange of keys; whether they are in use. What comes behind them is left for [`advance`](Self::advance).
+    ///
+    /// # Errors
+    /// [`LinkError`]; the link is over.
+    pub fn exchange_keys(&mut self) -> Result<bool, LinkError> {
+        while !self.is_keyed() {
+            match self.step()? {
+                Next::Nothing => return Ok(false),
+                Next::Own => {}
+                Next::Message(range) => {
+                    return Err(LinkError::Unexpected(self.input.get(range.start).copied().unwrap_or(0)));
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// One packet.
+    fn step(&mut self) -> Result<Next, LinkError> {
+        if self.greeting.is_none() && !self.greet()? {
+            return Ok(Next::Nothing);
+        }
+        let input = self.input.get_mut(self.at..).unwrap_or_default();
+        let (payload, used) = match self.opener.open(input)? {
+            Opened::Needs(_) => return Ok(Next::Nothing),
+            Opened::Packet { payload, used } => (payload, used),
+        };
+        let range = self.at + payload.start..self.at + payload.end;
+        self.at += used;
+        Ok(if self.take(range.clone())? { Next::Message(range) } else { Next::Own })
     }
 
     /// The bytes of a message that [`advance`](Self::advance) found; good until more is fed.

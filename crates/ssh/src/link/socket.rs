@@ -176,13 +176,7 @@ impl Socket {
     /// [`SocketError`].
     pub async fn exchange_keys<D>(&mut self, outbox: &mut Outbox<D>) -> Result<(), SocketError> {
         poll_fn(|cx| {
-            while !self.link.is_keyed() {
-                if self.advance()?.is_some() {
-                    return Poll::Ready(Err(LinkError::Unexpected(0).into()));
-                }
-                if self.link.is_keyed() {
-                    break;
-                }
+            while !self.link.exchange_keys()? {
                 if let Poll::Ready(Err(error)) = self.poll_flush(cx, outbox) {
                     return Poll::Ready(Err(error));
                 }

@@ -45,6 +45,20 @@ fn two_links_agree_and_carry_messages_in_any_pieces() {
 }
 
 #[test]
+fn what_comes_right_behind_the_keys_is_not_lost() {
+    let (mut client, mut server) = pair();
+    push(&mut client, &mut server, &mut Vec::new(), 100_000).unwrap();
+    push(&mut server, &mut client, &mut Vec::new(), 100_000).unwrap();
+    push(&mut client, &mut server, &mut Vec::new(), 100_000).unwrap();
+    push(&mut server, &mut client, &mut Vec::new(), 100_000).unwrap();
+    client.send(b"\x05service").unwrap();
+    server.feed(client.unwritten());
+    assert_eq!(server.exchange_keys(), Ok(true));
+    let range = server.advance().unwrap().unwrap();
+    assert_eq!(server.message(range), b"\x05service");
+}
+
+#[test]
 fn keys_change_while_messages_are_on_their_way() {
     let (mut client, mut server) = pair();
     carry(&mut client, &mut server, 100_000).unwrap();

@@ -19,10 +19,11 @@ fn last(path: &str) -> Option<&str> {
 
 /// The directory that a path names something in.
 pub(super) fn parent(path: &str) -> &str {
-    let path = path.trim_end_matches('/');
-    match path.rfind('/') {
+    let trimmed = path.trim_end_matches('/');
+    match trimmed.rfind('/') {
         Some(0) => "/",
-        Some(at) => path.get(..at).unwrap_or("/"),
+        Some(at) => trimmed.get(..at).unwrap_or("/"),
+        None if trimmed.is_empty() && path.starts_with('/') => "/",
         None => ".",
     }
 }
