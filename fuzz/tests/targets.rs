@@ -56,6 +56,11 @@ fn terminal() -> std::io::Result<()> {
 }
 
 #[test]
+fn shell() -> std::io::Result<()> {
+    runs(env!("CARGO_BIN_EXE_shell"), "shell")
+}
+
+#[test]
 fn a_wrong_argument_is_no_success() {
     let out = Command::new(env!("CARGO_BIN_EXE_startup")).arg("--runs").output().unwrap();
     assert_eq!(out.status.code(), Some(2));

@@ -7,7 +7,8 @@
 //! - [`analyze`]: texts of SQL, through scan, parser, names and lineage
 //! - [`shape`]: texts of SQL that differ in literals
 //! - [`terminal`]: the bytes of a terminal, through the masker and the filters
-//! - `statements`: what those two break
+//! - [`shell`]: texts of shell command lines
+//! - `statements`: what `analyze` and `shape` break
 //!
 //! Beside "no panic, bounded memory" each target asserts what must hold: the wire format has one spelling, so whatever is
 //! read as a message and encoded again is the same bytes; and what the gateway itself says can be read.
@@ -17,6 +18,7 @@ pub mod backend;
 pub mod frontend;
 pub mod recording;
 pub mod shape;
+pub mod shell;
 pub mod startup;
 mod statements;
 pub mod terminal;
