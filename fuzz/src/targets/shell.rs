@@ -173,9 +173,9 @@ fn again(part: &shell::Part) {
     let canonical = model::argv::join(&part.argv);
     let second = analyze(canonical.as_bytes());
     if second.parts.len() == 1 && second.parts.iter().all(|one| one.argv == part.argv && one.constant) {
-        let assigned = part.actions.iter().any(|action| action.effect == Effect::Unknown);
+        let uncertain = part.actions.iter().any(|action| action.effect == Effect::Unknown);
         assert!(
-            second.actions == part.actions || assigned,
+            second.actions == part.actions || uncertain,
             "{canonical}: {:?} then {:?}",
             part.actions,
             second.actions

@@ -53,7 +53,9 @@ impl Judge<'_> {
         let mut outcome =
             if service == "s3" { s3(operation) } else { Outcome::of(operation_effects(service, operation)) };
         outcome.effects = outcome.effects.iter().chain(global.effects.iter()).collect();
-        if let Some(why) = global.reason.or_else(|| aws_words(words, service == "s3")) {
+        if let Some(why) =
+            global.reason.or_else(|| aws_words(words, service == "s3" || (service, operation) == ("logs", "tail")))
+        {
             self.say(format!("aws: {why}"));
             outcome.effects.insert(Effect::Execute);
         }
@@ -71,7 +73,7 @@ impl Judge<'_> {
         let verb = operands.by_ref().find(|arg| !GROUPS.contains(&arg.text.as_str()) || arg.is_glob());
         let effect = match verb.map(|arg| arg.text.as_str()) {
             Some(
-                "list" | "describe" | "show" | "version" | "info" | "get-iam-policy" | "list-tags" | "get-value"
+                "list" | "ls" | "describe" | "show" | "version" | "info" | "get-iam-policy" | "list-tags" | "get-value"
                 | "read",
             ) => Effect::Read,
             Some("delete" | "purge") => Effect::Destroy,
@@ -183,14 +185,21 @@ fn s3(operation: &str) -> Outcome {
 /// The effects of an operation by its verb (design: `Get* List* Describe*` read, `Delete* Terminate*` destroy).
 fn operation_effects(service: &str, operation: &str) -> Vec<Effect> {
     let verb = operation.split('-').next().unwrap_or_default();
-    if CREDENTIALS.contains(&operation) || operation == "get-parameter" && service != "ssm" {
+    if CREDENTIALS.contains(&operation) || service == "configure" && operation == "get" {
         return vec![Effect::Read, Effect::Grant];
     }
     if STREAMS.contains(&operation) {
         return vec![Effect::Read, Effect::Write];
     }
     match verb {
-        "get" | "list" | "describe" | "head" | "lookup" => vec![Effect::Read],
+        "get" | "list" | "describe" | "head" | "lookup" | "filter" | "scan" | "query" | "search" | "wait" => {
+            vec![Effect::Read]
+        }
+        "tail" if service == "logs" => vec![Effect::Read],
+        _ if operation.starts_with("batch-get-") => vec![Effect::Read],
+        // A shell on a machine, or ports of it.
+        "start" if operation == "start-session" => vec![Effect::Execute, Effect::Tunnel],
+        "start" if !matches!(service, "ec2" | "rds" | "neptune" | "docdb" | "redshift") => vec![Effect::Execute],
         _ if RIGHTS.contains(&service) => vec![Effect::Grant],
         "delete" | "terminate" | "purge" => vec![Effect::Destroy],
         "create" | "run" | "allocate" | "register" | "import" => vec![Effect::Create],

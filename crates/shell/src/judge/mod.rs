@@ -187,8 +187,11 @@ impl Judge<'_> {
             // `dpkg --list` and `git config --get` are subcommands in the clothes of an option.
             let mut next = child(&path, args.get(at));
             if next.is_none() {
-                let parsed = Reader { specs: specs.clone(), stop: true, lenient: false }
-                    .read(args.get(at..).unwrap_or_default());
+                let rest = args.get(at..).unwrap_or_default();
+                let dressed = |word: &&Arg| word.text.starts_with('-') && child(&path, Some(*word)).is_some();
+                let options = rest.iter().position(|word| dressed(&word)).unwrap_or(rest.len());
+                let reader = Reader { specs: specs.clone(), stop: true, lenient: false };
+                let parsed = reader.read(rest.get(..options).unwrap_or_default());
                 effects = effects.iter().chain(parsed.effects.iter()).collect();
                 self.reasons.extend(parsed.reason.map(|why| format!("{path}: {why}")));
                 at += parsed.read;
@@ -226,6 +229,7 @@ impl Judge<'_> {
         let lenient = open || bare && !own.contains(Effect::Read);
         let parsed = Reader { lenient, ..call.reader(false) }.read(call.rest);
         let effects: EffectSet = own.iter().chain(parsed.effects.iter()).collect();
+        let effects = if runs_gpg(call) { effects.iter().chain([Effect::Execute]).collect() } else { effects };
         if let Some(why) = parsed.reason {
             self.say(format!("{}: {why}", call.tool));
         } else if !call.reason.is_empty() && effects.iter().any(|effect| effect != Effect::Read) {
@@ -258,6 +262,7 @@ impl Judge<'_> {
             "ip" => self.ip(call),
             "sysctl" => self.sysctl(call),
             "refs" => self.refs(call),
+            "service" => self.service(call),
             "test" => self.test(call),
             "printf" => self.printf(call),
             "set" => self.set(call),
@@ -266,6 +271,11 @@ impl Judge<'_> {
             other => self.unknown(format!("{}: no rule `{other}`", call.tool)),
         }
     }
+}
+
+/// Whether a format of git asks for signatures: the program that checks them is named by the repository.
+fn runs_gpg(call: &Call<'_>) -> bool {
+    call.tool == "git" && call.rest.iter().any(|arg| arg.text.contains("%G") || arg.text.contains("%(signature"))
 }
 
 /// The effects of a subcommand that has no row: those of the level above where they are no reading, else `execute`.

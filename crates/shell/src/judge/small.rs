@@ -81,6 +81,17 @@ impl Judge<'_> {
         outcome
     }
 
+    /// `service name status` asks; any other action starts or stops.
+    pub(super) fn service(&mut self, call: &Call<'_>) -> Outcome {
+        match call.rest {
+            [all] if all.text == "--status-all" => Outcome::read(),
+            [name, action] if !name.is_glob() && !name.text.starts_with('-') && action.text == "status" => {
+                Outcome::read()
+            }
+            _ => Outcome::of([Effect::Admin]),
+        }
+    }
+
     /// A name reads, `name=value` writes.
     pub(super) fn sysctl(&mut self, call: &Call<'_>) -> Outcome {
         let parsed = call.reader(false).read(call.rest);
