@@ -29,6 +29,9 @@ impl Judge<'_> {
         }
         match (command, rest.as_slice()) {
             (true, [text]) => self.text(text),
+            (false, [script, ..]) if is_input(&script.text) => {
+                self.unknown(format!("{}: runs what comes in", call.tool))
+            }
             (false, [_, ..]) => self.execute(format!("{}: what is in the script is not known", call.tool)),
             (true, _) => self.unknown(format!("{}: words beside the text", call.tool)),
             (false, []) => self.unknown(format!("{}: runs what comes in", call.tool)),
@@ -56,6 +59,7 @@ impl Judge<'_> {
             (Some("-m"), 2..) if call.tool.starts_with("python") => {
                 self.execute(format!("{}: what the module does is not known", call.tool))
             }
+            (Some(script), _) if is_input(script) => self.unknown(format!("{}: runs what comes in", call.tool)),
             (Some(script), _) if !script.starts_with('-') => {
                 self.execute(format!("{}: what is in the script is not known", call.tool)).text()
             }
@@ -104,6 +108,11 @@ fn shell_option(text: &str) -> ShellOption {
             Some(_) => ShellOption::Plain,
         },
     }
+}
+
+/// Whether a script is what comes in, under the name of a file.
+fn is_input(script: &str) -> bool {
+    script == "-" || script.starts_with("/dev/") || script.starts_with("/proc/")
 }
 
 /// Names for `set -o` that change only how a script fails.

@@ -191,6 +191,8 @@ fn texts_of_shells_are_read() {
             "bash --rcfile x -c ls",
             "bash -o vi",
             "sh -",
+            "bash /dev/stdin",
+            "python3 /dev/fd/0",
             "bash -O extglob -c ls",
             "echo x | sh",
             "sh < /dev/null",
