@@ -143,6 +143,7 @@ impl From<ReadFailure> for ApiError {
     fn from(failure: ReadFailure) -> Self {
         match failure {
             ReadFailure::NotFound => Self::NotFound("session"),
+            ReadFailure::NothingShown => Self::Conflict(failure.to_string()),
             ReadFailure::Damaged(_) => {
                 tracing::error!(%failure, "a recording could not be read; run `sallyport sessions verify`");
                 Self::Conflict(

@@ -147,6 +147,25 @@ pub enum Format {
     Text,
     /// OCSF events, one JSON object per line.
     Ocsf,
+    /// One command's terminal or output with its timing: asciicast v2.
+    Asciicast,
+    /// The same as asciicast v3.
+    #[serde(rename = "asciicast-v3")]
+    AsciicastV3,
+}
+
+impl Format {
+    /// The word of the API and the command line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Jsonl => "jsonl",
+            Self::Text => "text",
+            Self::Ocsf => "ocsf",
+            Self::Asciicast => "asciicast",
+            Self::AsciicastV3 => "asciicast-v3",
+        }
+    }
 }
 
 /// What of a recording to read.
@@ -160,6 +179,8 @@ pub struct Reading {
     pub rows: usize,
     /// Whether the text form has colours.
     pub color: bool,
+    /// The command that an asciicast is of; the first with a terminal, or else with output, when absent.
+    pub command: Option<u64>,
 }
 
 /// Why a recording cannot be read.
@@ -171,6 +192,9 @@ pub enum ReadFailure {
     /// It is there and cannot be read; the text names the place, never content.
     #[error("the recording cannot be read: {0}")]
     Damaged(String),
+    /// An asciicast was asked for, and no command of the session had a terminal or output so far.
+    #[error("no command of this session had a terminal or output")]
+    NothingShown,
 }
 
 /// Parts of a recording in the order of the file; an error ends it.

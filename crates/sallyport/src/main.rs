@@ -13,6 +13,7 @@
 //! - [`probe`]: logs in to a target for `targets check`
 //! - [`protocols`]: the table of protocols; adding one is one row
 //! - [`client`], [`local`]: the two ways to the state; [`recordings`]: reading recordings for both
+//! - [`replay`]: plays what a terminal showed
 //! - [`past`]: what recorded sessions did, for judging policies by it
 //! - [`output`]: tables, JSON, lines
 
@@ -27,6 +28,7 @@ mod past;
 mod probe;
 mod protocols;
 mod recordings;
+mod replay;
 mod serve;
 
 use std::process::ExitCode;

@@ -10,7 +10,7 @@ use console::view::{SessionView, rfc3339};
 use gate::ports::BoxFuture;
 use model::SessionId;
 use record::render::Options;
-use record::{ExportError, ReadError, Reason};
+use record::{CastVersion, ExportError, ReadError, Reason};
 use store::recordings::{Filter, Library, LibraryError, SessionState, SessionSummary};
 use tokio::sync::mpsc::{self, Sender};
 
@@ -51,6 +51,11 @@ impl console::ports::Library for Shelf {
         Box::pin(async move {
             let known = Arc::clone(&library);
             blocking(move || known.summary(id)).await?;
+            let reading = if matches!(reading.format, Format::Asciicast | Format::AsciicastV3) {
+                Reading { command: Some(shown(Arc::clone(&library), id, reading.command).await?), ..reading }
+            } else {
+                reading
+            };
             let (sender, parts) = mpsc::channel(QUEUE);
             tokio::task::spawn_blocking(move || {
                 if let Err(failure) = export(&library, id, reading, &sender) {
@@ -100,6 +105,19 @@ fn failure(error: LibraryError) -> ReadFailure {
     }
 }
 
+/// The command that a cast is of: the one that was named, or the one that is picked of what is there.
+async fn shown(library: Arc<Library>, id: SessionId, named: Option<u64>) -> Result<u64, ReadFailure> {
+    if let Some(number) = named {
+        return Ok(number);
+    }
+    let picked = blocking(move || match library.bytes(id) {
+        // Of a session that was opened just now there is nothing yet.
+        Err(LibraryError::Missing(_)) if is_live(&library, id) => Ok(None),
+        file => Ok(record::pick_command(file?).ok().flatten()),
+    });
+    picked.await?.ok_or(ReadFailure::NothingShown)
+}
+
 fn export(
     library: &Arc<Library>,
     id: SessionId,
@@ -108,9 +126,12 @@ fn export(
 ) -> Result<(), ReadFailure> {
     let source = open(library, id, reading.follow, sender).map_err(failure)?;
     let mut out = Out { sender, part: Vec::new(), at_once: reading.follow };
+    let command = reading.command.unwrap_or_default();
     let done = match reading.format {
         Format::Jsonl => record::json_lines(source, &mut out).map(drop),
         Format::Ocsf => record::ocsf(source, &mut out).map(drop),
+        Format::Asciicast => record::asciicast(source, CastVersion::V2, command, &mut out).map(drop),
+        Format::AsciicastV3 => record::asciicast(source, CastVersion::V3, command, &mut out).map(drop),
         Format::Text => {
             let options = Options { rows: reading.rows, colour: reading.color, ..Options::default() };
             record::render(source, &options, &mut out).map(drop)

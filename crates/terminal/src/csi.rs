@@ -17,8 +17,7 @@ impl<'a> Csi<'a> {
     /// Takes apart the bytes of a token of kind [`Kind::Csi`](crate::Kind::Csi).
     #[must_use]
     pub fn read(bytes: &'a [u8]) -> Option<Self> {
-        let body =
-            bytes.strip_prefix(b"\x1b[").or_else(|| bytes.strip_prefix(b"\xc2\x9b")).or(bytes.strip_prefix(b"\x9b"))?;
+        let body = bytes.strip_prefix(b"\x1b[").or_else(|| bytes.strip_prefix(b"\xc2\x9b"))?;
         let (last, body) = body.split_last()?;
         let (private, body) = match body.split_first() {
             Some((first @ b'<'..=b'?', rest)) => (*first, rest),

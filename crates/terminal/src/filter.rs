@@ -121,7 +121,7 @@ impl Filter {
                 out.extend_from_slice(bytes);
             }
             // The same as C1 characters.
-            ([0xc2, _] | [0x80..=0x9f], _, b'D' | b'E' | b'H' | b'M') => out.extend_from_slice(&[0x1b, last]),
+            ([0xc2, _], _, b'D' | b'E' | b'H' | b'M') => out.extend_from_slice(&[0x1b, last]),
             _ => {}
         }
     }
@@ -181,6 +181,12 @@ mod tests {
             assert_eq!(filtered(text), "", "{text:?}");
         }
         assert_eq!(filtered("\x1b[?25;1000h"), "\x1b[?25h");
+        // Bytes that are not UTF-8 are no control characters, and end as one.
+        for pieces in [&[&b"a\xe0\x80\x8bb\x9b1m"[..]][..], &[b"a\xe0\x80", b"\x8bb\x9b", b"1m"]] {
+            let (mut filter, mut out) = (Filter::new(), Vec::new());
+            pieces.iter().for_each(|piece| filter.push(piece, &mut out));
+            assert_eq!(String::from_utf8(out).unwrap(), "a\u{fffd}\u{fffd}\u{fffd}b\u{fffd}1m");
+        }
         assert_eq!(filtered("\u{9b}31mx"), "\x1b[31mx");
         assert_eq!(filtered("a\x1b[\x073\x051mb"), "a\x1b[31mb");
     }

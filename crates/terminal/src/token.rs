@@ -234,8 +234,6 @@ fn visible(bytes: &[u8], at: usize) -> Visible {
 /// What is where a byte outside of ASCII is.
 fn wide(bytes: &[u8], at: usize, first: u8) -> Visible {
     let length = match first {
-        // Alone, as terminals that do not speak UTF-8 understand it.
-        0x80..=0x9f => return Visible::C1(first, 1),
         0xc2..=0xdf => 2,
         0xe0..=0xef => 3,
         0xf0..=0xf4 => 4,
@@ -246,18 +244,14 @@ fn wide(bytes: &[u8], at: usize, first: u8) -> Visible {
         return Visible::Cut;
     }
     let Some(text) = here.get(..length).and_then(|bytes| str::from_utf8(bytes).ok()) else {
-        return Visible::Bytes(1 + stray(bytes.get(at + 1..).unwrap_or_default(), length - 1));
+        // No character. What follows of it is text too, and no C1 control character: those are characters in UTF-8.
+        return Visible::Bytes(1);
     };
     match text.chars().next() {
         Some(control @ '\u{80}'..='\u{9f}') => Visible::C1(u8::try_from(u32::from(control)).unwrap_or(0), length),
         Some(char) if is_zero_width(char) => Visible::ZeroWidth(length),
         _ => Visible::Bytes(length),
     }
-}
-
-/// How many bytes after the first of a broken character belong to it: they are no control characters.
-fn stray(rest: &[u8], most: usize) -> usize {
-    rest.iter().take(most).take_while(|byte| matches!(byte, 0x80..=0xbf)).count()
 }
 
 /// Characters that show nothing and do not move the cursor.

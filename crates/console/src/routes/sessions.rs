@@ -48,7 +48,7 @@ pub struct ListQuery {
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct EventsQuery {
-    /// `jsonl` (default), `text` or `ocsf`.
+    /// `jsonl` (default), `text`, `ocsf`, or one command's terminal as `asciicast` (v2) or `asciicast-v3`.
     #[serde(default)]
     #[param(inline)]
     format: Format,
@@ -60,6 +60,8 @@ pub struct EventsQuery {
     /// Whether the text form has colours.
     #[serde(default)]
     color: bool,
+    /// The number of the command that an asciicast is of; the first with a terminal, or else with output, when absent.
+    command: Option<u64>,
 }
 
 /// Lists sessions, newest first.
@@ -113,26 +115,36 @@ pub async fn show(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Result
 
 /// Gives the events of one session, as they were recorded, in order; with `follow` it goes on until the session closes.
 ///
+/// An asciicast holds one command: its output, what was typed, and changes of the terminal's size, each with its time. The bytes are
+/// the client's own: whoever shows them on a terminal must keep from it what a terminal would act on.
+///
 /// # Errors
-/// When there is no recording or it cannot be read.
+/// When there is no recording or it cannot be read; for an asciicast, when no command had a terminal or output so far.
 #[utoipa::path(get, path = "/api/v1/sessions/{id}/events", tag = "sessions",
     params(("id" = String, Path, description = "`ses_…`"), EventsQuery),
-    responses((status = 200, description = "One event per line", content_type = "application/x-ndjson"), (status = 404, body = ErrorBody)))]
+    responses((status = 200, description = "One event per line", content_type = "application/x-ndjson"), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
 pub async fn events(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Path(id): Path<String>,
     query: Result<Query<EventsQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Response, ApiError> {
-    let Query(query) = query.map_err(|_| bad_query("format=jsonl|text|ocsf, follow, rows, color"))?;
+    let Query(query) =
+        query.map_err(|_| bad_query("format=jsonl|text|ocsf|asciicast|asciicast-v3, follow, rows, color, command"))?;
     let id = session_id(&id)?;
-    let reading =
-        Reading { format: query.format, follow: query.follow, rows: query.rows.unwrap_or(20), color: query.color };
+    let reading = Reading {
+        format: query.format,
+        follow: query.follow,
+        rows: query.rows.unwrap_or(20),
+        color: query.color,
+        command: query.command,
+    };
     api.audit(&caller, "session.read", &id.to_string(), if query.follow { "follow" } else { "" }).await?;
     let parts = api.library.read(id, reading).await?;
     let kind = match query.format {
         Format::Text => "text/plain; charset=utf-8",
         Format::Jsonl | Format::Ocsf => "application/x-ndjson",
+        Format::Asciicast | Format::AsciicastV3 => "application/x-asciicast",
     };
     let stream = follow(api, caller, parts);
     Ok(([(CONTENT_TYPE, kind)], HttpBody::from_stream(stream)).into_response())

@@ -1,17 +1,55 @@
 //! What was found in any of the texts, as places in the bytes.
 
+use std::ops::Range;
+
 use crate::detector::Detector;
 use crate::scan::{Hit, Open};
 use crate::stream::Hiding;
 
 use super::view::View;
 
+/// The places of a value's bytes, ascending.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Places {
+    /// One after the other.
+    Run(Range<usize>),
+    /// With something between them.
+    Apart(Vec<usize>),
+}
+
+impl Places {
+    /// Places in ascending order.
+    pub(super) fn of(places: Vec<usize>) -> Self {
+        match (places.first().copied(), places.last().copied()) {
+            (Some(first), Some(last)) if last - first + 1 == places.len() => Self::Run(first..last + 1),
+            _ => Self::Apart(places),
+        }
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Run(range) => range.len(),
+            Self::Apart(places) => places.len(),
+        }
+    }
+
+    /// All of them.
+    pub(super) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
+        let (run, apart) = match self {
+            Self::Run(range) => (range.clone(), &[][..]),
+            Self::Apart(places) => (0..0, places.as_slice()),
+        };
+        run.chain(apart.iter().copied())
+    }
+}
+
 /// A value, wherever its characters lie.
 #[derive(Clone, Debug)]
 pub(super) struct Find {
     pub(super) detector: Detector,
-    /// The places of its bytes, ascending.
-    pub(super) places: Vec<usize>,
+    /// Where its bytes are.
+    pub(super) places: Places,
     /// Its bytes in the order in which they are read.
     pub(super) value: Vec<u8>,
     /// Whether they are read in the order in which they came.
@@ -25,12 +63,15 @@ pub(super) struct Find {
 impl Find {
     /// The place of its first byte.
     pub(super) fn first(&self) -> usize {
-        self.places.first().copied().unwrap_or(0)
+        self.places.iter().next().unwrap_or(0)
     }
 
     /// The place of its last byte.
     pub(super) fn last(&self) -> usize {
-        self.places.last().copied().unwrap_or(0)
+        match &self.places {
+            Places::Run(range) => range.end.saturating_sub(1),
+            Places::Apart(places) => places.last().copied().unwrap_or(0),
+        }
     }
 }
 
@@ -40,7 +81,7 @@ pub(super) fn in_bytes(bytes: &[u8], from: usize, (hits, open): (&[Hit], &Open),
         let after = bytes.get(hit.range.end..).unwrap_or_default();
         finds.push(Find {
             detector: hit.detector,
-            places: hit.range.clone().collect(),
+            places: Places::Run(hit.range.clone()),
             value: bytes.get(hit.range.clone()).unwrap_or_default().to_vec(),
             in_order: true,
             open: if index + 1 == hits.len() { Hiding::of(open, after) } else { None },
@@ -62,7 +103,7 @@ pub(super) fn in_view(view: &View, end: usize, from: usize, (hits, open): (&[Hit
         let after = view.text.get(hit.range.end..).unwrap_or_default();
         finds.push(Find {
             detector: hit.detector,
-            places,
+            places: Places::of(places),
             value: view.text.get(hit.range.clone()).unwrap_or_default().to_vec(),
             in_order,
             open: if index + 1 == hits.len() { Hiding::of(open, after) } else { None },
@@ -89,9 +130,10 @@ fn merge(bytes: &[u8], into: &mut Find, find: Find) {
     if into.places == find.places {
         return;
     }
-    into.places.extend(find.places);
-    into.places.sort_unstable();
-    into.places.dedup();
-    into.value = into.places.iter().filter_map(|place| bytes.get(*place).copied()).collect();
+    let mut places: Vec<usize> = into.places.iter().chain(find.places.iter()).collect();
+    places.sort_unstable();
+    places.dedup();
+    into.places = Places::of(places);
+    into.value = into.places.iter().filter_map(|place| bytes.get(place).copied()).collect();
     into.in_order = true;
 }

@@ -19,7 +19,7 @@ use crate::masker::Masker;
 use crate::scan::{Hit, Open, doubtful, scan_open, undecided};
 use crate::stream::Hiding;
 use crate::style::Style;
-use find::Find;
+use find::{Find, Places};
 use view::{View, Views};
 use write::Writer;
 
@@ -356,6 +356,7 @@ fn doubt(bytes: &[u8], places: impl IntoIterator<Item = usize>, finds: &mut Vec<
         return;
     }
     let value = places.iter().filter_map(|place| bytes.get(*place).copied()).collect();
+    let places = Places::of(places);
     finds.push(Find { detector: Detector::ApiKey, places, value, in_order: true, open: None, doubtful: true });
 }
 

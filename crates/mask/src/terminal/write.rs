@@ -1,6 +1,6 @@
 //! Writes bytes with what was found in them replaced, and the control functions where they were.
 
-use super::find::Find;
+use super::find::{Find, Places};
 use crate::detector::Detector;
 use crate::masker::Masker;
 use crate::style::Style;
@@ -58,6 +58,10 @@ impl Writer<'_> {
         if style == Style::Partial && has_a_longest(find.detector) && !key {
             widen(&mut stand_in, width);
         }
+        if matches!(find.places, Places::Run(_)) && find.detector != Detector::Pem {
+            out.extend_from_slice(&stand_in);
+            return;
+        }
         let text = String::from_utf8_lossy(&stand_in);
         if find.in_order && characters(text.as_bytes()) == width && find.value.len() == find.places.len() {
             let mut chars = text.chars();
@@ -87,7 +91,7 @@ impl Writer<'_> {
         mut each: impl FnMut(usize, &mut Vec<u8>),
     ) {
         let mut done = from;
-        for place in find.places.iter().copied().filter(|place| *place >= from) {
+        for place in find.places.iter().filter(|place| *place >= from) {
             let gap = bytes.get(done..place).unwrap_or_default();
             // The line ends of a key are the key's.
             out.extend(gap.iter().filter(|byte| find.detector != Detector::Pem || **byte != b'\r'));

@@ -1,8 +1,32 @@
 //! `sessions`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Subcommand, ValueEnum};
+
+use crate::config::duration::Span;
+
+/// Reads a factor of time between a hundredth and a thousand.
+fn speed(text: &str) -> Result<f64, String> {
+    let speed: Option<f64> = text.parse().ok();
+    speed.filter(|speed| (0.01..=1000.0).contains(speed)).ok_or_else(|| "expected a number such as 2 or 0.5".to_owned())
+}
+
+/// Reads a time such as `90s`, `1m30s` or `500ms`: durations one after the other.
+fn moment(text: &str) -> Result<Duration, String> {
+    let mut rest = text;
+    let mut sum = Duration::ZERO;
+    while !rest.is_empty() {
+        let unit = rest.find(|char: char| !char.is_ascii_digit()).unwrap_or(rest.len());
+        let after = rest.get(unit..).unwrap_or_default();
+        let end = after.find(|char: char| char.is_ascii_digit()).map_or(rest.len(), |length| unit + length);
+        let (part, more) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        sum += Span::parse(part)?.get();
+        rest = more;
+    }
+    if text.is_empty() { Err("expected a time such as 90s or 1m30s".to_owned()) } else { Ok(sum) }
+}
 
 /// Form of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -11,6 +35,10 @@ pub(crate) enum ExportFormat {
     Jsonl,
     /// OCSF events, one JSON object per line
     Ocsf,
+    /// What a terminal showed, with its timing: asciicast v2
+    Asciicast,
+    /// The same as asciicast v3
+    AsciicastV3,
 }
 
 /// What can be done with sessions.
@@ -49,30 +77,56 @@ pub(crate) enum Sessions {
         #[arg(long)]
         json: bool,
     },
-    /// Read a session as a person does: commands, verdicts, approvals, results as the client saw them
-    #[command(after_help = "Example:\n  sallyport sessions replay last --rows 5")]
+    /// Play what a session's terminal showed, or read the session as a person does: commands, verdicts, results as the client saw them
+    #[command(
+        after_help = "A session with a terminal is played with its own timing; any other, or --text, is read.\n\n\
+        Keys: space pause, left and right 5 s back and on, + and - speed, . the next step, q quit.\n\
+        What a terminal would act on beyond showing something (clipboard, title, queries) is left out.\n\n\
+        Examples:\n  sallyport sessions replay last --rows 5\n  sallyport sessions replay ses_0199… --speed 2 --idle 2s --from 1m30s\n  sallyport sessions replay last | less -R"
+    )]
     Replay {
         /// `ses_…` or `last`
         id: String,
-        /// Rows shown per result
+        /// Rows shown per result, lines per command's output, when it is read
         #[arg(long, default_value_t = 20)]
         rows: usize,
+        /// Read it, even if it had a terminal
+        #[arg(long, conflicts_with_all = ["speed", "idle", "from", "command"])]
+        text: bool,
+        /// How many times as fast
+        #[arg(long, default_value = "1", value_parser = speed)]
+        speed: f64,
+        /// The longest pause, such as 2s
+        #[arg(long, value_name = "TIME", value_parser = moment)]
+        idle: Option<Duration>,
+        /// Where to begin, such as 1m30s
+        #[arg(long, value_name = "TIME", value_parser = moment)]
+        from: Option<Duration>,
+        /// Which command; the first with a terminal when absent
+        #[arg(long, value_name = "N")]
+        command: Option<u64>,
     },
-    /// Watch a live session
+    /// Watch a live session until it ends: its terminal, or its commands line by line
     #[command(after_help = "Example:\n  sallyport sessions tail ses_0199… --json")]
     Tail {
         /// `ses_…` or `last`
         id: String,
-        /// Rows shown per result
+        /// Rows shown per result, lines per command's output
         #[arg(long, default_value_t = 20)]
         rows: usize,
+        /// The command whose terminal or output is shown; the first with a terminal when absent
+        #[arg(long, value_name = "N", conflicts_with = "json")]
+        command: Option<u64>,
+        /// Line by line, even if it has a terminal
+        #[arg(long, conflicts_with_all = ["json", "command"])]
+        text: bool,
         /// As JSON Lines
         #[arg(long)]
         json: bool,
     },
     /// Write a session's events for other programs
     #[command(
-        after_help = "Examples:\n  sallyport sessions export ses_0199… > session.jsonl\n  sallyport sessions export --all --format ocsf -o events.jsonl"
+        after_help = "Examples:\n  sallyport sessions export ses_0199… > session.jsonl\n  sallyport sessions export --all --format ocsf -o events.jsonl\n  sallyport sessions export last --format asciicast -o last.cast"
     )]
     Export {
         /// `ses_…` or `last`
@@ -84,6 +138,9 @@ pub(crate) enum Sessions {
         /// Form
         #[arg(long, value_enum, default_value_t = ExportFormat::Jsonl)]
         format: ExportFormat,
+        /// The command that an asciicast is of; the first with a terminal, or else with output, when absent
+        #[arg(long, value_name = "N")]
+        command: Option<u64>,
         /// File instead of standard output
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
@@ -111,4 +168,22 @@ pub(crate) enum Sessions {
         #[arg(long)]
         json: bool,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_durations_one_after_the_other() {
+        assert_eq!(moment("1m30s"), Ok(Duration::from_secs(90)));
+        assert_eq!(moment("500ms"), Ok(Duration::from_millis(500)));
+        for wrong in ["", "1", "m", "1m3", "-1s", "1.5s"] {
+            assert!(moment(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(speed("0.5"), Ok(0.5));
+        for wrong in ["0", "-1", "NaN", "inf", "x"] {
+            assert!(speed(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -18,6 +18,7 @@ use crate::client::{Client, query};
 use crate::data::Layout;
 use crate::output;
 use crate::recordings::Shelf;
+use crate::replay::{self, NoTerminal, Pace, Show};
 
 /// Runs a `sessions` command.
 ///
@@ -36,19 +37,35 @@ pub(crate) async fn run(global: &Global, command: Sessions) -> Result<Outcome> {
             let id = source.id(&id).await?;
             show(&source.one(id).await?, json)
         }
-        Sessions::Replay { id, rows } => text(global, &id, rows, false).await,
-        Sessions::Tail { id, rows, json: false } => text(global, &id, rows, true).await,
+        Sessions::Replay { id, rows, text: true, .. } => text(global, &id, rows, false).await,
+        Sessions::Replay { id, rows, text: false, speed, idle, from, command } => {
+            let source = Source::find(global)?;
+            let session = source.id(&id).await?;
+            match load(&source, session, command).await? {
+                Some(show) => replay::play(show, &Pace { speed, idle, from }).await?,
+                None => return text(global, &session.to_string(), rows, false).await,
+            }
+            Ok(Outcome::Done)
+        }
         Sessions::Tail { id, json: true, .. } => {
             let source = Source::find(global)?;
-            let reading = Reading { format: Format::Jsonl, follow: true, rows: 0, color: false };
+            let reading = Reading { format: Format::Jsonl, follow: true, ..PLAIN };
             source.read(source.id(&id).await?, reading, output::write_out).await?;
             Ok(Outcome::Done)
         }
-        Sessions::Export { id, all: _, format, output } => {
-            export(global, id.as_deref(), format, output.as_deref()).await
+        Sessions::Tail { id, rows, text: true, .. } => text(global, &id, rows, true).await,
+        Sessions::Tail { id, rows, command, .. } => tail(global, &id, rows, command).await,
+        Sessions::Export { id, all, format, command, output } => {
+            if all && matches!(format, ExportFormat::Asciicast | ExportFormat::AsciicastV3) {
+                bail!("an asciicast is of one session: name it");
+            }
+            export(global, id.as_deref(), (format, command), output.as_deref()).await
         }
     }
 }
+
+/// A reading that asks for nothing in particular.
+const PLAIN: Reading = Reading { format: Format::Jsonl, follow: false, rows: 0, color: false, command: None };
 
 /// Where sessions are read from.
 enum Source {
@@ -104,13 +121,9 @@ impl Source {
     async fn read(&self, id: SessionId, reading: Reading, mut each: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
         match self {
             Self::Gateway(client) => {
-                let format = match reading.format {
-                    Format::Jsonl => "jsonl",
-                    Format::Text => "text",
-                    Format::Ocsf => "ocsf",
-                };
                 let pairs = [
-                    ("format", Some(format.to_owned())),
+                    ("format", Some(reading.format.as_str().to_owned())),
+                    ("command", reading.command.map(|number| number.to_string())),
                     ("follow", reading.follow.then(|| "true".to_owned())),
                     ("rows", Some(reading.rows.to_string())),
                     ("color", reading.color.then(|| "true".to_owned())),
@@ -183,12 +196,60 @@ fn show(session: &SessionView, json: bool) -> Result<Outcome> {
 async fn text(global: &Global, word: &str, rows: usize, follow: bool) -> Result<Outcome> {
     let source = Source::find(global)?;
     let id = source.id(word).await?;
-    let reading = Reading { format: Format::Text, follow, rows, color: output::color() };
+    let reading = Reading { format: Format::Text, follow, rows, color: output::color(), command: None };
     source.read(id, reading, output::write_out).await?;
     Ok(Outcome::Done)
 }
 
-async fn export(global: &Global, word: Option<&str>, format: ExportFormat, path: Option<&Path>) -> Result<Outcome> {
+/// What a command of the session showed; nothing when no command was named and none had a terminal.
+async fn load(source: &Source, id: SessionId, command: Option<u64>) -> Result<Option<Show>> {
+    let mut show = Show::default();
+    let reading = Reading { format: Format::Asciicast, command, ..PLAIN };
+    let mut wanted = |bytes: &[u8]| match show.push(bytes)? {
+        Some(header) if command.is_none() && !header.terminal => Err(NoTerminal.into()),
+        _ => Ok(()),
+    };
+    match source.read(id, reading, &mut wanted).await {
+        Err(error) if command.is_none() && !show.is_loading() => {
+            tracing::debug!(%error, "the session is read as text");
+            Ok(None)
+        }
+        Err(error) if error.is::<NoTerminal>() => Ok(None),
+        Err(error) => Err(error),
+        Ok(()) if show.is_empty() => bail!("command {} had no terminal and no output", command.unwrap_or_default()),
+        Ok(()) => Ok(Some(show)),
+    }
+}
+
+/// Follows a session: its terminal where it has one, its events as lines otherwise.
+async fn tail(global: &Global, word: &str, rows: usize, command: Option<u64>) -> Result<Outcome> {
+    let source = Source::find(global)?;
+    let id = source.id(word).await?;
+    let mut live = replay::Live::new(command.is_none());
+    let reading = Reading { format: Format::Asciicast, follow: true, command, ..PLAIN };
+    let followed = {
+        let reading = source.read(id, reading, |bytes| live.push(bytes));
+        tokio::select! {
+            done = reading => done,
+            () = replay::stopped() => Ok(()),
+        }
+    };
+    let begun = live.is_loading();
+    live.end()?;
+    match followed {
+        Err(error) if command.is_none() && (!begun || error.is::<NoTerminal>()) => {
+            text(global, &id.to_string(), rows, true).await
+        }
+        other => other.map(|()| Outcome::Done),
+    }
+}
+
+async fn export(
+    global: &Global,
+    word: Option<&str>,
+    (format, command): (ExportFormat, Option<u64>),
+    path: Option<&Path>,
+) -> Result<Outcome> {
     let source = Source::find(global)?;
     let ids = match word {
         Some(word) => vec![source.id(word).await?],
@@ -204,8 +265,10 @@ async fn export(global: &Global, word: Option<&str>, format: ExportFormat, path:
     let format = match format {
         ExportFormat::Jsonl => Format::Jsonl,
         ExportFormat::Ocsf => Format::Ocsf,
+        ExportFormat::Asciicast => Format::Asciicast,
+        ExportFormat::AsciicastV3 => Format::AsciicastV3,
     };
-    let reading = Reading { format, follow: false, rows: 0, color: false };
+    let reading = Reading { format, command, ..PLAIN };
     let mut file = path.map(create).transpose()?;
     for id in ids {
         source

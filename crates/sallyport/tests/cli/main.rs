@@ -6,6 +6,7 @@
 //! - [`configuration`]: slips in files are named with their place and what to do
 //! - [`state`]: tokens, secrets and the audit log without a running gateway
 //! - [`serving`]: start, reload, stop, and what keeps a gateway from starting
+//! - [`terminals`]: what a terminal showed, played, followed and exported
 //! - [`judging`]: `policy check`, `test` and `explain`
 
 #![allow(
@@ -23,4 +24,5 @@ mod judging;
 mod past;
 mod serving;
 mod state;
+mod terminals;
 mod world;

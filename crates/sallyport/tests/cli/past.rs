@@ -16,32 +16,32 @@ const NOON: i64 = 1_768_478_400_000_000;
 
 /// Who opens a session where.
 #[derive(Clone, Copy)]
-struct Who {
+pub(crate) struct Who {
     subject: &'static str,
     groups: &'static [&'static str],
     target: &'static str,
 }
 
-const AGENT: Who = Who { subject: "agent-7", groups: &["agents"], target: "orders-db" };
+pub(crate) const AGENT: Who = Who { subject: "agent-7", groups: &["agents"], target: "orders-db" };
 
 /// One recording as it grows.
-struct Tape {
-    id: SessionId,
+pub(crate) struct Tape {
+    pub(crate) id: SessionId,
     recorder: Box<dyn Recorder>,
-    number: u64,
+    pub(crate) number: u64,
 }
 
 /// Writes recordings into a world's data directory.
-struct Studio(FileRecordings);
+pub(crate) struct Studio(FileRecordings);
 
 impl Studio {
-    fn new(world: &World) -> Self {
+    pub(crate) fn new(world: &World) -> Self {
         use std::os::unix::fs::DirBuilderExt;
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(world.path("data")).unwrap();
         Self(FileRecordings::start(&Settings::new(world.path("data"), 1)).unwrap())
     }
 
-    fn open(&self, who: Who) -> Tape {
+    pub(crate) fn open(&self, who: Who) -> Tape {
         let id = SessionId(Uuid::now_v7());
         let identity = serde_json::json!({
             "subject": who.subject, "issuer": "sallyport", "kind": "agent", "groups": who.groups,
@@ -64,7 +64,7 @@ impl Studio {
         Tape { id, recorder, number: 0 }
     }
 
-    fn done(self, tapes: Vec<Tape>) {
+    pub(crate) fn done(self, tapes: Vec<Tape>) {
         for mut tape in tapes {
             let commands = tape.number;
             tape.put(&Event::Closed { reason: "client closed".into(), commands, bytes: (0, 0) });
@@ -75,7 +75,7 @@ impl Studio {
 }
 
 impl Tape {
-    fn put(&mut self, event: &Event<'_>) {
+    pub(crate) fn put(&mut self, event: &Event<'_>) {
         let at = Micros(NOON + i64::try_from(self.number).unwrap() * 1_000_000);
         let start = Instant::now();
         while let Err(failure) = self.recorder.append(at, event) {
@@ -107,7 +107,7 @@ impl Tape {
         self
     }
 
-    fn allowed(&mut self, text: &str, actions: &[Action]) -> &mut Self {
+    pub(crate) fn allowed(&mut self, text: &str, actions: &[Action]) -> &mut Self {
         self.said(text, actions, Outcome::Allow, Some(Context::default()))
     }
 
