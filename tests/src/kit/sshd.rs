@@ -27,6 +27,7 @@ impl Sshd {
     ///
     /// # Errors
     /// When it is not installed or does not come up; the message carries the end of its log.
+    #[expect(clippy::disallowed_methods, reason = "a server of the tests, which no grant is for")]
     pub fn start() -> Result<Self> {
         let home = tempfile::Builder::new().prefix("sallyport-sshd-").tempdir().context("make a directory")?;
         for name in ["host", "user"] {

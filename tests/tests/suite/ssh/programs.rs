@@ -1,5 +1,7 @@
 //! Programs, shells and tunnels: run, refused, held, fed, masked, stopped.
 
+#![expect(clippy::disallowed_methods, reason = "clients of the tests, which no grant is for")]
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
