@@ -72,6 +72,13 @@ impl Flow {
         self.streams.carried = true;
     }
 
+    /// Whether masks hold back something of what the program printed, because more could come: if nothing does for a moment,
+    /// [`Session::show_waiting`] shows it.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        [&self.streams.output, &self.streams.error].into_iter().flatten().any(|masker| masker.held() > 0)
+    }
+
     /// The command carries files, which are recorded one by one, by size and digest ([`Session::file`]); their content only where a rule
     /// says `full`.
     pub fn transfer(&mut self) {

@@ -21,6 +21,8 @@ const HIGH_WATER: usize = 256 * 1024;
 const TURN: usize = 64;
 /// How often a session with something going on looks at what nobody wakes it for.
 const TICK: Duration = Duration::from_millis(250);
+/// How long a program may print nothing before what masks hold back is shown: less than a person notices, more than a burst pauses.
+const SILENCE: Duration = Duration::from_millis(15);
 /// How long a client may take to read our last words.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// `SSH_DISCONNECT_PROTOCOL_ERROR` (RFC 4253, section 11.1).
@@ -69,6 +71,8 @@ pub(crate) struct Drive {
     expiry: Pin<Box<Sleep>>,
     jobs: Vec<Job>,
     tick: Interval,
+    /// Until when a program may still print what masks wait for.
+    silence: Option<Pin<Box<Sleep>>>,
 }
 
 impl Drive {
@@ -81,7 +85,7 @@ impl Drive {
     ) -> Self {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { client, target, relay, grant, expiry, jobs: Vec::new(), tick }
+        Self { client, target, relay, grant, expiry, jobs: Vec::new(), tick, silence: None }
     }
 
     /// Carries the session to its end.
@@ -155,12 +159,28 @@ impl Drive {
             }
             self.report();
             moved |= self.flush(cx)?;
+            moved |= self.listen_for_silence(cx)?;
             if !moved {
                 self.client.rest();
                 self.target.rest();
                 return Ok(());
             }
         }
+    }
+
+    /// Shows what masks hold back once nothing more came for a moment.
+    fn listen_for_silence(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
+        if !self.relay.output_waits() {
+            self.silence = None;
+            return Ok(false);
+        }
+        let silence = self.silence.get_or_insert_with(|| Box::pin(tokio::time::sleep(SILENCE)));
+        if silence.as_mut().poll(cx).is_pending() {
+            return Ok(false);
+        }
+        self.silence = None;
+        self.relay.show_all_waiting()?;
+        Ok(true)
     }
 
     /// Ends that others want.
@@ -221,6 +241,7 @@ impl Drive {
         match self.target.poll_read(cx) {
             Poll::Pending => Ok(false),
             Poll::Ready(Ok(read)) => {
+                self.silence = None;
                 self.relay.session.received(0, read);
                 Ok(true)
             }

@@ -11,14 +11,14 @@ use crate::random::Random;
 /// The bytes of a terminal.
 pub const TARGET: Target = Target { name: "terminal", make, memory: MOST_MEMORY, run };
 
-/// A secret that begins where nothing else is. It must not come out whole, whatever colours and titles lie in it.
-const SECRET: &str = "ghp_0123456789abcdefghijABCDEFGHIJ012345";
+/// A secret on a line of its own. It must not come out whole, whatever colours and titles lie in it.
+const PLANTED: &str = "glpat-ZYXWVUTSRQPONMLKJIHG";
 
 const WORDS: [&str; 14] = [
     "hello ",
     "alice@example.com",
     "4111 1111 1111 1111",
-    SECRET,
+    "ghp_0123456789abcdefghijABCDEFGHIJ012345",
     "-----BEGIN EC PRIVATE KEY-----\r\nMHcC\r\n-----END EC PRIVATE KEY-----\r\n",
     "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
     "10.1.2.3",
@@ -136,7 +136,7 @@ fn planted(bytes: &[u8], how: u8) {
     let mut text = bytes.to_vec();
     // Whatever was begun is over.
     text.extend_from_slice(b"\x18\x1b\\\r\n\r\n");
-    for char in SECRET.chars() {
+    for char in PLANTED.chars() {
         text.extend_from_slice(format!("{char}{noise}").as_bytes());
     }
     text.extend_from_slice(b"\r\n");
@@ -145,9 +145,8 @@ fn planted(bytes: &[u8], how: u8) {
         let mut lines = Vec::new();
         let mut plain = Plain::new();
         plain.push(&out, |line| lines.push(line));
-        // Before it may be more of them, glued to letters: those are no tokens.
-        let last = lines.iter().rfind(|line| !line.is_empty());
-        assert!(!last.is_some_and(|line| line.contains(SECRET)), "a planted secret came out: {last:?}");
+        plain.finish(|line| lines.push(line));
+        assert!(!lines.iter().any(|line| line.contains(PLANTED)), "the planted secret came out: {lines:?}");
     }
 }
 

@@ -93,6 +93,11 @@ pub(crate) enum Command {
     /// Show the gateway's certificate authority, for clients
     #[command(after_help = "Example:\n  sallyport ca > ca.pem\n  sallyport ca --path")]
     Ca(Ca),
+    /// Print what SSH clients need: lines for ~/.ssh/config and known_hosts
+    #[command(
+        after_help = "Example:\n  sallyport ssh-config >> ~/.ssh/config\n  sallyport ssh-config --known-hosts >> ~/.ssh/known_hosts"
+    )]
+    SshConfig(SshConfig),
     /// Show the version
     #[command(after_help = "Example:\n  sallyport version --json")]
     Version {
@@ -152,6 +157,20 @@ pub(crate) enum AuditCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// Arguments of `ssh-config`.
+#[derive(Debug, Args)]
+pub(crate) struct SshConfig {
+    /// Print the line for known_hosts instead
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) known_hosts: bool,
+    /// How clients name the gateway's machine
+    #[arg(long, value_name = "HOST", default_value = "localhost")]
+    pub(crate) host: String,
+    /// Both, as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Arguments of `ca`.

@@ -1,6 +1,6 @@
 //! What each command does.
 //!
-//! - [`config`], [`policy`], [`targets`], [`ca`]: read files and try things; [`backtest`]: policies against recorded sessions
+//! - [`config`], [`policy`], [`targets`], [`ca`], [`ssh_config`]: read files and try things; [`backtest`]: policies against recorded sessions
 //! - [`tokens`], [`secrets`], [`approvals`], [`sessions`], [`audit`]: the state, through a running gateway or directly
 
 mod approvals;
@@ -11,6 +11,7 @@ mod config;
 mod policy;
 mod secrets;
 mod sessions;
+mod ssh_config;
 mod targets;
 mod tokens;
 
@@ -57,6 +58,7 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome> {
         Command::Policy(command) => policy::run(&global, command),
         Command::Audit(command) => wait(audit::run(&global, command)),
         Command::Ca(ca) => ca::run(&global, &ca),
+        Command::SshConfig(ssh) => ssh_config::run(&global, &ssh),
         Command::Version { json } => version(json),
     }
 }

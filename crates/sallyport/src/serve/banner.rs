@@ -16,6 +16,7 @@ pub(super) fn show(built: &Built, running: &Running) {
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         postgres = listen.postgres,
+        ssh = listen.ssh,
         api = listen.api_url,
         data_dir = %built.layout.root().display(),
         policy = policy.version(),
@@ -33,6 +34,7 @@ pub(super) fn show(built: &Built, running: &Running) {
         "
   Sallyport {version}
   postgres   {postgres}
+  ssh        {ssh}
   api        {api}
   data       {data}
   policy     {policy}, {rules} rules from {files}
@@ -43,6 +45,7 @@ pub(super) fn show(built: &Built, running: &Running) {
 ",
         version = env!("CARGO_PKG_VERSION"),
         postgres = listen.postgres,
+        ssh = listen.ssh.as_deref().unwrap_or("no target of kind ssh"),
         api = listen.api_url,
         data = built.layout.root().display(),
         policy = policy.version(),

@@ -91,6 +91,19 @@ impl Relay {
     pub(crate) fn tick(&mut self) -> Step {
         for index in 0..self.channels.len() {
             self.judge_again(index)?;
+        }
+        Ok(())
+    }
+
+    /// Whether masks hold back something of what programs printed.
+    pub(crate) fn output_waits(&self) -> bool {
+        let programs = self.channels.iter().flatten().filter_map(|channel| channel.program.as_ref());
+        programs.into_iter().any(|program| program.flow.waits())
+    }
+
+    /// Nothing more came for a moment.
+    pub(crate) fn show_all_waiting(&mut self) -> Step {
+        for index in 0..self.channels.len() {
             self.show_waiting(index)?;
         }
         Ok(())

@@ -140,8 +140,11 @@ fn a_terminal_is_recorded_as_it_looked() {
     let world = World::new(&policy);
     let said = world.feed("ssh", &["-tt", "gw"], b"echo mar''ker; exit\n");
     assert!(said.out.contains("marker"), "{said:?}");
-    let replay = world.replay();
-    assert!(replay.contains("shell") && replay.contains("marker"), "{replay}");
+    assert!(world.replay().contains("marker"));
+    let cast = world.gateway.cli(&["sessions", "export", "last", "--format", "asciicast"]).unwrap();
+    assert!(cast.contains("\"version\":2") && cast.contains("marker"), "{cast}");
+    let all = world.gateway.cli(&["sessions", "export", "last", "--format", "jsonl"]).unwrap();
+    assert!(all.contains("interactive shell"), "{all}");
 }
 
 #[test]
