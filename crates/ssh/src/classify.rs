@@ -42,11 +42,18 @@ fn id(label: &str, text: &[u8]) -> u128 {
     IntentId(u128::from_le_bytes(short)).0
 }
 
-/// A command for the login shell of the target's user.
-pub(crate) fn exec(command: &[u8]) -> Asked {
+/// A command for the login shell of the target's user. With a terminal, programs that only show something start pagers and take keys, and so may
+/// run anything: that is asked for beside what the text would do.
+pub(crate) fn exec(command: &[u8], terminal: bool) -> Asked {
     let analysis = shell::analyze(command);
     let text = String::from_utf8_lossy(command).into_owned();
-    Asked::of("exec", text, analysis.actions, analysis.reasons)
+    let mut actions = analysis.actions;
+    if terminal {
+        actions.push(Action::on(Effect::Execute, Object::new(ObjectKind::Other, "terminal")));
+        actions.sort();
+        actions.dedup();
+    }
+    Asked::of(if terminal { "exec with a terminal" } else { "exec" }, text, actions, analysis.reasons)
 }
 
 /// An interactive shell: whatever is typed into it. It is recorded, and never claimed to be filtered.
@@ -76,10 +83,10 @@ pub(crate) fn subsystem(name: &str) -> Asked {
     Asked::simple("subsystem", format!("subsystem {name}"), Effect::Execute, object)
 }
 
-/// An environment variable that is no matter of looks only.
-pub(crate) fn environment(name: &str, value: &str) -> Asked {
+/// An environment variable that is no matter of looks only. Its value may be a secret, and is not kept.
+pub(crate) fn environment(name: &str) -> Asked {
     let object = Object::new(ObjectKind::Setting, name);
-    Asked::simple("env", format!("env {name}={value}"), Effect::Execute, object)
+    Asked::simple("env", format!("env {name}"), Effect::Execute, object)
 }
 
 /// Whether an environment variable only says how things look.

@@ -17,6 +17,8 @@ use crate::session::{End, Relay};
 
 /// What may wait in an outbox before the other side is read no more, in bytes.
 const HIGH_WATER: usize = 256 * 1024;
+/// What may wait for a side that sends and does not read: answers to its own messages.
+const FLOOD: usize = 4 * HIGH_WATER;
 /// Messages of one side in one turn, so that the other is not starved.
 const TURN: usize = 64;
 /// How often a session with something going on looks at what nobody wakes it for.
@@ -201,7 +203,7 @@ impl Drive {
     }
 
     fn poll_client(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
-        if self.relay.to_target.len() > HIGH_WATER {
+        if self.relay.to_target.len() > HIGH_WATER || self.relay.to_client.len() > FLOOD {
             return Ok(false);
         }
         let mut moved = false;
@@ -225,7 +227,7 @@ impl Drive {
     }
 
     fn poll_target(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
-        if self.relay.to_client.len() > HIGH_WATER {
+        if self.relay.to_client.len() > HIGH_WATER || self.relay.to_target.len() > FLOOD {
             return Ok(false);
         }
         let mut moved = false;
@@ -258,8 +260,9 @@ impl Drive {
             return Err(target_error(&error));
         }
         // Room was made where there was none: the side that was not read may be read again.
-        Ok((before.0 > HIGH_WATER && self.relay.to_client.len() <= HIGH_WATER)
-            || (before.1 > HIGH_WATER && self.relay.to_target.len() <= HIGH_WATER))
+        let reopened =
+            |before: usize, now: usize| [HIGH_WATER, FLOOD].into_iter().any(|mark| before > mark && now <= mark);
+        Ok(reopened(before.0, self.relay.to_client.len()) || reopened(before.1, self.relay.to_target.len()))
     }
 
     fn gate(&self) -> Arc<Gate> {

@@ -7,6 +7,7 @@ use model::{Effect, Object, ObjectKind};
 
 use super::group::{Party, Whom, is_exact, parties};
 use super::{Item, Observed, Options, Sight};
+use crate::pattern::ObjectPattern;
 
 /// Rules for what was observed.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -124,21 +125,25 @@ fn wants(party: &Party<'_>, options: Options, left_out: &mut Vec<String>) -> BTr
     for item in party.items.keys() {
         if let Some(object) = &item.1 {
             if object.is_unresolved() {
-                whole.insert(item.0);
-            } else if let Some((schema, _)) = object.name.split_once('.') {
+                if item.0 != Effect::Tunnel {
+                    whole.insert(item.0);
+                }
+            } else if let Some((schema, _)) = object.name.split_once('.')
+                && object.kind != ObjectKind::Command
+            {
                 *schemas.entry((item.0, object.kind, schema)).or_default() += 1;
             }
         }
     }
     let many = |effect: Effect, object: &Object| {
-        let (schema, _) = object.name.split_once('.')?;
+        let (schema, _) = object.name.split_once('.').filter(|_| object.kind != ObjectKind::Command)?;
         let count = schemas.get(&(effect, object.kind, schema)).copied().unwrap_or_default();
         options.fold.is_some_and(|most| count > most).then(|| Object::new(object.kind, format!("{schema}.")))
     };
     let mut wants: BTreeMap<(Effect, Want), Sight> = BTreeMap::new();
     for (&item, &sight) in &party.items {
         let (effect, object) = (item.0, &item.1);
-        if let Some(why) = fault(item).filter(|_| !options.complete) {
+        if let Some(why) = unnameable(item).or_else(|| fault(item).filter(|_| !options.complete)) {
             let words = object.as_ref().map_or_else(|| effect.to_string(), |object| format!("{effect} on {object}"));
             left_out.push(format!("{}: {words}, {} times: {why}", title(party), sight.times));
             continue;
@@ -174,6 +179,21 @@ fn names(effect: Effect, wants: &BTreeMap<Want, u64>) -> Vec<String> {
         names.insert(NOTHING.to_owned());
     }
     names.into_iter().collect()
+}
+
+/// Why no rule can name a thing, and none without names allows it.
+fn unnameable((effect, object): &Item) -> Option<&'static str> {
+    match object {
+        Some(object) if object.is_unresolved() => {
+            (*effect == Effect::Tunnel).then_some("a rule must name where a tunnel goes")
+        }
+        None => (*effect == Effect::Tunnel).then_some("a rule must name where a tunnel goes"),
+        Some(object) if object.kind == ObjectKind::Command || *effect == Effect::Tunnel => {
+            let named = ObjectPattern::parse(&pattern(object)).ok().filter(|it| !it.is_all() && it.covers(object));
+            named.is_none().then_some("it cannot be named exactly in a rule")
+        }
+        Some(_) => None,
+    }
 }
 
 /// Why a thing should hardly be allowed by a rule.

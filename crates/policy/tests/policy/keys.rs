@@ -85,13 +85,81 @@ fn on_which_target() {
 
 #[test]
 fn effects() {
-    for effect in Effect::ALL {
+    for effect in Effect::ALL.iter().filter(|effect| **effect != Effect::Tunnel) {
         let asked = Asked::actions([on(*effect, "public.t")]);
         check(&format!("who: any, do: [{effect}]"), &asked, true);
         check("who: any, do: any", &asked, true);
         for other in Effect::ALL.iter().filter(|other| *other != effect) {
             check(&format!("who: any, do: [{other}]"), &asked, false);
         }
+    }
+}
+
+/// Another protocol can carry anything: it is allowed where a rule names the place, and denied by any that means it.
+#[test]
+fn a_tunnel_is_allowed_by_rules_that_name_where_it_goes() {
+    let asked = Asked::actions([on(Effect::Tunnel, "host:db:5432")]);
+    for (rest, outcome) in [
+        ("then: allow", Outcome::Deny),
+        ("objects: ['*'], then: allow", Outcome::Deny),
+        ("objects: ['host:*:5432'], then: allow", Outcome::Allow),
+        ("objects: ['host:db:22'], then: allow", Outcome::Deny),
+        ("then: approve, approval: { by: { groups: [dba] } }", Outcome::Deny),
+        ("objects: ['host:db:*'], then: approve, approval: { by: { groups: [dba] } }", Outcome::Hold),
+    ] {
+        for effects in ["any", "[tunnel]"] {
+            let rules = format!("rules: [{{ name: t, who: any, do: {effects}, {rest} }}]");
+            assert_eq!(asked.outcome(&policy(&rules)), outcome, "{rules}");
+        }
+    }
+    let both = "rules: [{ name: a, who: any, do: any, objects: ['host:*'], then: allow }, { name: d, who: any, do: [tunnel], then: deny }]";
+    assert_eq!(asked.outcome(&policy(both)), Outcome::Deny);
+}
+
+#[test]
+fn commands() {
+    for (commands, argv, matches) in [
+        ("['kubectl get *']", "kubectl get pods -n web", true),
+        ("['kubectl get *']", "kubectl get", true),
+        ("['kubectl get *']", "kubectl delete pods", false),
+        ("['kubectl get *']", "kubectl", false),
+        ("['kubectl * pods']", "kubectl get pods", true),
+        ("['kubectl * pods']", "kubectl get all pods", false),
+        ("[uptime]", "uptime", true),
+        ("[uptime]", "uptime -p", false),
+        ("['cat /var/log/*']", "cat /var/log/a.log", true),
+        ("['cat /var/log/*']", "cat /var/log/a /etc/shadow", false),
+        ("[\"grep 'two words' *\"]", "grep 'two words' /a", true),
+        ("['grep two words *']", "grep 'two words' /a", false),
+        ("[ls, 'df *']", "df -h", true),
+    ] {
+        let asked = Asked::actions([on(Effect::Read, &format!("command:{argv}"))]);
+        check(&format!("who: any, do: [read], commands: {commands}"), &asked, matches);
+    }
+    // A star goes no way out for those who may, and every way for those who may not.
+    for (pattern, argv) in [
+        ("cat /var/log/*", "cat /var/log/../../etc/shadow"),
+        ("cat *.log", "cat --output=x.log"),
+        ("cat /var/*/a", "cat /var/../a"),
+    ] {
+        let asked = Asked::actions([on(Effect::Read, &format!("command:{argv}"))]);
+        let rule =
+            |then: &str| format!("{{ name: {then}, who: any, do: [read], commands: ['{pattern}'], then: {then} }}");
+        assert_eq!(asked.outcome(&policy(&format!("rules: [{}]", rule("allow")))), Outcome::Deny, "{argv}");
+        let all = format!("rules: [{}, {{ name: all, who: any, do: any, then: allow }}]", rule("deny"));
+        assert_eq!(asked.outcome(&policy(&all)), Outcome::Deny, "{argv}");
+    }
+    // A list of other objects does not speak of commands, and what cannot be told is meant by all alone.
+    for (rest, argv, outcome) in [
+        ("objects: ['*.log']", "cat a.log", Outcome::Deny),
+        ("objects: ['*']", "cat a.log", Outcome::Allow),
+        ("objects: ['path:/x'], commands: ['cat *']", "cat a.log", Outcome::Allow),
+        ("commands: ['*']", "?.", Outcome::Deny),
+        ("commands: ['*']", "anything at all", Outcome::Allow),
+    ] {
+        let asked = Asked::actions([on(Effect::Read, &format!("command:{argv}"))]);
+        let rules = format!("rules: [{{ name: r, who: any, do: [read], {rest}, then: allow }}]");
+        assert_eq!(asked.outcome(&policy(&rules)), outcome, "{rest} {argv}");
     }
 }
 

@@ -26,7 +26,7 @@ fn slips_in_the_configuration_are_named_with_their_place() {
         (
             "kind: postgres",
             "kind: postgre",
-            "sallyport.yaml:5:11: `kind` must be one of: postgres; did you mean postgres?",
+            "sallyport.yaml:5:11: `kind` must be one of: postgres, ssh; did you mean postgres?",
         ),
         ("127.0.0.1:1\n", "db.internal\n", "sallyport.yaml:6:14: `address` must be host:port"),
         ("    database: app", "    databse: app", "sallyport.yaml:8:5: target orders-db: unknown field `databse`"),

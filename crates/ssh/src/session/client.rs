@@ -73,6 +73,7 @@ impl Relay {
         let Some((index, channel)) = self.channel(recipient) else { return unknown_of_client() };
         channel.client.window = channel.client.window.saturating_add(bytes.into());
         self.pump(index)?;
+        self.files_of_client(index)?;
         self.widen_target(index)
     }
 

@@ -15,6 +15,9 @@ use crate::sftp::request::{About, Does, Named, Request};
 use crate::sftp::{self, Open, Pending, State};
 use crate::wire::limits;
 
+/// Bytes of answers that a client may leave unread.
+const UNREAD: usize = 512 * 1024;
+
 /// An operation that waits for the gate.
 pub(super) struct Operation {
     id: u32,
@@ -68,7 +71,8 @@ impl Relay {
         let channel = self.channels.get_mut(index)?.as_mut()?;
         let (window, packet) = (channel.target.window, channel.target.packet.min(limits::DATA));
         let recipient = channel.target.number?;
-        let waits = channel.held.is_some() || channel.target.told_close;
+        // Refusals are answered here: a client that does not read them gets no more.
+        let waits = channel.held.is_some() || channel.target.told_close || channel.out.len() > UNREAD;
         channel
             .program
             .as_mut()

@@ -6,7 +6,7 @@ use super::program::{Message, Then, Wanted};
 use super::{End, Relay, Step};
 use crate::classify;
 use crate::wire::channel as words;
-use crate::wire::{Cursor, WireError};
+use crate::wire::{Cursor, WireError, limits};
 
 /// The longest name of a terminal, variable or subsystem.
 const NAME: usize = 256;
@@ -38,6 +38,9 @@ impl Relay {
         }
         if channel.target.told_close || channel.target.closed || channel.client.told_close {
             return Ok(());
+        }
+        if channel.replies.len() >= limits::UNANSWERED {
+            return Err(End::Client("too many unanswered requests"));
         }
         let become_ = self.meaning(index, kind, rest).map_err(|error| End::Client(error.0))??;
         let Some(number) = self.channel(recipient).and_then(|(_, channel)| channel.target.number) else {
@@ -115,9 +118,9 @@ impl Relay {
                 Become::Pass
             }
             "env" if !channel.asked => {
-                let (name, value) = (named(&mut cursor)?, cursor.text()?);
+                let (name, _value) = (named(&mut cursor)?, cursor.text()?);
                 cursor.end()?;
-                if classify::is_looks(name) { Become::Pass } else { Become::Judge(classify::environment(name, value)) }
+                if classify::is_looks(name) { Become::Pass } else { Become::Judge(classify::environment(name)) }
             }
             "window-change" => {
                 let (columns, rows) = (cursor.u32()?, cursor.u32()?);
@@ -131,7 +134,7 @@ impl Relay {
             }
             "shell" | "exec" | "subsystem" if !channel.asked => {
                 channel.asked = true;
-                let (asked, files) = program(kind, &mut cursor)?;
+                let (asked, files) = program(kind, &mut cursor, channel.terminal.is_some())?;
                 Become::Start(asked, files)
             }
             "signal" | "break" | "eow@openssh.com" if running => Become::Pass,
@@ -143,10 +146,10 @@ impl Relay {
     }
 }
 
-fn program(kind: &str, cursor: &mut Cursor<'_>) -> Result<(classify::Asked, bool), WireError> {
+fn program(kind: &str, cursor: &mut Cursor<'_>, terminal: bool) -> Result<(classify::Asked, bool), WireError> {
     let asked = match kind {
         "shell" => (classify::shell(), false),
-        "exec" => (classify::exec(cursor.string()?), false),
+        "exec" => (classify::exec(cursor.string()?, terminal), false),
         _ => match named(cursor)? {
             "sftp" => (classify::files(), true),
             other => (classify::subsystem(other), false),

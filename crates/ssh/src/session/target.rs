@@ -87,27 +87,25 @@ impl Relay {
         let Some((index, channel)) = self.channel(recipient) else { return unknown_of_target() };
         let (client, target) = (channel.client.number.unwrap_or(0), channel.target.number.unwrap_or(0));
         let told = channel.client.told_close;
+        // Written anew: nothing of the target's own words goes along.
         let known = match kind {
             "exit-status" => {
                 let status = Cursor::new(rest).u32().map_err(|_| End::Target("an exit status without a number"))?;
                 self.exited(index, &format!("exit {status}"));
-                true
+                Some(status.to_be_bytes().to_vec())
             }
             "exit-signal" => {
                 let name = Cursor::new(rest).names().map_err(|_| End::Target("an exit signal without a name"))?;
                 let name: String = name.chars().filter(char::is_ascii_alphanumeric).take(16).collect();
                 self.exited(index, &format!("signal {name}"));
-                // Who it was and what it says are the target's own words.
-                if !told {
-                    self.tell(Framed(words::request(client, kind, false, &exit_signal(&name))));
-                }
-                return if reply { self.pass(words::bare(number::CHANNEL_FAILURE, target)) } else { Ok(()) };
+                Some(exit_signal(&name))
             }
-            "eow@openssh.com" | "xon-xoff" => true,
-            _ => false,
+            "eow@openssh.com" => Some(Vec::new()),
+            "xon-xoff" => Some(vec![u8::from(rest.first().is_some_and(|byte| *byte != 0))]),
+            _ => None,
         };
-        if known && !told {
-            self.tell(Framed(words::request(client, kind, false, rest)));
+        if let (Some(rest), false) = (known, told) {
+            self.tell(Framed(words::request(client, kind, false, &rest)));
         }
         if reply { self.pass(words::bare(number::CHANNEL_FAILURE, target)) } else { Ok(()) }
     }

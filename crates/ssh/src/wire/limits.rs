@@ -22,6 +22,8 @@ pub const REKEY_BYTES: u64 = 1 << 30;
 pub const REKEY_PACKETS: u64 = 1 << 28;
 /// Bytes that wait in a link's own buffer, sealed and not yet taken by the socket.
 pub const SEALED: usize = 256 * 1024;
+/// Requests of a channel that the target has not answered.
+pub const UNANSWERED: usize = 256;
 /// Messages of a channel that wait behind a held command.
 pub const WAITING: usize = 64;
 /// Bytes of the messages that wait behind a held command.

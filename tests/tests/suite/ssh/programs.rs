@@ -60,6 +60,9 @@ fn what_is_not_allowed_never_runs() {
         assert!(kept.exists() && !world.file("kept.copy").exists(), "{command}");
     }
     assert!(world.ssh(&format!("rm {path}")).err.contains("Ask in #ops."));
+    // With a terminal, what only shows something may start a pager.
+    let said = world.run("ssh", &["-tt", "gw", &format!("cat {path}")]);
+    assert!(said.code == Some(126) && said.err.contains("other:terminal"), "{said:?}");
 }
 
 #[test]
