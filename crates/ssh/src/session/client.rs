@@ -1,6 +1,7 @@
 //! What a client's messages about channels mean.
 
 use super::channel::{Channel, Kind};
+use super::program::Program;
 use super::{End, Relay, Step};
 use crate::wire::channel::{self as words, Open};
 use crate::wire::{limits, number};
@@ -100,8 +101,10 @@ impl Relay {
     /// Tells the target that the client sends no more, once.
     pub(super) fn end_input(&mut self, index: usize) -> Step {
         let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) else { return Ok(()) };
+        let drained = channel.program.as_ref().is_none_or(Program::is_drained);
+        let due = channel.client.ended && drained && !channel.target.told_end && !channel.target.told_close;
         match channel.target.number {
-            Some(number) if channel.client.ended && !channel.target.told_end && !channel.target.told_close => {
+            Some(number) if due => {
                 channel.target.told_end = true;
                 self.pass(words::bare(number::CHANNEL_EOF, number))
             }

@@ -64,7 +64,7 @@ impl Relay {
             }
         }
         self.widen_client(index);
-        Ok(())
+        self.end_input(index)
     }
 
     fn files(&mut self, index: usize) -> Option<(&mut Program, u64, u32, u32)> {

@@ -32,6 +32,13 @@ impl Program {
     }
 }
 
+impl Program {
+    /// Whether all that the client sent for it is on its way.
+    pub(super) fn is_drained(&self) -> bool {
+        self.files.as_ref().is_none_or(|files| files.is_drained())
+    }
+}
+
 /// A program or tunnel that is asked for.
 pub(super) struct Wanted {
     pub(super) asked: classify::Asked,

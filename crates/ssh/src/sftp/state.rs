@@ -106,6 +106,12 @@ impl State {
         }
     }
 
+    /// Whether no whole request of the client waits. A part of one, when no more comes, is nothing that could be sent.
+    pub(crate) fn is_drained(&self) -> bool {
+        let whole = super::packet::length(&self.from_client).ok().flatten();
+        !self.asking && whole.is_none_or(|len| self.from_client.len() < len)
+    }
+
     /// Whether more may be opened.
     pub(crate) fn has_room(&self) -> bool {
         self.open.len() < HANDLES

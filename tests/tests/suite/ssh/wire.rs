@@ -230,3 +230,37 @@ fn guessing_comes_to_an_end() {
     }
     assert_eq!(failures, 5, "the sixth ends it");
 }
+
+/// Requests, and the end of the input right behind them.
+#[test]
+fn the_end_of_the_input_does_not_overtake_requests() {
+    let policy = POLICY.replace("commands: [\"ls *\", \"cat *\"]", "objects: [\"path:/*\"]");
+    let world = World::new(&policy);
+    let mut client = Client::login(&world);
+    let channel = client.channel();
+    client.send(&channel::request(channel, "subsystem", true, b"\0\0\0\x04sftp"));
+    let mut data = Vec::new();
+    for (kind, body) in [(1, &b"\0\0\0\x03"[..]), (17, b"\0\0\0\x07\0\0\0\x04/etc"), (17, b"\0\0\0\x08\0\0\0\x04/usr")]
+    {
+        encode::u32(&mut data, u32::try_from(body.len()).unwrap() + 1);
+        data.push(kind);
+        data.extend_from_slice(body);
+    }
+    while !matches!(Message::read(&client.next().unwrap()), Ok(Message::Success { .. })) {}
+    let mut message = Vec::new();
+    channel::data(&mut message, channel, None, &data);
+    client.send(&message);
+    client.send(&channel::bare(number::CHANNEL_EOF, channel));
+    let mut answers = Vec::new();
+    while let Some(message) = client.next() {
+        match Message::read(&message) {
+            Ok(Message::Data { data, .. }) => answers.extend_from_slice(data),
+            Ok(Message::Close { .. }) => break,
+            _ => {}
+        }
+    }
+    // The attributes of both, by the numbers of their requests.
+    for id in [7, 8] {
+        assert!(answers.windows(5).any(|it| it == [105, 0, 0, 0, id]), "{id}: {answers:?}");
+    }
+}
