@@ -58,8 +58,12 @@ impl Shown {
 pub struct Streams {
     output: Option<TerminalMasker>,
     error: Option<TerminalMasker>,
+    /// What hides values in the input, in its recording.
+    input_masker: Option<TerminalMasker>,
     /// Bytes of input that are recorded.
     input: u64,
+    /// The program has a terminal.
+    terminal: bool,
     /// Something was shown.
     pub(crate) any: bool,
     /// The stream is another protocol's: nothing looks for values in it.
@@ -196,11 +200,42 @@ impl Session {
         recorded
     }
 
-    /// Records a piece of what a client sends to a program, before it is sent.
+    /// Records a piece of what a client sends to a program, before it is sent, without what detectors find; what they wait for is recorded
+    /// with the piece that decides it, or at the [end](Self::input_rest). What is typed into a terminal is recorded as its echo: what a
+    /// program does not echo is meant to be seen by nobody.
     ///
     /// # Errors
     /// When it cannot be recorded; the session must close.
     pub fn input(&mut self, flow: &mut Flow, data: &[u8]) -> Result<(), Refusal> {
+        if flow.streams.terminal {
+            return Ok(());
+        }
+        if flow.streams.input_masker.is_none() && !flow.streams.carried {
+            flow.streams.input_masker = self.masks.scanner(&self.gate.masker);
+        }
+        match &mut flow.streams.input_masker {
+            None => self.record_input(flow, data),
+            Some(masker) => {
+                let mut masked = Vec::new();
+                masker.push(data, &mut masked);
+                self.record_input(flow, &masked)
+            }
+        }
+    }
+
+    /// The client sends no more, or the program is over: what detectors waited for is recorded.
+    ///
+    /// # Errors
+    /// When it cannot be recorded; the session must close.
+    pub fn input_rest(&mut self, flow: &mut Flow) -> Result<(), Refusal> {
+        let mut masked = Vec::new();
+        if let Some(mut masker) = flow.streams.input_masker.take() {
+            masker.finish(&mut masked);
+        }
+        self.record_input(flow, &masked)
+    }
+
+    fn record_input(&mut self, flow: &mut Flow, data: &[u8]) -> Result<(), Refusal> {
         let keep = match flow.level() {
             RecordLevel::None | RecordLevel::Digest => 0,
             RecordLevel::Full => data.len(),
@@ -223,6 +258,7 @@ impl Session {
     /// # Errors
     /// When it cannot be recorded; the session must close.
     pub fn terminal(&mut self, flow: &mut Flow, term: &str, columns: u32, rows: u32) -> Result<(), Refusal> {
+        flow.streams.terminal |= !term.is_empty();
         flow.record_whole();
         self.record(&Event::Terminal { number: flow.number(), term: Cow::Borrowed(term), columns, rows })
     }

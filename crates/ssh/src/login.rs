@@ -17,7 +17,9 @@ const USERAUTH: &str = "ssh-userauth";
 const CONNECTION: &str = "ssh-connection";
 /// What a client may prove itself with.
 const METHODS: &str = "password,keyboard-interactive";
-/// The longest user name and secret.
+/// The longest user name: a role's and a target's, and room for slips.
+const USER: usize = 256;
+/// The longest secret.
 const SECRET: usize = 16 * 1024;
 /// `SSH_DISCONNECT_BY_APPLICATION` (RFC 4253, section 11.1).
 const BY_APPLICATION: u32 = 11;
@@ -214,6 +216,9 @@ impl<'a> Request<'a> {
         let (user, service, method) = (cursor.text()?, cursor.text()?, cursor.names()?);
         if service != CONNECTION {
             return Err(WireError("a login for a service that is not known").into());
+        }
+        if user.len() > USER || user.chars().any(char::is_control) {
+            return Err(WireError("a user's name that cannot be").into());
         }
         let (role, target) = match user.split_once(':') {
             Some((role, target)) => (Some(role), target),

@@ -14,7 +14,7 @@ impl Relay {
             "session" if open.rest.is_empty() => self.open_session(open),
             "direct-tcpip" | "direct-streamlocal@openssh.com" => self.open_tunnel(open),
             _ => {
-                self.note("channel", &format!("{} refused", open.kind))?;
+                self.note("channel", &format!("{} refused", super::requests::name_of(open.kind)))?;
                 self.refuse_open(open.sender, "this kind of channel is not carried")
             }
         }

@@ -12,7 +12,7 @@ use crate::answer;
 use crate::classify;
 use crate::sftp::packet::{self, Answer};
 use crate::sftp::request::{About, Does, Named, Request};
-use crate::sftp::{self, Open, Pending, State};
+use crate::sftp::{self, Open, Operated, Pending, State};
 use crate::wire::limits;
 
 /// Bytes of answers that a client may leave unread.
@@ -261,7 +261,7 @@ impl Relay {
         let pending = if opens {
             Pending::Open(Box::new(Open::new(number, asked, ticket, flow, word, path)))
         } else {
-            Pending::Operation { word, path, to, number, flow: Box::new(flow) }
+            Pending::Operation(Box::new(Operated { word, path, to, number, flow }))
         };
         self.expect_answer(index, id, pending)?;
         self.put(index, permitted, used);
@@ -318,18 +318,7 @@ impl Relay {
                     open.passes(offset, data);
                 }
             }
-            (Some(Pending::Operation { word, path, to, number, flow }), answer) => {
-                let outcome = outcome(&answer);
-                let done = FileDone {
-                    operation: word,
-                    path: &path,
-                    to: to.as_deref(),
-                    size: 0,
-                    digest: None,
-                    outcome: &outcome,
-                };
-                self.done(number, &done, *flow);
-            }
+            (Some(Pending::Operation(operation)), answer) => self.operated(*operation, &outcome(&answer)),
             (Some(Pending::Read { .. } | Pending::Quiet), _) => {}
         }
         self.show_packet(index, bytes)
@@ -359,6 +348,13 @@ impl Relay {
         }
     }
 
+    /// An operation that opens nothing has ended.
+    fn operated(&mut self, operated: Operated, outcome: &str) {
+        let Operated { word, path, to, number, flow } = operated;
+        let done = FileDone { operation: word, path: &path, to: to.as_deref(), size: 0, digest: None, outcome };
+        self.done(number, &done, flow);
+    }
+
     fn done(&mut self, number: u64, done: &FileDone<'_>, flow: gate::Flow) {
         let recorded = self.session.file(number, done).and_then(|()| self.session.finish(flow, done.outcome, None));
         if let Err(refusal) = recorded {
@@ -375,17 +371,7 @@ impl Relay {
         for pending in pending {
             match pending {
                 Pending::Open(open) => self.closed(*open, "cut"),
-                Pending::Operation { word, path, to, number, flow } => {
-                    let done = FileDone {
-                        operation: word,
-                        path: &path,
-                        to: to.as_deref(),
-                        size: 0,
-                        digest: None,
-                        outcome: "cut",
-                    };
-                    self.done(number, &done, *flow);
-                }
+                Pending::Operation(operation) => self.operated(*operation, "cut"),
                 Pending::Where | Pending::Read { .. } | Pending::Quiet => {}
             }
         }

@@ -15,6 +15,9 @@ const LISTENING: usize = 64;
 /// Requests about the connection that may be unanswered.
 const UNANSWERED: usize = 64;
 
+/// The longest name of a host, or path of a socket.
+const HOST: usize = 1024;
+
 /// A place at which the target listens for the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Place {
@@ -222,9 +225,9 @@ impl Relay {
 fn direct(open: &Open<'_>) -> Result<Asked, WireError> {
     let mut cursor = Cursor::new(open.rest);
     let asked = if open.kind == "direct-tcpip" {
-        classify::direct(cursor.text()?, cursor.u32()?)
+        classify::direct(host(cursor.text()?)?, cursor.u32()?)
     } else {
-        classify::socket(cursor.text()?)
+        classify::socket(host(cursor.text()?)?)
     };
     let _from = (cursor.text()?, cursor.u32()?);
     cursor.end()?;
@@ -233,8 +236,13 @@ fn direct(open: &Open<'_>) -> Result<Asked, WireError> {
 
 fn place(kind: &str, rest: &[u8]) -> Result<Place, WireError> {
     let mut cursor = Cursor::new(rest);
-    let name = cursor.text()?.to_owned();
+    let name = host(cursor.text()?)?.to_owned();
     let place = if kind.contains("tcpip") { Place::Port(name, cursor.u32()?) } else { Place::Socket(name) };
     cursor.end()?;
     Ok(place)
+}
+
+/// A host's name or a socket's path, of a length that such have.
+fn host(name: &str) -> Result<&str, WireError> {
+    if name.len() > HOST || name.contains('\0') { Err(WireError("a name above the limit")) } else { Ok(name) }
 }

@@ -402,7 +402,8 @@ impl Relay {
                 self.finish_files(*files);
             }
             let tag = program.status.as_deref().unwrap_or(why);
-            if let Err(refusal) = self.session.finish(program.flow, tag, None) {
+            let rest = self.session.input_rest(&mut program.flow);
+            if let Err(refusal) = rest.and_then(|()| self.session.finish(program.flow, tag, None)) {
                 self.failed = Some(refusal);
             }
         }

@@ -114,6 +114,8 @@ impl Relay {
                 let _pixels = (cursor.u32()?, cursor.u32()?);
                 let _modes = cursor.string()?;
                 cursor.end()?;
+                // A terminal without a name is one all the same.
+                let term = if term.is_empty() { "dumb" } else { term };
                 channel.terminal = Some(Terminal { term: term.to_owned(), columns, rows });
                 Become::Pass
             }
@@ -165,6 +167,6 @@ fn named<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, WireError> {
 }
 
 /// A request's name for a record: what a client calls it may be anything.
-fn name_of(kind: &str) -> String {
+pub(super) fn name_of(kind: &str) -> String {
     kind.chars().filter(char::is_ascii_graphic).take(64).collect()
 }

@@ -10,4 +10,4 @@ pub mod request;
 mod state;
 
 pub(crate) use path::{beside, is_absolute};
-pub(crate) use state::{Open, Pending, State};
+pub(crate) use state::{Open, Operated, Pending, State};

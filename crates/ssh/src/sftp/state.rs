@@ -51,6 +51,15 @@ impl Open {
     }
 }
 
+/// An operation that opens nothing.
+pub(crate) struct Operated {
+    pub(crate) word: &'static str,
+    pub(crate) path: String,
+    pub(crate) to: Option<String>,
+    pub(crate) number: u64,
+    pub(crate) flow: Flow,
+}
+
 /// A request that is not answered.
 pub(crate) enum Pending {
     /// The gateway's own question: where a path is.
@@ -60,7 +69,7 @@ pub(crate) enum Pending {
     /// Content of an open file.
     Read { handle: Vec<u8>, offset: u64 },
     /// One that is recorded when it ends.
-    Operation { word: &'static str, path: String, to: Option<String>, number: u64, flow: Box<Flow> },
+    Operation(Box<Operated>),
     /// One whose end nobody asks for.
     Quiet,
 }

@@ -133,6 +133,10 @@ fn what_detectors_find_is_not_shown() {
         assert!(!said.out.contains("hara@example") && !said.out.contains("4111"), "{command}: {said:?}");
         assert!(said.out.starts_with("to [redacted]") || said.out.starts_with("to *"), "{command}: {said:?}");
     }
+    // Nor is it kept of what is sent.
+    assert!(!world.feed("ssh", &["gw", "wc -c"], b"from o.hara@example.com\n").out.is_empty());
+    let all = world.gateway.cli(&["sessions", "export", "--all", "--format", "jsonl"]).unwrap();
+    assert!(all.contains("\"from ") && !all.contains("hara@example"), "{all}");
     let replay = world.replay();
     assert!(!replay.contains("hara@example"), "{replay}");
 }
@@ -147,7 +151,7 @@ fn a_terminal_is_recorded_as_it_looked() {
     let cast = world.gateway.cli(&["sessions", "export", "last", "--format", "asciicast"]).unwrap();
     assert!(cast.contains("\"version\":2") && cast.contains("marker"), "{cast}");
     let all = world.gateway.cli(&["sessions", "export", "last", "--format", "jsonl"]).unwrap();
-    assert!(all.contains("interactive shell"), "{all}");
+    assert!(all.contains("interactive shell") && !all.contains("\"stream\":\"input\""), "{all}");
 }
 
 #[test]
