@@ -44,8 +44,9 @@ const STEP: usize = 64 * 1024;
 /// is more likely a part of a value than not is then shown as stars, one for each character. So is the rest of a value whose
 /// beginning was shown before it could be known, letter by letter, as typed ones are.
 ///
-/// The output does not depend on how the stream is cut, but for bytes that are written over later on the same line, for what
-/// `flush` decides, for values with more than 8 KiB of control functions in them, and for what is glued to a private key. Output equals input when nothing is found.
+/// The output does not depend on how the stream is cut, but for lines that are changed later, for what `flush` decides, for values
+/// with more than 8 KiB of control functions in them, and for values that touch: these are replaced as one or one by one. Output
+/// equals input when nothing is found.
 pub struct TerminalMasker {
     masker: Masker,
     set: DetectorSet,
@@ -249,7 +250,9 @@ impl TerminalMasker {
         let (bytes, from, set) = (self.buffer.as_slice(), self.released, self.set);
         self.views.read(bytes, self.string);
         let (views, hits) = (&self.views, &mut self.hits);
-        let (mut decided, mut doubts) = (bytes.len(), Vec::new());
+        // A character whose rest has not come is in none of the texts.
+        let half = bytes.get(views.whole).is_some_and(|byte| *byte >= 0x80);
+        let (mut decided, mut doubts) = (if half { views.whole } else { bytes.len() }, Vec::new());
         let mut look = |view: &View, growing: bool, finds: &mut Vec<Find>| {
             let open = scan_open(&view.text, set, hits);
             // Of a line that was left nothing can still come.

@@ -29,6 +29,21 @@ fn in_pieces(style: Style, text: &[u8], size: usize) -> Vec<u8> {
     out
 }
 
+fn in_cycles(style: Style, text: &[u8], sizes: &[usize]) -> Vec<u8> {
+    let mut masker = masker(DetectorSet::ALL, style);
+    let (mut out, mut rest) = (Vec::new(), text);
+    for size in sizes.iter().cycle() {
+        let (piece, more) = rest.split_at_checked(*size).unwrap_or((rest, &[]));
+        masker.push(piece, &mut out);
+        rest = more;
+        if rest.is_empty() {
+            break;
+        }
+    }
+    masker.finish(&mut out);
+    out
+}
+
 fn whole(style: Style, text: &str) -> String {
     String::from_utf8_lossy(&in_pieces(style, text.as_bytes(), usize::MAX)).into_owned()
 }
@@ -233,27 +248,63 @@ fn words() -> impl Strategy<Value = &'static str> {
     ])
 }
 
+#[test]
+fn a_cut_inside_a_character_does_not_show_half_of_it() {
+    let text = "\x1b[0;1müberalice@example.com".as_bytes();
+    for style in Style::ALL {
+        let expected = in_pieces(style, text, usize::MAX);
+        for size in 1..text.len() {
+            assert_eq!(in_pieces(style, text, size), expected, "{style:?} in pieces of {size}");
+        }
+    }
+}
+
+/// Noise that leaves the cursor where it is: what is written over later is read again.
+fn staying() -> impl Strategy<Value = &'static str> {
+    noise().prop_map(|noise| if matches!(noise, "\x1b[2C" | "\x1b[5;7H") { "" } else { noise })
+}
+
+/// Values that are whole whatever stands around them.
+const SECRETS: [&str; 4] = ["alice@example.com", TOKEN, JWT, "AKIAIOSFODNN7EXAMPLE"];
+
+fn worded() -> impl Strategy<Value = &'static str> {
+    proptest::sample::select([SECRETS.as_slice(), &["hello", "über", "web-1:~$", "日本", "eyJ", "ghp_", "'"]].concat())
+}
+
+fn apart() -> impl Strategy<Value = &'static str> {
+    proptest::sample::select(vec![" ", "\r\n", "\n", " | ", ", ", "\t", " \x1b[0m"])
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
     fn any_cut_gives_the_same(
-        parts in proptest::collection::vec((words(), noise()), 1..20),
+        parts in proptest::collection::vec((words(), staying(), apart()), 1..20),
         sizes in proptest::collection::vec(1_usize..40, 1..20),
         style in proptest::sample::select(Style::ALL.to_vec()),
     ) {
-        let text: String = parts.iter().flat_map(|(word, noise)| [*word, *noise]).collect();
-        let mut masker = masker(DetectorSet::ALL, style);
-        let (mut out, mut rest) = (Vec::new(), text.as_bytes());
-        for size in sizes.iter().cycle() {
-            let (piece, more) = rest.split_at_checked(*size).unwrap_or((rest, &[]));
-            masker.push(piece, &mut out);
-            rest = more;
-            if rest.is_empty() { break }
-        }
-        masker.finish(&mut out);
+        let text: String = parts.iter().flat_map(|(word, noise, apart)| [*word, *noise, *apart]).collect();
+        let found = in_cycles(style, text.as_bytes(), &sizes);
         let expected = in_pieces(style, text.as_bytes(), usize::MAX);
-        prop_assert_eq!(String::from_utf8_lossy(&out), String::from_utf8_lossy(&expected), "{:?}", text);
+        prop_assert_eq!(String::from_utf8_lossy(&found), String::from_utf8_lossy(&expected), "{:?}", text);
+    }
+
+    #[test]
+    fn any_cut_hides_the_same(
+        parts in proptest::collection::vec((worded(), noise(), apart()), 1..20),
+        sizes in proptest::collection::vec(1_usize..40, 1..20),
+        style in proptest::sample::select(Style::ALL.to_vec()),
+    ) {
+        let text: String = parts.iter().flat_map(|(word, noise, apart)| [*word, *noise, *apart]).collect();
+        let mut views = Views::default();
+        views.read(&in_cycles(style, text.as_bytes(), &sizes), None);
+        for view in [views.joined, views.apart] {
+            let shown = String::from_utf8_lossy(&view.text).into_owned();
+            for secret in SECRETS {
+                prop_assert!(!shown.contains(secret), "{:?} of {:?}", shown, text);
+            }
+        }
     }
 
     #[test]
