@@ -45,9 +45,43 @@ pub enum AuthFailure {
     /// An issuer's token that fails a check: signature, audience, algorithm, time.
     #[error("the identity provider's token was not accepted: {0}")]
     Refused(&'static str),
+    /// Not a key of anybody here, nor one that a known authority certifies.
+    #[error("the key is not known here; use a token as password, or have the key added under `ssh.keys`")]
+    UnknownKey,
+    /// A certificate that fails a check: time, type, source address.
+    #[error("the certificate was not accepted: {0}")]
+    Certificate(&'static str),
     /// The store or the identity provider cannot be asked now.
     #[error("identities cannot be checked right now; try again shortly")]
     Unavailable,
+}
+
+/// A public key with which a client proves itself, in SSH's encoding (RFC 4253, section 6.6).
+#[derive(Clone, Copy, Debug)]
+pub enum ClientKey<'a> {
+    /// The key by itself.
+    Plain(&'a [u8]),
+    /// A key that an authority has certified; its signature and the address were checked, the time was not.
+    Certified(&'a CertifiedKey),
+}
+
+/// What a certificate says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertifiedKey {
+    /// The authority's public key.
+    pub authority: Vec<u8>,
+    /// What the authority calls it, for logs.
+    pub key_id: String,
+    /// Its number.
+    pub serial: u64,
+    /// The names that it is good for.
+    pub principals: Vec<String>,
+    /// Names of its extensions, such as `permit-pty`.
+    pub extensions: Vec<String>,
+    /// The first moment at which it is good, in seconds since 1970.
+    pub after: u64,
+    /// The first moment at which it is no longer.
+    pub before: u64,
 }
 
 /// The parameters of SCRAM-SHA-256, the same for every token: tokens have 128 random bits, so a shared salt takes nothing away,
@@ -81,6 +115,15 @@ pub trait Identities: Send + Sync + 'static {
         attempt: &'a ScramAttempt,
         target: &'a str,
     ) -> BoxFuture<'a, Result<(Proven, [u8; 32]), AuthFailure>>;
+    /// A key that the client holds, or says that it does. Whoever calls checks its signature before it relies on the answer.
+    fn verify_key<'a>(&'a self, key: ClientKey<'a>, target: &'a str) -> BoxFuture<'a, Result<Proven, AuthFailure>> {
+        let _none = (key, target);
+        Box::pin(std::future::ready(Err(AuthFailure::UnknownKey)))
+    }
+    /// Whether any key is known, so that clients are asked for theirs.
+    fn knows_keys(&self) -> bool {
+        false
+    }
     /// The issuer's URL and the scope to name in OAUTHBEARER's discovery answer, if an issuer is configured.
     fn bearer_discovery(&self) -> Option<(String, String)>;
 }
@@ -93,6 +136,20 @@ pub struct Lease {
     pub password: Option<Secret>,
     /// A client certificate chain and its key, PEM.
     pub certificate: Option<(Vec<u8>, Secret)>,
+    /// An authority that certifies a key of this session's own.
+    pub authority: Option<Authority>,
+}
+
+/// An authority and what it may certify for one session.
+pub struct Authority {
+    /// Its private key.
+    pub key: Secret,
+    /// The names that the certificate is good for.
+    pub principals: Vec<String>,
+    /// How long it is good.
+    pub seconds: u64,
+    /// Networks from which it may be used; absent: the gateway's own address, as the connection has it.
+    pub sources: Option<Vec<String>>,
 }
 
 /// Why there is no credential.

@@ -364,8 +364,8 @@ impl Session {
         }
         flow.drop_needless_digest();
         self.book(&mut flow);
-        if let Some(at) = self.approved.iter().position(|(number, _)| *number == flow.number) {
-            let (_, id) = self.approved.swap_remove(at);
+        if let Some(at) = self.approved.iter().position(|approved| approved.number == flow.number) {
+            let id = self.approved.swap_remove(at).id;
             let outcome = error.map_or_else(|| tag.to_owned(), |(code, _)| format!("failed with {code}"));
             self.outcomes.push((id, outcome));
         }

@@ -43,10 +43,18 @@ pub struct Session {
     pub(crate) bytes: (u64, u64),
     pub(crate) hits: Vec<Hit>,
     /// Approved commands that have not ended yet.
-    pub(crate) approved: Vec<(u64, ApprovalId)>,
+    pub(crate) approved: Vec<Approved>,
     /// What came of approved commands, to be stored.
     pub(crate) outcomes: Vec<(ApprovalId, String)>,
     pub(crate) closed: bool,
+}
+
+/// A command that humans approved, as long as it runs.
+pub(crate) struct Approved {
+    pub(crate) number: u64,
+    pub(crate) id: ApprovalId,
+    /// The terms on which it was held.
+    pub(crate) terms: ApprovalTerms,
 }
 
 /// A command on its way: what its result is booked to.
@@ -202,7 +210,8 @@ impl Session {
         Asked::Allow(Permitted::new(message), ticket)
     }
 
-    /// A message that continues what `ticket` was given for: allowed while nothing has changed since, else judged anew.
+    /// A message that continues what `ticket` was given for: allowed while nothing has changed since, else judged anew. What humans
+    /// approved goes on as long as it would be held on the same terms.
     pub fn ask_again<M>(&mut self, ticket: &Ticket, command: &Command<'_>, message: M) -> Asked<M> {
         if let Some(refusal) = self.over() {
             return Asked::Close(refusal);
@@ -211,7 +220,22 @@ impl Session {
         if ticket.epoch == self.in_force.epoch {
             return Asked::Allow(Permitted::new(message), ticket.clone());
         }
+        if self.is_still_approved(ticket, command) {
+            let ticket = Ticket { epoch: self.in_force.epoch, ..ticket.clone() };
+            let outcome = format!("command {} goes on, as approved", ticket.number);
+            return match self.control_note("policy changed", &outcome) {
+                Ok(()) => Asked::Allow(Permitted::new(message), ticket),
+                Err(refusal) => Asked::Close(Box::new(refusal)),
+            };
+        }
         self.ask(command, message)
+    }
+
+    fn is_still_approved(&mut self, ticket: &Ticket, command: &Command<'_>) -> bool {
+        let Some(at) = self.approved.iter().position(|approved| approved.number == ticket.number) else { return false };
+        let judged = self.judge(command, self.gate.clock.now());
+        let terms = self.approved.get(at).map(|approved| &approved.terms);
+        judged.verdict.outcome == Outcome::Hold && judged.verdict.approval.as_ref() == terms
     }
 
     /// A control message: it asks for nothing by itself, yet passes the same door.
@@ -260,7 +284,8 @@ impl Session {
                 let mut ticket = self.ticket(now);
                 ticket.number = held.request.number;
                 ticket.lift = self.masks.lift(command.unmask).into_ticket();
-                self.approved.push((held.request.number, held.request.id));
+                let ApprovalRequest { number, id, terms, .. } = held.request;
+                self.approved.push(Approved { number, id, terms });
                 Asked::Allow(Permitted::new(held.message), ticket)
             }
             Some(kind) => Asked::Deny(Box::new(self.hold_refusal(kind, &held.request))),

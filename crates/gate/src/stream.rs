@@ -10,7 +10,7 @@ use model::RecordLevel;
 use record::{Event, StreamKind};
 
 use crate::release::HEAD_BYTES;
-use crate::{Flow, Outbox, Refusal, Session, ToClient};
+use crate::{Encode, Flow, Outbox, Permitted, Refusal, Session, ToClient, ToTarget};
 
 /// Bytes of a stream that were masked and recorded, and wait for the client to take them. Only a [`Session`] puts any in, and only the
 /// client's outbox takes them out.
@@ -53,13 +53,46 @@ impl Shown {
     }
 }
 
+/// Bytes that were permitted and that the target has no room for yet. Only what is [`Permitted`] comes in, and only the target's outbox takes
+/// it out.
+#[derive(Debug, Default)]
+#[must_use = "what is given and not sent is lost"]
+pub struct Given(Shown);
+
+impl Given {
+    /// Takes a judged message as the bytes that it encodes to.
+    pub fn add<M: Encode>(&mut self, message: Permitted<M>) {
+        message.into_inner().encode(&mut self.0.bytes);
+    }
+
+    /// Bytes that wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether none wait.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Outbox<ToTarget> {
+    /// Takes at most `most` permitted bytes, in the frame that the protocol puts around them; how many.
+    pub fn push_given(&mut self, given: &mut Given, most: usize, frame: impl FnOnce(&mut Vec<u8>, &[u8])) -> usize {
+        push_part(self, &mut given.0, most, frame)
+    }
+}
+
 /// What keeps a stream's state between its pieces.
 #[derive(Default)]
 pub struct Streams {
-    output: Option<TerminalMasker>,
-    error: Option<TerminalMasker>,
+    // Boxed: every command has streams, and few are looked into.
+    output: Option<Box<TerminalMasker>>,
+    error: Option<Box<TerminalMasker>>,
     /// What hides values in the input, in its recording.
-    input_masker: Option<TerminalMasker>,
+    input_masker: Option<Box<TerminalMasker>>,
     /// Bytes of input that are recorded.
     input: u64,
     /// The program has a terminal.
@@ -100,14 +133,23 @@ impl std::fmt::Debug for Streams {
 impl Outbox<ToClient> {
     /// Takes at most `most` bytes that are shown, in the frame that the protocol puts around them; how many.
     pub fn push_shown(&mut self, shown: &mut Shown, most: usize, frame: impl FnOnce(&mut Vec<u8>, &[u8])) -> usize {
-        let part = shown.take(most);
-        let len = part.len();
-        if len > 0 {
-            self.append(|out| frame(out, part));
-        }
-        shown.tidy();
-        len
+        push_part(self, shown, most, frame)
     }
+}
+
+fn push_part<S>(
+    outbox: &mut Outbox<S>,
+    bytes: &mut Shown,
+    most: usize,
+    frame: impl FnOnce(&mut Vec<u8>, &[u8]),
+) -> usize {
+    let part = bytes.take(most);
+    let len = part.len();
+    if len > 0 {
+        outbox.append(|out| frame(out, part));
+    }
+    bytes.tidy();
+    len
 }
 
 impl Session {
@@ -165,7 +207,7 @@ impl Session {
             StreamKind::Input | StreamKind::Output => &mut flow.streams.output,
         };
         if place.is_none() && !flow.streams.carried {
-            *place = self.masks.scanner(&self.gate.masker);
+            *place = self.masks.scanner(&self.gate.masker).map(Box::new);
         }
         match place {
             Some(scanner) => scanner.push(data, out),
@@ -211,7 +253,7 @@ impl Session {
             return Ok(());
         }
         if flow.streams.input_masker.is_none() && !flow.streams.carried {
-            flow.streams.input_masker = self.masks.scanner(&self.gate.masker);
+            flow.streams.input_masker = self.masks.scanner(&self.gate.masker).map(Box::new);
         }
         match &mut flow.streams.input_masker {
             None => self.record_input(flow, data),
@@ -295,4 +337,15 @@ pub struct FileDone<'a> {
     pub digest: Option<[u8; 32]>,
     /// `ok`, or the target's word for why not.
     pub outcome: &'a str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every command carries it, and every session keeps room for some.
+    #[test]
+    fn what_a_command_carries_is_small() {
+        assert!(size_of::<Flow>() <= 512, "{} bytes", size_of::<Flow>());
+    }
 }

@@ -8,10 +8,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use console::ports::{IssuedToken, TokenRefused, TokenRequest};
 use console::view::{TokenView, rfc3339};
-use gate::ports::{Audit, AuditEntry, BoxFuture, Clock, StoreAway};
+use gate::ports::{Audit, AuditEntry, BoxFuture, Clock, LeaseError, StoreAway};
 use identity::{IssueError, IssueRequest, TokenSettings, Tokens};
 use model::TokenId;
-use secrets::{Leases, MasterKey, Roles, SealedStore};
+use secrets::config::SSH_AUTHORITY;
+use secrets::{Leases, MasterKey, Roles, SealedStore, SecretRef};
 use store::{Revoked, Store, SystemClock, TokenRow};
 
 use crate::cli::Global;
@@ -216,6 +217,39 @@ pub(crate) async fn audited<T>(
     done
 }
 
+/// Whether a role's keys are certified by the gateway's own authority.
+pub(crate) fn wants_ssh_authority(config: &Config) -> bool {
+    let mut roles = config.targets.iter().flat_map(|target| target.roles.values());
+    roles.any(|role| role.ssh_certificate.as_ref().is_some_and(|minted| minted.authority == own_authority()))
+}
+
+fn own_authority() -> SecretRef {
+    SecretRef::Secret(SSH_AUTHORITY.to_owned())
+}
+
+/// The public key of the authority that certifies the gateway's keys for SSH targets. It is made when there is none yet, and sealed.
+///
+/// # Errors
+/// When it cannot be made or read.
+pub(crate) fn ssh_authority(layout: &Layout, sealed: &SealedStore) -> Result<String> {
+    let path = layout.ssh_authority();
+    if sealed.ls()?.iter().any(|info| info.name == SSH_AUTHORITY) {
+        let line = std::fs::read_to_string(&path).with_context(|| {
+            format!(
+                "{}: read it; `ssh-keygen -y` writes the public key of what was sealed as {SSH_AUTHORITY}",
+                path.display()
+            )
+        })?;
+        return Ok(line.trim().to_owned());
+    }
+    let (key, text) = ssh::keys::own::SigningKey::generate("sallyport ca")?;
+    let line = key.public_line();
+    // The public half first: a private half that nobody knows the other of would never be used.
+    std::fs::write(&path, format!("{line}\n")).with_context(|| format!("{}: write it", path.display()))?;
+    sealed.set(SSH_AUTHORITY, &gate::Secret::new(text.as_bytes().to_vec()))?;
+    Ok(line)
+}
+
 /// Roles by target, as leases want them.
 pub(crate) fn roles(config: &Config) -> Roles {
     let roles: BTreeMap<_, _> =
@@ -235,7 +269,10 @@ pub(crate) fn missing_secrets(layout: &Layout, config: &Config) -> Vec<String> {
     };
     let leases = Leases::new(sealed, roles(config));
     let each = config.targets.iter().flat_map(|target| target.roles.keys().map(|role| (&target.target.name, role)));
-    each.filter_map(|(target, role)| leases.check(target, role).err().map(|error| error.to_string())).collect()
+    // The gateway's own authority is made at the first start.
+    let own = |error: &LeaseError| matches!(error, LeaseError::Missing { name, .. } if name == SSH_AUTHORITY);
+    let problems = each.filter_map(|(target, role)| leases.check(target, role).err());
+    problems.filter(|error| !own(error)).map(|error| error.to_string()).collect()
 }
 
 /// The user of the operating system who runs this process.

@@ -1,4 +1,4 @@
-//! Logs in to a target with its own credential, without a client: for `targets check`.
+//! Looks at a target without a client: whether its own credential opens it, for `targets check`, and its host key, for `targets trust`.
 //!
 //! Only a grant can dial, and only a gate makes grants. So this is a gate of its own, whose policy lets the user of this machine
 //! connect to the one target and do nothing else; no command can pass, so there is nothing to record but the audit entry.
@@ -8,19 +8,19 @@ use std::task::{Context, Poll};
 
 use anyhow::{Context as _, Result};
 use gate::ports::{Audit, AuditEntry, BoxFuture, Clock, Proven, RecordFailure, Recorder, Recordings, StoreAway};
-use gate::{Gate, OpenRequest, Parts, Settings};
+use gate::{Gate, OpenRequest, Opened, Parts, Settings};
 use identity::Directory;
 use mask::MaskKey;
 use model::{Identity, IdentityKind, SessionId};
 use policy::{Policy, Source};
-use postgres::config::TargetOptions;
-use postgres::upstream::{self, StartupParams};
-use record::{Event, Micros, Opened};
+use record::{Event, Micros, Opened as Opening};
 use secrets::Leases;
 use store::SystemClock;
 
 use crate::config::Config;
+use crate::data::Layout;
 use crate::local::{self, Local};
+use crate::protocols;
 
 /// Longer than any login takes.
 const PROOF_LIVES: i64 = 600_000_000;
@@ -29,59 +29,63 @@ const PROOF_LIVES: i64 = 600_000_000;
 pub(crate) struct Reached {
     /// The target's own user.
     pub(crate) user: String,
-    /// The server's version, as it says itself.
-    pub(crate) version: String,
-    /// TLS version and cipher, or `no TLS`.
-    pub(crate) link: String,
+    /// The server's version, and how it was reached.
+    pub(crate) detail: String,
 }
 
-/// Logs in to a target as a role, and out again.
-///
-/// # Errors
-/// What is wrong and what to do.
-pub(crate) async fn reach(
-    local: &Local,
-    sealed: &Arc<secrets::SealedStore>,
-    config: &Config,
-    target: &str,
-    role: &str,
-) -> Result<Reached> {
-    let gate = gate(local, sealed, config, target).await?;
-    let now = SystemClock.now();
-    let entry = AuditEntry {
-        at: now,
-        actor: local.actor.clone(),
-        action: "target.check",
-        object: format!("{target} as {role}"),
-        detail: String::new(),
-    };
-    local.store.write(&entry).await?;
-    let proven = Proven {
-        identity: operator(&local.actor),
-        expires: Micros(now.0.saturating_add(PROOF_LIVES)),
-        token: None,
-        targets: None,
-    };
-    let ask = OpenRequest {
-        protocol: postgres::PROTOCOL.0,
-        target,
-        role: Some(role),
-        scope: "",
-        from: None,
-        client: "sallyport targets check",
-    };
-    let opened = gate
-        .open(proven, ask)
-        .await
-        .map_err(|refusal| anyhow::anyhow!("{}; {}", refusal.headline(), refusal.hint()))?;
-    let options = TargetOptions::from_value(&opened.grant.endpoint().options)?;
-    let startup =
-        StartupParams { database: None, application_name: "sallyport targets check".to_owned(), settings: Vec::new() };
-    let reached = upstream::connect(&opened.grant, &options, &startup).await?;
-    let version = reached.parameters.iter().find(|(name, _)| name == "server_version").map(|(_, value)| value.clone());
-    let link =
-        reached.tls.as_ref().map_or_else(|| "no TLS".to_owned(), |tls| format!("{} {}", tls.version, tls.cipher));
-    Ok(Reached { user: reached.user, version: version.unwrap_or_default(), link })
+/// What is needed to look at targets.
+pub(crate) struct Probe<'a> {
+    pub(crate) local: &'a Local,
+    pub(crate) sealed: &'a Arc<secrets::SealedStore>,
+    pub(crate) config: &'a Config,
+}
+
+impl Probe<'_> {
+    /// Logs in to a target as a role, and out again.
+    ///
+    /// # Errors
+    /// What is wrong and what to do.
+    pub(crate) async fn reach(&self, target: &str, role: &str, layout: &Layout) -> Result<Reached> {
+        let opened = self.open("target.check", target, role).await?;
+        let protocol = protocols::find(&opened.grant.target().kind).context("the target's protocol")?;
+        (protocol.reach)(Arc::clone(&opened.grant), layout.clone()).await
+    }
+
+    /// The host key that an SSH target proves itself with now.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub(crate) async fn host_key(&self, target: &str, role: &str) -> Result<ssh::config::HostKey> {
+        let opened = self.open("target.look", target, role).await?;
+        let options = ssh::config::TargetOptions::from_value(&opened.grant.endpoint().options)?;
+        ssh::probe::host_key(&opened.grant, &options).await.map_err(anyhow::Error::msg)
+    }
+
+    /// A session that can do nothing but connect, once it is audited.
+    async fn open(&self, action: &'static str, target: &str, role: &str) -> Result<Opened> {
+        let Self { local, sealed, config } = self;
+        let gate = gate(local, sealed, config, target).await?;
+        let now = SystemClock.now();
+        let actor = local.actor.clone();
+        let entry = AuditEntry { at: now, actor, action, object: format!("{target} as {role}"), detail: String::new() };
+        local.store.write(&entry).await?;
+        let proven = Proven {
+            identity: operator(&local.actor),
+            expires: Micros(now.0.saturating_add(PROOF_LIVES)),
+            token: None,
+            targets: None,
+        };
+        let found = config.targets.iter().find(|known| known.target.name == target).context("no such target")?;
+        let ask = OpenRequest {
+            protocol: protocols::find(&found.target.kind).context("the target's protocol")?.id.0,
+            target,
+            role: Some(role),
+            scope: "",
+            from: None,
+            client: "sallyport targets",
+        };
+        gate.open(proven, ask).await.map_err(|refusal| anyhow::anyhow!("{}; {}", refusal.headline(), refusal.hint()))
+    }
 }
 
 async fn gate(local: &Local, sealed: &Arc<secrets::SealedStore>, config: &Config, target: &str) -> Result<Arc<Gate>> {
@@ -131,7 +135,7 @@ impl Recordings for NothingToRecord {
         &'a self,
         _: SessionId,
         _: Micros,
-        _: &'a Opened<'a>,
+        _: &'a Opening<'a>,
     ) -> BoxFuture<'a, Result<Box<dyn Recorder>, StoreAway>> {
         Box::pin(async { Ok(Box::new(Self) as Box<dyn Recorder>) })
     }

@@ -3,14 +3,18 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use gate::Gate;
+use gate::ports::BoxFuture;
+use gate::{Gate, Grant};
 use ipnet::IpNet;
 use model::ProtocolId;
 use postgres::config::{AuthMethods, LoginSettings, PATH_OPTIONS, PostgresListen, ROLE_OPTIONS, TargetOptions};
+use postgres::upstream::StartupParams;
 use serde_json::Value;
 
 use crate::config::Config;
 use crate::config::document::AuthMethod;
+use crate::data::Layout;
+use crate::probe::Reached;
 
 /// One protocol as the binary sees it.
 pub(crate) struct Protocol {
@@ -22,6 +26,8 @@ pub(crate) struct Protocol {
     pub(crate) role_options: &'static [&'static str],
     /// Checks a target's options and says what is wrong.
     pub(crate) check_options: fn(&Value) -> Result<(), String>,
+    /// Logs in to a target with its own credential, and out again.
+    pub(crate) reach: fn(Arc<Grant>, Layout) -> BoxFuture<'static, Result<Reached>>,
 }
 
 /// All protocols.
@@ -31,6 +37,7 @@ pub(crate) const ALL: &[Protocol] = &[
         path_options: PATH_OPTIONS,
         role_options: ROLE_OPTIONS,
         check_options: |options| TargetOptions::from_value(options).map(drop).map_err(|error| error.to_string()),
+        reach: |grant, _| Box::pin(async move { reach_postgres(&grant).await }),
     },
     Protocol {
         id: ssh::PROTOCOL,
@@ -39,8 +46,26 @@ pub(crate) const ALL: &[Protocol] = &[
         check_options: |options| {
             ssh::config::TargetOptions::from_value(options).map(drop).map_err(|error| error.to_string())
         },
+        reach: |grant, layout| Box::pin(async move { reach_ssh(&grant, &layout).await }),
     },
 ];
+
+async fn reach_postgres(grant: &Grant) -> Result<Reached> {
+    let options = TargetOptions::from_value(&grant.endpoint().options)?;
+    let startup =
+        StartupParams { database: None, application_name: "sallyport targets check".to_owned(), settings: Vec::new() };
+    let reached = postgres::upstream::connect(grant, &options, &startup).await?;
+    let version = reached.parameters.iter().find(|(name, _)| name == "server_version").map(|(_, value)| value.as_str());
+    let link =
+        reached.tls.as_ref().map_or_else(|| "no TLS".to_owned(), |tls| format!("{} {}", tls.version, tls.cipher));
+    Ok(Reached { detail: format!("PostgreSQL {}, {link}", version.unwrap_or_default()), user: reached.user })
+}
+
+async fn reach_ssh(grant: &Grant, layout: &Layout) -> Result<Reached> {
+    let options = ssh::config::TargetOptions::from_value(&grant.endpoint().options)?;
+    let reached = ssh::probe::log_in(grant, &options, &layout.ssh_known()).await.map_err(anyhow::Error::msg)?;
+    Ok(Reached { user: reached.user, detail: reached.link })
+}
 
 /// The protocol of a target's kind.
 pub(crate) fn find(kind: &str) -> Option<&'static Protocol> {
@@ -113,8 +138,9 @@ pub(crate) fn ssh_limits(config: &Config) -> Result<net::Limits> {
 }
 
 /// The SSH server of a gate, with the key that it proves itself with.
-pub(crate) fn ssh_server(gate: &Arc<Gate>, host_key: ssh::keys::own::SigningKey) -> Arc<ssh::Server> {
-    ssh::Server::new(Arc::clone(gate), Arc::new(host_key), ssh::config::SshListen::default())
+pub(crate) fn ssh_server(gate: &Arc<Gate>, host_key: ssh::keys::own::SigningKey, layout: &Layout) -> Arc<ssh::Server> {
+    let listen = ssh::config::SshListen::new(layout.ssh_known());
+    ssh::Server::new(Arc::clone(gate), Arc::new(host_key), listen)
 }
 
 /// The PostgreSQL server of a gate.

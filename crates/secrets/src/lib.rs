@@ -20,7 +20,7 @@ pub mod key;
 pub mod leases;
 pub mod sealed;
 
-pub use config::{CertificateConfig, RoleConfig, SecretRef};
+pub use config::{CertificateConfig, RoleConfig, SecretRef, SshCertificateConfig};
 pub use key::{KeySource, MasterKey};
 pub use leases::{Leases, Roles};
 pub use sealed::{SealError, SealedStore, SecretInfo};

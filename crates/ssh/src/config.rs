@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
 
+use crate::known::KnownKeys;
+
 /// How long connecting to a target may take, its login included, unless its options say otherwise.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// What `connect_timeout` may be at most: a client of a silent target waits as long.
@@ -63,6 +65,26 @@ impl HostKey {
         let key = ssh_key::PublicKey::from_openssh(line.trim()).ok()?;
         Some(Self { kind: key.algorithm().as_str().to_owned(), blob: key.to_bytes().ok()? })
     }
+
+    /// A key as it is sent.
+    #[must_use]
+    pub fn of_blob(blob: &[u8]) -> Option<Self> {
+        let key = ssh_key::PublicKey::from_bytes(blob).ok()?;
+        Some(Self { kind: key.algorithm().as_str().to_owned(), blob: blob.to_vec() })
+    }
+
+    /// As one line without a comment: `ssh-ed25519 AAAA…`.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let key = ssh_key::PublicKey::from_bytes(&self.blob).ok();
+        key.and_then(|key| key.to_openssh().ok()).unwrap_or_default()
+    }
+
+    /// Its fingerprint, as OpenSSH shows it: `SHA256:…`.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        crate::upstream::fingerprint(&self.blob)
+    }
 }
 
 fn host_keys<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<HostKey>, D::Error> {
@@ -91,15 +113,19 @@ fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::E
 }
 
 /// How one listener for SSH clients is set up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct SshListen {
+    /// Host keys of targets that somebody has accepted.
+    pub known: KnownKeys,
     /// How long a failed login waits for its answer.
     pub failure_delay: Duration,
 }
 
-impl Default for SshListen {
-    fn default() -> Self {
-        Self { failure_delay: FAILURE_DELAY }
+impl SshListen {
+    /// The usual settings, with these accepted keys.
+    #[must_use]
+    pub const fn new(known: KnownKeys) -> Self {
+        Self { known, failure_delay: FAILURE_DELAY }
     }
 }
 

@@ -3,7 +3,8 @@
 //! - [`wire`]: messages as borrowed views, and what the gateway writes itself
 //! - [`link`]: packets and keys of one side of a connection, without IO, and over a socket; [`keys`] keys and signatures
 //! - `login`: a client's login, up to a proven identity
-//! - `upstream`: the target's login, with the role's credential, its host key checked
+//! - `upstream`: the target's login, with the role's credential, its host key checked; [`known`] host keys that somebody has accepted
+//! - [`probe`]: a target looked at without a client
 //! - [`serve`]: one connection from its first byte to its last
 //! - `session`: the state machine between client and target; `drive` its only IO loop
 //! - [`sftp`]: packets of file transfers, and what they would do
@@ -16,8 +17,10 @@ mod classify;
 pub mod config;
 mod drive;
 pub mod keys;
+pub mod known;
 pub mod link;
 mod login;
+pub mod probe;
 pub mod serve;
 mod session;
 pub mod sftp;

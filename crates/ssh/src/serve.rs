@@ -48,7 +48,8 @@ impl Server {
         let mut socket = Socket::new(link, Transport::plain(stream, peer));
         let mut outbox = Outbox::<ToClient>::default();
         let identities = self.gate.identities().as_ref();
-        let mut login = Login { socket: &mut socket, outbox: &mut outbox, identities, settings: self.listen };
+        let mut login =
+            Login { socket: &mut socket, outbox: &mut outbox, identities, failure_delay: self.listen.failure_delay };
         let logged_in = match login.run(deadline).await {
             Ok(logged_in) => logged_in,
             Err(end) => {
@@ -86,9 +87,9 @@ impl Server {
         let options = TargetOptions::from_value(&grant.endpoint().options)
             .map_err(|error| (words(&Refusal::of(RefusalKind::Unavailable)), error.to_string()));
         let connected = match options {
-            Ok(options) => {
-                upstream::connect(&grant, &options).await.map_err(|error| (error.for_client(), error.to_string()))
-            }
+            Ok(options) => upstream::connect(&grant, &options, &self.listen.known)
+                .await
+                .map_err(|error| (error.for_client(), error.to_string())),
             Err(error) => Err(error),
         };
         let recorded = connected.and_then(|upstream| match session.leased(&upstream.user, &upstream.link) {

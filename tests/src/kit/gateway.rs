@@ -154,6 +154,23 @@ impl Gateway {
         fs::rename(&fresh, self.home.path().join("policy.yaml")).context("replace the policy")
     }
 
+    /// Its configuration file.
+    pub fn config(&self) -> PathBuf {
+        self.home.path().join("sallyport.yaml")
+    }
+
+    /// Changes the configuration file; the gateway reloads what it can by itself.
+    ///
+    /// # Errors
+    /// When it cannot be read or written.
+    pub fn edit_config(&self, edit: impl FnOnce(&str) -> String) -> Result<()> {
+        let path = self.config();
+        let text = fs::read_to_string(&path).context("read the configuration")?;
+        let fresh = self.home.path().join("sallyport.yaml.new");
+        fs::write(&fresh, edit(&text))?;
+        fs::rename(&fresh, path).context("replace the configuration")
+    }
+
     /// The gateway's log so far.
     pub fn log(&self) -> String {
         fs::read(self.log_path()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()

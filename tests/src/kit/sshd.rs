@@ -82,6 +82,22 @@ impl Sshd {
         fs::read_to_string(self.home.path().join("user")).context("read the user's key")
     }
 
+    /// Its public host key, as one line.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn host_key(&self) -> Result<String> {
+        Ok(fs::read_to_string(self.home.path().join("host.pub")).context("read the host key")?.trim().to_owned())
+    }
+
+    /// Lets in whom this authority certifies.
+    ///
+    /// # Errors
+    /// When that cannot be written.
+    pub fn trust(&self, authority: &str) -> Result<()> {
+        fs::write(self.home.path().join("user_ca.pub"), format!("{authority}\n")).context("write the authority")
+    }
+
     /// A target of the gateway's configuration: this server, known by its key, with one role whose key is in `SSH_KEY`.
     ///
     /// # Errors
@@ -112,6 +128,6 @@ fn config(home: &Path, port: u16) -> String {
     format!(
         "Port {port}\nListenAddress 127.0.0.1\nHostKey {home}/host\nAuthorizedKeysFile {home}/user.pub\nUsePAM no\nPermitRootLogin \
          prohibit-password\nStrictModes no\nPidFile none\nSubsystem sftp internal-sftp\nAcceptEnv LANG LC_*\nMaxSessions 100\nMaxStartups \
-         200:30:400\nLogLevel VERBOSE\n"
+         200:30:400\nLogLevel VERBOSE\nTrustedUserCAKeys {home}/user_ca.pub\n"
     )
 }

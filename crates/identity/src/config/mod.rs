@@ -10,6 +10,7 @@
 //! With `on_behalf_of: none` a token with `act` is refused, because reading it as the person's own would hide the program.
 
 mod duration;
+mod ssh;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,6 +21,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use duration::Span;
+pub use ssh::{KeyAuthority, KnownKey, NamedBy, SshConfig};
 
 /// One identity provider whose tokens are accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -186,12 +188,13 @@ impl fmt::Display for Algorithm {
 }
 
 /// A kind of identity, as configuration writes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// A person.
     Human,
     /// An AI agent.
+    #[default]
     Agent,
     /// A job of a build or deployment system.
     Ci,

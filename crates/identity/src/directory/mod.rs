@@ -1,12 +1,15 @@
-//! All identities in one place: Sallyport tokens and the configured issuers' tokens.
+//! All identities in one place: Sallyport tokens, the configured issuers' tokens, and SSH keys.
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use gate::ports::{AuthFailure, BoxFuture, Clock, Identities, Proven, ScramAttempt, ScramParameters, StoreAway};
+use gate::ports::{
+    AuthFailure, BoxFuture, ClientKey, Clock, Identities, Proven, ScramAttempt, ScramParameters, StoreAway,
+};
 use store::Store;
 
 use crate::config::IssuerConfig;
+use crate::keys::Keys;
 use crate::oidc::Issuer;
 use crate::oidc::jwt::{self, Jwt};
 use crate::tokens::{TokenSettings, Tokens, covers};
@@ -18,6 +21,7 @@ const ISSUERS_LIMIT: usize = 64;
 pub struct Directory {
     tokens: Tokens,
     issuers: ArcSwap<Vec<Arc<Issuer>>>,
+    keys: ArcSwap<Keys>,
     store: Store,
     clock: Arc<dyn Clock>,
 }
@@ -70,7 +74,7 @@ impl Directory {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SetupError> {
         let tokens = Tokens::open(store.clone(), settings, Arc::clone(&clock)).await?;
-        let directory = Self { tokens, issuers: ArcSwap::default(), store, clock };
+        let directory = Self { tokens, issuers: ArcSwap::default(), keys: ArcSwap::default(), store, clock };
         directory.put_issuers(directory.prepare_issuers(issuers)?);
         Ok(directory)
     }
@@ -102,6 +106,14 @@ impl Directory {
     /// These issuers from now on.
     pub fn put_issuers(&self, issuers: Issuers) {
         self.issuers.store(Arc::new(issuers.0));
+    }
+
+    /// These SSH keys from now on; those of before that are not among them.
+    pub fn put_keys(&self, keys: Keys) -> Keys {
+        let before = self.keys.load_full();
+        let gone = before.without(&keys);
+        self.keys.store(Arc::new(keys));
+        gone
     }
 
     /// Asks every issuer for its keys, so that the first clients do not wait for them, and says how each is doing. An issuer that
@@ -157,6 +169,17 @@ impl Identities for Directory {
         target: &'a str,
     ) -> BoxFuture<'a, Result<(Proven, [u8; 32]), AuthFailure>> {
         Box::pin(self.tokens.verify_scram(attempt, target))
+    }
+
+    fn verify_key<'a>(&'a self, key: ClientKey<'a>, target: &'a str) -> BoxFuture<'a, Result<Proven, AuthFailure>> {
+        let proven = self.keys.load().verify(key, self.clock.now()).and_then(|proven| {
+            if covers(proven.targets.as_ref(), target) { Ok(proven) } else { Err(AuthFailure::WrongTarget) }
+        });
+        Box::pin(std::future::ready(proven))
+    }
+
+    fn knows_keys(&self) -> bool {
+        !self.keys.load().is_empty()
     }
 
     fn bearer_discovery(&self) -> Option<(String, String)> {

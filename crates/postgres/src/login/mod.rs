@@ -58,7 +58,12 @@ impl From<WireError> for LoginFailure {
 impl From<AuthFailure> for LoginFailure {
     fn from(failure: AuthFailure) -> Self {
         let sqlstate = match failure {
-            AuthFailure::Unknown | AuthFailure::Expired | AuthFailure::Revoked | AuthFailure::Refused(_) => "28P01",
+            AuthFailure::Unknown
+            | AuthFailure::Expired
+            | AuthFailure::Revoked
+            | AuthFailure::Refused(_)
+            | AuthFailure::UnknownKey
+            | AuthFailure::Certificate(_) => "28P01",
             AuthFailure::WrongTarget => "28000",
             // What clients take as "try again".
             AuthFailure::Unavailable => "57P03",

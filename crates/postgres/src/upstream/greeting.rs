@@ -218,7 +218,12 @@ mod tests {
     use crate::wire::{Frames, Next};
 
     fn lease() -> Lease {
-        Lease { user: "app".to_owned(), password: Some(gate::Secret::new(b"secret".to_vec())), certificate: None }
+        Lease {
+            user: "app".to_owned(),
+            password: Some(gate::Secret::new(b"secret".to_vec())),
+            certificate: None,
+            authority: None,
+        }
     }
 
     fn greeting(change: impl FnOnce(&mut Circumstances)) -> Greeting {

@@ -110,7 +110,7 @@ async fn deliver(grant: &Grant, options: &TargetOptions, pid: i32, key: &[u8]) -
     }
     let transport = reach(grant, options).await?;
     // A cancel request carries no credential, and targets ask for none.
-    let lease = Lease { user: String::new(), password: None, certificate: None };
+    let lease = Lease { user: String::new(), password: None, certificate: None, authority: None };
     let mode = mode(options, transport.peer());
     let mut transport = secure(grant, options, transport, mode, &lease).await?;
     let mut request = Vec::new();
@@ -294,7 +294,7 @@ mod tests {
 
     #[test]
     fn the_startup_message_is_ours() {
-        let lease = Lease { user: "app".to_owned(), password: None, certificate: None };
+        let lease = Lease { user: "app".to_owned(), password: None, certificate: None, authority: None };
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let startup = StartupParams {
             database: None,

@@ -86,7 +86,12 @@ impl Secrets for Double {
             };
             let (chain, key) = self.client.clone();
             let certificate = (role == "cert_user").then(|| (chain, Secret::new(key)));
-            Ok(Lease { user, password: password.map(|text| Secret::new(text.as_bytes().to_vec())), certificate })
+            Ok(Lease {
+                user,
+                password: password.map(|text| Secret::new(text.as_bytes().to_vec())),
+                certificate,
+                authority: None,
+            })
         })
     }
     fn release<'a>(&'a self, _: &'a str, _: &'a str, _: SessionId) -> BoxFuture<'a, ()> {

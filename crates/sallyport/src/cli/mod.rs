@@ -176,6 +176,9 @@ pub(crate) struct SshConfig {
 /// Arguments of `ca`.
 #[derive(Debug, Args)]
 pub(crate) struct Ca {
+    /// The authority that certifies keys for SSH targets instead: the line for sshd's TrustedUserCAKeys
+    #[arg(long)]
+    pub(crate) ssh: bool,
     /// Print the path of the certificate instead of the certificate
     #[arg(long)]
     pub(crate) path: bool,

@@ -1,4 +1,4 @@
-//! `ca`: the certificate authority that clients need for `sslmode=verify-full`.
+//! `ca`: the certificate authority that clients need for `sslmode=verify-full`, and the one that SSH targets need.
 
 use anyhow::{Context, Result, bail};
 
@@ -6,7 +6,7 @@ use super::Outcome;
 use crate::cli::{Ca, Global};
 use crate::data::Layout;
 use crate::data::listen::Listen;
-use crate::output;
+use crate::{local, output};
 
 /// Prints the authority's certificate, or where it is.
 ///
@@ -15,6 +15,9 @@ use crate::output;
 pub(crate) fn run(global: &Global, ca: &Ca) -> Result<Outcome> {
     let layout = Layout::new(global.places().data_dir()?);
     layout.require()?;
+    if ca.ssh {
+        return ssh(&layout, ca);
+    }
     let path = layout.ca();
     if !path.exists() {
         bail!(
@@ -37,6 +40,23 @@ pub(crate) fn run(global: &Global, ca: &Ca) -> Result<Outcome> {
     } else {
         output::write_out(&std::fs::read(&path).with_context(|| format!("{}: read it", path.display()))?)?;
         output::note(&format!("# {}\n# {line}", path.display()));
+    }
+    Ok(Outcome::Done)
+}
+
+/// The SSH authority's public key. It is made when there is none: hosts can be told of it before the gateway starts.
+fn ssh(layout: &Layout, ca: &Ca) -> Result<Outcome> {
+    let line = local::ssh_authority(layout, &local::sealed(layout)?)?;
+    let path = layout.ssh_authority();
+    if ca.json {
+        output::json(&serde_json::json!({ "path": path, "key": line }))?;
+    } else if ca.path {
+        output::line(&path.display().to_string())?;
+    } else {
+        output::line(&line)?;
+        output::note(
+            "# On the target: this line in /etc/ssh/sallyport_ca.pub, `TrustedUserCAKeys /etc/ssh/sallyport_ca.pub` in sshd_config\n# Here: `ssh_certificate: {}` beside the role's `user`",
+        );
     }
     Ok(Outcome::Done)
 }

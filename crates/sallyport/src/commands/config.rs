@@ -163,6 +163,7 @@ fn shown(global: &Global, config: &Config) -> Result<Value> {
     Ok(json!({
         "data_dir": global.places().data_dir_of(Some(config))?,
         "listen": listen, "tls": config.tls, "auth": config.auth, "targets": targets,
+        "ssh": config.keys,
         "issuers": config.issuers.iter().map(|issuer| issuer.url.as_str()).collect::<Vec<_>>(),
         "policy": config.policy, "limits": config.limits, "log": config.log, "otlp": config.otlp,
         "approvals": config.approvals, "recordings": config.recordings, "tokens": config.tokens,

@@ -29,6 +29,8 @@ pub(crate) struct Document {
     pub(crate) targets: Option<Vec<TargetDoc>>,
     /// Identity providers whose tokens are accepted.
     pub(crate) issuers: Option<Vec<identity::config::IssuerConfig>>,
+    /// SSH keys that prove identities.
+    pub(crate) ssh: Option<identity::config::SshConfig>,
     /// The policy: a file, a directory, or several of them.
     #[schemars(with = "Option<OneOrMany>")]
     pub(crate) policy: Option<Spanned<OneOrMany>>,

@@ -163,7 +163,7 @@ fn merge(into: &mut Loaded, file: &Path, from: Document, problems: &mut Vec<Prob
         };
     }
     take!(
-        data_dir, listen, tls, auth, targets, issuers, policy, limits, log, otlp, approvals, recordings, tokens,
+        data_dir, listen, tls, auth, targets, issuers, ssh, policy, limits, log, otlp, approvals, recordings, tokens,
         metrics, drain
     );
 }

@@ -46,6 +46,8 @@ pub(crate) struct Config {
     pub(crate) targets: Vec<TargetConfig>,
     /// Identity providers.
     pub(crate) issuers: Vec<identity::config::IssuerConfig>,
+    /// SSH keys that prove identities.
+    pub(crate) keys: identity::config::SshConfig,
     /// Files and directories of the policy.
     pub(crate) policy: Vec<PathBuf>,
     /// Bounds on clients.
@@ -115,6 +117,7 @@ impl Config {
                 .into_iter()
                 .map(|issuer| issuer.relative_to(&loaded.base))
                 .collect(),
+            keys: document.ssh.unwrap_or_default(),
             policy,
             limits: document.limits.unwrap_or_default(),
             log: document.log.unwrap_or_default(),
@@ -147,6 +150,9 @@ impl Config {
             && !(otlp.endpoint.starts_with("http://") || otlp.endpoint.starts_with("https://"))
         {
             problems.push(Problem::of(file, "`otlp.endpoint` must start with http:// or https://"));
+        }
+        if let Err(error) = identity::Keys::new(&self.keys) {
+            problems.push(Problem::of(file, error.to_string()));
         }
         if let Some(url) = &self.approvals.url
             && !(url.starts_with("http://") || url.starts_with("https://"))

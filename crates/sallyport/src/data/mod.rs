@@ -56,6 +56,16 @@ impl Layout {
         self.keys().join("ssh_host_ed25519_key")
     }
 
+    /// The public key of the authority that certifies the gateway's keys for SSH targets.
+    pub(crate) fn ssh_authority(&self) -> PathBuf {
+        self.keys().join("ssh_ca.pub")
+    }
+
+    /// Host keys of SSH targets that somebody has accepted.
+    pub(crate) fn ssh_known(&self) -> ssh::known::KnownKeys {
+        ssh::known::KnownKeys::new(self.root.join("ssh_known"))
+    }
+
     /// The gateway's own certificate and its authority.
     pub(crate) fn tls(&self) -> PathBuf {
         self.root.join("tls")

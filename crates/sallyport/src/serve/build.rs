@@ -62,9 +62,13 @@ pub(super) async fn build(config: Config, layout: &Layout) -> Result<Arc<Built>>
     let targets = config.gate_targets().map_err(anyhow::Error::msg)?;
     let store = Store::open(layout.database(), tokio::runtime::Handle::current()).await?;
     let sealed = Arc::new(SealedStore::open(layout.root())?);
+    if local::wants_ssh_authority(&config) {
+        local::ssh_authority(layout, &sealed)?;
+    }
     let leases = Arc::new(Leases::new(sealed, local::roles(&config)));
     let settings = local::token_settings(&config);
     let directory = Directory::new(store.clone(), settings, config.issuers.clone(), Arc::new(SystemClock)).await?;
+    directory.put_keys(identity::Keys::new(&config.keys)?);
     let directory = Arc::new(directory);
     let recordings = start_recordings(layout, &config).await?;
     let gate = Gate::new(Parts {

@@ -118,7 +118,7 @@ impl Listeners {
         let limits = protocols::postgres_limits(&config)?;
         let mut accepting = vec![tokio::spawn(self.postgres.run(limits, Arc::clone(&workers), drain.watch(), serve))];
         if let Some(listener) = self.ssh {
-            let server = protocols::ssh_server(&built.gate, key::ssh_host(&layout.ssh_host_key())?);
+            let server = protocols::ssh_server(&built.gate, key::ssh_host(&layout.ssh_host_key())?, layout);
             let serve = move |accepted| Arc::clone(&server).serve(accepted);
             let limits = protocols::ssh_limits(&config)?;
             accepting.push(tokio::spawn(listener.run(limits, Arc::clone(&workers), drain.watch(), serve)));

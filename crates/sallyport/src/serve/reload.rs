@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use gate::Targets;
 use gate::ports::{Audit, AuditEntry, Clock};
-use identity::Issuers;
+use identity::{Issuers, Keys};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use policy::Policy;
 use store::SystemClock;
@@ -97,6 +97,7 @@ struct Read {
     policy: Policy,
     targets: Targets,
     issuers: Issuers,
+    keys: Keys,
 }
 
 /// What of it is another than in force.
@@ -105,6 +106,7 @@ struct Changed {
     policy: bool,
     targets: bool,
     issuers: bool,
+    keys: bool,
 }
 
 impl Changed {
@@ -113,11 +115,12 @@ impl Changed {
             policy: read.policy.version() != built.gate.policy().version(),
             targets: !same_targets(old, &read.config),
             issuers: old.issuers != read.config.issuers,
+            keys: old.keys != read.config.keys,
         }
     }
 
     const fn any(self) -> bool {
-        self.policy || self.targets || self.issuers
+        self.policy || self.targets || self.issuers || self.keys
     }
 }
 
@@ -151,11 +154,17 @@ async fn read(built: &Arc<Built>) -> Result<Read, String> {
     .await;
     let (config, policy, targets) = read.map_err(|_| "the files could not be read".to_owned())??;
     let issuers = built.directory.prepare_issuers(config.issuers.clone()).map_err(|error| error.to_string())?;
-    Ok(Read { config, policy, targets, issuers })
+    let keys = Keys::new(&config.keys).map_err(|error| error.to_string())?;
+    Ok(Read { config, policy, targets, issuers, keys })
 }
 
 fn entry(read: &Read, changed: Changed) -> AuditEntry {
-    let parts = [("policy", changed.policy), ("targets", changed.targets), ("issuers", changed.issuers)];
+    let parts = [
+        ("policy", changed.policy),
+        ("targets", changed.targets),
+        ("issuers", changed.issuers),
+        ("keys", changed.keys),
+    ];
     let parts: Vec<&str> = parts.iter().filter(|(_, changed)| *changed).map(|(name, _)| *name).collect();
     let (targets, issuers) = (read.config.targets.len(), read.config.issuers.len());
     AuditEntry {
@@ -173,6 +182,12 @@ fn put_in_force(built: &Arc<Built>, read: Read, changed: Changed) {
     if changed.issuers {
         built.directory.put_issuers(read.issuers);
         tokio::spawn(ask_issuers(Arc::clone(&built.directory)));
+    }
+    if changed.keys {
+        let gone = built.directory.put_keys(read.keys);
+        for session in built.gate.live().iter().filter(|session| gone.proved(&session.identity)) {
+            built.gate.kill(session.id, "the key that proved the identity is not known any more");
+        }
     }
     if changed.targets {
         // A role's credential must be there before a session can ask for it.
@@ -194,6 +209,7 @@ fn put_in_force(built: &Arc<Built>, read: Read, changed: Changed) {
             policy_changed = changed.policy,
             targets_changed = changed.targets,
             issuers_changed = changed.issuers,
+            keys_changed = changed.keys,
             "policy, targets and issuers were reloaded"
         );
     } else if !was_current {

@@ -19,6 +19,45 @@ pub struct RoleConfig {
     /// A client certificate with its key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<CertificateConfig>,
+    /// For SSH: a key of each session's own, certified for minutes by the gateway's authority.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ssh_certificate: Option<SshCertificateConfig>,
+}
+
+/// The name under which the gateway seals its own SSH authority.
+pub const SSH_AUTHORITY: &str = "ssh-ca";
+
+/// What the certificate of a session's own key says (OpenSSH, PROTOCOL.certkeys).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SshCertificateConfig {
+    /// Where the authority's private key is; the gateway's own, made at the first start, when absent.
+    pub authority: SecretRef,
+    /// The principals that it is good for; the role's `user` when absent.
+    pub principals: Vec<String>,
+    /// How long it is good, in seconds, from 30 to 3600. Only a login needs it: sessions go on.
+    #[serde(deserialize_with = "valid_seconds")]
+    pub valid_seconds: u64,
+    /// Networks from which it may be used, as the target sees them; when absent the gateway's own address, as its connection has it. An empty
+    /// list is no bound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sources: Option<Vec<String>>,
+}
+
+impl Default for SshCertificateConfig {
+    fn default() -> Self {
+        Self {
+            authority: SecretRef::Secret(SSH_AUTHORITY.to_owned()),
+            principals: Vec::new(),
+            valid_seconds: 300,
+            sources: None,
+        }
+    }
+}
+
+fn valid_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let seconds = u64::deserialize(deserializer)?;
+    if (30..=3600).contains(&seconds) { Ok(seconds) } else { Err(D::Error::custom("`valid_seconds` is 30 to 3600")) }
 }
 
 /// A client certificate.
@@ -54,6 +93,9 @@ impl RoleConfig {
                 cert: base.join(certificate.cert),
                 key: certificate.key.relative_to(base),
             }),
+            ssh_certificate: self
+                .ssh_certificate
+                .map(|minted| SshCertificateConfig { authority: minted.authority.relative_to(base), ..minted }),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Opens a role's credential for one session.
 //!
-//! The static secret is the only kind so far: it is read when a session opens and wiped when the session's login is over, and
-//! nothing has to be taken back at the end.
+//! A static secret is read when a session opens and wiped when the session's login is over, and nothing has to be taken back at the end. So is an
+//! SSH authority's key, with which the session's own key is certified for minutes.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use gate::Secret;
-use gate::ports::{BoxFuture, Lease, LeaseError, Secrets};
+use gate::ports::{Authority, BoxFuture, Lease, LeaseError, Secrets};
 use model::SessionId;
 
-use crate::config::{CertificateConfig, RoleConfig, SecretRef};
+use crate::config::{CertificateConfig, RoleConfig, SecretRef, SshCertificateConfig};
 use crate::files;
 use crate::sealed::{SealedStore, VALUE_LIMIT};
 
@@ -70,6 +70,11 @@ impl Leases {
                 .as_ref()
                 .map(|CertificateConfig { cert, key }| Ok((public_file(cert)?, from(key)?)))
                 .transpose()?,
+            authority: config
+                .ssh_certificate
+                .as_ref()
+                .map(|minted| Ok(authority(minted, from(&minted.authority)?, &config.user)))
+                .transpose()?,
         })
     }
 
@@ -108,6 +113,14 @@ impl Secrets for Leases {
         // A static credential lives on; the session's copy was wiped when its lease was dropped.
         Box::pin(std::future::ready(()))
     }
+}
+
+fn authority(minted: &SshCertificateConfig, key: Secret, user: &str) -> Authority {
+    let mut principals = minted.principals.clone();
+    if principals.is_empty() {
+        principals.push(user.to_owned());
+    }
+    Authority { key, principals, seconds: minted.valid_seconds, sources: minted.sources.clone() }
 }
 
 /// Passwords are lines: an editor, `echo` and most secret managers end the file with a break that is no part of it.

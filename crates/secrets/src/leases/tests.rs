@@ -9,7 +9,7 @@ use crate::key::{KeySource, MasterKey};
 const VALUE: &str = "correct horse battery staple";
 
 fn role(user: &str, password: Option<SecretRef>) -> RoleConfig {
-    RoleConfig { user: user.to_owned(), password, certificate: None }
+    RoleConfig { user: user.to_owned(), password, certificate: None, ssh_certificate: None }
 }
 
 fn leases(directory: &TempDir, config: RoleConfig) -> Leases {
@@ -87,8 +87,12 @@ async fn a_certificate_comes_with_its_key() {
     let cert = directory.path().join("app.pem");
     std::fs::write(&cert, "the chain\n").unwrap();
     let key = SecretRef::Secret("orders-app".to_owned());
-    let config =
-        RoleConfig { user: "app".to_owned(), password: None, certificate: Some(CertificateConfig { cert, key }) };
+    let config = RoleConfig {
+        user: "app".to_owned(),
+        password: None,
+        certificate: Some(CertificateConfig { cert, key }),
+        ssh_certificate: None,
+    };
     let leases = leases(&directory, config);
     let lease = lease(&leases, "orders-db", "app").await.unwrap();
     assert!(lease.password.is_none());

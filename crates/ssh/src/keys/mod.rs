@@ -2,7 +2,9 @@
 //!
 //! - [`own`]: keys that sign for the gateway
 //! - [`verify`]: signatures of others
+//! - [`certificate`]: OpenSSH's certificates
 
+pub mod certificate;
 pub mod own;
 mod verify;
 

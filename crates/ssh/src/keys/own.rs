@@ -88,6 +88,11 @@ impl SigningKey {
         &self.blob
     }
 
+    /// The 32 bytes of the public key.
+    pub(crate) fn public(&self) -> &[u8] {
+        self.pair.public_key().as_ref()
+    }
+
     /// The public key as one line without a comment: `ssh-ed25519 AAAA…`.
     #[must_use]
     pub fn public_line(&self) -> String {

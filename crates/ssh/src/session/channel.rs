@@ -5,10 +5,11 @@
 
 use std::collections::VecDeque;
 
-use gate::{Outbox, Shown, ToClient};
+use gate::{Given, Outbox, Shown, ToClient, ToTarget};
 
 use super::program::{HeldStart, Program};
 use crate::link::socket::{Framed, frame};
+use crate::sftp::packet;
 use crate::wire::channel as words;
 use crate::wire::{limits, number};
 
@@ -99,6 +100,8 @@ pub(super) struct Channel {
     pub(super) terminal: Option<Terminal>,
     pub(super) out: Shown,
     pub(super) err: Shown,
+    /// What a file transfer sends that the target has no room for yet.
+    pub(super) given: Given,
     pub(super) replies: VecDeque<Awaited>,
     pub(super) held: Option<Box<HeldStart>>,
     /// Messages of the client behind a held command.
@@ -133,6 +136,7 @@ impl Channel {
             terminal: None,
             out: Shown::default(),
             err: Shown::default(),
+            given: Given::default(),
             replies: VecDeque::new(),
             held: None,
             waiting: VecDeque::new(),
@@ -148,19 +152,42 @@ impl Channel {
 
     /// Bytes that the target may send more, now that the client has room for them. It is told by [`words::adjust`].
     pub(super) fn room_for_target(&mut self) -> u32 {
-        let waits = (self.out.len() + self.err.len()) as u64;
-        let room = self.client.window.saturating_sub(waits + self.reserve);
+        let unshown = self.program.as_ref().map_or(0, Program::unshown);
+        let waits = (self.out.len() + self.err.len() + unshown) as u64;
+        let room = self.client.window.max(self.one_packet()).saturating_sub(waits + self.reserve);
         let more = u32::try_from(room.saturating_sub(self.target.allowed)).unwrap_or(u32::MAX);
         self.target.allowed += u64::from(more);
         more
     }
 
-    /// Bytes that the client may send more, now that the target has room for them, but for `held_back` that are on their way to it.
-    pub(super) fn room_for_client(&mut self, held_back: usize) -> u32 {
-        let room = self.target.window.saturating_sub(held_back as u64);
+    /// Bytes that the client may send more, now that the target has room for them.
+    pub(super) fn room_for_client(&mut self) -> u32 {
+        let unjudged = self.program.as_ref().map_or(0, Program::unjudged);
+        let room = self.target.window.max(self.one_packet()).saturating_sub((unjudged + self.given.len()) as u64);
         let more = u32::try_from(room.saturating_sub(self.client.allowed)).unwrap_or(u32::MAX);
         self.client.allowed += u64::from(more);
         more
+    }
+
+    /// Bytes that are taken of a file transfer whatever the other side has room for: its packets are judged whole.
+    fn one_packet(&self) -> u64 {
+        let files = self.program.as_ref().is_some_and(|program| program.files.is_some());
+        if files { (packet::LENGTH + packet::MOST) as u64 + self.reserve } else { 0 }
+    }
+
+    /// Sends the target what was permitted and what it has room for.
+    pub(super) fn give(&mut self, to_target: &mut Outbox<ToTarget>) {
+        let Some(recipient) = self.target.number.filter(|_| !self.target.told_close) else { return };
+        while self.target.window > 0 && !self.given.is_empty() {
+            let most = self.target.window.min(self.target.packet.clamp(1, limits::DATA).into());
+            let sent = to_target.push_given(&mut self.given, usize::try_from(most).unwrap_or(0), |out, part| {
+                frame(out, |out| words::data(out, recipient, None, part));
+            });
+            self.target.window -= sent as u64;
+            if sent == 0 {
+                return;
+            }
+        }
     }
 
     /// Sends the client what is shown and what it has room for; then what had to come after.

@@ -101,7 +101,7 @@ impl Relay {
     /// Tells the target that the client sends no more, once.
     pub(super) fn end_input(&mut self, index: usize) -> Step {
         let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) else { return Ok(()) };
-        let drained = channel.program.as_ref().is_none_or(Program::is_drained);
+        let drained = channel.given.is_empty() && channel.program.as_ref().is_none_or(Program::is_drained);
         let due = channel.client.ended && drained && !channel.target.told_end && !channel.target.told_close;
         match channel.target.number {
             Some(number) if due => {

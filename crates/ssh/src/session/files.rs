@@ -1,7 +1,8 @@
 //! File transfers (SFTP), operation by operation: each is judged by the paths as the target sees them, then sent.
 //!
 //! Before an operation on a path is judged, the target is asked where that path is, links and dots resolved. What is behind it waits, so
-//! requests are judged and sent in their order. A link that somebody changes between the question and the operation is followed as it is then.
+//! requests are judged and sent in their order. What a human has approved is asked for once more, and carried out if the paths are where they were. A
+//! link that somebody changes between the question and the operation is followed as it is then.
 
 use gate::{Asked, FileDone, Permitted, Refusal, StreamKind, Ticket};
 use model::Effect;
@@ -13,7 +14,6 @@ use crate::classify;
 use crate::sftp::packet::{self, Answer};
 use crate::sftp::request::{About, Does, Named, Request};
 use crate::sftp::{self, Open, Operated, Pending, State};
-use crate::wire::limits;
 
 /// Bytes of answers that a client may leave unread.
 const UNREAD: usize = 512 * 1024;
@@ -35,9 +35,17 @@ impl Operation {
     }
 }
 
+/// An operation that a human has approved.
+pub(super) struct Approved {
+    pub(super) permitted: Permitted<Message>,
+    pub(super) ticket: Ticket,
+    pub(super) asked: classify::Asked,
+    pub(super) operation: Box<Operation>,
+}
+
 /// What to do with the packet at the front.
 enum Front {
-    /// Not a whole packet, or no room for it at the target.
+    /// Not a whole packet, or something before it is still on its way.
     Wait,
     Packet(Vec<u8>),
 }
@@ -67,36 +75,29 @@ impl Relay {
         self.end_input(index)
     }
 
-    fn files(&mut self, index: usize) -> Option<(&mut Program, u64, u32, u32)> {
+    /// The transfer of this channel, if its next packet may be dealt with.
+    fn files(&mut self, index: usize) -> Option<&mut State> {
         let channel = self.channels.get_mut(index)?.as_mut()?;
-        let (window, packet) = (channel.target.window, channel.target.packet.min(limits::DATA));
-        let recipient = channel.target.number?;
-        // Refusals are answered here: a client that does not read them gets no more.
-        let waits = channel.held.is_some() || channel.target.told_close || channel.out.len() > UNREAD;
-        channel
-            .program
-            .as_mut()
-            .filter(|program| program.files.is_some() && !waits)
-            .map(|it| (it, window, recipient, packet))
+        // Refusals are answered here: a client that does not read them gets no more. Nor does a target that does not read.
+        let unread = channel.out.len() > UNREAD || !channel.given.is_empty();
+        let waits = unread || channel.held.is_some() || channel.target.told_close || channel.target.number.is_none();
+        let files = channel.program.as_mut()?.files.as_deref_mut()?;
+        (!waits && !files.asking).then_some(files)
+    }
+
+    fn program(&mut self, index: usize) -> Option<&mut Program> {
+        self.channels.get_mut(index)?.as_mut()?.program.as_mut()
     }
 
     fn state(&mut self, index: usize) -> Option<&mut State> {
-        self.channels.get_mut(index)?.as_mut()?.program.as_mut()?.files.as_deref_mut()
+        self.program(index)?.files.as_deref_mut()
     }
 
     fn front(&mut self, index: usize) -> Result<Front, End> {
-        let Some((program, window, ..)) = self.files(index) else { return Ok(Front::Wait) };
-        let Some(state) = &program.files else { return Ok(Front::Wait) };
-        if state.asking {
-            return Ok(Front::Wait);
-        }
+        let Some(state) = self.files(index) else { return Ok(Front::Wait) };
         let Some(len) = packet::length(&state.from_client).map_err(|error| End::Client(error.0))? else {
             return Ok(Front::Wait);
         };
-        // Room for the packet and for the questions that may come before it.
-        if window < len as u64 * 2 {
-            return Ok(Front::Wait);
-        }
         Ok(state.from_client.get(..len).map_or(Front::Wait, |bytes| Front::Packet(bytes.to_vec())))
     }
 
@@ -108,25 +109,25 @@ impl Relay {
         }
     }
 
-    /// Data for the target.
-    fn message(&mut self, index: usize, bytes: &[u8]) -> Option<Message> {
-        let (_, _, recipient, packet) = self.files(index)?;
-        Some(Message::Data { recipient, packet, data: bytes.to_vec() })
+    /// Gives the target what was permitted.
+    fn put(&mut self, index: usize, permitted: Permitted<Message>) {
+        if let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) {
+            channel.given.add(permitted);
+        }
+        self.give(index);
     }
 
-    /// Puts permitted data of this many bytes on its way.
-    fn put(&mut self, index: usize, permitted: Permitted<Message>, len: usize) {
+    /// Sends the target what was permitted and what it has room for.
+    pub(super) fn give(&mut self, index: usize) {
         if let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) {
-            channel.target.window = channel.target.window.saturating_sub(len as u64);
+            channel.give(&mut self.to_target);
         }
-        self.to_target.push(permitted);
     }
 
     fn send_packet(&mut self, index: usize, bytes: &[u8]) -> Step {
-        let Some(message) = self.message(index, bytes) else { return Ok(()) };
-        match self.session.ask_control(message) {
+        match self.session.ask_control(Message::Files(bytes.to_vec())) {
             Asked::Allow(permitted, _) => {
-                self.put(index, permitted, bytes.len());
+                self.put(index, permitted);
                 Ok(())
             }
             Asked::Deny(refusal) | Asked::Close(refusal) => Err(End::Refused(refusal)),
@@ -166,7 +167,7 @@ impl Relay {
         does: Does<'_>,
         bytes: &[u8],
     ) -> Result<bool, End> {
-        let Some(message) = self.message(index, bytes) else { return Ok(true) };
+        let message = Message::Files(bytes.to_vec());
         let channel = self.channels.get_mut(index).and_then(Option::as_mut);
         let state =
             channel.and_then(|channel| channel.program.as_mut()).and_then(|program| program.files.as_deref_mut());
@@ -200,7 +201,7 @@ impl Relay {
             self.closed(open, "ok");
         }
         self.expect_answer(index, request.id, pending)?;
-        self.put(index, permitted, bytes.len());
+        self.put(index, permitted);
         self.drop_front(index, bytes.len());
         Ok(false)
     }
@@ -227,10 +228,6 @@ impl Relay {
             self.send_packet(index, &packet::realpath(id, next.question().as_bytes()))?;
             return Ok(true);
         }
-        let opens = matches!(request.word, "get" | "put") || (request.word == "list");
-        if opens && !state.has_room() {
-            return self.reply_status(index, bytes.len(), request.id, packet::UNSUPPORTED, "too many open files");
-        }
         let about: Vec<(Effect, String)> = paths
             .iter()
             .zip(&state.places)
@@ -239,10 +236,40 @@ impl Relay {
         let first = about.first().map(|(_, path)| path.clone()).unwrap_or_default();
         let to = about.iter().map(|(_, path)| path).find(|path| **path != first).cloned();
         let asked = classify::operation(request.word, &about);
+        if let Some(approved) = self.program(index).and_then(|program| program.approved.take()) {
+            return self.carry_out(index, *approved, &asked);
+        }
+        let opens = matches!(request.word, "get" | "put" | "list");
+        if opens && self.state(index).is_none_or(|state| !state.has_room()) {
+            return self.reply_status(index, bytes.len(), request.id, packet::UNSUPPORTED, "too many open files");
+        }
         let operation = Operation { id: request.id, word: request.word, path: first, to, opens, used: bytes.len() };
-        let Some(message) = self.message(index, bytes) else { return Ok(true) };
+        let message = Message::Files(bytes.to_vec());
         self.start(index, Wanted { asked, message, then: Then::Operation(Box::new(operation)) })?;
         Ok(false)
+    }
+
+    /// A human has approved the operation at the front: it is asked again where its paths are.
+    pub(super) fn approve(&mut self, index: usize, approved: Approved) {
+        if let Some(program) = self.program(index) {
+            program.approved = Some(Box::new(approved));
+        }
+        if let Some(state) = self.state(index) {
+            state.places.clear();
+        }
+    }
+
+    /// The paths of an approved operation are known again.
+    fn carry_out(&mut self, index: usize, approved: Approved, now: &classify::Asked) -> Result<bool, End> {
+        let Approved { permitted, ticket, asked, operation } = approved;
+        if now.intent == asked.intent {
+            self.operate(index, permitted, ticket, asked, *operation)?;
+            return Ok(false);
+        }
+        let flow = self.session.begin(&ticket, &asked.intent);
+        self.session.finish(flow, "not executed: the path leads elsewhere by now", None).map_err(End::refused)?;
+        let words = "the path leads elsewhere than when it was approved; ask again";
+        self.reply_status(index, operation.used, operation.id, packet::PERMISSION_DENIED, words)
     }
 
     /// An operation is permitted.
@@ -264,7 +291,7 @@ impl Relay {
             Pending::Operation(Box::new(Operated { word, path, to, number, flow }))
         };
         self.expect_answer(index, id, pending)?;
-        self.put(index, permitted, used);
+        self.put(index, permitted);
         self.drop_front(index, used);
         Ok(())
     }
@@ -363,7 +390,13 @@ impl Relay {
     }
 
     /// The transfer is over: what was under way is recorded as cut.
-    pub(super) fn finish_files(&mut self, mut state: State) {
+    pub(super) fn finish_files(&mut self, mut state: State, approved: Option<Box<Approved>>) {
+        if let Some(approved) = approved {
+            let flow = self.session.begin(&approved.ticket, &approved.asked.intent);
+            if let Err(refusal) = self.session.finish(flow, "cut", None) {
+                self.failed = Some(refusal);
+            }
+        }
         let (open, pending) = state.drain();
         for open in open {
             self.closed(open, "cut");

@@ -186,7 +186,7 @@ impl Relay {
         };
         let Some(index) = self.free() else { return self.pass(refused) };
         let mut channel = Channel::asked_by_target(Kind::Tunnel, open.sender, open.window, open.packet);
-        let window = channel.room_for_client(0);
+        let window = channel.room_for_client();
         let packet = open.packet.min(limits::DATA);
         channel.carry(&mut self.session, ticket, asked);
         if let Some(place) = self.channels.get_mut(index) {

@@ -220,8 +220,7 @@ impl Relay {
         if channel.kind == channel::Kind::Session && channel.program.is_none() {
             return;
         }
-        let held_back = channel.program.as_ref().map_or(0, program::Program::held_back);
-        let (more, recipient) = (channel.room_for_client(held_back), channel.client.number);
+        let (more, recipient) = (channel.room_for_client(), channel.client.number);
         if let (Some(recipient), true) = (recipient, more > 0) {
             self.tell(Framed(words::adjust(recipient, more)));
         }

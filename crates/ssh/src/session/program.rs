@@ -23,16 +23,21 @@ pub(super) struct Program {
     status: Option<String>,
     /// A file transfer, which is judged operation by operation.
     pub(super) files: Option<Box<sftp::State>>,
+    /// The operation at the front of a file transfer that a human has approved.
+    pub(super) approved: Option<Box<files::Approved>>,
 }
 
 impl Program {
-    /// Bytes of the client that were taken and are not on their way to the target.
-    pub(super) fn held_back(&self) -> usize {
+    /// Bytes of the client that were taken and are not judged yet.
+    pub(super) fn unjudged(&self) -> usize {
         self.files.as_ref().map_or(0, |files| files.from_client.len())
     }
-}
 
-impl Program {
+    /// Bytes of the target that were taken and are not shown yet.
+    pub(super) fn unshown(&self) -> usize {
+        self.files.as_ref().map_or(0, |files| files.from_target.len())
+    }
+
     /// Whether all that the client sent for it is on its way.
     pub(super) fn is_drained(&self) -> bool {
         self.files.as_ref().is_none_or(|files| files.is_drained())
@@ -68,19 +73,15 @@ pub(super) struct HeldStart {
 pub(super) enum Message {
     /// A message of the connection protocol.
     Whole(Vec<u8>),
-    /// Data, in as many messages as it takes.
-    Data { recipient: u32, packet: u32, data: Vec<u8> },
+    /// Bytes of a file transfer, which are given to the target as it has room for them.
+    Files(Vec<u8>),
 }
 
 impl Encode for Message {
     fn encode(&self, out: &mut Vec<u8>) {
         match self {
             Self::Whole(message) => Framed(message).encode(out),
-            Self::Data { recipient, packet, data } => {
-                for piece in data.chunks(usize::try_from((*packet).max(1)).unwrap_or(1)) {
-                    Piece { recipient: *recipient, data: piece }.encode(out);
-                }
-            }
+            Self::Files(bytes) => out.extend_from_slice(bytes),
         }
     }
 }
@@ -110,7 +111,7 @@ impl Channel {
     pub(super) fn carry(&mut self, session: &mut Session, ticket: Ticket, asked: classify::Asked) {
         let mut flow = session.begin(&ticket, &asked.intent);
         flow.carry();
-        self.program = Some(Program { asked, ticket, flow, status: None, files: None });
+        self.program = Some(Program { asked, ticket, flow, status: None, files: None, approved: None });
     }
 }
 
@@ -164,7 +165,7 @@ impl Relay {
             self.session.terminal(&mut flow, term, *columns, *rows).map_err(End::refused)?;
         }
         let files = files.then(Box::default);
-        channel.program = Some(Program { asked, ticket, flow, status: None, files });
+        channel.program = Some(Program { asked, ticket, flow, status: None, files, approved: None });
         if channel.target.number.is_some() {
             self.widen_client(index);
         }
@@ -245,7 +246,12 @@ impl Relay {
         let Some(start) = channel.held.take() else { return Ok(()) };
         let HeldStart { held, asked, then } = *start;
         match self.session.resume(held, &asked.command(), ended) {
-            Asked::Allow(permitted, ticket) => self.go_ahead(index, permitted, ticket, asked, then)?,
+            Asked::Allow(permitted, ticket) => match then {
+                Then::Begin { .. } => self.go_ahead(index, permitted, ticket, asked, then)?,
+                Then::Operation(operation) => {
+                    self.approve(index, files::Approved { permitted, ticket, asked, operation })
+                }
+            },
             Asked::Deny(refusal) => self.refuse(index, &refusal, &then)?,
             Asked::Close(refusal) => return Err(End::Refused(refusal)),
             Asked::Hold(_) => return Err(End::Client("a hold did not end")),
@@ -399,7 +405,7 @@ impl Relay {
         let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) else { return };
         if let Some(mut program) = channel.program.take() {
             if let Some(files) = program.files.take() {
-                self.finish_files(*files);
+                self.finish_files(*files, program.approved.take());
             }
             let tag = program.status.as_deref().unwrap_or(why);
             let rest = self.session.input_rest(&mut program.flow);

@@ -19,7 +19,7 @@ impl Relay {
         (channel.target.window, channel.target.packet) = (window.into(), packet);
         let allowed = match channel.kind {
             Kind::Session => 0,
-            Kind::Tunnel => channel.room_for_client(0),
+            Kind::Tunnel => channel.room_for_client(),
         };
         let (number, gone) = (channel.client.number.unwrap_or(0), channel.client.closed);
         self.tell(Framed(words::confirmation(number, recipient, allowed, packet.min(limits::DATA))));
@@ -43,6 +43,7 @@ impl Relay {
     pub(super) fn adjusted_by_target(&mut self, recipient: u32, bytes: u32) -> Step {
         let Some((index, channel)) = self.channel(recipient) else { return unknown_of_target() };
         channel.target.window = channel.target.window.saturating_add(bytes.into());
+        self.give(index);
         self.files_of_client(index)?;
         self.widen_client(index);
         Ok(())

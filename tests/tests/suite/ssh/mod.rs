@@ -3,9 +3,11 @@
 //! - [`world`]: a server, a gateway, an agent
 //! - [`programs`]: what is run, refused, held, fed, stopped
 //! - [`files`]: sftp, scp, rsync, git
+//! - [`keys`]: clients that prove themselves by key, targets that are opened by certificate, host keys that are accepted
 //! - [`wire`]: what no honest client sends
 
 mod files;
+mod keys;
 mod programs;
 mod wire;
 mod world;

@@ -23,11 +23,17 @@ pub(crate) struct World {
 impl World {
     /// `FILES` in the policy stands for the directory of the server's files.
     pub(crate) fn new(policy: &str) -> Self {
+        Self::with(policy, |_, _| {})
+    }
+
+    /// The same with other options of the gateway.
+    pub(crate) fn with(policy: &str, choose: impl FnOnce(&Sshd, &mut Options)) -> Self {
         let sshd = Sshd::start().unwrap();
         let files = sshd.files();
         let mut options = Options::new(1, "none", &policy.replace("FILES", &files.display().to_string()));
         options.targets = sshd.target(TARGET).unwrap();
         options.env = vec![("SSH_KEY".to_owned(), sshd.user_key().unwrap())];
+        choose(&sshd, &mut options);
         let gateway = Gateway::start(&options).unwrap();
         let world = Self { sshd, gateway, home: TempDir::new().unwrap() };
         world.set_up();

@@ -1,15 +1,20 @@
 //! A client's login, up to a proven identity (RFC 4252, RFC 4256). Success is not said here: only once there is a session.
 //!
-//! The user's name is `TARGET` or `ROLE:TARGET`. What proves the identity is a token, as a password or as the answer to a question.
+//! The user's name is `TARGET` or `ROLE:TARGET`. What proves the identity is a token, as a password or as the answer to a question, or a key
+//! that is known or certified (`public_key`).
+
+mod public_key;
+
+use std::time::Duration;
 
 use gate::ports::{AuthFailure, Identities, Proven};
 use gate::{Outbox, ToClient};
 use tokio::time::Instant;
 
-use crate::config::SshListen;
 use crate::link::socket::{Framed, Socket, SocketError};
 use crate::link::{Link, LinkError};
 use crate::wire::{Cursor, WireError, encode, limits, number};
+use public_key::{Answer, Offer};
 
 /// The service of logins.
 const USERAUTH: &str = "ssh-userauth";
@@ -17,6 +22,8 @@ const USERAUTH: &str = "ssh-userauth";
 const CONNECTION: &str = "ssh-connection";
 /// What a client may prove itself with.
 const METHODS: &str = "password,keyboard-interactive";
+/// The same where keys are known.
+const METHODS_WITH_KEYS: &str = "publickey,password,keyboard-interactive";
 /// The longest user name: a role's and a target's, and room for slips.
 const USER: usize = 256;
 /// The longest secret.
@@ -62,7 +69,7 @@ pub(crate) struct Login<'a> {
     pub(crate) socket: &'a mut Socket,
     pub(crate) outbox: &'a mut Outbox<ToClient>,
     pub(crate) identities: &'a dyn Identities,
-    pub(crate) settings: SshListen,
+    pub(crate) failure_delay: Duration,
 }
 
 impl Login<'_> {
@@ -84,21 +91,33 @@ impl Login<'_> {
     async fn steps(&mut self) -> Result<LoggedIn, LoginEnd> {
         self.socket.exchange_keys(self.outbox).await?;
         self.service().await?;
-        let mut attempts = 0;
+        let (mut attempts, mut queries) = (0, 0);
         let mut last = AuthFailure::Unknown;
         for _ in 0..limits::LOGIN_MESSAGES {
             let message = self.socket.receive(self.outbox).await?;
             let request = Request::read(&message)?;
-            let secret = match request.method {
-                "password" => password(request.rest)?,
-                "keyboard-interactive" => Some(self.question().await?),
-                _ => None,
+            let proven = match request.method {
+                "password" => match password(request.rest)? {
+                    Some(secret) => self.prove(&secret, request.target).await,
+                    None => Err(AuthFailure::Unknown),
+                },
+                "keyboard-interactive" => {
+                    let secret = self.question().await?;
+                    self.prove(&secret, request.target).await
+                }
+                "publickey" if queries < limits::QUERIES => match self.key(&message, &request).await? {
+                    Some(proven) => proven,
+                    None => {
+                        queries += 1;
+                        continue;
+                    }
+                },
+                _ => {
+                    self.fail();
+                    continue;
+                }
             };
-            let Some(secret) = secret else {
-                self.fail()?;
-                continue;
-            };
-            match self.prove(&secret, request.target).await {
+            match proven {
                 Ok(proven) => return Ok(self.done(proven, &request)),
                 Err(failure) => last = failure,
             }
@@ -107,7 +126,7 @@ impl Login<'_> {
                 break;
             }
             self.banner(&last.to_string());
-            self.fail()?;
+            self.fail();
         }
         Err(LoginEnd::Attempts(last))
     }
@@ -126,9 +145,36 @@ impl Login<'_> {
     async fn prove(&self, secret: &str, target: &str) -> Result<Proven, AuthFailure> {
         let proven = self.identities.verify(secret, target).await;
         if proven.is_err() {
-            tokio::time::sleep(self.settings.failure_delay).await;
+            tokio::time::sleep(self.failure_delay).await;
         }
         proven
+    }
+
+    /// Deals with a key. Nothing when the client has not signed: it was told whether it should.
+    async fn key(
+        &mut self,
+        message: &[u8],
+        request: &Request<'_>,
+    ) -> Result<Option<Result<Proven, AuthFailure>>, LoginEnd> {
+        let offer = Offer::read(request.rest)?;
+        let from = self.socket.peer().ip();
+        let signed = (self.socket.link().session(), message);
+        match offer.answer(self.identities, request.target, from, signed).await {
+            Answer::Sign(words) => {
+                self.send(&words);
+                Ok(None)
+            }
+            Answer::Other => {
+                self.fail();
+                Ok(None)
+            }
+            Answer::Signed(proven) => {
+                if proven.is_err() {
+                    tokio::time::sleep(self.failure_delay).await;
+                }
+                Ok(Some(proven))
+            }
+        }
     }
 
     /// Asks for the token; the answer.
@@ -163,13 +209,13 @@ impl Login<'_> {
         }
     }
 
-    fn fail(&mut self) -> Result<(), LoginEnd> {
+    fn fail(&mut self) {
+        let methods = if self.identities.knows_keys() { METHODS_WITH_KEYS } else { METHODS };
         let failure = encode::message(number::USERAUTH_FAILURE, |out| {
-            encode::string(out, METHODS.as_bytes());
+            encode::string(out, methods.as_bytes());
             encode::boolean(out, false);
         });
         self.send(&failure);
-        Ok(())
     }
 
     /// Words for the person at the client.
@@ -195,7 +241,7 @@ impl Login<'_> {
 
     async fn say_goodbye(&mut self, reason: u32, words: &str) {
         self.send(&Link::goodbye(reason, &format!("sallyport: {words}")));
-        let _told = tokio::time::timeout(self.settings.failure_delay, self.socket.flush(self.outbox)).await;
+        let _told = tokio::time::timeout(self.failure_delay, self.socket.flush(self.outbox)).await;
     }
 }
 

@@ -1,0 +1,71 @@
+//! What the configuration says of SSH clients' keys.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Kind;
+
+/// Who is proven by an SSH key. Tokens prove identities there, too, as passwords.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SshConfig {
+    /// Public keys of known identities.
+    pub keys: Vec<KnownKey>,
+    /// Authorities whose user certificates prove identities.
+    pub authorities: Vec<KeyAuthority>,
+}
+
+/// A public key and whose it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KnownKey {
+    /// The key, as `ssh-keygen` writes it: `ssh-ed25519 AAAA…`.
+    pub key: String,
+    /// Whose it is.
+    pub subject: String,
+    /// What sort of caller holds it; `agent` when absent.
+    #[serde(default)]
+    pub kind: Kind,
+    /// Its groups.
+    #[serde(default)]
+    pub groups: Vec<String>,
+    /// For whom it acts, nearest first.
+    #[serde(default)]
+    pub on_behalf_of: Vec<String>,
+    /// The targets for which it is good; every target that policy permits when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub targets: Option<Vec<String>>,
+}
+
+/// An authority that certifies users' keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeyAuthority {
+    /// What it is called: such an identity's issuer is `ssh/NAME`.
+    pub name: String,
+    /// Its public key, as `ssh-keygen` writes it.
+    pub key: String,
+    /// What sort of caller holds its certificates; `agent` when absent.
+    #[serde(default)]
+    pub kind: Kind,
+    /// The groups of everybody whom it certifies.
+    #[serde(default)]
+    pub groups: Vec<String>,
+    /// What in a certificate names the subject.
+    #[serde(default)]
+    pub subject: NamedBy,
+    /// The targets for which its certificates are good; every target that policy permits when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub targets: Option<Vec<String>>,
+}
+
+/// What in a certificate names the subject.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NamedBy {
+    /// Its first principal.
+    #[default]
+    Principal,
+    /// Its key id.
+    KeyId,
+}
