@@ -10,10 +10,12 @@
 //! - `parser`: the grammar of lists and compounds, down to simple commands
 //! - `judge`: one simple command → effects; wrappers, and tools that need more than a table
 //! - `table`: what is known about tools: subcommands, options, effects
+//! - `credentials`: files that hold credentials by their names
 //! - `transfer`: scp, rsync and git as their clients start them on the far side: paths instead of commands
 //! - `globs`: what a word with `*` may turn into
 
 pub mod analysis;
+mod credentials;
 mod globs;
 mod judge;
 mod lexer;

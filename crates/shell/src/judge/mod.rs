@@ -24,6 +24,7 @@ use std::collections::BTreeSet;
 use model::{Action, Effect, EffectSet, Object, ObjectKind};
 
 use crate::analysis::{texts, uncertain};
+use crate::credentials;
 use crate::globs::{Arg, Kind};
 use crate::parser::Simple;
 use crate::table::{self, Row, Spec, What};
@@ -148,7 +149,7 @@ impl Judge<'_> {
             });
         }
         let outcome = self.tool(args);
-        let mut effects = outcome.effects;
+        let (mut effects, mut inner) = (outcome.effects, outcome.inner);
         if effects.contains(Effect::Execute) && args.iter().any(Arg::is_glob) {
             self.say("a glob in the words of what is not known");
             effects.insert(Effect::Unknown);
@@ -157,12 +158,20 @@ impl Judge<'_> {
             self.say("`..` after a name in a path: where it leads depends on links");
             effects.insert(Effect::Unknown);
         }
-        if effects.is_empty() && outcome.inner.is_empty() {
+        if effects.is_empty() && inner.is_empty() {
             effects.insert(Effect::Unknown);
         }
+        if !outcome.text && !effects.is_empty() {
+            let secrets = credentials::read_by(args);
+            if !secrets.is_empty() {
+                self.say("a file of credentials: a rule for its path decides, too");
+            }
+            inner.extend(secrets);
+        }
         let object = object(args);
-        let own = effects.iter().map(|effect| Action::on(effect, object.clone()));
-        outcome.inner.iter().cloned().chain(own).collect()
+        let own: Vec<Action> = effects.iter().map(|effect| Action::on(effect, object.clone())).collect();
+        inner.extend(own);
+        inner
     }
 
     fn tool(&mut self, args: &[Arg]) -> Outcome {

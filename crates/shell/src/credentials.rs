@@ -1,0 +1,187 @@
+//! Files that hold credentials by their names. A rule for the command that reads one covers the command, not the file: that needs a rule for
+//! its path.
+
+use std::collections::BTreeSet;
+
+use model::{Action, Effect, Object, ObjectKind};
+
+use crate::globs::{Arg, Kind};
+
+/// Names of files, wherever they are.
+const NAMES: [&str; 18] = [
+    ".netrc",
+    ".pgpass",
+    ".my.cnf",
+    ".mylogin.cnf",
+    ".env",
+    ".git-credentials",
+    ".vault-token",
+    ".htpasswd",
+    ".npmrc",
+    ".pypirc",
+    "id_rsa",
+    "id_dsa",
+    "id_ecdsa",
+    "id_ed25519",
+    "credentials",
+    "shadow",
+    "gshadow",
+    "secring.gpg",
+];
+/// Endings of names.
+const ENDINGS: [&str; 3] = ["shadow-", "_rsa_key", "_ed25519_key"];
+/// A folder and what in it is meant; `*` is anything, at any depth.
+const PLACES: [(&str, &str); 11] = [
+    (".kube", "config"),
+    (".docker", "config.json"),
+    (".gnupg", "*"),
+    (".azure", "*"),
+    (".ssh", "*"),
+    (".aws", "cli"),
+    (".aws", "sso"),
+    ("gcloud", "*"),
+    ("kubernetes", "admin.conf"),
+    ("ssl/private", "*"),
+    ("run/secrets", "*"),
+];
+/// Beside keys, and no secrets themselves.
+const PUBLIC: [&str; 3] = ["known_hosts", "config", "authorized_keys"];
+/// Names that are words as well: files only to tools that read files by their names.
+const WORDS: [&str; 3] = ["shadow", "gshadow", "credentials"];
+/// Such tools.
+const READERS: [&str; 27] = [
+    "cat", "tac", "head", "tail", "less", "more", "nl", "od", "xxd", "hexdump", "strings", "base64", "base32", "sort",
+    "uniq", "cut", "paste", "join", "comm", "diff", "cmp", "rev", "fold", "sed", "awk", "cp", "grep",
+];
+/// Tools whose first operand is a pattern, unless an option has it.
+const SEARCHERS: [&str; 6] = ["grep", "egrep", "fgrep", "zgrep", "rg", "ag"];
+/// Tools that tell of a file what a listing does.
+const LISTERS: [&str; 9] = ["ls", "stat", "test", "[", "du", "readlink", "realpath", "basename", "dirname"];
+
+/// The files of credentials that a reading command of these words names, each to be read.
+pub(crate) fn read_by(args: &[Arg]) -> BTreeSet<Action> {
+    let Some((name, words)) = args.split_first() else { return BTreeSet::new() };
+    let tool = name.text.rsplit('/').next().unwrap_or_default();
+    if LISTERS.contains(&tool) {
+        return BTreeSet::new();
+    }
+    let pattern = if SEARCHERS.contains(&tool) { pattern(words) } else { None };
+    let constant = |word: &&Arg| matches!(word.kind, Kind::Constant | Kind::Home);
+    let words = words.iter().enumerate().filter(|(at, _)| Some(*at) != pattern).map(|(_, word)| word);
+    let reads = |path: &&str| is_secret(path) && (READERS.contains(&tool) || !WORDS.contains(path));
+    let paths = words.filter(constant).map(path).filter(reads);
+    paths.map(|path| Action::on(Effect::Read, Object::new(ObjectKind::Path, path))).collect()
+}
+
+/// Where the pattern is, when no option has it.
+fn pattern(words: &[Arg]) -> Option<usize> {
+    let has = |word: &Arg| {
+        let text = word.text.as_str();
+        text.starts_with("--regexp") || text.starts_with("--file") || text.starts_with("-e") || text.starts_with("-f")
+    };
+    if words.iter().any(has) { None } else { words.iter().position(|word| !word.text.starts_with('-')) }
+}
+
+/// The path that a word may be: itself, or what stands behind `=`, `@`, `HOST:` or an option's letter.
+fn path(word: &Arg) -> &str {
+    let text = word.text.as_str();
+    let text = text.split_once('=').map_or(text, |(_, behind)| behind);
+    let text =
+        text.split_once(['@', ':']).filter(|(before, _)| !before.contains('/')).map_or(text, |(_, behind)| behind);
+    let option = text.strip_prefix('-').filter(|rest| !rest.starts_with('-'));
+    option.and_then(|rest| rest.char_indices().nth(1).and_then(|(at, _)| rest.get(at..))).unwrap_or(text)
+}
+
+fn is_secret(path: &str) -> bool {
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    let Some((name, folders)) = parts.split_last() else { return false };
+    let lower = name.to_ascii_lowercase();
+    if lower.ends_with(".pub") {
+        return false;
+    }
+    // `.env.production`, and not `.env.example`.
+    let environment =
+        lower.strip_prefix(".env.").is_some_and(|rest| !matches!(rest, "example" | "sample" | "template" | "dist"));
+    if environment || NAMES.contains(&lower.as_str()) || ENDINGS.iter().any(|ending| lower.ends_with(ending)) {
+        return true;
+    }
+    if parts.first() == Some(&"proc") && lower == "environ" {
+        return true;
+    }
+    let below = |folder: &str, meant: &str| {
+        let folder: Vec<&str> = folder.split('/').collect();
+        folders.windows(folder.len()).enumerate().any(|(at, found)| {
+            let next = parts.get(at + folder.len()).copied().unwrap_or_default();
+            found == folder && (meant == "*" || next == meant) && !(folder == [".ssh"] && PUBLIC.contains(name))
+        })
+    };
+    PLACES.iter().any(|(folder, meant)| below(folder, meant))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_no_file() {
+        let read = |text: &str| {
+            let args: Vec<Arg> = text.split(' ').map(Arg::constant).collect();
+            read_by(&args).iter().filter_map(|action| Some(action.object.as_ref()?.name.clone())).collect::<Vec<_>>()
+        };
+        assert_eq!(read("grep root /etc/shadow"), ["/etc/shadow"]);
+        assert_eq!(read("grep -e root shadow"), ["shadow"]);
+        assert_eq!(
+            read("curl -d @/etc/shadow --cert=/etc/ssl/private/a.pem x"),
+            ["/etc/shadow", "/etc/ssl/private/a.pem"]
+        );
+        assert_eq!(read("sort -o/root/.ssh/id_rsa"), ["/root/.ssh/id_rsa"]);
+        for text in ["grep credentials app.log", "kubectl get secret credentials", "ls -l /etc/shadow", "id"] {
+            assert!(read(text).is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn files_of_credentials_are_known_wherever_they_are() {
+        for path in [
+            "/etc/shadow",
+            "shadow",
+            "../etc/shadow-",
+            "/etc/ssh/ssh_host_rsa_key",
+            "~/.aws/credentials",
+            "/root/.ssh/id_ed25519",
+            "/home2/a/.ssh/work",
+            ".env",
+            "app/.env.production",
+            "/proc/self/environ",
+            "/proc/7/task/8/environ",
+            "~/.kube/config",
+            "/etc/kubernetes/admin.conf",
+            "/etc/ssl/private/site.pem",
+            "/run/secrets/db",
+            "~/.docker/config.json",
+            ".//.netrc",
+            "~/.aws/sso/cache/1.json",
+            "~/.config/gcloud/application_default_credentials.json",
+            "~/.ssh//id_rsa",
+        ] {
+            assert!(is_secret(path), "{path}");
+        }
+        for path in [
+            "/etc/passwd",
+            "~/.ssh/known_hosts",
+            "~/.ssh/config",
+            "~/.ssh/id_rsa.pub",
+            ".env.example",
+            "/var/log/app.log",
+            "config",
+            "~/.kube",
+            "~/.config/app.toml",
+            "/proc/cpuinfo",
+            "/etc/ssl/certs/ca.pem",
+            "environ",
+            "",
+        ] {
+            assert!(!is_secret(path), "{path}");
+        }
+    }
+}
