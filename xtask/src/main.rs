@@ -34,7 +34,7 @@ cargo xtask COMMAND [ARGS]      (each command explains itself with --help)
   chaos      kill the gateway under load and look for lost records: `kill9`
   lineage-fuzz
              random queries over planted secrets that masks must hide: `--queries N --seed S`
-  bench      ratios against the direct connection and pgbouncer
+  bench      ratios against the direct connection and pgbouncer: `postgres`, `ssh`, both
   fuzz       every fuzz target for a given time
   ensure     install what a suite needs: build, postgres, clients, regress, bench";
 

@@ -75,7 +75,7 @@ pub(crate) fn bench(args: &[String]) -> Result<()> {
     let mut bench = cargo(&["run", "--quiet", "--release", "--package", "sallyport-bench", "--"]);
     bench.args(args);
     if !args.iter().any(|arg| arg == "--help" || arg == "-h") {
-        ensure::packages(&[ensure::BUILD, ensure::POSTGRES, ensure::BENCH].concat())?;
+        ensure::packages(&[ensure::BUILD, ensure::POSTGRES, ensure::BENCH, ensure::SSH].concat())?;
         run(&mut cargo(&["build", "--release", "--package", "sallyport"]))?;
     }
     run(&mut bench)
