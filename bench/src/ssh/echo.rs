@@ -39,6 +39,7 @@ pub(super) fn measure(world: &World, plan: &Plan, name: &str) -> Result<Vec<Figu
 
 struct Typist {
     child: Child,
+    terminal: bool,
 }
 
 impl Typist {
@@ -46,20 +47,25 @@ impl Typist {
         let mut command = world.client("ssh");
         command.args(if terminal { &["-tt"][..] } else { &["-T"] }).args([way, "cat"]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut typist = Self { child: command.spawn().context("start ssh")? };
+        let mut typist = Self { child: command.spawn().context("start ssh")?, terminal };
         // What a terminal says at first is read with the first stroke.
-        for _ in 0..20 {
-            typist.stroke(0)?;
+        for stroke in 0..20 {
+            typist.stroke(stroke)?;
             std::thread::sleep(Duration::from_millis(20));
         }
         Ok(typist)
     }
 
-    /// Types a letter, at times a line end; how long until something came back.
+    /// Types a letter into a terminal or takes it back, or writes a line into a pipe; how long until something came back.
     fn stroke(&mut self, number: u32) -> Result<Duration> {
         let (stdin, stdout) = (self.child.stdin.as_mut(), self.child.stdout.as_mut());
         let (stdin, stdout) = stdin.zip(stdout).context("ssh has no pipes")?;
-        let key = if number % 40 == 39 { b"\n" } else { b"k" };
+        // A letter and its erasure: lines would come back twice, once echoed and once copied.
+        let key: &[u8] = match (self.terminal, number % 2) {
+            (false, _) => b"a line\n",
+            (true, 0) => b"k",
+            (true, _) => b"\x7f",
+        };
         let start = Instant::now();
         stdin.write_all(key).and_then(|()| stdin.flush()).context("type")?;
         let mut buffer = [0; 512];

@@ -12,6 +12,11 @@ use record::{Event, StreamKind};
 use crate::release::HEAD_BYTES;
 use crate::{Encode, Flow, Outbox, Permitted, Refusal, Session, ToClient, ToTarget};
 
+/// Typed bytes that are counted at most: more is pasted, and nobody waits for each of its letters.
+const TYPED: usize = 32;
+/// Bytes that a line editor prints for one typed, cursor movements included.
+const ECHO: usize = 8;
+
 /// Bytes of a stream that were masked and recorded, and wait for the client to take them. Only a [`Session`] puts any in, and only the
 /// client's outbox takes them out.
 #[derive(Debug, Default)]
@@ -97,6 +102,8 @@ pub struct Streams {
     input: u64,
     /// The program has a terminal.
     terminal: bool,
+    /// Bytes typed since the program last printed.
+    typed: usize,
     /// Something was shown.
     pub(crate) any: bool,
     /// The stream is another protocol's: nothing looks for values in it.
@@ -121,6 +128,15 @@ impl Flow {
     pub fn transfer(&mut self) {
         self.streams.carried = true;
         self.record_whole_or_nothing();
+    }
+}
+
+impl Streams {
+    /// Whether a piece is what a terminal echoes of what was just typed: short, and right behind it. It is shown at once, as after a moment of
+    /// silence: whoever types sees every key.
+    fn is_echo(&mut self, data: &[u8]) -> bool {
+        let typed = std::mem::take(&mut self.typed);
+        typed > 0 && data.len() <= typed * ECHO + ECHO
     }
 }
 
@@ -164,6 +180,11 @@ impl Session {
         }
         let start = shown.bytes.len();
         self.mask_piece(flow, stream, data, &mut shown.bytes);
+        if flow.streams.is_echo(data)
+            && let Some(masker) = &mut flow.streams.output
+        {
+            masker.flush(&mut shown.bytes);
+        }
         self.shown(flow, stream, start, shown)
     }
 
@@ -250,6 +271,7 @@ impl Session {
     /// When it cannot be recorded; the session must close.
     pub fn input(&mut self, flow: &mut Flow, data: &[u8]) -> Result<(), Refusal> {
         if flow.streams.terminal {
+            flow.streams.typed = (flow.streams.typed + data.len()).min(TYPED);
             return Ok(());
         }
         if flow.streams.input_masker.is_none() && !flow.streams.carried {

@@ -42,6 +42,50 @@ fn id(label: &str, text: &[u8]) -> u128 {
     IntentId(u128::from_le_bytes(short)).0
 }
 
+/// What a request would do, for people who ask without a target: `exec`, `terminal` (the same with a terminal), `shell`, `tunnel` (HOST:PORT),
+/// `subsystem` (its name), `env` (a variable's name), or an operation on files such as `get PATH` for `sftp`. Paths are taken as the target would
+/// say they are.
+///
+/// # Errors
+/// What the text must be.
+pub fn explain(request: &str, text: &str) -> Result<Arc<Intent>, String> {
+    let asked = match request {
+        "exec" => exec(text.as_bytes(), false),
+        "terminal" => exec(text.as_bytes(), true),
+        "shell" => shell(),
+        "subsystem" if text == "sftp" => files(),
+        "subsystem" => subsystem(text),
+        "env" => environment(text),
+        "tunnel" => {
+            let place = text.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+            let (host, port) = place.ok_or("a tunnel goes to HOST:PORT")?;
+            direct(host.trim_matches(['[', ']']), port)
+        }
+        "sftp" => transfer(text)?,
+        other => return Err(format!("`{other}` is no request of SSH")),
+    };
+    Ok(asked.intent)
+}
+
+fn transfer(text: &str) -> Result<Asked, String> {
+    let mut words = text.split(' ');
+    let (word, path, to) = (words.next().unwrap_or_default(), words.next().unwrap_or_default(), words.next());
+    let on = |effect| (effect, path.to_owned());
+    let about = match (word, to) {
+        ("get" | "list" | "stat" | "readlink", None) => vec![on(Effect::Read)],
+        ("put", None) => vec![on(Effect::Write)],
+        ("setstat", None) => vec![on(Effect::Alter)],
+        ("remove" | "rmdir", None) => vec![on(Effect::Delete)],
+        ("mkdir", None) => vec![on(Effect::Create)],
+        ("rename", Some(to)) => vec![on(Effect::Alter), (Effect::Alter, to.to_owned()), (Effect::Write, to.to_owned())],
+        _ => {
+            let known = "get, put, list, stat, readlink, setstat, remove, rmdir, mkdir PATH, or rename PATH TO";
+            return Err(format!("write an operation and its path: {known}"));
+        }
+    };
+    Ok(operation(word, &about))
+}
+
 /// A command for the login shell of the target's user. With a terminal, programs that only show something start pagers and take keys, and so may
 /// run anything: that is asked for beside what the text would do.
 pub(crate) fn exec(command: &[u8], terminal: bool) -> Asked {

@@ -27,6 +27,7 @@ pub mod sftp;
 mod upstream;
 pub mod wire;
 
+pub use classify::explain;
 pub use serve::Server;
 
 /// The protocol's name: the `kind` of its targets.

@@ -6,7 +6,7 @@
 //!     as: { subject: agent-7, kind: agent, groups: [agents] }
 //!     target: orders-db
 //!     role: readonly
-//!     command: { sql: "DROP TABLE orders" }
+//!     command: { sql: "DROP TABLE orders" }          # of a database; exec: "rm -r /srv" of an SSH target
 //!     expect: deny
 //!     rule: never
 //! ```
@@ -67,6 +67,8 @@ pub struct Case {
 pub enum CaseCommand {
     /// SQL text, to be read by whoever runs the cases.
     Sql(String),
+    /// A command line for a shell, likewise.
+    Exec(String),
     /// Effects and objects as they are.
     Actions {
         /// What it would do.
@@ -86,8 +88,8 @@ pub enum CaseCommand {
 ///
 /// # Errors
 ///
-/// All that is wrong, with file, line and column: unknown keys, words that are no effect, a command that is both SQL and
-/// actions or neither, a name that is used twice.
+/// All that is wrong, with file, line and column: unknown keys, words that are no effect, a command that is none of or
+/// several of SQL, a shell's line and actions, a name that is used twice.
 pub fn parse(sources: &[Source<'_>]) -> Result<Vec<Case>, Vec<PolicyError>> {
     let mut errors = Errors::new(sources);
     let mut cases: Vec<Case> = Vec::new();
@@ -157,6 +159,8 @@ struct RawCommand {
     #[serde(default, deserialize_with = "present")]
     sql: Option<String>,
     #[serde(default, deserialize_with = "present")]
+    exec: Option<String>,
+    #[serde(default, deserialize_with = "present")]
     actions: Option<Vec<RawAction>>,
     #[serde(default, deserialize_with = "present")]
     unbounded: Option<bool>,
@@ -223,17 +227,24 @@ fn case(file: &str, place: Place, raw: RawCase) -> Result<Case, (Place, String)>
     })
 }
 
+const HAS: &str = "a command has one of `sql`, `exec` and `actions`";
+
 fn command(raw: At<RawCommand>) -> Result<CaseCommand, (Place, String)> {
     let At { value: raw, place } = raw;
-    match (raw.sql, raw.actions) {
-        (Some(sql), None) => {
+    if let (Some(_), Some(_)) = (&raw.sql, &raw.exec) {
+        return Err((place, HAS.to_owned()));
+    }
+    let text = raw.sql.map(CaseCommand::Sql).or(raw.exec.map(CaseCommand::Exec));
+    match (text, raw.actions) {
+        (Some(text), None) => {
             let said = raw.unbounded.is_some() || raw.multi.is_some() || raw.reads_unknown.is_some();
             if said || raw.predicates.is_some() || raw.unmask.is_some() {
-                let message = "unbounded, multi, predicates, reads_unknown and unmask follow from the SQL: remove them"
-                    .to_owned();
+                let message =
+                    "unbounded, multi, predicates, reads_unknown and unmask follow from the text: remove them"
+                        .to_owned();
                 return Err((place, message));
             }
-            Ok(CaseCommand::Sql(sql))
+            Ok(text)
         }
         (None, Some(actions)) => Ok(CaseCommand::Actions {
             actions: actions
@@ -245,7 +256,7 @@ fn command(raw: At<RawCommand>) -> Result<CaseCommand, (Place, String)> {
             reads_unknown: raw.reads_unknown.unwrap_or_default(),
             unmask: columns(raw.unmask)?,
         }),
-        (Some(_), Some(_)) | (None, None) => Err((place, "a command has either `sql` or `actions`".to_owned())),
+        (Some(_), Some(_)) | (None, None) => Err((place, HAS.to_owned())),
     }
 }
 

@@ -43,8 +43,8 @@ impl fmt::Display for CaseResult {
     }
 }
 
-/// Judges every case by a policy. `targets` are those of the configuration; `read` says what the SQL of a case
-/// ([`CaseCommand::Sql`]) would do and which columns it asks for in clear, or why it cannot be told; it is not asked about others.
+/// Judges every case by a policy. `targets` are those of the configuration; `read` says what the text of a case
+/// ([`CaseCommand::Sql`], [`CaseCommand::Exec`]) would do and which columns it asks for in clear, or why it cannot be told; it is not asked about others.
 pub fn run<E: fmt::Display>(
     policy: &Policy,
     cases: &[Case],
@@ -88,7 +88,7 @@ fn judge<E: fmt::Display>(
         return Err(format!("the target `{}` has no role `{role}`", case.target));
     }
     let (intent, asked) = match &case.command {
-        CaseCommand::Sql(_) => read(case).map_err(|error| error.to_string())?,
+        CaseCommand::Sql(_) | CaseCommand::Exec(_) => read(case).map_err(|error| error.to_string())?,
         CaseCommand::Actions { actions, flags, predicates, reads_unknown, unmask } => {
             let intent = Intent {
                 id: IntentId(0),

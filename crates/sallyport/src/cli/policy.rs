@@ -111,6 +111,7 @@ pub(crate) struct Suggest {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   sallyport policy explain --as agent-7 --groups agents --target orders-db \"DELETE FROM orders\"
+  sallyport policy explain --as agent-7 --groups agents --target web-1 \"systemctl status nginx | head\"
 
 Nothing is sent to the target: names without a schema are taken as public.NAME, and functions of the target's own are not
 known, so a live session may be judged by more than is shown here.")]
@@ -145,6 +146,9 @@ pub(crate) struct Explain {
     /// The time to judge at, RFC 3339 [default: now]
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<String>,
+    /// What an SSH client asks for: its statement is a command line, HOST:PORT, an operation such as `get /etc/hosts`, or a name
+    #[arg(long, value_name = "REQUEST", value_parser = ["exec", "terminal", "shell", "sftp", "tunnel", "subsystem", "env"], default_value = "exec")]
+    pub(crate) request: String,
     /// Judge as inside a transaction
     #[arg(long)]
     pub(crate) in_transaction: bool,

@@ -84,11 +84,16 @@ fn test(global: &Global, case_files: &[PathBuf], named: &[PathBuf], json: bool) 
         let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("{}", lines.join("\n"))
     })?;
-    let results = policy::cases::run(&policy, &cases, &targets, |case| match &case.command {
-        CaseCommand::Sql(text) => {
-            in_clear(text).map(|asked| (as_public(&analyze(text)), asked)).map_err(|why| why.to_string())
+    let results = policy::cases::run(&policy, &cases, &targets, |case| {
+        let kind = targets.iter().find(|target| target.name == case.target).map_or("", |target| target.kind.as_str());
+        match &case.command {
+            CaseCommand::Sql(text) if kind != ssh::PROTOCOL.0 => read_text_for(kind, "exec", text),
+            CaseCommand::Exec(text) if kind == ssh::PROTOCOL.0 => read_text_for(kind, "exec", text),
+            CaseCommand::Sql(_) | CaseCommand::Exec(_) => {
+                bail!("the target {} is of kind {kind}: write `sql` for databases, `exec` for ssh", case.target)
+            }
+            CaseCommand::Actions { .. } => bail!("only texts are read here"),
         }
-        CaseCommand::Actions { .. } => Err("only SQL is read here".to_owned()),
     });
     let failed = results.iter().filter(|result| !result.passed()).count();
     if json {
@@ -120,14 +125,14 @@ fn explain_one(global: &Global, explain: Explain) -> Result<Outcome> {
         "-" => std::io::read_to_string(std::io::stdin()).context("read the statement from standard input")?,
         text => text.to_owned(),
     };
-    let analyzed = as_public(&analyze(&text));
+    let (analyzed, asked) = read_text_for(&target.kind, &explain.request, &text)?;
     let identity = identity(&explain)?;
     let now = match &explain.at {
         Some(text) => text.parse().context("--at must be a time such as 2026-11-21T08:00:00Z")?,
         None => Timestamp::now(),
     };
     let subject = Subject { identity: &identity, target: &target, role: &role, from: explain.from };
-    let explanation = policy.explain_judged(&subject, &analyzed, &in_clear(&text)?, explain.in_transaction, now);
+    let explanation = policy.explain_judged(&subject, &analyzed, &asked, explain.in_transaction, now);
     if explain.json {
         output::json(&serde_json::json!({ "explanation": explanation, "why": analyzed.reasons }))?;
     } else {
@@ -135,7 +140,11 @@ fn explain_one(global: &Global, explain: Explain) -> Result<Outcome> {
         for reason in &analyzed.reasons {
             output::line(&format!("note: {}", output::plain(reason)))?;
         }
-        output::note("names without a schema were taken as public; the target was not asked");
+        if target.kind == ssh::PROTOCOL.0 {
+            output::note("the target was not asked: paths were taken as they stand");
+        } else {
+            output::note("names without a schema were taken as public; the target was not asked");
+        }
         if analyzed.moves_unknown {
             output::note(
                 "it stores values, and which columns tables have is not known here: a session may allow what a mask denies here",
@@ -216,6 +225,15 @@ fn analyze(text: &str) -> Arc<Intent> {
         let unknown = || Arc::new(Intent::simple(0, "UNKNOWN", model::Action::bare(model::Effect::Unknown)));
         thread.map_or_else(|_| unknown(), |thread| thread.join().unwrap_or_else(|_| unknown()))
     })
+}
+
+/// What a text would do at a target of this kind, and the columns that it asks for in clear.
+fn read_text_for(kind: &str, request: &str, text: &str) -> Result<(Intent, Vec<Unmask>)> {
+    if kind == ssh::PROTOCOL.0 {
+        let intent = ssh::explain(request, text).map_err(anyhow::Error::msg)?;
+        return Ok((intent.as_ref().clone(), Vec::new()));
+    }
+    Ok((as_public(&analyze(text)), in_clear(text)?))
 }
 
 /// The columns that a text asks for in clear, as it calls them.

@@ -125,3 +125,36 @@ fn columns_in_clear_are_judged_without_the_target() {
     world.write("cases.yaml", case);
     assert!(world.good(&["policy", "test", "cases.yaml"]).contains("1 cases, 0 failed"));
 }
+
+#[test]
+fn what_ssh_clients_ask_for_is_read_as_that() {
+    let world = World::new();
+    let target = "  - { name: web-1, kind: ssh, address: 'web-1.internal:22', roles: { ops: { user: ops, ssh_certificate: {} } } }\n";
+    let config = std::fs::read_to_string(world.path("sallyport.yaml")).unwrap();
+    world.write("sallyport.yaml", &config.replace("targets:\n", &format!("targets:\n{target}")));
+    let rules = "rules:
+  - { name: looks, who: any, do: [connect, read], commands: [\"systemctl status *\", \"tail *\"], then: allow }
+  - { name: files, who: any, do: [read], objects: [\"path:/srv/**\"], then: allow }
+";
+    world.write("policy.yaml", rules);
+    let explain = |request: &str, text: &str| {
+        world.good(&["policy", "explain", "--as", "a", "--target", "web-1", "--request", request, text])
+    };
+    assert!(explain("exec", "systemctl status nginx | tail -n 3").starts_with("allow"));
+    assert!(explain("exec", "systemctl restart nginx").starts_with("deny"));
+    assert!(explain("terminal", "tail -f /var/log/syslog").starts_with("deny"), "a terminal is asked for, too");
+    assert!(explain("sftp", "get /srv/a/b").starts_with("allow"));
+    assert!(explain("sftp", "put /srv/a/b").starts_with("deny"));
+    assert!(explain("tunnel", "db:5432").starts_with("deny"));
+    let out = world.bad(&["policy", "explain", "--as", "a", "--target", "web-1", "--request", "sftp", "eat /x"]);
+    assert!(out.contains("get, put"), "{out}");
+    let case = |key: &str, expect: &str| {
+        format!(
+            "cases:\n  - name: it\n    as: {{ subject: a, kind: agent }}\n    target: web-1\n    command: {{ {key}: \"tail /etc/shadow\" }}\n    expect: {expect}\n"
+        )
+    };
+    world.write("cases.yaml", &case("exec", "deny"));
+    assert!(world.good(&["policy", "test", "cases.yaml"]).contains("1 cases, 0 failed"));
+    world.write("cases.yaml", &case("sql", "deny"));
+    assert!(world.bad(&["policy", "test", "cases.yaml"]).contains("`exec` for ssh"));
+}
