@@ -6,8 +6,10 @@
 //! - `stage`: the server with its data, the gateway with its policy, the two tokens
 //! - `shell`: runs the lines that are printed
 //! - `walk`: the steps
+//! - `ssh`: the same for SSH
 
 mod shell;
+mod ssh;
 mod stage;
 mod walk;
 
@@ -21,10 +23,11 @@ use stage::Stage;
 
 /// What `suite demo --help` prints.
 pub const HELP: &str = "\
-suite demo [--once]
+suite demo [ssh] [--once]
 
 Starts a throwaway PostgreSQL with made-up customers and orders, and the gateway in front of it; walks through a masked read,
 a denied DROP, a DELETE that a human approves, and the recordings; then stays up until Ctrl-C and prints what to type.
+`demo ssh` does the same with a throwaway OpenSSH server: a masked log, denied commands and files, a change that a human approves.
 
   --once    end after the walk; status 0 only when every step behaved as it should";
 
@@ -34,8 +37,12 @@ a denied DROP, a DELETE that a human approves, and the recordings; then stays up
 /// When server or gateway do not start, or a step does not behave as it claims.
 pub fn main(mut args: Args) -> Result<i32> {
     let once = args.flag("--once");
+    let ssh = args.flag("ssh");
     args.finish()?;
     let stop = Stop::listen()?;
+    if ssh {
+        return ssh::main(once, &stop);
+    }
     println!("Starting a PostgreSQL of our own, and the gateway in front of it ...");
     let stage = Stage::start()?;
     if let Err(error) = walk::walk(&stage, &stop) {

@@ -105,16 +105,17 @@ impl Shell {
     pub(super) fn start(&self, line: &str) -> Result<Waiting> {
         prompt(&format!("{line} &"));
         let log = self.home.path().join("background.log");
-        let running = Running::start(self.command(line), &log, TERM, "psql")?;
+        let running = Running::start(self.command(line), &log, TERM, "the client")?;
         Ok(Waiting { running, log, shown: 0 })
     }
 
     fn command(&self, line: &str) -> Command {
         let mut command = Command::new("sh");
-        command.arg("-c").arg(line).envs(self.env.iter().cloned());
+        command.arg("-c").arg(line).current_dir(self.home.path());
         for name in FOREIGN {
             command.env_remove(name);
         }
+        command.envs(self.env.iter().cloned());
         command
     }
 }

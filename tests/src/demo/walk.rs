@@ -6,11 +6,11 @@ use anyhow::{Context, Result, bail};
 use regex::Regex;
 
 use super::Stop;
-use super::shell::{Waiting, explain};
+use super::shell::{Shell, Waiting, explain};
 use super::stage::Stage;
 
 /// How long a held command, an approval or a closing session may take to show.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// How often it is looked for.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -118,11 +118,11 @@ fn held(client: &mut Waiting, stop: &Stop) -> Result<String> {
 
 fn recordings(stage: &Stage, stop: &Stop, secrets: &[String]) -> Result<()> {
     let alice = "sallyport --token \"$ALICE\"";
-    closed(stage, stop)?;
+    closed(&stage.shell, stop)?;
     explain("Everything was recorded, as the agent saw it:");
     let list = stage.shell.run(&format!("{alice} sessions ls"))?.good()?;
     list.has(&["agent-7", "orders-db"])?;
-    let ids = sessions(stage)?;
+    let ids = sessions(&stage.shell)?;
     let (Some(newest), Some(oldest)) = (ids.first(), ids.last()) else {
         bail!("no session is recorded");
     };
@@ -140,23 +140,23 @@ fn recordings(stage: &Stage, stop: &Stop, secrets: &[String]) -> Result<()> {
 }
 
 /// Waits until no session is open, so that the recordings are complete.
-fn closed(stage: &Stage, stop: &Stop) -> Result<()> {
+pub(super) fn closed(shell: &Shell, stop: &Stop) -> Result<()> {
     let until = Instant::now() + PATIENCE;
-    while stage.shell.quiet("sallyport sessions ls --live --json")?.good()?.text.trim() != "[]" {
+    while shell.quiet("sallyport sessions ls --live --json")?.good()?.text.trim() != "[]" {
         pause(until, stop, "a session does not close")?;
     }
     Ok(())
 }
 
 /// The sessions' ids, newest first.
-fn sessions(stage: &Stage) -> Result<Vec<String>> {
-    let said = stage.shell.quiet("sallyport sessions ls --json")?.good()?;
+pub(super) fn sessions(shell: &Shell) -> Result<Vec<String>> {
+    let said = shell.quiet("sallyport sessions ls --json")?.good()?;
     let list: Vec<serde_json::Value> = serde_json::from_str(&said.text).context("read the list of sessions")?;
     let id = |session: &serde_json::Value| Some(session.get("id")?.as_str()?.to_owned());
     list.iter().map(id).collect::<Option<_>>().context("a session without an id")
 }
 
-fn pause(until: Instant, stop: &Stop, otherwise: &str) -> Result<()> {
+pub(super) fn pause(until: Instant, stop: &Stop, otherwise: &str) -> Result<()> {
     stop.check()?;
     if Instant::now() > until {
         bail!("{otherwise} within {PATIENCE:?}");

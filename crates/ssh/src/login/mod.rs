@@ -180,8 +180,9 @@ impl Login<'_> {
     /// Asks for the token; the answer.
     async fn question(&mut self) -> Result<String, LoginEnd> {
         let ask = encode::message(number::USERAUTH_INFO_REQUEST, |out| {
-            encode::string(out, b"Sallyport");
-            encode::string(out, b"A token comes from `sallyport token` or your identity provider.");
+            // No name and no instruction: clients print both on standard error, each time.
+            encode::string(out, b"");
+            encode::string(out, b"");
             encode::string(out, b"");
             encode::u32(out, 1);
             encode::string(out, b"Password (a token): ");
