@@ -65,3 +65,13 @@ fn a_wrong_argument_is_no_success() {
     let out = Command::new(env!("CARGO_BIN_EXE_startup")).arg("--runs").output().unwrap();
     assert_eq!(out.status.code(), Some(2));
 }
+
+#[test]
+fn sftp() -> std::io::Result<()> {
+    runs(env!("CARGO_BIN_EXE_sftp"), "sftp")
+}
+
+#[test]
+fn ssh_session() -> std::io::Result<()> {
+    runs(env!("CARGO_BIN_EXE_ssh_session"), "ssh_session")
+}

@@ -40,6 +40,8 @@ const MAY: [(&str, &[&str]); 19] = [
             "sallyport-postgres",
             "sallyport-sql",
             "sallyport-shell",
+            "sallyport-ssh",
+            "sallyport-policy",
             "sallyport-mask",
             "sallyport-model",
             "sallyport-gate",

@@ -6,7 +6,7 @@
 //! - `upstream`: the target's login, with the role's credential, its host key checked; [`known`] host keys that somebody has accepted
 //! - [`probe`]: a target looked at without a client
 //! - [`serve`]: one connection from its first byte to its last
-//! - `session`: the state machine between client and target; `drive` its only IO loop
+//! - [`session`]: the state machine between client and target; `drive` its only IO loop
 //! - [`sftp`]: packets of file transfers, and what they would do
 //! - `classify`: what SSH's requests would do
 //! - `answer`: refusals and notices in SSH's words
@@ -22,7 +22,7 @@ pub mod link;
 mod login;
 pub mod probe;
 pub mod serve;
-mod session;
+pub mod session;
 pub mod sftp;
 mod upstream;
 pub mod wire;

@@ -8,6 +8,8 @@
 //! - [`shape`]: texts of SQL that differ in literals
 //! - [`terminal`]: the bytes of a terminal, through the masker and the filters
 //! - [`shell`]: texts of shell command lines
+//! - [`sftp`]: packets of file transfers
+//! - [`ssh_session`]: messages of SSH clients and targets, through the state machine between them; `gateway` what stands behind it
 //! - `statements`: what `analyze` and `shape` break
 //!
 //! Beside "no panic, bounded memory" each target asserts what must hold: the wire format has one spelling, so whatever is
@@ -16,9 +18,12 @@
 pub mod analyze;
 pub mod backend;
 pub mod frontend;
+mod gateway;
 pub mod recording;
+pub mod sftp;
 pub mod shape;
 pub mod shell;
+pub mod ssh_session;
 pub mod startup;
 mod statements;
 pub mod terminal;

@@ -18,6 +18,8 @@ mod program;
 mod requests;
 mod target;
 
+use std::fmt;
+
 use gate::{Asked, Outbox, Refusal, Session, ToClient, ToTarget};
 
 use model::ApprovalId;
@@ -32,7 +34,7 @@ use crate::wire::{WireError, limits, number};
 
 /// Why a session ends.
 #[derive(Debug)]
-pub(crate) enum End {
+pub enum End {
     /// The gate wants it so.
     Refused(Box<Refusal>),
     /// The client breaks the protocol.
@@ -48,13 +50,15 @@ impl End {
 }
 
 /// What a message of a client or a target leads to.
-pub(crate) type Step = Result<(), End>;
+pub type Step = Result<(), End>;
 
 /// A client, a target, and what is between them.
-pub(crate) struct Relay {
+pub struct Relay {
     pub(crate) session: Session,
-    pub(crate) to_client: Outbox<ToClient>,
-    pub(crate) to_target: Outbox<ToTarget>,
+    /// Messages for the client, each behind its length.
+    pub to_client: Outbox<ToClient>,
+    /// Messages for the target, likewise.
+    pub to_target: Outbox<ToTarget>,
     channels: Vec<Option<Channel>>,
     forwards: Forwards,
     /// The client has said that it opens no more sessions.
@@ -67,8 +71,16 @@ pub(crate) struct Relay {
     pub(crate) failed: Option<Refusal>,
 }
 
+impl fmt::Debug for Relay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Relay").field("channels", &self.channels.len()).finish_non_exhaustive()
+    }
+}
+
 impl Relay {
-    pub(crate) fn new(session: Session) -> Self {
+    /// The relay of a session whose client and target are logged in.
+    #[must_use]
+    pub fn new(session: Session) -> Self {
         Self {
             session,
             to_client: Outbox::default(),
@@ -88,7 +100,10 @@ impl Relay {
     }
 
     /// Time passes: programs that a new policy no longer allows are stopped.
-    pub(crate) fn tick(&mut self) -> Step {
+    ///
+    /// # Errors
+    /// Why the session ends.
+    pub fn tick(&mut self) -> Step {
         for index in 0..self.channels.len() {
             self.judge_again(index)?;
         }
@@ -102,7 +117,10 @@ impl Relay {
     }
 
     /// Nothing more came for a moment.
-    pub(crate) fn show_all_waiting(&mut self) -> Step {
+    ///
+    /// # Errors
+    /// Why the session ends.
+    pub fn show_all_waiting(&mut self) -> Step {
         for index in 0..self.channels.len() {
             self.show_waiting(index)?;
         }
@@ -110,7 +128,10 @@ impl Relay {
     }
 
     /// A message of the client.
-    pub(crate) fn client(&mut self, bytes: &[u8]) -> Step {
+    ///
+    /// # Errors
+    /// Why the session ends.
+    pub fn client(&mut self, bytes: &[u8]) -> Step {
         let message = Message::read(bytes).map_err(|error| End::Client(broken(error)))?;
         match message {
             Message::Global { kind, reply, rest } => self.global_of_client(kind, reply, rest),
@@ -134,7 +155,10 @@ impl Relay {
     }
 
     /// A message of the target.
-    pub(crate) fn target(&mut self, bytes: &[u8]) -> Step {
+    ///
+    /// # Errors
+    /// Why the session ends.
+    pub fn target(&mut self, bytes: &[u8]) -> Step {
         let message = Message::read(bytes).map_err(|error| End::Target(broken(error)))?;
         match message {
             Message::Global { reply, .. } => self.global_of_target(reply),
@@ -162,7 +186,7 @@ impl Relay {
     }
 
     /// The end of the session for every program that runs: recorded as ended with it.
-    pub(crate) fn finish_all(&mut self) {
+    pub fn finish_all(&mut self) {
         for index in 0..self.channels.len() {
             self.finish_program(index, "session closed");
         }

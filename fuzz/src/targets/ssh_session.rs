@@ -1,0 +1,256 @@
+//! Messages of SSH clients and targets through the state machine between them: in any order, broken, and always to channels that may be there.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::Result;
+use gate::Gate;
+use ssh::session::Relay;
+use ssh::wire::channel::{self as words, Message, Open};
+
+use super::{gateway, sftp};
+use crate::driver::{MOST_MEMORY, Target};
+use crate::mutate::mutate;
+use crate::random::Random;
+
+/// Messages of both sides.
+pub const TARGET: Target = Target { name: "ssh_session", make, memory: 4 * MOST_MEMORY, run };
+
+const POLICY: &str = "
+rules:
+  - { name: in, who: any, do: [connect, session], then: allow }
+  - { name: looks, who: any, do: [read], commands: [\"cat *\"], then: allow }
+  - { name: files, who: any, do: [read, write, create], objects: [\"path:/srv/**\"], then: allow }
+  - { name: human, who: any, do: [alter, create, delete, write], commands: [\"touch *\"], then: approve, approval: { by: { groups: [dba] }, expires: 60s } }
+masks:
+  - { name: all, who: any, detect: [email, secret], with: redact }
+";
+/// What stands in every text that is denied or held.
+const MARK: &[u8] = b"FORBIDDEN";
+/// What a side may be sent in one message.
+const PACKET: u32 = 4096;
+
+/// `C` or `T`, the length, and a message.
+fn put(out: &mut Vec<u8>, side: u8, message: &[u8]) {
+    out.push(side);
+    out.extend_from_slice(&u16::try_from(message.len()).unwrap_or(0).to_be_bytes());
+    out.extend_from_slice(message.get(..usize::from(u16::try_from(message.len()).unwrap_or(0))).unwrap_or_default());
+}
+
+fn string(bytes: &[u8]) -> Vec<u8> {
+    let mut out = u32::try_from(bytes.len()).unwrap_or(0).to_be_bytes().to_vec();
+    out.extend_from_slice(bytes);
+    out
+}
+
+fn number(random: &mut Random, below: usize) -> u32 {
+    u32::try_from(random.below(below)).unwrap_or(0)
+}
+
+/// A message of the client to a channel of ours.
+fn of_client(random: &mut Random) -> Vec<u8> {
+    let channel = number(random, 3);
+    match random.below(14) {
+        0 | 1 => {
+            let kind = random.pick(&["session", "session", "direct-tcpip", "x11"]);
+            let window = random.pick(&[0, 10, 5000, 200_000]);
+            words::open(&Open { kind, sender: 50 + number(random, 4), window, packet: PACKET, rest: b"" })
+        }
+        2 | 3 => {
+            let text =
+                random.pick(&["cat /srv/a", "cat a; rm FORBIDDEN", "touch FORBIDDEN", "cat 'x", "cat /srv/b | cat -n"]);
+            words::request(channel, "exec", random.one_in(2), &string(text.as_bytes()))
+        }
+        4 => words::request(channel, "subsystem", true, &string(random.pick(&["sftp", "FORBIDDEN"]).as_bytes())),
+        5 => words::request(
+            channel,
+            random.pick(&["shell", "env", "pty-req", "signal", "window-change"]),
+            true,
+            &random.bytes(20),
+        ),
+        6 | 7 => {
+            let mut out = Vec::new();
+            let packets: Vec<u8> = (0..=random.below(3)).flat_map(|_| sftp::packet(random)).collect();
+            words::data(&mut out, channel, None, &packets);
+            out
+        }
+        8 => {
+            let mut out = Vec::new();
+            words::data(&mut out, channel, None, &random.bytes(60));
+            out
+        }
+        9 | 10 => words::adjust(channel, random.pick(&[1, 100, 100_000, u32::MAX])),
+        11 => words::bare(96, channel),
+        12 => words::bare(97, channel),
+        _ => words::global(
+            random.pick(&["keepalive@openssh.com", "tcpip-forward", "no-more-sessions@openssh.com"]),
+            true,
+            b"",
+        ),
+    }
+}
+
+/// A message of the target to a channel of ours; what it calls its channels is `100 +` ours.
+fn of_target(random: &mut Random) -> Vec<u8> {
+    let channel = number(random, 3);
+    match random.below(12) {
+        0..=2 => words::confirmation(channel, 100 + channel, random.pick(&[0, 7, 3000, 100_000]), PACKET),
+        3 => words::bare(random.pick(&[99, 100]), channel),
+        4 | 5 => {
+            let mut out = Vec::new();
+            let text =
+                random.pick(&["plain words\n", "mail o.hara@example.com now\r\n", "\x1b[1mbold\x1b[0m ", "half a wo"]);
+            words::data(&mut out, channel, if random.one_in(4) { Some(words::STDERR) } else { None }, text.as_bytes());
+            out
+        }
+        6 | 7 => {
+            let mut out = Vec::new();
+            let packets: Vec<u8> = (0..=random.below(2)).flat_map(|_| sftp::packet(random)).collect();
+            words::data(&mut out, channel, None, &packets);
+            out
+        }
+        8 => words::adjust(channel, random.pick(&[1, 100, 100_000])),
+        9 => words::bare(random.pick(&[96, 97]), channel),
+        10 => words::request(channel, random.pick(&["exit-status", "exit-signal", "x"]), false, &[0, 0, 0, 1]),
+        _ => words::open_failure(channel, 1, "no"),
+    }
+}
+
+fn make(random: &mut Random) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
+    // Most begin as sessions do.
+    if !random.one_in(6) {
+        let window = random.pick(&[64, 5000, 200_000]);
+        put(&mut out, b'C', &words::open(&Open { kind: "session", sender: 50, window, packet: PACKET, rest: b"" }));
+        put(&mut out, b'T', &words::confirmation(0, 100, random.pick(&[16, 3000, 100_000]), PACKET));
+        let (kind, text) = random.pick(&[("exec", "cat /srv/a"), ("subsystem", "sftp"), ("exec", "touch FORBIDDEN")]);
+        put(&mut out, b'C', &words::request(0, kind, true, &string(text.as_bytes())));
+        put(&mut out, b'T', &words::bare(99, 0));
+    }
+    for _ in 0..random.below(24) {
+        let client = random.one_in(2);
+        let mut message = if client { of_client(random) } else { of_target(random) };
+        if random.one_in(20) {
+            let donor = of_client(random);
+            mutate(random, &mut message, &donor);
+        }
+        put(&mut out, if client { b'C' } else { b'T' }, &message);
+    }
+    Ok(out)
+}
+
+/// What both sides were told they may send, and what came.
+#[derive(Default)]
+struct Model {
+    /// Bytes that the target's channels may be sent.
+    target: HashMap<u32, u64>,
+    /// Bytes of output that the client was sent.
+    shown: usize,
+    /// The client names two channels alike, or asks for a transfer: nothing is counted.
+    vague: bool,
+}
+
+thread_local! {
+    static GATE: (Arc<Gate>, Arc<AtomicUsize>) = gateway::gate("ssh", POLICY);
+}
+
+fn run(data: &[u8]) {
+    GATE.with(|(gate, recorded)| {
+        recorded.store(0, Ordering::Relaxed);
+        let mut relay = Relay::new(gateway::open(gate, "ssh").session);
+        let (mut model, mut rest) = (Model::default(), data);
+        while let Some((&[side, high, low], after)) = rest.split_first_chunk::<3>() {
+            let len = usize::from(u16::from_be_bytes([high, low])).min(after.len());
+            let (message, next) = after.split_at(len);
+            rest = next;
+            let step = match side {
+                b'C' => relay.client(message),
+                _ => {
+                    model.granted(message);
+                    relay.target(message)
+                }
+            };
+            model.vague |= message.windows(9).any(|word| word == b"subsystem");
+            let more = step.and_then(|()| if len % 5 == 0 { relay.show_all_waiting() } else { relay.tick() });
+            model.look(&mut relay, recorded);
+            if more.is_err() {
+                break;
+            }
+        }
+        relay.finish_all();
+    });
+}
+
+impl Model {
+    /// A message of the target that lets its channels be sent more.
+    fn granted(&mut self, message: &[u8]) {
+        match Message::read(message) {
+            Ok(Message::Confirmation { sender, window, .. }) => {
+                *self.target.entry(sender).or_default() += u64::from(window);
+            }
+            // Which channel of the target's that is, is what the relay knows: all of them count.
+            Ok(Message::Adjust { bytes, .. }) => {
+                self.target.values_mut().for_each(|window| *window += u64::from(bytes));
+            }
+            Ok(Message::Open(open)) => *self.target.entry(open.sender).or_default() += u64::from(open.window),
+            Ok(_) | Err(_) => {}
+        }
+    }
+
+    fn look(&mut self, relay: &mut Relay, recorded: &AtomicUsize) {
+        let to_target = relay.to_target.pending().to_vec();
+        relay.to_target.wrote(to_target.len());
+        for message in messages(&to_target) {
+            assert!(!message.windows(MARK.len()).any(|word| word == MARK), "what was not allowed is on its way");
+            if let Ok(Message::Data { recipient, data }) = Message::read(message) {
+                let left = self.target.get_mut(&recipient).map(|window| {
+                    let enough = *window >= data.len() as u64;
+                    *window = window.saturating_sub(data.len() as u64);
+                    enough
+                });
+                assert_eq!(left, Some(true), "the target is sent more than it has room for");
+                assert!(data.len() <= PACKET as usize, "a message above what the target takes");
+            }
+        }
+        let to_client = relay.to_client.pending().to_vec();
+        relay.to_client.wrote(to_client.len());
+        for message in messages(&to_client) {
+            let read = Message::read(message);
+            assert!(read.is_ok(), "a message of ours that nobody can read: {read:?}");
+            if let Ok(Message::Data { data, .. } | Message::Extended { data, .. }) = read {
+                // Files are carried as they are.
+                assert!(self.vague || !data.windows(6).any(|word| word == b"o.hara"), "a masked value is shown");
+                let own = data.starts_with(b"sallyport: ");
+                self.shown += if own { 0 } else { data.len() };
+            }
+        }
+        let kept = recorded.load(Ordering::Relaxed);
+        assert!(self.vague || self.shown <= kept, "{} bytes are shown and {kept} recorded", self.shown);
+    }
+}
+
+/// The messages of an outbox, each behind its length.
+fn messages(mut bytes: &[u8]) -> Vec<&[u8]> {
+    let mut all = Vec::new();
+    while let Some((len, rest)) = bytes.split_first_chunk::<4>() {
+        let len = usize::try_from(u32::from_be_bytes(*len)).unwrap_or(usize::MAX);
+        let Some((message, rest)) = rest.split_at_checked(len) else { panic!("half a message waits") };
+        all.push(message);
+        bytes = rest;
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inputs_hold_what_is_asserted() {
+        let mut random = Random::new(5);
+        for _ in 0..300 {
+            run(&make(&mut random).unwrap());
+        }
+    }
+}
