@@ -19,7 +19,7 @@ pub(crate) const BUILD: &[&str] = &["build-essential", "cmake", "libclang-dev"];
 /// A server, its extensions and programs.
 pub(crate) const POSTGRES: &[&str] = &["postgresql", "postgresql-contrib", "postgresql-client"];
 /// An SSH server, its clients, and what speaks through them.
-pub(crate) const SSH: &[&str] = &["openssh-server", "openssh-client", "rsync", "git"];
+pub(crate) const SSH: &[&str] = &["openssh-server", "openssh-client", "openssl", "rsync", "git"];
 /// What the stock clients need.
 pub(crate) const CLIENTS: &[&str] = &["default-jdk-headless", "libpostgresql-jdbc-java", "nodejs", "python3-venv"];
 /// What upstream suites need to be fetched and compiled.

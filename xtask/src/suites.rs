@@ -48,6 +48,7 @@ pub(crate) fn suite(command: &str, args: &[String]) -> Result<()> {
     }
     ensure::packages(&[ensure::BUILD, ensure::POSTGRES].concat())?;
     match command {
+        "corpus" => ensure::packages(ensure::SSH)?,
         "clients" => {
             ensure::packages(ensure::CLIENTS)?;
             suite.env("SUITE_PYTHON", ensure::python()?).env("SUITE_NODE", ensure::node()?);

@@ -96,24 +96,46 @@ pub enum Step {
     Direction(String),
 }
 
-/// Reads the PostgreSQL cases of a JSON Lines file.
+/// The protocol of a case.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Protocol {
+    /// PostgreSQL.
+    Postgres,
+    /// SSH.
+    Ssh,
+}
+
+impl Protocol {
+    /// Those whose cases can be played.
+    pub const ALL: [Self; 2] = [Self::Postgres, Self::Ssh];
+
+    /// The word of the corpus.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgres",
+            Self::Ssh => "ssh",
+        }
+    }
+}
+
+/// Reads the cases of one protocol of a JSON Lines file.
 ///
 /// # Errors
 /// Names the line and field that is not understood.
-pub fn read(path: &Path) -> Result<Vec<Case>> {
+pub fn read(path: &Path, protocol: Protocol) -> Result<Vec<Case>> {
     let text = std::fs::read_to_string(path).with_context(|| format!("read the corpus {}", path.display()))?;
     let mut cases = Vec::new();
     for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let place = || format!("{}, line {}", path.display(), at + 1);
         let value: Value = serde_json::from_str(line).with_context(place)?;
-        if value.get("protocol").and_then(Value::as_str) == Some("postgres") {
-            cases.push(case(&value).with_context(place)?);
+        if value.get("protocol").and_then(Value::as_str) == Some(protocol.as_str()) {
+            cases.push(case(&value, protocol).with_context(place)?);
         }
     }
     Ok(cases)
 }
 
-fn case(value: &Value) -> Result<Case> {
+fn case(value: &Value, protocol: Protocol) -> Result<Case> {
     let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
     let assumed = text("policy_assumed").context("no `policy_assumed`")?;
     let key = assumed.split(':').next().unwrap_or_default().trim().to_owned();
@@ -128,16 +150,20 @@ fn case(value: &Value) -> Result<Case> {
         id: text("id").context("no `id`")?,
         class: text("class").unwrap_or_default(),
         key,
-        steps: steps(value.get("input").context("no `input`")?)?,
+        steps: steps(value.get("input").context("no `input`")?, protocol)?,
         expect,
         oracle: oracle(value.get("oracle"))?,
         conditions: conditions(value.get("conditions"))?,
     })
 }
 
-fn steps(input: &Value) -> Result<Vec<Step>> {
+fn steps(input: &Value, protocol: Protocol) -> Result<Vec<Step>> {
+    let step = match protocol {
+        Protocol::Postgres => step,
+        Protocol::Ssh => ssh_step,
+    };
     match input {
-        // A lone string is always SQL, even if it stands in brackets.
+        // A lone string is always SQL, or a program's text, even if it stands in brackets.
         Value::String(sql) => Ok(vec![Step::Query(sql.clone().into_bytes())]),
         Value::Array(items) => items.iter().map(step).collect(),
         Value::Object(_) => Ok(vec![step(input)?]),
@@ -159,6 +185,21 @@ fn step(item: &Value) -> Result<Step> {
                 "Query" => Step::Query(text_of(fields)?),
                 _ => Step::Message(kind, fields.clone()),
             })
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => {
+            bail!("a step is neither text nor object")
+        }
+    }
+}
+
+/// A request, or an operation on files; a text is a program on a channel of its own.
+fn ssh_step(item: &Value) -> Result<Step> {
+    match item {
+        Value::String(text) => Ok(Step::Query(text.clone().into_bytes())),
+        Value::Object(fields) => {
+            let kind = fields.get("msg").and_then(Value::as_str);
+            let kind = kind.or_else(|| fields.contains_key("sftp").then_some("sftp"));
+            Ok(Step::Message(kind.unwrap_or("channel-request").to_owned(), fields.clone()))
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => {
             bail!("a step is neither text nor object")
@@ -254,7 +295,7 @@ mod tests {
     use super::*;
 
     fn input(json: &str) -> Vec<Step> {
-        steps(&serde_json::from_str(json).unwrap()).unwrap()
+        steps(&serde_json::from_str(json).unwrap(), Protocol::Postgres).unwrap()
     }
 
     #[test]
@@ -283,6 +324,7 @@ mod tests {
     #[test]
     fn the_shipped_corpus_is_understood() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/bypass.jsonl");
-        assert!(read(&path).unwrap().len() >= 168);
+        assert!(read(&path, Protocol::Postgres).unwrap().len() >= 168);
+        assert!(read(&path, Protocol::Ssh).unwrap().len() >= 66);
     }
 }

@@ -6,6 +6,7 @@
 //! - [`gateway`]: the `sallyport` binary with its own configuration, policy and data directory.
 //! - [`dsn`]: where a client connects and as whom; the same for a bare server and for the gateway.
 //! - [`wire`] and [`message`]: a raw PostgreSQL client that keeps every byte it receives.
+//! - [`ssh_wire`]: a raw SSH client.
 //! - [`args`]: a few lines of command-line parsing.
 
 pub mod args;
@@ -14,5 +15,6 @@ pub mod gateway;
 pub mod message;
 pub mod postgres;
 pub mod process;
+pub mod ssh_wire;
 pub mod sshd;
 pub mod wire;

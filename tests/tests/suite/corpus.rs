@@ -7,7 +7,7 @@ use crate::passes;
 /// Without a gateway every attack works: else its case would prove nothing.
 #[test]
 fn every_oracle_fires_without_a_gateway() {
-    passes(corpus::main, &["--direct"]);
+    passes(corpus::main, &["--protocol", "postgres", "--direct"]);
 }
 
 #[test]
@@ -48,4 +48,61 @@ fn budgets() {
 #[test]
 fn open_reads() {
     passes(corpus::main, &["--key", "open"]);
+}
+
+#[test]
+fn every_attack_works_on_a_host_without_a_gateway() {
+    passes(corpus::main, &["--protocol", "ssh", "--direct"]);
+}
+
+/// A path of a credential that stands in the words of a program that may look is a read like any other so far.
+#[test]
+fn programs_by_their_words() {
+    passes(corpus::main, &["--key", "ssh", "--known", "ssh-grep-credential"]);
+}
+
+/// Variations on the cases of SSH. Known are those by the path of a credential, as above, and a mode that is changed through a file opened
+/// for reading.
+#[test]
+fn more_of_the_same_families() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/corpus/more-ssh.jsonl");
+    let mut args = vec!["--file", file];
+    for id in KNOWN {
+        args.extend(["--known", id]);
+    }
+    passes(corpus::main, &args);
+}
+
+const KNOWN: [&str; 16] = [
+    "more-sftp-fsetstat",
+    "more-kubectl-get-template-file",
+    "more-tail-follow-pid",
+    "more-cred-cat-shadow",
+    "more-cred-cat-aws",
+    "more-cred-tail-key",
+    "more-cred-cat-tilde-key",
+    "more-cred-grep-r-home",
+    "more-cred-cat-link",
+    "more-cred-cat-slashes",
+    "more-cred-cat-rel",
+    "more-cred-grep-file-opt",
+    "more-cred-grep-f-all",
+    "more-cred-tail-glob",
+    "more-cred-cat-quoted",
+    "more-cred-cat-proc",
+];
+
+#[test]
+fn programs_that_need_a_human() {
+    passes(corpus::main, &["--key", "ssh-appr"]);
+}
+
+#[test]
+fn masks_of_what_programs_print() {
+    passes(corpus::main, &["--key", "ssh-mask"]);
+}
+
+#[test]
+fn files_below_one_directory() {
+    passes(corpus::main, &["--key", "sftp"]);
 }

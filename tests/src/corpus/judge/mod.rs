@@ -71,6 +71,11 @@ impl Judged {
     pub fn broken(case: &Case, why: &str) -> Self {
         new(case, Outcome::Broken, why.to_owned())
     }
+
+    /// A case with this outcome; `oracle` says whether something else than the gateway's word could tell.
+    pub fn of(case: &Case, outcome: Outcome, why: String, oracle: bool) -> Self {
+        Self { oracle, ..new(case, outcome, why) }
+    }
 }
 
 /// What is known from outside of the connection.

@@ -8,7 +8,7 @@ fn case(expect: &str, oracle: &serde_json::Value) -> Case {
     let line = json!({"id": "x", "protocol": "postgres", "input": "SELECT 1", "expect": expect, "policy_assumed": "k: y", "oracle": oracle});
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), line.to_string()).unwrap();
-    super::super::case::read(file.path()).unwrap().remove(0)
+    super::super::case::read(file.path(), super::super::case::Protocol::Postgres).unwrap().remove(0)
 }
 
 fn reply(messages: Vec<Message>) -> Played {
