@@ -11,6 +11,7 @@
 //! - [`tokens`]: tokens that are sent back.
 //! - [`aggregates`]: statistics of masked columns.
 //! - [`catalogue`]: who reads the catalogue, and whose path counts.
+//! - [`matrix`]: who may do what, as a golden file.
 //! - [`metrics`]: what is counted.
 //! - [`unmask`]: masked columns in clear for one command, by approval.
 //! - [`functions`]: the tables of the server's own functions, and users' functions by what they do.
@@ -46,6 +47,7 @@ mod kit;
 mod limits;
 mod lineage;
 mod masks;
+mod matrix;
 mod metrics;
 mod sessions;
 mod ssh;
