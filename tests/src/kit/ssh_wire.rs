@@ -30,6 +30,7 @@ pub enum Next {
 pub struct SshWire {
     link: Link,
     stream: TcpStream,
+    last_words: String,
 }
 
 impl SshWire {
@@ -41,7 +42,7 @@ impl SshWire {
     pub fn connect(port: u16) -> Result<Self> {
         let stream = TcpStream::connect(("127.0.0.1", port)).context("connect")?;
         stream.set_read_timeout(Some(TURN))?;
-        let mut wire = Self { link: Link::client(ssh::keys::ALGORITHMS)?, stream };
+        let mut wire = Self { link: Link::client(ssh::keys::ALGORITHMS)?, stream, last_words: String::new() };
         let until = Instant::now() + LOGIN;
         while !wire.link.may_send() {
             wire.flush()?;
@@ -66,6 +67,7 @@ impl SshWire {
                 Next::Message(message) => match message.first() {
                     Some(&number::USERAUTH_SUCCESS) => return Ok(true),
                     Some(&number::USERAUTH_FAILURE) => return Ok(false),
+                    Some(&number::USERAUTH_BANNER) => self.last_words.push_str(&String::from_utf8_lossy(&message)),
                     _ => {}
                 },
                 Next::Closed => return Ok(false),
@@ -99,7 +101,10 @@ impl SshWire {
         loop {
             match self.link.advance() {
                 Ok(Some(range)) => return Ok(Next::Message(self.link.message(range).to_vec())),
-                Err(_) => return Ok(Next::Closed),
+                Err(error) => {
+                    self.last_words.push_str(&error.to_string());
+                    return Ok(Next::Closed);
+                }
                 Ok(None) => {}
             }
             // An exchange of keys that the other side began is answered here.
@@ -113,6 +118,11 @@ impl SshWire {
                 return Ok(Next::Closed);
             }
         }
+    }
+
+    /// What was said beside the messages: banners at the login, and why the connection is over, if that was said.
+    pub fn last_words(&self) -> &str {
+        &self.last_words
     }
 
     fn flush(&mut self) -> Result<()> {

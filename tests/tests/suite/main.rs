@@ -1,6 +1,7 @@
 //! The one integration binary: real servers, real clients, through the boundary.
 //!
 //! - [`kit`]: the kit itself, against a bare server.
+//! - [`conform`]: what holds for every protocol, with real gateway processes.
 //! - [`corpus`]: the bypass corpus, one test per policy key, and the proof that its oracles fire.
 //! - [`honest`]: what honest tools send is not hurt.
 //! - [`clients`]: stock clients, one test per client.
@@ -36,6 +37,7 @@ mod aggregates;
 mod catalogue;
 mod chaos;
 mod clients;
+mod conform;
 mod corpus;
 mod definitions;
 mod demo;
