@@ -65,11 +65,18 @@ fn programs_by_their_words() {
 /// for reading.
 #[test]
 fn more_of_the_same_families() {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/corpus/more-ssh.jsonl");
-    let mut args = vec!["--file", file];
-    for id in KNOWN {
-        args.extend(["--known", id]);
-    }
+    more(&["ssh"]);
+}
+
+#[test]
+fn more_about_files_masks_and_humans() {
+    more(&["sftp", "ssh-mask", "ssh-appr"]);
+}
+
+fn more(keys: &[&str]) {
+    let mut args = vec!["--file", concat!(env!("CARGO_MANIFEST_DIR"), "/corpus/more-ssh.jsonl")];
+    args.extend(keys.iter().flat_map(|key| ["--key", key]));
+    args.extend(KNOWN.iter().flat_map(|id| ["--known", id]));
     passes(corpus::main, &args);
 }
 

@@ -43,6 +43,7 @@ pub(super) fn nothing_is_dialled_before_the_grant<P: Protocol>() {
         ("a revoked token", &revoked, P::TARGET),
         ("a token for another target", &elsewhere, P::TARGET),
         ("an identity that may not connect", &stranger, P::TARGET),
+        ("a role that policy does not give", &world.token, P::NOT_THEIRS),
         ("an unknown target", &world.token, "nowhere"),
         ("the gateway's own name", &world.token, "sallyport"),
     ] {

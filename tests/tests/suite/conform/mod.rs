@@ -65,6 +65,8 @@ type Closes = Box<dyn FnMut(Duration) -> bool>;
 trait Protocol {
     /// The target's name.
     const TARGET: &'static str;
+    /// `ROLE:TARGET`, with a role that the target has and policy lets nobody use.
+    const NOT_THEIRS: &'static str;
     /// The policy; `EXPIRES` stands for how long the rule `asks` waits.
     const POLICY: &'static str;
     type Client: Client;
@@ -74,7 +76,7 @@ trait Protocol {
     fn options(target: &Target, policy: &str) -> Options;
     /// What nobody but the gateway may know.
     fn secrets() -> Vec<String>;
-    /// Logs in; else what it was told.
+    /// Logs in to `TARGET` or `ROLE:TARGET`; else what it was told.
     fn connect(gateway: &Gateway, token: &str, target: &str) -> Result<Self::Client, String>;
     /// Random bytes at every stage of the protocol, sent; each with the stage's name.
     fn garbage(gateway: &Gateway, token: &str, noise: &[u8]) -> Vec<(&'static str, Closes)>;

@@ -22,9 +22,10 @@ pub(super) struct Session {
 
 impl Protocol for Postgres {
     const TARGET: &'static str = "orders-db";
+    const NOT_THEIRS: &'static str = "superuser:orders-db";
     const POLICY: &'static str = r##"
 rules:
-  - { name: in, who: { groups: [agents] }, do: [connect, session, read], then: allow }
+  - { name: in, who: { groups: [agents] }, on: { roles: [app] }, do: [connect, session, read], then: allow }
   - { name: never, who: any, on: { targets: [orders-db] }, do: [write], then: deny, message: "Ask in #ops." }
   - { name: asks, who: { groups: [agents] }, do: [create], then: approve, approval: { by: { groups: [dba] }, expires: EXPIRES } }
 masks:
@@ -50,7 +51,8 @@ masks:
     }
 
     fn connect(gateway: &Gateway, token: &str, target: &str) -> Result<Session, String> {
-        let mut dsn = gateway.dsn_with(token, APP, "postgres");
+        let (role, target) = target.split_once(':').unwrap_or((APP, target));
+        let mut dsn = gateway.dsn_with(token, role, "postgres");
         dsn.database = format!("{target}/postgres");
         Wire::login(&dsn).map(|wire| Session { wire, due: 0 }).map_err(|error| format!("{error:#}"))
     }

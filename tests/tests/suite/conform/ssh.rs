@@ -30,9 +30,10 @@ pub(super) struct Session {
 
 impl Protocol for Ssh {
     const TARGET: &'static str = "web-1";
+    const NOT_THEIRS: &'static str = "root:web-1";
     const POLICY: &'static str = r##"
 rules:
-  - { name: in, who: { groups: [agents] }, do: [connect, session], then: allow }
+  - { name: in, who: { groups: [agents] }, on: { roles: [ops] }, do: [connect, session], then: allow }
   - { name: looks, who: { groups: [agents] }, do: [read], commands: ["cat *", "tail *"], then: allow }
   - { name: never, who: any, on: { targets: [web-1] }, do: [delete, destroy], then: deny, message: "Ask in #ops." }
   - { name: asks, who: { groups: [agents] }, do: [create, alter, write], commands: ["touch *"], then: approve, approval: { by: { groups: [dba] }, expires: EXPIRES } }
@@ -48,8 +49,8 @@ masks:
     fn options(target: &Target, policy: &str) -> Options {
         let mut options = Options::new(1, "none", policy);
         options.targets = format!(
-            "  - name: {}\n    kind: ssh\n    address: 127.0.0.1:{}\n    host_keys: [\"{}\"]\n    roles:\n      ops: {{ user: deploy, \
-             password: {{ env: SSH_KEY }} }}\n",
+            "  - name: {}\n    kind: ssh\n    address: 127.0.0.1:{}\n    host_keys: [\"{}\"]\n    default_role: ops\n    roles:\n      ops: {{ user: deploy, \
+             password: {{ env: SSH_KEY }} }}\n      root: {{ user: root, password: {{ env: SSH_KEY }} }}\n",
             Self::TARGET,
             target.port,
             target.about.trim()
