@@ -22,14 +22,26 @@ pub(crate) const POSTGRES: &[&str] = &["postgresql", "postgresql-contrib", "post
 pub(crate) const SSH: &[&str] = &["openssh-server", "openssh-client", "openssl", "rsync", "git"];
 /// What the stock clients need.
 pub(crate) const CLIENTS: &[&str] = &["default-jdk-headless", "libpostgresql-jdbc-java", "nodejs", "python3-venv"];
+/// What SSH's clients need.
+pub(crate) const SSH_CLIENTS: &[&str] = &["python3-venv"];
 /// What upstream suites need to be fetched and compiled.
 pub(crate) const REGRESS: &[&str] = &["build-essential", "dpkg-dev", "postgresql-server-dev-15", "python3-venv"];
+/// OpenSSH's own tests, and what some of them start.
+pub(crate) const OPENSSH: &[&str] = &["openssh-tests", "openssh-server", "openssh-client", "inetutils-telnet"];
 /// Peers to compare with.
 pub(crate) const BENCH: &[&str] = &["pgbouncer"];
 
 /// Python clients: one environment for all of them.
-const PYTHON: &[&str] =
-    &["psycopg[binary]==3.*", "psycopg2-binary==2.9.*", "asyncpg", "SQLAlchemy==2.*", "Django==5.*"];
+const PYTHON: &[&str] = &[
+    "psycopg[binary]==3.*",
+    "psycopg2-binary==2.9.*",
+    "asyncpg",
+    "SQLAlchemy==2.*",
+    "Django==5.*",
+    "paramiko==5.*",
+    "asyncssh==2.*",
+    "ansible-core==2.19.*",
+];
 /// Node clients.
 const NODE: &[&str] = &["pg@8", "pg-cursor@2", "pg-query-stream@4", "pg-copy-streams@6"];
 
@@ -45,12 +57,12 @@ pub(crate) fn main(args: &[String]) -> Result<()> {
             "ssh" => packages(SSH)?,
             "bench" => packages(&[POSTGRES, BENCH].concat())?,
             "clients" => {
-                packages(&[POSTGRES, CLIENTS].concat())?;
+                packages(&[POSTGRES, SSH, CLIENTS].concat())?;
                 python()?;
                 node()?;
             }
             "regress" => {
-                packages(&[POSTGRES, REGRESS].concat())?;
+                packages(&[POSTGRES, REGRESS, OPENSSH].concat())?;
                 python()?;
             }
             other => bail!("no set {other:?}\n\n{HELP}"),

@@ -28,15 +28,15 @@ cargo xtask COMMAND [ARGS]      (each command explains itself with --help)
   tidy       file and function sizes, module docs, leftovers, machine paths
   corpus     the bypass corpus, against a real server through the gateway
   honest     what honest tools send, directly and through the gateway
-  clients    stock clients through the gateway
-  regress    upstream suites, directly and through the gateway: `pg`, `psycopg2`
+  clients    stock clients through the gateway: `postgres`, `ssh`, or both
+  regress    upstream suites, directly and through the gateway: `pg`, `psycopg2`, `openssh`
   functions  the tables of PostgreSQL's own functions, from the installed server; `--check` compares
   chaos      kill the gateway under load and look for lost records: `kill9`
   lineage-fuzz
              random queries over planted secrets that masks must hide: `--queries N --seed S`
   bench      ratios against the direct connection and pgbouncer: `postgres`, `ssh`, both
   fuzz       every fuzz target for a given time
-  ensure     install what a suite needs: build, postgres, clients, regress, bench";
+  ensure     install what a suite needs: build, postgres, ssh, clients, regress, bench";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();

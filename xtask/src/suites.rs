@@ -46,16 +46,26 @@ pub(crate) fn suite(command: &str, args: &[String]) -> Result<()> {
     if help {
         return run(&mut suite);
     }
-    ensure::packages(&[ensure::BUILD, ensure::POSTGRES].concat())?;
+    let names = |word: &str| args.iter().any(|arg| arg == word);
+    ensure::packages(ensure::BUILD)?;
     match command {
-        "corpus" => ensure::packages(ensure::SSH)?,
-        "clients" => {
-            ensure::packages(ensure::CLIENTS)?;
+        "clients" if names("ssh") => {
+            ensure::packages(&[ensure::SSH, ensure::SSH_CLIENTS].concat())?;
+            suite.env("SUITE_PYTHON", ensure::python()?);
+        }
+        "regress" if names("openssh") => ensure::packages(ensure::OPENSSH)?,
+        "demo" if names("ssh") => ensure::packages(ensure::SSH)?,
+        "corpus" => ensure::packages(&[ensure::POSTGRES, ensure::SSH].concat())?,
+        _ => ensure::packages(ensure::POSTGRES)?,
+    }
+    match command {
+        "clients" if !names("ssh") => {
+            ensure::packages(&[ensure::SSH, ensure::CLIENTS].concat())?;
             suite.env("SUITE_PYTHON", ensure::python()?).env("SUITE_NODE", ensure::node()?);
             suite.env("SUITE_EXAMPLES", examples_folder());
             examples()?;
         }
-        "regress" => {
+        "regress" if !names("openssh") => {
             ensure::packages(ensure::REGRESS)?;
             suite.env("SUITE_PYTHON", ensure::python()?);
         }

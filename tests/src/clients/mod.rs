@@ -1,8 +1,13 @@
 //! Stock clients through a way in: the bare server, or the gateway with rules, masks and recording on.
 //!
+//! - [`postgres`]: drivers, ORMs and PostgreSQL's own programs, before a real server.
+//! - [`ssh`]: OpenSSH's programs and what speaks through them, Python's SSH libraries, Ansible, before a real sshd.
+//!
 //! Each client is a program of its own (`tests/clients/`, `tests/examples/`) that prints `ok NAME` or `not ok NAME: why`
-//! per check. It gets an empty database and finds its way by libpq's variables. Clients without TLS of their own
-//! (`Client::clear`) connect in clear text, which is the other half of the login: SCRAM instead of a password in TLS.
+//! per check, and `note TEXT` for what is worth knowing. Where it finds what stands in its environment.
+
+mod postgres;
+mod ssh;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,93 +17,48 @@ use anyhow::{Context, Result, bail};
 
 use crate::corpus::report::aligned;
 use crate::kit::args::Args;
-use crate::kit::dsn::Dsn;
-use crate::kit::gateway::{self, Gateway, Who};
-use crate::kit::postgres::{APP, Options, Server};
 use crate::kit::process::{bounded, find, tail};
 
 /// What `suite clients --help` prints.
 pub const HELP: &str = "\
-suite clients [--direct] [--only NAME]... [--list]
+suite clients [postgres|ssh] [--direct] [--only NAME]... [--list] [--files N]
 
 Runs stock clients through the gateway (or, with --direct, against the bare server) and prints what does not work.
-Status 0 only when every check of every client says ok.
+Status 0 only when every check of every client says ok. Without a word, those of all protocols.
 
   --direct      no gateway
   --only NAME   only this client; may be repeated
-  --list        name the clients";
+  --list        name the clients
+  --files N     files in the tree that rsync carries: 10,000 unless this says otherwise";
 
 /// Everything is allowed and recorded: what differs from the bare server is the gateway's fault.
 pub const ALLOW_ALL: &str =
     "rules:\n  - name: everything\n    who: { groups: [agents] }\n    do: any\n    then: allow\n";
 
-/// What the clients work under: everything is allowed but one table, people's columns are masked, cards wherever they are.
-const RULES: &str = "\
-rules:
-  - name: work
-    who: { groups: [agents] }
-    do: any
-    then: allow
-  - name: no secrets
-    who: any
-    do: any
-    objects: [public.payroll]
-    then: deny
-    message: \"payroll is for people\"
-masks:
-  - name: e-mail addresses
-    who: any
-    columns: [public.people.email]
-    detect: [card, iban, ssn, jwt, secret]
-    with: partial
-    notifications: allow
-  - name: dates of birth
-    who: any
-    columns: [public.people.born]
-    with: null
-    notifications: allow
-";
-
-/// The table whose columns are masked, and one that nobody may read: the bare server refuses it as the gateway does.
-const PEOPLE: &str = "
-CREATE TABLE people(id int PRIMARY KEY, name text, email text, born date, note text);
-INSERT INTO people SELECT n, 'name ' || n, 'ada' || n || '@example.com', '1990-01-02', 'card 4111111111111111 on file' FROM generate_series(1, 3) n;
-CREATE TABLE payroll(id int, salary int);
-GRANT ALL ON people TO app";
-
-/// How the second of `people` looks to a client: e-mail address, date of birth, note.
-const PLAIN: [&str; 3] = ["ada2@example.com", "1990-01-02", "card 4111111111111111 on file"];
-/// The same behind the masks.
-const MASKED: [&str; 3] = ["a***@example.com", "", "card 411111******1111 on file"];
-
 /// How long one client may take in all.
 const LIMIT: Duration = Duration::from_secs(420);
 
-struct Client {
-    name: &'static str,
-    /// Connects in clear text.
-    clear: bool,
-    command: fn() -> Result<Command>,
+/// What was asked for.
+struct Plan {
+    direct: bool,
+    /// Empty for all.
+    only: Vec<String>,
+    /// Files of rsync's tree.
+    files: u64,
 }
 
-const CLIENTS: [Client; 11] = [
-    Client { name: "psql", clear: false, command: || python("psql.py") },
-    Client { name: "pgbench", clear: false, command: || python("pgbench.py") },
-    Client { name: "dump", clear: false, command: || python("dump.py") },
-    Client { name: "psycopg", clear: false, command: || python("client_psycopg.py") },
-    Client { name: "asyncpg", clear: false, command: || python("client_asyncpg.py") },
-    Client { name: "sqlalchemy", clear: false, command: || python("client_sqlalchemy.py") },
-    Client { name: "django", clear: false, command: || python("client_django.py") },
-    Client { name: "node", clear: false, command: node },
-    Client { name: "jdbc", clear: false, command: java },
-    Client { name: "tokio-postgres", clear: true, command: || example("client_tokio_postgres") },
-    Client { name: "sqlx", clear: true, command: || example("client_sqlx") },
-];
+impl Plan {
+    fn wants(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == name)
+    }
+}
 
+/// What came of one client.
 struct Ran {
     name: &'static str,
     ok: usize,
     failed: Vec<String>,
+    notes: Vec<String>,
     seconds: f64,
 }
 
@@ -107,71 +67,51 @@ struct Ran {
 /// # Errors
 /// When server or gateway do not start, or a client's program is missing.
 pub fn main(mut args: Args) -> Result<i32> {
-    if args.flag("--list") {
-        CLIENTS.iter().for_each(|client| println!("{}", client.name));
-        return Ok(0);
-    }
-    let direct = args.flag("--direct");
+    let list = args.flag("--list");
+    let mut plan = Plan { direct: args.flag("--direct"), only: Vec::new(), files: args.number("--files", 10_000)? };
     // Said for symmetry; it is what happens without --direct.
     args.flag("--gateway");
-    let mut only = Vec::new();
     while let Some(name) = args.option("--only")? {
-        if !CLIENTS.iter().any(|client| client.name == name) {
-            bail!("no client {name:?}; --list names them");
-        }
-        only.push(name);
+        plan.only.push(name);
     }
+    let (postgres, ssh) = match args.word().as_deref() {
+        None => (true, true),
+        Some("postgres") => (true, false),
+        Some("ssh") => (false, true),
+        Some(other) => bail!("no clients of {other:?}\n\n{HELP}"),
+    };
     args.finish()?;
-    let server = Server::start(&Options::default())?;
-    let gateways = if direct { None } else { Some((behind(&server, true)?, behind(&server, false)?)) };
+    let names: Vec<&str> = [(postgres, postgres::names()), (ssh, ssh::names())]
+        .into_iter()
+        .filter(|it| it.0)
+        .flat_map(|it| it.1)
+        .collect();
+    if list {
+        names.iter().for_each(|name| println!("{name}"));
+        return Ok(0);
+    }
+    if let Some(unknown) = plan.only.iter().find(|name| !names.contains(&name.as_str())) {
+        bail!("no client {unknown:?}; --list names them");
+    }
     let mut all = Vec::new();
-    for client in CLIENTS.iter().filter(|client| only.is_empty() || only.iter().any(|name| name == client.name)) {
-        let database = format!("client_{}", client.name.replace('-', "_"));
-        for name in [database.clone(), format!("{database}_restored")] {
-            server.sql("postgres", &format!("CREATE DATABASE {name} OWNER app"))?;
-        }
-        server.sql(&database, PEOPLE)?;
-        let dsn = match &gateways {
-            None => direct_dsn(&server, &database, client.clear),
-            Some((tls, clear)) => {
-                let gateway = if client.clear { clear } else { tls };
-                gateway.dsn(&Who::agent(client.name), APP, &database)?
-            }
-        };
-        let person = if direct { PLAIN } else { MASKED };
-        let ran = run(client, &dsn, &server.app(&format!("{database}_restored")), person)?;
-        println!("{:<16} {:>3} ok  {:>2} not ok  {:>6.1} s", ran.name, ran.ok, ran.failed.len(), ran.seconds);
-        all.push(ran);
+    if postgres && postgres::names().iter().any(|name| plan.wants(name)) {
+        postgres::run(&plan, &mut all)?;
+    }
+    if ssh {
+        ssh::run(&plan, &mut all)?;
     }
     report(&all);
     Ok(i32::from(all.iter().any(|ran| !ran.failed.is_empty())))
 }
 
-fn behind(server: &Server, tls: bool) -> Result<Gateway> {
-    Gateway::start(&gateway::Options { tls, ..gateway::Options::new(server.port(), "postgres", RULES) })
-}
-
-fn direct_dsn(server: &Server, database: &str, clear: bool) -> Dsn {
-    let dsn = server.app(database);
-    if clear {
-        return dsn;
-    }
-    Dsn { host: "localhost".to_owned(), ca: Some(server.ca()), ..dsn }
-}
-
-fn run(client: &Client, dsn: &Dsn, restore: &Dsn, person: [&str; 3]) -> Result<Ran> {
-    let mut command = (client.command)()?;
-    command.envs(["SUITE_EMAIL", "SUITE_BORN", "SUITE_NOTE"].into_iter().zip(person));
-    command.envs(dsn.env()).env("PYTHONUNBUFFERED", "1").env("PYTHONDONTWRITEBYTECODE", "1");
-    // Where dumps are restored: the bare server, so that what was dumped is judged without the gateway.
-    for (name, value) in restore.env() {
-        command.env(format!("RESTORE_{name}"), value);
-    }
+/// Runs a client's program and reads what it says.
+fn checks(name: &'static str, command: &mut Command) -> Result<Ran> {
+    command.env("PYTHONUNBUFFERED", "1").env("PYTHONDONTWRITEBYTECODE", "1");
     let start = Instant::now();
-    let (status, text) = bounded(&mut command, LIMIT, client.name)?;
-    let ok = text.lines().filter(|line| line.starts_with("ok ")).count();
-    let mut failed: Vec<String> =
-        text.lines().filter_map(|line| line.strip_prefix("not ok ")).map(str::to_owned).collect();
+    let (status, text) = bounded(command, LIMIT, name)?;
+    let lines = |start: &'static str| text.lines().filter_map(move |line| line.strip_prefix(start)).map(str::to_owned);
+    let ok = lines("ok ").count();
+    let mut failed: Vec<String> = lines("not ok ").collect();
     match status {
         None => failed.push(format!("(the client): no end within {LIMIT:?}:\n{}", tail(&text, 5))),
         Some(status) if !status.success() && failed.is_empty() => {
@@ -180,7 +120,9 @@ fn run(client: &Client, dsn: &Dsn, restore: &Dsn, person: [&str; 3]) -> Result<R
         Some(_) if ok == 0 && failed.is_empty() => failed.push("(the client): no check ran".to_owned()),
         Some(_) => {}
     }
-    Ok(Ran { name: client.name, ok, failed, seconds: start.elapsed().as_secs_f64() })
+    let ran = Ran { name, ok, failed, notes: lines("note ").collect(), seconds: start.elapsed().as_secs_f64() };
+    println!("{:<16} {:>3} ok  {:>2} not ok  {:>6.1} s", ran.name, ran.ok, ran.failed.len(), ran.seconds);
+    Ok(ran)
 }
 
 fn report(all: &[Ran]) {
@@ -195,6 +137,9 @@ fn report(all: &[Ran]) {
     }
     println!();
     aligned(&rows);
+    for ran in all {
+        ran.notes.iter().for_each(|note| println!("{}: {note}", ran.name));
+    }
     for ran in all {
         for failed in &ran.failed {
             println!("not ok: {}: {failed}", ran.name);
@@ -215,33 +160,4 @@ fn python(script: &str) -> Result<Command> {
     let mut command = Command::new(tool("SUITE_PYTHON", "python3")?);
     command.arg(scripts().join(script));
     Ok(command)
-}
-
-fn node() -> Result<Command> {
-    let mut command = Command::new(tool("NODE", "node")?);
-    command.arg(scripts().join("client_node.js"));
-    Ok(command)
-}
-
-fn java() -> Result<Command> {
-    let jar = Path::new("/usr/share/java/postgresql.jar");
-    if !jar.is_file() {
-        bail!("pgjdbc is missing: `cargo xtask ensure clients` (Debian: libpostgresql-jdbc-java)");
-    }
-    let mut command = Command::new(tool("JAVA", "java")?);
-    command.arg("-cp").arg(jar).arg(scripts().join("ClientJdbc.java"));
-    Ok(command)
-}
-
-fn example(name: &str) -> Result<Command> {
-    let own = std::env::current_exe().context("find the test program")?;
-    let beside = own.parent().map(|dir| dir.join("examples").join(name)).filter(|path| path.is_file());
-    let given =
-        std::env::var_os("SUITE_EXAMPLES").map(|dir| PathBuf::from(dir).join(name)).filter(|path| path.is_file());
-    let program = given.or(beside);
-    Ok(Command::new(
-        program.with_context(|| {
-            format!("{name} is not built: `cargo build --profile fast -p sallyport-tests --examples`")
-        })?,
-    ))
 }

@@ -128,6 +128,6 @@ fn config(home: &Path, port: u16) -> String {
     format!(
         "Port {port}\nListenAddress 127.0.0.1\nHostKey {home}/host\nAuthorizedKeysFile {home}/user.pub\nUsePAM no\nPermitRootLogin \
          prohibit-password\nStrictModes no\nPidFile none\nSubsystem sftp internal-sftp\nAcceptEnv LANG LC_*\nMaxSessions 100\nMaxStartups \
-         200:30:400\nLogLevel VERBOSE\nTrustedUserCAKeys {home}/user_ca.pub\n"
+         200:30:400\nLogLevel VERBOSE\nTrustedUserCAKeys {home}/user_ca.pub\nSetEnv HOME={home}\n"
     )
 }

@@ -4,8 +4,10 @@
 //! - [`programs`]: what is run, refused, held, fed, stopped
 //! - [`files`]: sftp, scp, rsync, git
 //! - [`keys`]: clients that prove themselves by key, targets that are opened by certificate, host keys that are accepted
+//! - [`clients`]: stock clients at what they are for, one test per client
 //! - [`wire`]: what no honest client sends
 
+mod clients;
 mod files;
 mod keys;
 mod programs;
