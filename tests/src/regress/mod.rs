@@ -4,8 +4,10 @@
 //! - `pg`: PostgreSQL's own regression suite.
 //! - `narrow`: the same under narrow policies: it changes nothing, and masks change nothing else.
 //! - `psycopg2`: psycopg2's test suite.
+//! - `openssh`: OpenSSH's regression tests.
 
 mod narrow;
+mod openssh;
 mod pg;
 mod psycopg2;
 
@@ -23,6 +25,7 @@ use crate::kit::postgres::{SUPERUSER, Server};
 pub const HELP: &str = "\
 suite regress pg|psycopg2 [--direct] [--keep DIR]
 suite regress pg --read-only|--masked
+suite regress openssh [--direct] [--only TEST]... [--keep DIR]
 
 Runs an upstream suite directly and through the gateway (a policy that allows everything), and prints what fails only
 through it. Status 0 only when nothing does.
@@ -33,6 +36,7 @@ through it. Status 0 only when nothing does.
                 directly, and by what
   --masked      runs the suite directly, then every SELECT of it directly and behind masks on text columns of one table. Status
                 0 only when the results are equal but for masked values
+  --only TEST   only this test; may be repeated
   --keep DIR    keep the outputs (per run a folder) for looking at differences";
 
 /// Results by test name: whether it passed.
@@ -67,8 +71,18 @@ pub fn main(mut args: Args) -> Result<i32> {
     let direct_only = args.flag("--direct");
     let (read_only, masked) = (args.flag("--read-only"), args.flag("--masked"));
     let keep = args.option("--keep")?.map(PathBuf::from);
+    let mut only = Vec::new();
+    while let Some(test) = args.option("--only")? {
+        only.push(test);
+    }
     let which = args.word().unwrap_or_default();
     args.finish()?;
+    if which == "openssh" {
+        return openssh::main(direct_only, &only, keep);
+    }
+    if !only.is_empty() {
+        bail!("only openssh has --only\n\n{HELP}");
+    }
     let work =
         std::env::var_os("SUITE_WORK").map_or_else(|| std::env::temp_dir().join("sallyport-suite-work"), PathBuf::from);
     std::fs::create_dir_all(&work)?;
