@@ -2,7 +2,7 @@
 //!
 //! - [`host`]: the server and its files, restored before each case; what reached it is asked of itself.
 //! - [`files`]: what is on the host: what cases read, what they are after, stand-ins for programs.
-//! - [`play`]: a case's steps by the raw client; [`sftp`]: those about files.
+//! - [`play`](mod@play): a case's steps by the raw client; [`sftp`]: those about files.
 //! - [`stock`]: the same by OpenSSH's client.
 //! - [`judge`]: from what happened to an outcome.
 
