@@ -29,7 +29,7 @@ cargo xtask COMMAND [ARGS]      (each command explains itself with --help)
   corpus     the bypass corpus, against a real server through the gateway
   honest     what honest tools send, directly and through the gateway
   clients    stock clients through the gateway: `postgres`, `ssh`, or both
-  regress    upstream suites, directly and through the gateway: `pg`, `psycopg2`, `openssh`
+  regress    upstream suites, directly and through the gateway: `pg`, `psycopg2`, `openssh`, `asyncssh`
   functions  the tables of PostgreSQL's own functions, from the installed server; `--check` compares
   chaos      kill the gateway under load and look for lost records: `kill9`
   lineage-fuzz

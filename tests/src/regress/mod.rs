@@ -5,7 +5,9 @@
 //! - `narrow`: the same under narrow policies: it changes nothing, and masks change nothing else.
 //! - `psycopg2`: psycopg2's test suite.
 //! - `openssh`: OpenSSH's regression tests.
+//! - `asyncssh`: asyncssh's test suite.
 
+mod asyncssh;
 mod narrow;
 mod openssh;
 mod pg;
@@ -23,7 +25,7 @@ use crate::kit::postgres::{SUPERUSER, Server};
 
 /// What `suite regress --help` prints.
 pub const HELP: &str = "\
-suite regress pg|psycopg2 [--direct] [--keep DIR]
+suite regress pg|psycopg2|asyncssh [--direct] [--keep DIR]
 suite regress pg --read-only|--masked
 suite regress openssh [--direct] [--only TEST]... [--keep DIR]
 
@@ -91,6 +93,9 @@ pub fn main(mut args: Args) -> Result<i32> {
             bail!("only pg has --read-only and --masked\n\n{HELP}");
         }
         return narrow::main(&pg::Pg::fetch(&work)?, masked, keep);
+    }
+    if which == "asyncssh" {
+        return asyncssh::main(&work, direct_only);
     }
     let suite: Box<dyn Suite> = match which.as_str() {
         "pg" => Box::new(pg::Pg::fetch(&work)?),
