@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use model::{Action, Effect, Object, ObjectKind};
 
-use crate::globs::{Arg, Kind};
+use crate::globs::Arg;
 
 /// Names of files, wherever they are.
 const NAMES: [&str; 18] = [
@@ -44,6 +44,8 @@ const PLACES: [(&str, &str); 11] = [
     ("ssl/private", "*"),
     ("run/secrets", "*"),
 ];
+/// Folders of credentials: whoever reads all that is in them reads those.
+const FOLDERS: [&str; 8] = [".ssh", ".aws", ".kube", ".docker", ".gnupg", ".azure", "ssl/private", "run/secrets"];
 /// Beside keys, and no secrets themselves.
 const PUBLIC: [&str; 3] = ["known_hosts", "config", "authorized_keys"];
 /// Names that are words as well: files only to tools that read files by their names.
@@ -66,10 +68,9 @@ pub(crate) fn read_by(args: &[Arg]) -> BTreeSet<Action> {
         return BTreeSet::new();
     }
     let pattern = if SEARCHERS.contains(&tool) { pattern(words) } else { None };
-    let constant = |word: &&Arg| matches!(word.kind, Kind::Constant | Kind::Home);
     let words = words.iter().enumerate().filter(|(at, _)| Some(*at) != pattern).map(|(_, word)| word);
     let reads = |path: &&str| is_secret(path) && (READERS.contains(&tool) || !WORDS.contains(path));
-    let paths = words.filter(constant).map(path).filter(reads);
+    let paths = words.map(|word| if word.is_glob() { before_glob(path(word)) } else { path(word) }).filter(reads);
     paths.map(|path| Action::on(Effect::Read, Object::new(ObjectKind::Path, path))).collect()
 }
 
@@ -92,6 +93,12 @@ fn path(word: &Arg) -> &str {
     option.and_then(|rest| rest.char_indices().nth(1).and_then(|(at, _)| rest.get(at..))).unwrap_or(text)
 }
 
+/// The folder that a glob is in.
+fn before_glob(path: &str) -> &str {
+    let constant = path.split(['*', '?', '[']).next().unwrap_or_default();
+    constant.rfind('/').and_then(|at| constant.get(..at)).unwrap_or_default()
+}
+
 fn is_secret(path: &str) -> bool {
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
     let Some((name, folders)) = parts.split_last() else { return false };
@@ -108,6 +115,13 @@ fn is_secret(path: &str) -> bool {
     if parts.first() == Some(&"proc") && lower == "environ" {
         return true;
     }
+    let ends = |folder: &&str| {
+        let folder: Vec<&str> = folder.split('/').collect();
+        parts.ends_with(&folder)
+    };
+    if FOLDERS.iter().any(ends) {
+        return true;
+    }
     let below = |folder: &str, meant: &str| {
         let folder: Vec<&str> = folder.split('/').collect();
         folders.windows(folder.len()).enumerate().any(|(at, found)| {
@@ -121,6 +135,7 @@ fn is_secret(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::globs::Kind;
 
     #[test]
     fn a_word_is_no_file() {
@@ -135,6 +150,8 @@ mod tests {
             ["/etc/shadow", "/etc/ssl/private/a.pem"]
         );
         assert_eq!(read("sort -o/root/.ssh/id_rsa"), ["/root/.ssh/id_rsa"]);
+        let glob = Arg { text: "/srv/app/.aws/*".to_owned(), kind: Kind::Glob };
+        assert_eq!(read_by(&[Arg::constant("tail"), glob]).len(), 1);
         for text in ["grep credentials app.log", "kubectl get secret credentials", "ls -l /etc/shadow", "id"] {
             assert!(read(text).is_empty(), "{text}");
         }
@@ -161,6 +178,9 @@ mod tests {
             "~/.docker/config.json",
             ".//.netrc",
             "~/.aws/sso/cache/1.json",
+            "/root/.ssh",
+            "~/.kube/",
+            "/etc/ssl/private",
             "~/.config/gcloud/application_default_credentials.json",
             "~/.ssh//id_rsa",
         ] {
@@ -174,7 +194,6 @@ mod tests {
             ".env.example",
             "/var/log/app.log",
             "config",
-            "~/.kube",
             "~/.config/app.toml",
             "/proc/cpuinfo",
             "/etc/ssl/certs/ca.pem",

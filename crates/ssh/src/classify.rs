@@ -100,6 +100,13 @@ pub(crate) fn exec(command: &[u8], terminal: bool) -> Asked {
     Asked::of(if terminal { "exec with a terminal" } else { "exec" }, text, actions, analysis.reasons)
 }
 
+/// Whether a command is the far end of scp, rsync or git: it carries files in a protocol of its own, which a mask would break, and rules have
+/// named the paths. As with SFTP, who may read a path has what is in it.
+pub(crate) fn is_transfer(intent: &Intent) -> bool {
+    let path = |action: &Action| action.object.as_ref().is_some_and(|object| object.kind == ObjectKind::Path);
+    intent.label == "exec" && !intent.actions.is_empty() && intent.actions.iter().all(path)
+}
+
 /// An interactive shell: whatever is typed into it. It is recorded, and never claimed to be filtered.
 pub(crate) fn shell() -> Asked {
     Asked::simple("shell", "interactive shell".to_owned(), Effect::Execute, Object::new(ObjectKind::Other, "shell"))

@@ -25,8 +25,8 @@ pub use negotiate::Role;
 use crate::keys::own::SigningKey;
 use crate::wire::{Cursor, WireError, encode, limits, number};
 
-/// How we greet (RFC 4253, section 4.2).
-const GREETING: &str = concat!("SSH-2.0-Sallyport_", env!("CARGO_PKG_VERSION"));
+/// How we greet (RFC 4253, section 4.2). Clients take from it in which order OpenSSH wants the names of a link.
+const GREETING: &str = concat!("SSH-2.0-Sallyport_", env!("CARGO_PKG_VERSION"), " like OpenSSH");
 /// What is dropped from the front of the input at once, so that its bytes are not moved for every packet.
 const SPENT: usize = 64 * 1024;
 

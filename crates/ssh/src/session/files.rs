@@ -167,6 +167,11 @@ impl Relay {
         does: Does<'_>,
         bytes: &[u8],
     ) -> Result<bool, End> {
+        if matches!(does, Does::Change)
+            && let Some(path) = self.read_only(index, handle)
+        {
+            return self.change(index, request, path, bytes.len(), Message::Files(bytes.to_vec()));
+        }
         let message = Message::Files(bytes.to_vec());
         let channel = self.channels.get_mut(index).and_then(Option::as_mut);
         let state =
@@ -203,6 +208,30 @@ impl Relay {
         self.expect_answer(index, request.id, pending)?;
         self.put(index, permitted);
         self.drop_front(index, bytes.len());
+        Ok(false)
+    }
+
+    /// The path of something that was opened to be read, or listed.
+    fn read_only(&mut self, index: usize, handle: &[u8]) -> Option<String> {
+        let open = self.state(index)?.open.get(handle)?;
+        (open.word != "put").then(|| open.path.clone())
+    }
+
+    /// What is known of something is to be changed by a handle that was opened to read it: that is more than was asked for then.
+    fn change(
+        &mut self,
+        index: usize,
+        request: &Request<'_>,
+        path: String,
+        used: usize,
+        message: Message,
+    ) -> Result<bool, End> {
+        let asked = classify::operation("setstat", &[(Effect::Alter, path.clone())]);
+        if let Some(approved) = self.program(index).and_then(|program| program.approved.take()) {
+            return self.carry_out(index, *approved, &asked);
+        }
+        let operation = Operation { id: request.id, word: "setstat", path, to: None, opens: false, used };
+        self.start(index, Wanted { asked, message, then: Then::Operation(Box::new(operation)) })?;
         Ok(false)
     }
 

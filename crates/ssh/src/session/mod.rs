@@ -244,6 +244,10 @@ impl Relay {
         if channel.kind == channel::Kind::Session && channel.program.is_none() {
             return;
         }
+        // Behind its end nothing may come for a channel: the peer has forgotten it.
+        if channel.client.told_close || channel.client.ended {
+            return;
+        }
         let (more, recipient) = (channel.room_for_client(), channel.client.number);
         if let (Some(recipient), true) = (recipient, more > 0) {
             self.tell(Framed(words::adjust(recipient, more)));
@@ -253,6 +257,9 @@ impl Relay {
     /// Tells the target what it may send more.
     fn widen_target(&mut self, index: usize) -> Step {
         let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) else { return Ok(()) };
+        if channel.target.told_close || channel.target.ended {
+            return Ok(());
+        }
         let (more, recipient) = (channel.room_for_target(), channel.target.number);
         match recipient {
             Some(recipient) if more > 0 => self.pass(words::adjust(recipient, more)),
@@ -268,7 +275,8 @@ impl Relay {
             return Ok(());
         }
         let Some(recipient) = channel.client.number else { return Ok(()) };
-        let end = channel.target.ended && !std::mem::replace(&mut channel.client.told_end, channel.target.ended);
+        let end = channel.target.ended && !channel.client.told_end && !channel.client.told_close;
+        channel.client.told_end |= end;
         let close = channel.target.closed && !channel.client.told_close;
         channel.client.told_close |= close;
         if end {

@@ -159,6 +159,8 @@ impl Relay {
         }
         if files {
             flow.transfer();
+        } else if classify::is_transfer(&asked.intent) {
+            flow.carry();
         }
         if let Some(terminal) = &channel.terminal {
             let super::channel::Terminal { term, columns, rows } = terminal;

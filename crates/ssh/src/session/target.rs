@@ -87,7 +87,7 @@ impl Relay {
     pub(super) fn request_of_target(&mut self, recipient: u32, kind: &str, reply: bool, rest: &[u8]) -> Step {
         let Some((index, channel)) = self.channel(recipient) else { return unknown_of_target() };
         let (client, target) = (channel.client.number.unwrap_or(0), channel.target.number.unwrap_or(0));
-        let told = channel.client.told_close;
+        let (told, over) = (channel.client.told_close, channel.target.told_close);
         // Written anew: nothing of the target's own words goes along.
         let known = match kind {
             "exit-status" => {
@@ -108,7 +108,7 @@ impl Relay {
         if let (Some(rest), false) = (known, told) {
             self.tell(Framed(words::request(client, kind, false, &rest)));
         }
-        if reply { self.pass(words::bare(number::CHANNEL_FAILURE, target)) } else { Ok(()) }
+        if reply && !over { self.pass(words::bare(number::CHANNEL_FAILURE, target)) } else { Ok(()) }
     }
 
     /// The target answers a request that was passed on to it.
