@@ -13,6 +13,7 @@ use crate::link::Link;
 use crate::link::socket::{Framed, Socket};
 use crate::login::{LoggedIn, Login};
 use crate::session::Relay;
+use crate::sftp::request::LinkOrder;
 use crate::upstream::{self, Upstream};
 use crate::wire::number;
 use crate::{PROTOCOL, answer};
@@ -113,6 +114,9 @@ impl Server {
         let Opened { grant, session } = opened;
         let expiry = drive::expiry(&self.gate, session.expires());
         let mut relay = Relay::new(session);
+        if upstream.socket.link().greeting().starts_with(b"SSH-2.0-OpenSSH") {
+            relay.link_order = LinkOrder::OpenSsh;
+        }
         relay.to_client = outbox;
         relay.welcome(Framed(vec![number::USERAUTH_SUCCESS]));
         Drive::new(client, upstream.socket, relay, grant, expiry)

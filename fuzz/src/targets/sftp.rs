@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use ssh::sftp::packet::{self, Answer};
-use ssh::sftp::request::{About, Request};
+use ssh::sftp::request::{About, LinkOrder, Request};
 
 use crate::driver::{MOST_MEMORY, Target};
 use crate::mutate::mutate;
@@ -96,7 +96,7 @@ fn run(data: &[u8]) {
 }
 
 fn read(whole: &[u8]) {
-    if let Ok(request) = Request::read(whole)
+    if let Ok(request) = Request::read(whole, LinkOrder::Unknown)
         && let About::Paths(paths) = &request.about
     {
         assert!(!paths.is_empty(), "a request about paths without one");

@@ -58,7 +58,7 @@ impl Relay {
                 Front::Wait => break,
                 Front::Packet(bytes) => bytes,
             };
-            let request = Request::read(&bytes).map_err(|error| End::Client(error.0))?;
+            let request = Request::read(&bytes, self.link_order).map_err(|error| End::Client(error.0))?;
             let waits = match &request.about {
                 About::Nothing => self.pass_packet(index, request.id, &bytes)?,
                 About::Unknown => {
@@ -454,7 +454,7 @@ impl Relay {
 fn place_of(named: &Named<'_>, place: Option<&str>) -> String {
     let unresolved = || format!("?.{}", named.path);
     match place {
-        Some(place) if named.is_beside() => sftp::beside(place, named.path).unwrap_or_else(unresolved),
+        Some(place) if named.is_beside() => sftp::beside(place, &named.path).unwrap_or_else(unresolved),
         Some(place) => place.to_owned(),
         None => unresolved(),
     }

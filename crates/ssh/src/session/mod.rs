@@ -29,6 +29,7 @@ use forward::Forwards;
 pub(crate) use program::Parking;
 
 use crate::link::socket::Framed;
+use crate::sftp::request::LinkOrder;
 use crate::wire::channel::{self as words, Message};
 use crate::wire::{WireError, limits, number};
 
@@ -61,6 +62,8 @@ pub struct Relay {
     pub to_target: Outbox<ToTarget>,
     channels: Vec<Option<Channel>>,
     forwards: Forwards,
+    /// How the target takes requests for links.
+    pub(crate) link_order: LinkOrder,
     /// The client has said that it opens no more sessions.
     no_more: bool,
     /// Held commands whose requests are not stored yet.
@@ -87,6 +90,7 @@ impl Relay {
             to_target: Outbox::default(),
             channels: Vec::new(),
             forwards: Forwards::default(),
+            link_order: LinkOrder::Unknown,
             no_more: false,
             parking: Vec::new(),
             withdrawn: Vec::new(),

@@ -1,5 +1,7 @@
 //! What a client's request is about, and what it would do.
 
+use std::borrow::Cow;
+
 use model::Effect;
 
 use super::packet::{INIT, LENGTH};
@@ -32,10 +34,10 @@ const MORE_THAN_READ: u32 = 0x02 | 0x04 | 0x08 | 0x10 | 0x20;
 const TO_READ: u32 = 0x01;
 
 /// A path in a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Named<'a> {
-    /// As the client gave it.
-    pub path: &'a str,
+    /// As the client gave it; what a link says is seen from where the link is.
+    pub path: Cow<'a, str>,
     /// If it is a link, it is the link that is meant, not what it points to.
     pub itself: bool,
     /// What is done to it.
@@ -43,25 +45,34 @@ pub struct Named<'a> {
 }
 
 impl<'a> Named<'a> {
-    const fn to(effect: Effect, path: &'a str) -> Self {
-        Self { path, itself: false, effect }
+    fn to(effect: Effect, path: impl Into<Cow<'a, str>>) -> Self {
+        Self { path: path.into(), itself: false, effect }
     }
 
-    const fn itself(effect: Effect, path: &'a str) -> Self {
-        Self { path, itself: true, effect }
+    fn itself(effect: Effect, path: impl Into<Cow<'a, str>>) -> Self {
+        Self { path: path.into(), itself: true, effect }
     }
 
     /// What is asked of the target to know where it is: the path, or the directory that it is in.
     #[must_use]
-    pub fn question(&self) -> &'a str {
-        if self.is_beside() { path::parent(self.path) } else { self.path }
+    pub fn question(&self) -> &str {
+        if self.is_beside() { path::parent(&self.path) } else { &self.path }
     }
 
     /// Whether the answer to the question is the directory, and not the place itself.
     #[must_use]
     pub fn is_beside(&self) -> bool {
-        self.itself && path::has_name(self.path)
+        self.itself && path::has_name(&self.path)
     }
+}
+
+/// In which order a request for a link has its two names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkOrder {
+    /// What it says, then the link: OpenSSH's (OpenSSH, PROTOCOL, section 4.1).
+    OpenSsh,
+    /// Nobody has said.
+    Unknown,
 }
 
 /// A request.
@@ -121,7 +132,7 @@ impl<'a> Request<'a> {
     ///
     /// # Errors
     /// When it breaks the protocol.
-    pub fn read(packet: &'a [u8]) -> Result<Self, WireError> {
+    pub fn read(packet: &'a [u8], order: LinkOrder) -> Result<Self, WireError> {
         let mut cursor = Cursor::new(packet.get(LENGTH..).unwrap_or_default());
         let kind = cursor.byte()?;
         if kind == INIT {
@@ -155,7 +166,7 @@ impl<'a> Request<'a> {
             RMDIR => ("rmdir", one(Named::itself(Effect::Delete, cursor.text()?))),
             MKDIR => ("mkdir", one(Named::itself(Effect::Create, cursor.text()?))),
             RENAME => ("rename", rename(&mut cursor)?),
-            SYMLINK => ("symlink", symlink(&mut cursor)?),
+            SYMLINK => ("symlink", symlink(&mut cursor, order)?),
             EXTENDED => extended(&mut cursor)?,
             _ => ("unknown", About::Unknown),
         };
@@ -193,13 +204,21 @@ fn rename<'a>(cursor: &mut Cursor<'a>) -> Result<About<'a>, WireError> {
     ]))
 }
 
-/// Through a link, what it points to could be read and written under another name: judged as both. OpenSSH's order of the two is not the
-/// draft's, so both are judged as either.
-fn symlink<'a>(cursor: &mut Cursor<'a>) -> Result<About<'a>, WireError> {
-    let (one, other) = (cursor.text()?, cursor.text()?);
-    let both =
-        |path| [Named::to(Effect::Read, path), Named::to(Effect::Write, path), Named::itself(Effect::Create, path)];
-    Ok(About::Paths([both(one), both(other)].concat()))
+/// Through a link, what it points to could be read and written under another name: judged as both. Where the order of the two is not known, both
+/// are judged as either.
+fn symlink<'a>(cursor: &mut Cursor<'a>, order: LinkOrder) -> Result<About<'a>, WireError> {
+    let (first, second) = (cursor.text()?, cursor.text()?);
+    let made = |says: &'a str, link: &'a str| {
+        let there: Cow<'a, str> =
+            if path::is_absolute(says) { says.into() } else { format!("{}/{says}", path::parent(link)).into() };
+        let read = Named::to(Effect::Read, there.clone());
+        vec![read, Named::to(Effect::Write, there), Named::itself(Effect::Create, link)]
+    };
+    let mut paths = made(first, second);
+    if order == LinkOrder::Unknown {
+        paths.extend(made(second, first));
+    }
+    Ok(About::Paths(paths))
 }
 
 fn extended<'a>(cursor: &mut Cursor<'a>) -> Result<(&'static str, About<'a>), WireError> {
@@ -238,7 +257,7 @@ mod tests {
     }
 
     fn effects(packet: &[u8]) -> Vec<(Effect, String)> {
-        match Request::read(packet).unwrap().about {
+        match Request::read(packet, LinkOrder::OpenSsh).unwrap().about {
             About::Paths(paths) => paths.into_iter().map(|it| (it.effect, it.question().to_owned())).collect(),
             other => panic!("{other:?}"),
         }
@@ -263,6 +282,13 @@ mod tests {
         assert_eq!(effects(&with_paths(STAT, &["/a/b"], b"")), [(Effect::Read, "/a/b".to_owned())]);
         assert_eq!(effects(&with_paths(LSTAT, &["/a/b"], b"")), [(Effect::Read, "/a".to_owned())]);
         assert_eq!(effects(&with_paths(REMOVE, &["/a/.."], b"")), [(Effect::Delete, "/a/..".to_owned())]);
+        assert_eq!(
+            effects(&with_paths(SYMLINK, &["up/it", "/srv/x"], b""))[0],
+            (Effect::Read, "/srv/up/it".to_owned())
+        );
+        let either = with_paths(SYMLINK, &["/a/b", "/srv/x"], b"");
+        let About::Paths(either) = Request::read(&either, LinkOrder::Unknown).unwrap().about else { panic!() };
+        assert_eq!(either.iter().filter(|named| named.effect == Effect::Create).count(), 2);
         let made = effects(&with_paths(SYMLINK, &["/etc/shadow", "/tmp/x"], b""));
         assert!(
             made.contains(&(Effect::Read, "/etc/shadow".to_owned()))
@@ -276,14 +302,17 @@ mod tests {
             encode::u32(out, 1);
             encode::string(out, b"copy-data");
         });
-        assert_eq!(Request::read(&copy).unwrap().about, About::Unknown);
-        assert_eq!(Request::read(&with_paths(77, &[], b"")).unwrap().about, About::Unknown);
-        assert!(Request::read(&with_paths(OPEN, &[], b"")).is_err());
+        assert_eq!(Request::read(&copy, LinkOrder::Unknown).unwrap().about, About::Unknown);
+        assert_eq!(Request::read(&with_paths(77, &[], b""), LinkOrder::Unknown).unwrap().about, About::Unknown);
+        assert!(Request::read(&with_paths(OPEN, &[], b""), LinkOrder::Unknown).is_err());
         assert!(
-            Request::read(&packet(STAT, |out| {
-                encode::u32(out, 1);
-                encode::string(out, b"\xff");
-            }))
+            Request::read(
+                &packet(STAT, |out| {
+                    encode::u32(out, 1);
+                    encode::string(out, b"\xff");
+                }),
+                LinkOrder::Unknown
+            )
             .is_err()
         );
     }
