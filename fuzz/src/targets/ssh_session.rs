@@ -269,7 +269,8 @@ fn messages(mut bytes: &[u8]) -> Vec<&[u8]> {
     let mut all = Vec::new();
     while let Some((len, rest)) = bytes.split_first_chunk::<4>() {
         let len = usize::try_from(u32::from_be_bytes(*len)).unwrap_or(usize::MAX);
-        let Some((message, rest)) = rest.split_at_checked(len) else { panic!("half a message waits") };
+        assert!(len <= rest.len(), "half a message waits");
+        let (message, rest) = rest.split_at(len);
         all.push(message);
         bytes = rest;
     }

@@ -58,11 +58,10 @@ fn every_attack_works_on_a_host_without_a_gateway() {
 /// A path of a credential that stands in the words of a program that may look is a read like any other so far.
 #[test]
 fn programs_by_their_words() {
-    passes(corpus::main, &["--key", "ssh", "--known", "ssh-grep-credential"]);
+    passes(corpus::main, &["--key", "ssh"]);
 }
 
-/// Variations on the cases of SSH. Known are those by the path of a credential, as above, and a mode that is changed through a file opened
-/// for reading.
+/// Variations on the cases of SSH.
 #[test]
 fn more_of_the_same_families() {
     more(&["ssh"]);
@@ -80,24 +79,9 @@ fn more(keys: &[&str]) {
     passes(corpus::main, &args);
 }
 
-const KNOWN: [&str; 16] = [
-    "more-sftp-fsetstat",
-    "more-kubectl-get-template-file",
-    "more-tail-follow-pid",
-    "more-cred-cat-shadow",
-    "more-cred-cat-aws",
-    "more-cred-tail-key",
-    "more-cred-cat-tilde-key",
-    "more-cred-grep-r-home",
-    "more-cred-cat-link",
-    "more-cred-cat-slashes",
-    "more-cred-cat-rel",
-    "more-cred-grep-file-opt",
-    "more-cred-grep-f-all",
-    "more-cred-tail-glob",
-    "more-cred-cat-quoted",
-    "more-cred-cat-proc",
-];
+/// What a text cannot tell: whether there is a credential below a folder, or at the end of a link. And a file that is opened, as it may be, before the
+/// change of it is refused.
+const KNOWN: [&str; 3] = ["more-cred-grep-r-home", "more-cred-cat-link", "more-sftp-fsetstat"];
 
 #[test]
 fn programs_that_need_a_human() {

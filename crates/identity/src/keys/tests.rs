@@ -1,3 +1,5 @@
+//! Keys, certificates, and what is wrong with them.
+
 use model::IdentityKind;
 use serde_json::json;
 

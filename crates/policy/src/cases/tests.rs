@@ -40,7 +40,7 @@ fn results(cases: &str) -> Vec<CaseResult> {
             let intent = Intent::simple(1, "DROP", Action::on(Effect::Destroy, Object::relation("public", "t")));
             Ok((intent, Vec::new()))
         }
-        CaseCommand::Sql(_) | CaseCommand::Actions { .. } => Err("not understood"),
+        CaseCommand::Sql(_) | CaseCommand::Exec(_) | CaseCommand::Actions { .. } => Err("not understood"),
     })
 }
 
@@ -119,8 +119,8 @@ cases:
 fn strict_reading() {
     let base = "cases:\n  - name: a\n    as: { subject: a, kind: agent }\n    target: t\n    expect: deny\n";
     for (text, expected) in [
-        ("    command: { sql: x, actions: [] }\n", "cases.yaml:6:14: a command has either `sql` or `actions`"),
-        ("    command: {}\n", "cases.yaml:6:14: a command has either `sql` or `actions`"),
+        ("    command: { sql: x, actions: [] }\n", "cases.yaml:6:14: a command has one of `sql`, `exec` and `actions`"),
+        ("    command: {}\n", "cases.yaml:6:14: a command has one of `sql`, `exec` and `actions`"),
         ("    command: { sql: x, multi: true }\n", "cases.yaml:6:14: unbounded, multi,"),
         ("    command: { sql: x }\n    when: now\n", "cases.yaml:7:5: unknown key `when`"),
         ("    command: { actions: [{ effect: drop }] }\n", "cases.yaml:6:36: unknown word `drop`: use one of connect"),
