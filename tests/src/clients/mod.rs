@@ -1,7 +1,7 @@
 //! Stock clients through a way in: the bare server, or the gateway with rules, masks and recording on.
 //!
-//! - [`postgres`]: drivers, ORMs and PostgreSQL's own programs, before a real server.
-//! - [`ssh`]: OpenSSH's programs and what speaks through them, Python's SSH libraries, Ansible, before a real sshd.
+//! - `postgres`: drivers, ORMs and PostgreSQL's own programs, before a real server.
+//! - `ssh`: OpenSSH's programs and what speaks through them, Python's SSH libraries, Ansible, before a real sshd.
 //!
 //! Each client is a program of its own (`tests/clients/`, `tests/examples/`) that prints `ok NAME` or `not ok NAME: why`
 //! per check, and `note TEXT` for what is worth knowing. Where it finds what stands in its environment.

@@ -1,6 +1,6 @@
 //! Public keys of known identities, and authorities whose certificates prove identities (OpenSSH, PROTOCOL.certkeys).
 //!
-//! A key by itself has no end: its sessions end after [`LONGEST`] at the latest, and begin anew with a new login. A certificate's own end counts
+//! A key by itself has no end: its sessions end after 12 hours at the latest, and begin anew with a new login. A certificate's own end counts
 //! where it is earlier.
 
 use std::collections::{BTreeMap, BTreeSet};
