@@ -16,6 +16,9 @@ use crate::wire::{limits, number};
 /// What of a client's window is kept for the gateway's own words, at most a quarter of it.
 const RESERVE: u64 = 8 * 1024;
 
+/// Bytes of a file transfer that a client may send ahead of what is judged: OpenSSH's own window.
+const UNJUDGED: u64 = 2 * 1024 * 1024;
+
 /// One end of a channel.
 #[derive(Debug, Default)]
 pub(super) struct End {
@@ -163,7 +166,10 @@ impl Channel {
     /// Bytes that the client may send more, now that the target has room for them.
     pub(super) fn room_for_client(&mut self) -> u32 {
         let unjudged = self.program.as_ref().map_or(0, Program::unjudged);
-        let room = self.target.window.max(self.one_packet()).saturating_sub((unjudged + self.given.len()) as u64);
+        // What waits to be judged waits here: a target's large window must not be room for all of it.
+        let most = if self.one_packet() > 0 { UNJUDGED } else { u64::MAX };
+        let room =
+            self.target.window.max(self.one_packet()).min(most).saturating_sub((unjudged + self.given.len()) as u64);
         let more = u32::try_from(room.saturating_sub(self.client.allowed)).unwrap_or(u32::MAX);
         self.client.allowed += u64::from(more);
         more

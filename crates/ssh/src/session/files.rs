@@ -292,8 +292,23 @@ impl Relay {
     fn carry_out(&mut self, index: usize, approved: Approved, now: &classify::Asked) -> Result<bool, End> {
         let Approved { permitted, ticket, asked, operation } = approved;
         if now.intent == asked.intent {
-            self.operate(index, permitted, ticket, asked, *operation)?;
-            return Ok(false);
+            // The target may have taken its time: the policy of this moment counts.
+            let refusal = match self.session.ask_again(&ticket, &asked.command(), ()) {
+                Asked::Allow(_judged, _) => {
+                    self.operate(index, permitted, ticket, asked, *operation)?;
+                    return Ok(false);
+                }
+                Asked::Deny(refusal) => *refusal,
+                Asked::Hold(held) => {
+                    let (refusal, id) = self.session.abandon(*held, false);
+                    self.withdrawn.push(id);
+                    refusal
+                }
+                Asked::Close(refusal) => return Err(End::Refused(refusal)),
+            };
+            let flow = self.session.begin(&ticket, &asked.intent);
+            self.session.finish(flow, "not executed: policy has changed", None).map_err(End::refused)?;
+            return self.deny(index, operation.used, operation.id, &refusal);
         }
         let flow = self.session.begin(&ticket, &asked.intent);
         self.session.finish(flow, "not executed: the path leads elsewhere by now", None).map_err(End::refused)?;
