@@ -85,43 +85,32 @@ fn glob(pattern: &[u8], name: &[u8]) -> bool {
 }
 
 /// Whether `text` can be the beginning of a name that matches, with at least one more character behind it.
-fn begins(pattern: impl Iterator<Item = u8> + Clone, text: impl Iterator<Item = u8>) -> bool {
-    let pattern: Vec<u8> = pattern.collect();
-    // Which positions of the pattern may be reached: the usual set of states, closed over stars.
-    let close = |states: &mut Vec<bool>| {
-        for (at, byte) in pattern.iter().enumerate() {
-            if *byte == b'*'
-                && states.get(at) == Some(&true)
-                && let Some(next) = states.get_mut(at + 1)
-            {
-                *next = true;
-            }
+fn begins(pattern: impl Iterator<Item = u8>, mut text: impl Iterator<Item = u8>) -> bool {
+    for want in pattern {
+        // A star takes what is left, and one more.
+        if want == b'*' {
+            return true;
         }
-    };
-    let mut states = vec![false; pattern.len() + 1];
-    if let Some(first) = states.first_mut() {
-        *first = true;
-    }
-    close(&mut states);
-    for byte in text {
-        let mut next = vec![false; pattern.len() + 1];
-        for (at, want) in pattern.iter().enumerate() {
-            if states.get(at) != Some(&true) {
-                continue;
-            }
-            let target = match want {
-                b'*' => at,
-                want if *want == byte => at + 1,
-                _ => continue,
-            };
-            if let Some(state) = next.get_mut(target) {
-                *state = true;
-            }
+        match text.next() {
+            None => return true,
+            Some(byte) if byte == want => {}
+            Some(_) => return false,
         }
-        close(&mut next);
-        states = next;
     }
-    states.iter().enumerate().any(|(at, reached)| *reached && at < pattern.len())
+    false
+}
+
+/// Whether the beginnings agree, up to the first star of the pattern. Said for every column of every result, so without an allocation.
+fn agrees(pattern: impl Iterator<Item = u8>, mut name: impl Iterator<Item = u8>) -> bool {
+    for want in pattern {
+        if want == b'*' {
+            return true;
+        }
+        if name.next() != Some(want) {
+            return false;
+        }
+    }
+    name.next().is_none()
 }
 
 /// `[kind:]name` of a rule's `objects`.
@@ -340,11 +329,11 @@ pub fn column_matches(pattern: &str, relation: &str, column: &str) -> bool {
         (true, column) => begins(pattern.bytes().rev(), column.bytes().rev().chain([b'.'])),
         (false, "*") => begins(pattern.bytes(), relation.bytes().chain([b'.'])),
         (false, column) => {
-            let mut full = String::with_capacity(relation.len() + 1 + column.len());
-            full.push_str(relation);
-            full.push('.');
-            full.push_str(column);
-            glob(pattern.as_bytes(), full.as_bytes())
+            let name = || relation.bytes().chain([b'.']).chain(column.bytes());
+            if !agrees(pattern.bytes(), name()) || !agrees(pattern.bytes().rev(), name().rev()) {
+                return false;
+            }
+            !pattern.contains('*') || glob(pattern.as_bytes(), &name().collect::<Vec<u8>>())
         }
     }
 }
@@ -434,6 +423,23 @@ mod tests {
         #[test]
         fn globs_agree_with_the_definition(pattern in "[ab*]{0,8}", name in "[ab]{0,10}") {
             prop_assert_eq!(Glob::new(&pattern).matches(&name), slow(pattern.as_bytes(), name.as_bytes()));
+        }
+
+        #[test]
+        fn columns_agree_with_the_definition(pattern in "[ab.*]{0,7}", relation in "[ab]{1,3}\\.[ab]{1,2}", column in "[ab]{1,3}") {
+            let name = format!("{relation}.{column}");
+            prop_assert_eq!(column_matches(&pattern, &relation, &column), slow(pattern.as_bytes(), name.as_bytes()));
+        }
+
+        #[test]
+        fn what_begins_a_name_can_be_continued(pattern in "[ab*]{0,5}", text in "[ab]{0,4}") {
+            // No more characters than the pattern has are ever needed behind the text.
+            let longer = (1..=5_u32).flat_map(|len| (0..2_u32.pow(len)).map(move |bits| (len, bits)));
+            let can = longer.into_iter().any(|(len, bits)| {
+                let rest = (0..len).map(|at| if bits >> at & 1 == 0 { b'a' } else { b'b' });
+                slow(pattern.as_bytes(), &text.bytes().chain(rest).collect::<Vec<u8>>())
+            });
+            prop_assert_eq!(begins(pattern.bytes(), text.bytes()), can);
         }
 
         #[test]
