@@ -41,6 +41,7 @@ const PYTHON: &[&str] = &[
     "paramiko==5.*",
     "asyncssh==2.*",
     "ansible-core==2.19.*",
+    "asciinema==2.*",
 ];
 /// Node clients.
 const NODE: &[&str] = &["pg@8", "pg-cursor@2", "pg-query-stream@4", "pg-copy-streams@6"];

@@ -104,8 +104,11 @@ impl Cast {
                 Ok(())
             }
             Event::Terminal { number, term, columns, rows } if *number == self.number => {
+                // A side that says 0 leaves its size to whoever shows it (RFC 4254, section 6.2).
+                let or = |side: u32, usual: u32| if side == 0 { usual } else { side };
+                let (columns, rows) = (or(*columns, DEFAULT_SIZE.0), or(*rows, DEFAULT_SIZE.1));
                 if self.start.is_none() {
-                    self.size = Some((term.to_string(), *columns, *rows));
+                    self.size = Some((term.to_string(), columns, rows));
                     return self.header(at, out);
                 }
                 self.event(at, "r", &format!("{columns}x{rows}"), out)

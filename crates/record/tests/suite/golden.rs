@@ -113,3 +113,20 @@ fn streams_terminals_and_files_are_read_and_exported() {
         text(name, &out);
     }
 }
+
+#[test]
+fn a_terminal_without_a_size_is_shown_at_the_usual_one() {
+    let mut events = terminal_story();
+    for (_, event) in &mut events {
+        if let Event::Terminal { columns, rows, .. } = event {
+            (*columns, *rows) = (0, 0);
+        }
+    }
+    let stored = write(&events);
+    for (version, first) in [(CastVersion::V2, "\"width\":80"), (CastVersion::V3, "\"cols\":80")] {
+        let mut out = Vec::new();
+        asciicast(stored.as_slice(), version, 1, &mut out).unwrap();
+        let out = String::from_utf8(out).unwrap();
+        assert!(out.contains(first) && !out.contains("0x0"), "{out}");
+    }
+}

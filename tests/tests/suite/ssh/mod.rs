@@ -4,6 +4,7 @@
 //! - [`programs`]: what is run, refused, held, fed, stopped
 //! - [`files`]: sftp, scp, rsync, git
 //! - [`keys`]: clients that prove themselves by key, targets that are opened by certificate, host keys that are accepted
+//! - [`screens`]: terminals that others look at, live and later
 //! - [`clients`]: stock clients at what they are for, one test per client
 //! - [`wire`]: what no honest client sends
 
@@ -11,5 +12,6 @@ mod clients;
 mod files;
 mod keys;
 mod programs;
+mod screens;
 mod wire;
 mod world;
