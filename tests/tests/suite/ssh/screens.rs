@@ -86,6 +86,7 @@ fn a_terminal_is_recorded_as_it_looked() {
 fn asciinema_plays_what_is_exported() {
     let world = World::new(POLICY);
     world.feed("ssh", &["-tt", "gw"], b"echo mar''ker; exit\n");
+    world.settle();
     let cast = world.home.path().join("terminal.cast");
     let to = cast.display().to_string();
     world.gateway.cli(&["sessions", "export", "last", "--format", "asciicast", "-o", &to]).unwrap();

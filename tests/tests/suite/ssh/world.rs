@@ -125,9 +125,19 @@ impl World {
         self.gateway.cli(&["--token", &token, "approvals", word, id, "--reason", "ok"]).unwrap();
     }
 
+    /// Waits until every session is closed and its recording sealed.
+    pub(crate) fn settle(&self) {
+        sallyport_tests::kit::process::wait_for("the end of all sessions", std::time::Duration::from_secs(20), || {
+            let list: Value = serde_json::from_str(&self.gateway.cli(&["sessions", "ls", "--json"])?)?;
+            let all = list.as_array().cloned().unwrap_or_default();
+            Ok(!all.is_empty() && all.iter().all(|one| one.get("closed").is_some()))
+        })
+        .unwrap();
+    }
+
     /// The text of the newest recording, once its session is closed.
     pub(crate) fn replay(&self) -> String {
-        std::thread::sleep(std::time::Duration::from_millis(300));
+        self.settle();
         self.gateway.cli(&["sessions", "replay", "last"]).unwrap()
     }
 }
