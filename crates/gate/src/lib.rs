@@ -9,6 +9,7 @@
 //! - [`open`]: from a proven identity to a [`Grant`] and a [`Session`]; API calls are judged here too
 //! - [`session`]: [`Session::ask`]: one door for every message to the target
 //! - `judge`: one command → its verdict
+//! - `reading`: commands that are read by what a policy says of programs
 //! - `journal`: what a session records as it goes
 //! - `spend`: limits, and what a token has used of them
 //! - `standing`: what a policy means for one session
@@ -34,6 +35,7 @@ pub mod open;
 pub mod outbox;
 pub mod ports;
 pub mod proof;
+mod reading;
 pub mod refusal;
 pub mod release;
 pub mod secret;

@@ -165,6 +165,11 @@ impl Session {
             return Asked::Close(refusal);
         }
         self.refresh(asked_at);
+        self.ask_now(command, message, asked_at)
+    }
+
+    /// Judges by the policy that the session has taken over.
+    pub(crate) fn ask_now<M>(&mut self, command: &Command<'_>, message: M, asked_at: Micros) -> Asked<M> {
         let judged = self.judge(command, asked_at);
         self.number += 1;
         self.live.commands.store(self.number, Ordering::Relaxed);

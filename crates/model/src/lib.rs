@@ -9,6 +9,7 @@
 //! - [`object`]: what it would do it to
 //! - [`argv`]: the words of a command as one canonical text
 //! - [`command`]: one thing asked inside a session
+//! - [`tool`]: what programs do, as a policy says it
 //! - [`verdict`]: allow, deny or hold, with the rules that decided and what applies
 
 pub mod argv;
@@ -18,6 +19,7 @@ pub mod identity;
 pub mod ids;
 pub mod object;
 pub mod target;
+pub mod tool;
 pub mod verdict;
 
 pub use command::{Action, ColumnRef, Command, Flags, Intent, IntentId, Move, Predicate, SourceColumn, Unmask};
@@ -26,6 +28,7 @@ pub use identity::{Identity, IdentityKind};
 pub use ids::{ApprovalId, RequestId, SessionId, TokenId};
 pub use object::{Object, ObjectKind};
 pub use target::{ProtocolId, Target};
+pub use tool::{Tool, ToolFault, ToolPart};
 pub use verdict::{
     Aggregates, ApprovalTerms, DetectorName, Limits, MaskRule, MaskStyle, Most, Notifications, Outcome, Predicates,
     RecordLevel, Totals, Verdict,

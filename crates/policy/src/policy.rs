@@ -1,16 +1,19 @@
-//! A policy: rules, masks, limits and recording rules, read as a whole and never changed afterwards.
+//! A policy: rules, masks, limits, recording rules and tools, read as a whole and never changed afterwards.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use model::{Action, Flags, Identity, Intent, Limits, MaskRule, Predicate, RecordLevel, Target, Unmask, Verdict};
+use model::{
+    Action, Flags, Identity, Intent, Limits, MaskRule, Predicate, RecordLevel, Target, Tool, ToolFault, Unmask, Verdict,
+};
 use schemars::Schema;
 
 use crate::compile;
-use crate::error::{PolicyError, Source};
+use crate::compile::tools::Places;
+use crate::error::{Place, PolicyError, Source};
 use crate::explain::{self, Explanation};
-use crate::lint::{self, Finding};
+use crate::lint::{self, Finding, Level};
 use crate::rule::{LimitRule, Mask, RecordRule, Rule};
 use crate::syntax::RawPolicy;
 use crate::view::View;
@@ -72,6 +75,9 @@ pub(crate) struct Inner {
     pub(crate) masks: Vec<Mask>,
     pub(crate) limits: Vec<LimitRule>,
     pub(crate) records: Vec<RecordRule>,
+    pub(crate) tools: Arc<[Tool]>,
+    /// Where each of the tools stands.
+    pub(crate) tool_places: Vec<Places>,
 }
 
 impl Policy {
@@ -146,6 +152,41 @@ impl Policy {
     /// Names of the rules, sorted, those in shadow mode included; without masks, limits and recording rules.
     pub fn rule_names(&self) -> impl Iterator<Item = &str> {
         self.inner.rules.iter().map(|rule| rule.name.as_str())
+    }
+
+    /// What the policy says of programs, for whoever reads command lines by it. Sorted by command. That it means something (that each command and
+    /// option is one, and none makes less of a known program than it is) is not known here: see [`Policy::tool_error`].
+    #[must_use]
+    pub fn tools(&self) -> &Arc<[Tool]> {
+        &self.inner.tools
+    }
+
+    /// What is wrong about a tool, with its place.
+    #[must_use]
+    pub fn tool_error(&self, fault: &ToolFault) -> PolicyError {
+        let (file, place) = self.tool_place(fault);
+        PolicyError { file, line: place.line, column: place.column, message: fault.message.clone() }
+    }
+
+    /// What is odd about a tool, with its place.
+    #[must_use]
+    pub fn tool_finding(&self, fault: &ToolFault) -> Finding {
+        let (file, place) = self.tool_place(fault);
+        let name = self.inner.tools.get(fault.tool).map(|tool| tool.command.clone()).unwrap_or_default();
+        Finding {
+            level: Level::Warning,
+            file,
+            line: place.line,
+            column: place.column,
+            name,
+            message: fault.message.clone(),
+        }
+    }
+
+    fn tool_place(&self, fault: &ToolFault) -> (String, Place) {
+        let place = self.inner.tool_places.get(fault.tool).map(|places| places.of(fault.part)).unwrap_or_default();
+        let file = usize::try_from(place.file).ok().and_then(|index| self.inner.files.get(index));
+        (file.map_or("policy", |file| file).to_owned(), place)
     }
 
     /// Looks for what is allowed but hardly meant: rules that can never apply, names that no target has, permission for

@@ -7,6 +7,7 @@ use model::{Action, Effect, Object, ObjectKind};
 use crate::globs::Arg;
 use crate::judge;
 use crate::parser::{Simple, parse};
+use crate::table::tools::Tools;
 
 /// Bytes of text that are looked at. Scripts that agents send are a few kilobytes; `sh -c` takes 128 KiB on Linux.
 pub const MOST_BYTES: usize = 64 * 1024;
@@ -47,9 +48,15 @@ pub struct Part {
 /// Total: text that is too long, not UTF-8 or not understood has the effect `unknown` on the object `?.`, beside what was understood before.
 #[must_use]
 pub fn analyze(text: &[u8]) -> Analysis {
+    analyze_with(text, &Tools::default())
+}
+
+/// As [`analyze`], where somebody has said what other programs do.
+#[must_use]
+pub fn analyze_with(text: &[u8], tools: &Tools) -> Analysis {
     let known = if text.len() > MOST_BYTES { Err("longer than is looked at") } else { utf8(text) };
     match known {
-        Ok(text) => nested(text, 0),
+        Ok(text) => nested(text, 0, tools),
         Err(why) => Gathered::default().finish(Some(why.to_owned())),
     }
 }
@@ -59,11 +66,11 @@ fn utf8(text: &[u8]) -> Result<&str, &'static str> {
 }
 
 /// The same for a text inside of another (`sh -c '…'`), so many shells deep.
-pub(crate) fn nested(text: &str, depth: usize) -> Analysis {
+pub(crate) fn nested(text: &str, depth: usize, tools: &Tools) -> Analysis {
     let script = parse(text);
     let mut gathered = Gathered::default();
     for command in &script.commands {
-        gathered.add(command, depth);
+        gathered.add(command, depth, tools);
     }
     gathered.finish(script.problem.map(std::borrow::Cow::into_owned))
 }
@@ -76,9 +83,9 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn add(&mut self, command: &Simple, depth: usize) {
+    fn add(&mut self, command: &Simple, depth: usize, tools: &Tools) {
         let mut reasons = Vec::new();
-        let mut actions = judge::simple(command, depth, &mut reasons);
+        let mut actions = judge::simple(command, depth, tools, &mut reasons);
         let argv: Vec<String> = command.words.iter().map(|word| word.text.clone()).collect();
         if command.background {
             // It outlives the session, its recording and its limits, so it is more than what it does.

@@ -4,7 +4,7 @@
 //! all of them is `unknown`. Two words must be kept apart: `execute` is a constant command of which it is not known what it does, and a policy may
 //! allow it by its words; `unknown` is a text of which it is not certain what it runs.
 //!
-//! - [`analyze`]: text → [`Analysis`]
+//! - [`analyze`]: text → [`Analysis`]; [`analyze_with`]: where a policy says what other programs do, as [`Tools`]
 //! - [`analysis`]: the types of the answer, and the limits
 //! - `lexer`: characters, quoting, words
 //! - `parser`: the grammar of lists and compounds, down to simple commands
@@ -23,5 +23,6 @@ mod parser;
 mod table;
 mod transfer;
 
-pub use analysis::{Analysis, Part, analyze};
+pub use analysis::{Analysis, Part, analyze, analyze_with};
+pub use table::tools::Tools;
 pub use transfer::scp::{Scp, scp};

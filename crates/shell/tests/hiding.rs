@@ -4,8 +4,8 @@
 mod kit;
 
 use kit::{Random, spelled};
-use model::Effect;
-use sallyport_shell::{Analysis, analyze};
+use model::{Effect, Tool};
+use sallyport_shell::{Analysis, Tools, analyze, analyze_with};
 
 const TEXTS: usize = 10_000;
 
@@ -37,8 +37,40 @@ const FORBIDDEN: [&[&str]; 24] = [
     &["sort", "-o", "/etc/passwd", "/tmp/x"],
 ];
 
-fn command(random: &mut Random) -> String {
-    let words = random.pick(&FORBIDDEN);
+/// The same where a policy says what a house's own program does.
+const OF_THE_HOUSE: [&[&str]; 12] = [
+    &["deployctl", "restart", "web"],
+    &["deployctl", "--env=prod", "stop", "web-1"],
+    &["/usr/local/bin/deployctl", "restart"],
+    &["deployctl", "status", "--prune"],
+    &["deployctl", "status", "-vp"],
+    &["deployctl", "status", "--not-listed"],
+    &["deployctl", "status", "a", "b"],
+    &["deployctl", "status-all"],
+    &["deployctl", "not-listed", "status"],
+    &["deployctl"],
+    &["./deployctl", "status"],
+    &["showctl", "-x", "--write=/srv/x"],
+];
+
+fn house() -> Tools {
+    let tool = |command: &str, does: Effect, options: &str| Tool {
+        command: command.to_owned(),
+        does: std::iter::once(does).collect(),
+        options: (!options.is_empty()).then(|| options.to_owned()),
+        why: String::new(),
+    };
+    Tools::new(&[
+        tool("deployctl", Effect::Execute, "--env="),
+        tool("deployctl status", Effect::Read, "-vo: -p!delete --prune!delete most:1!admin"),
+        tool("deployctl restart|stop", Effect::Admin, ""),
+        tool("showctl", Effect::Read, "-x --write=!write"),
+    ])
+    .unwrap()
+}
+
+fn command(random: &mut Random, forbidden: &[&[&str]]) -> String {
+    let words = random.pick(forbidden);
     let mut text = String::new();
     for (at, word) in words.iter().enumerate() {
         if at > 0 {
@@ -144,14 +176,28 @@ fn is_harmless(analysis: &Analysis) -> bool {
 
 #[test]
 fn nothing_forbidden_is_harmless_however_it_is_said() {
+    nothing_is_harmless(&FORBIDDEN, &Tools::default());
+}
+
+#[test]
+fn nothing_is_harmless_that_a_policy_does_not_say_is() {
+    let house = house();
+    for fine in ["deployctl status web", "deployctl --env=prod status -v", "showctl -x y | grep y"] {
+        assert!(is_harmless(&analyze_with(fine.as_bytes(), &house)), "{fine}");
+    }
+    nothing_is_harmless(&OF_THE_HOUSE, &house);
+    nothing_is_harmless(&FORBIDDEN, &house);
+}
+
+fn nothing_is_harmless(forbidden: &[&[&str]], tools: &Tools) {
     let mut random = Random::new(7);
     let mut certain = 0;
     for _ in 0..TEXTS {
-        let mut text = command(&mut random);
+        let mut text = command(&mut random, forbidden);
         for _ in 0..random.below(4) {
             text = wrapped(&mut random, &text);
         }
-        let analysis = analyze(text.as_bytes());
+        let analysis = analyze_with(text.as_bytes(), tools);
         assert!(!is_harmless(&analysis), "{text:?}: {:?}", analysis.actions);
         certain += usize::from(!analysis.actions.iter().any(|action| action.effect == Effect::Unknown));
     }

@@ -1,11 +1,17 @@
 //! What SSH's requests would do, as intents: the only place where SSH's words become policy words.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
-use model::{Action, Effect, Intent, IntentId, Object, ObjectKind};
+use model::{Action, Effect, Intent, IntentId, Object, ObjectKind, Tool};
+use shell::Tools;
 
 /// Environment variables that only say how things look, as OpenSSH's servers accept them by default (`LANG`, `LC_*`), and terminals'.
 const LOOKS: &[&str] = &["LANG", "LANGUAGE", "COLORTERM", "NO_COLOR", "TERM", "TZ"];
+
+/// Labels of command lines, as recordings have them.
+const EXEC: &str = "exec";
+const EXEC_WITH_TERMINAL: &str = "exec with a terminal";
 
 /// A request as it is judged.
 #[derive(Debug, Clone)]
@@ -13,18 +19,38 @@ pub(crate) struct Asked {
     pub(crate) intent: Arc<Intent>,
     /// Its words, for the recording and for approvers.
     pub(crate) text: String,
+    /// The command line, where it is one: what it means depends on what the policy says of programs.
+    line: Option<Arc<Line>>,
+}
+
+/// A command line as it was read.
+#[derive(Debug)]
+struct Line {
+    command: Vec<u8>,
+    terminal: bool,
+    by: Arc<[Tool]>,
 }
 
 impl Asked {
     fn of(label: &str, text: String, actions: Vec<Action>, reasons: Vec<String>) -> Self {
-        let mut intent = Intent::simple(id(label, text.as_bytes()), label, Action::bare(Effect::Unknown));
+        Self::named(id(label, text.as_bytes(), None), label, text, actions, reasons)
+    }
+
+    fn named(id: u128, label: &str, text: String, actions: Vec<Action>, reasons: Vec<String>) -> Self {
+        let mut intent = Intent::simple(id, label, Action::bare(Effect::Unknown));
         intent.actions = actions;
         intent.reasons = reasons;
-        Self { intent: Arc::new(intent), text }
+        Self { intent: Arc::new(intent), text, line: None }
     }
 
     fn simple(label: &str, text: String, effect: Effect, object: Object) -> Self {
         Self::of(label, text, vec![Action::on(effect, object)], Vec::new())
+    }
+
+    /// The same as it is read by what a policy says of programs; `None` where it was read so already.
+    pub(crate) fn again(&self, tools: &Arc<[Tool]>) -> Option<Self> {
+        let line = self.line.as_ref().filter(|line| !Arc::ptr_eq(&line.by, tools))?;
+        Some(exec(&line.command, line.terminal, tools))
     }
 
     /// The command as the gate takes it.
@@ -33,10 +59,53 @@ impl Asked {
     }
 }
 
-/// Equal words mean equal intents: what a text would do depends on nothing else.
-fn id(label: &str, text: &[u8]) -> u128 {
-    let mut hasher = blake3::Hasher::new_derive_key("sallyport ssh intent v1");
-    hasher.update(&(label.len() as u64).to_le_bytes()).update(label.as_bytes()).update(text);
+thread_local! {
+    /// The last list of tools that this worker has seen, read: there is one policy in force, and a command line is rare.
+    static READ: RefCell<Option<(Arc<[Tool]>, Arc<Read>)>> = const { RefCell::new(None) };
+}
+
+/// What a policy says of programs, ready for use.
+#[derive(Debug)]
+struct Read {
+    /// `None` when it cannot be meant. A policy that came into force has none of this: it is refused when it is loaded.
+    tools: Option<Tools>,
+    /// The name of the content; nothing when nothing is said.
+    name: Option<[u8; 32]>,
+}
+
+fn read(list: &Arc<[Tool]>) -> Arc<Read> {
+    let known =
+        READ.with_borrow(|last| last.as_ref().filter(|(of, _)| Arc::ptr_eq(of, list)).map(|(_, it)| Arc::clone(it)));
+    known.unwrap_or_else(|| {
+        let read = Arc::new(Read { tools: Tools::new(list).ok(), name: (!list.is_empty()).then(|| name(list)) });
+        READ.set(Some((Arc::clone(list), Arc::clone(&read))));
+        read
+    })
+}
+
+fn name(list: &[Tool]) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new_derive_key("sallyport tools v1");
+    let mut field = |text: &str| {
+        hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
+    };
+    for Tool { command, does, options, why } in list {
+        field(command);
+        does.iter().for_each(|effect| field(effect.as_str()));
+        field(if options.is_some() { "options" } else { "" });
+        field(options.as_deref().unwrap_or_default());
+        field(why);
+    }
+    *hasher.finalize().as_bytes()
+}
+
+/// Equal words mean equal intents: what a text would do depends on nothing else, but for a command line on what the policy says of programs. The words
+/// are those that were sent: bytes that are no text look alike in what is shown of them.
+fn id(label: &str, words: &[u8], tools: Option<&[u8; 32]>) -> u128 {
+    let mut hasher = match tools {
+        None => blake3::Hasher::new_derive_key("sallyport ssh intent v1"),
+        Some(tools) => blake3::Hasher::new_keyed(tools),
+    };
+    hasher.update(&(label.len() as u64).to_le_bytes()).update(label.as_bytes()).update(words);
     let mut short = [0; 16];
     short.copy_from_slice(hasher.finalize().as_bytes().first_chunk::<16>().unwrap_or(&[0; 16]));
     IntentId(u128::from_le_bytes(short)).0
@@ -44,14 +113,14 @@ fn id(label: &str, text: &[u8]) -> u128 {
 
 /// What a request would do, for people who ask without a target: `exec`, `terminal` (the same with a terminal), `shell`, `tunnel` (HOST:PORT),
 /// `subsystem` (its name), `env` (a variable's name), or an operation on files such as `get PATH` for `sftp`. Paths are taken as the target would
-/// say they are.
+/// say they are; `tools` are the policy's.
 ///
 /// # Errors
 /// What the text must be.
-pub fn explain(request: &str, text: &str) -> Result<Arc<Intent>, String> {
+pub fn explain(request: &str, text: &str, tools: &Arc<[Tool]>) -> Result<Arc<Intent>, String> {
     let asked = match request {
-        "exec" => exec(text.as_bytes(), false),
-        "terminal" => exec(text.as_bytes(), true),
+        "exec" => exec(text.as_bytes(), false, tools),
+        "terminal" => exec(text.as_bytes(), true, tools),
         "shell" => shell(),
         "subsystem" if text == "sftp" => files(),
         "subsystem" => subsystem(text),
@@ -65,6 +134,16 @@ pub fn explain(request: &str, text: &str) -> Result<Arc<Intent>, String> {
         other => return Err(format!("`{other}` is no request of SSH")),
     };
     Ok(asked.intent)
+}
+
+/// The request of [`explain`] that a recorded command line was, by its label; `None` for what is none.
+#[must_use]
+pub fn request_of(label: &str) -> Option<&'static str> {
+    match label {
+        EXEC => Some("exec"),
+        EXEC_WITH_TERMINAL => Some("terminal"),
+        _ => None,
+    }
 }
 
 fn transfer(text: &str) -> Result<Asked, String> {
@@ -88,23 +167,34 @@ fn transfer(text: &str) -> Result<Asked, String> {
 
 /// A command for the login shell of the target's user. With a terminal, programs that only show something start pagers and take keys, and so may
 /// run anything: that is asked for beside what the text would do.
-pub(crate) fn exec(command: &[u8], terminal: bool) -> Asked {
-    let analysis = shell::analyze(command);
-    let text = String::from_utf8_lossy(command).into_owned();
-    let mut actions = analysis.actions;
+pub(crate) fn exec(command: &[u8], terminal: bool, tools: &Arc<[Tool]>) -> Asked {
+    let read = read(tools);
+    let (mut actions, reasons) = match &read.tools {
+        Some(known) => {
+            let analysis = shell::analyze_with(command, known);
+            (analysis.actions, analysis.reasons)
+        }
+        None => {
+            (vec![Action::bare(Effect::Unknown)], vec!["what the policy says of programs cannot be read".to_owned()])
+        }
+    };
     if terminal {
         actions.push(Action::on(Effect::Execute, Object::new(ObjectKind::Other, "terminal")));
         actions.sort();
         actions.dedup();
     }
-    Asked::of(if terminal { "exec with a terminal" } else { "exec" }, text, actions, analysis.reasons)
+    let label = if terminal { EXEC_WITH_TERMINAL } else { EXEC };
+    let text = String::from_utf8_lossy(command).into_owned();
+    let line = Line { command: command.to_vec(), terminal, by: Arc::clone(tools) };
+    let id = id(label, command, read.name.as_ref());
+    Asked { line: Some(Arc::new(line)), ..Asked::named(id, label, text, actions, reasons) }
 }
 
 /// Whether a command is the far end of scp, rsync or git: it carries files in a protocol of its own, which a mask would break, and rules have
 /// named the paths. As with SFTP, who may read a path has what is in it.
 pub(crate) fn is_transfer(intent: &Intent) -> bool {
     let path = |action: &Action| action.object.as_ref().is_some_and(|object| object.kind == ObjectKind::Path);
-    intent.label == "exec" && !intent.actions.is_empty() && intent.actions.iter().all(path)
+    intent.label == EXEC && !intent.actions.is_empty() && intent.actions.iter().all(path)
 }
 
 /// An interactive shell: whatever is typed into it. It is recorded, and never claimed to be filtered.
@@ -175,4 +265,71 @@ pub(crate) fn lend(what: &str) -> Asked {
 
 fn place(host: &str, port: u32) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::EffectSet;
+
+    use super::*;
+
+    fn tools(list: &[(&str, Effect, Option<&str>)]) -> Arc<[Tool]> {
+        list.iter()
+            .map(|(command, effect, options)| Tool {
+                command: (*command).to_owned(),
+                does: EffectSet::from_iter([*effect]),
+                options: options.map(str::to_owned),
+                why: String::new(),
+            })
+            .collect()
+    }
+
+    fn effects(asked: &Asked) -> Vec<Effect> {
+        asked.intent.actions.iter().map(|action| action.effect).collect()
+    }
+
+    #[test]
+    fn what_a_command_line_is_called_depends_on_what_it_was_read_by() {
+        let lists = [
+            tools(&[]),
+            tools(&[("deployctl status", Effect::Read, None)]),
+            tools(&[("deployctl status", Effect::Read, Some("-v"))]),
+            tools(&[("deployctl status", Effect::Admin, None)]),
+            tools(&[("other", Effect::Read, None)]),
+        ];
+        let ids: Vec<_> = lists.iter().map(|list| exec(b"deployctl status", false, list).intent.id).collect();
+        for (at, id) in ids.iter().enumerate() {
+            assert!(ids.iter().skip(at + 1).all(|other| other != id), "{at}");
+        }
+        // Equal lists are equal, whichever policy they are of.
+        let same = tools(&[("deployctl status", Effect::Read, None)]);
+        assert_eq!(Some(&exec(b"deployctl status", false, &same).intent.id), ids.get(1));
+        assert_ne!(Some(&exec(b"deployctl status", true, &same).intent.id), ids.get(1));
+    }
+
+    #[test]
+    fn bytes_that_look_alike_are_not_one_command() {
+        let none = tools(&[]);
+        let (text, bytes) = (exec("ls \u{fffd}".as_bytes(), false, &none), exec(b"ls \xff", false, &none));
+        assert_eq!(text.text, bytes.text);
+        assert_ne!(text.intent.id, bytes.intent.id);
+    }
+
+    #[test]
+    fn a_command_line_is_read_again_by_other_tools_only() {
+        let (before, after) = (tools(&[("deployctl status", Effect::Read, None)]), tools(&[]));
+        let asked = exec(b"deployctl status", false, &before);
+        assert_eq!(effects(&asked), [Effect::Read]);
+        assert!(asked.again(&before).is_none());
+        let again = asked.again(&after).unwrap();
+        assert_eq!(effects(&again), [Effect::Execute]);
+        assert!(again.again(&after).is_none() && shell().again(&before).is_none());
+    }
+
+    #[test]
+    fn tools_that_cannot_be_meant_make_every_command_unknown() {
+        let asked = exec(b"ls", false, &tools(&[("sh", Effect::Read, None)]));
+        assert_eq!(effects(&asked), [Effect::Unknown]);
+        assert_eq!(effects(&asked.again(&tools(&[])).unwrap()), [Effect::Read]);
+    }
 }

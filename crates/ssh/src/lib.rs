@@ -27,7 +27,7 @@ pub mod sftp;
 mod upstream;
 pub mod wire;
 
-pub use classify::explain;
+pub use classify::{explain, request_of};
 pub use serve::Server;
 
 /// The protocol's name: the `kind` of its targets.

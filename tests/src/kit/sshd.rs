@@ -65,6 +65,11 @@ impl Sshd {
         self.home.path().join("files")
     }
 
+    /// A directory of programs that its users' shells find first.
+    pub fn programs(&self) -> PathBuf {
+        self.home.path().join("bin")
+    }
+
     /// What it logged so far.
     ///
     /// # Errors
@@ -123,11 +128,12 @@ pub fn user() -> Result<String> {
 }
 
 fn config(home: &Path, port: u16) -> String {
-    let _made = fs::create_dir(home.join("files"));
+    let _made = (fs::create_dir(home.join("files")), fs::create_dir(home.join("bin")));
     let home = home.display();
     format!(
         "Port {port}\nListenAddress 127.0.0.1\nHostKey {home}/host\nAuthorizedKeysFile {home}/user.pub\nUsePAM no\nPermitRootLogin \
          prohibit-password\nStrictModes no\nPidFile none\nSubsystem sftp internal-sftp\nAcceptEnv LANG LC_*\nMaxSessions 100\nMaxStartups \
-         200:30:400\nLogLevel VERBOSE\nTrustedUserCAKeys {home}/user_ca.pub\nSetEnv HOME={home}\n"
+         200:30:400\nLogLevel VERBOSE\nTrustedUserCAKeys {home}/user_ca.pub\nSetEnv HOME={home} \
+         PATH={home}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin\n"
     )
 }

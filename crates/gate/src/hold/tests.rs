@@ -1,6 +1,7 @@
 //! Answers that come too late, over a store that another person's answer reached first.
 
 use std::collections::BTreeMap;
+use std::task::{Context, Poll};
 
 use mask::MaskKey;
 use model::{ApprovalTerms, SessionId};
@@ -221,9 +222,92 @@ impl Recordings for Double {
         _: Micros,
         _: &'a record::Opened<'a>,
     ) -> BoxFuture<'a, Result<Box<dyn Recorder>, StoreAway>> {
-        Box::pin(async { Err(StoreAway("a double".to_owned())) })
+        Box::pin(async { Ok(Box::new(Forgetful) as Box<dyn Recorder>) })
     }
     fn healthy(&self) -> Result<(), String> {
         Ok(())
     }
+}
+
+/// A recorder that takes everything.
+struct Forgetful;
+
+impl Recorder for Forgetful {
+    fn append(&mut self, _: Micros, _: &record::Event<'_>) -> Result<(), RecordFailure> {
+        Ok(())
+    }
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), RecordFailure>> {
+        Poll::Ready(Ok(()))
+    }
+    fn seal(&mut self) {}
+}
+
+const RULES: &str = "rules: [{ name: all, who: any, do: [connect, read], then: allow }]\n";
+
+fn with_tool(tool: &str) -> Arc<Policy> {
+    let text = format!("{RULES}tools: [{tool}]\n");
+    Arc::new(Policy::parse(&[Source { name: "policy.yaml", text: &text }]).unwrap())
+}
+
+/// A session at a gate whose policy says that `x` reads.
+async fn session() -> (Arc<Gate>, crate::Session) {
+    let (gate, _) = gate(1, None);
+    gate.replace_policy(with_tool("{ command: x, does: read }"));
+    let target = model::Target {
+        name: "web".to_owned(),
+        kind: "ssh".to_owned(),
+        labels: BTreeMap::new(),
+        roles: vec!["ops".to_owned()],
+        default_role: "ops".to_owned(),
+    };
+    let endpoint = crate::Endpoint { address: "127.0.0.1:1".to_owned(), options: serde_json::Value::Null };
+    gate.replace_targets(Targets::new(vec![(target, endpoint)]).unwrap());
+    let proven = Proven { identity: person("dana"), expires: Micros(i64::MAX), token: None, targets: None };
+    let ask =
+        crate::OpenRequest { protocol: "ssh", target: "web", role: None, scope: "", from: None, client: "a test" };
+    let opened = gate.open(proven, ask).await.unwrap();
+    (gate, opened.session)
+}
+
+/// What `x` does, as tools say it.
+fn reading(tools: &[model::Tool]) -> Arc<model::Intent> {
+    let effect = tools.first().and_then(|tool| tool.does.iter().next()).unwrap_or(model::Effect::Execute);
+    let id = u128::try_from(effect.as_str().len()).unwrap();
+    Arc::new(model::Intent::simple(id, "exec", model::Action::bare(effect)))
+}
+
+fn command(intent: &Arc<model::Intent>) -> Command<'_> {
+    Command { intent, text: "x", values: &[], in_transaction: false, unmask: &[] }
+}
+
+#[tokio::test]
+async fn what_a_program_does_is_said_by_the_policy_that_judges_it() {
+    let (gate, mut session) = session().await;
+    // Another policy comes into force while the command is read: it was read and judged by one, the first.
+    let (asked, intent) = session.ask_reading(
+        |tools| {
+            gate.replace_policy(with_tool("{ command: x, does: admin }"));
+            reading(tools)
+        },
+        command,
+        (),
+    );
+    let crate::Asked::Allow(_, ticket) = asked else { panic!("{asked:?}") };
+    assert_eq!(intent.actions, [model::Action::bare(model::Effect::Read)]);
+    // What continues it is judged by the second, and read by it.
+    let again = reading(session.tools());
+    assert_eq!(again.actions, [model::Action::bare(model::Effect::Admin)]);
+    assert!(matches!(session.ask_again(&ticket, &command(&again), ()), crate::Asked::Deny(_)));
+    let (asked, _) = session.ask_reading(|tools| reading(tools), command, ());
+    assert!(matches!(asked, crate::Asked::Deny(_)), "{asked:?}");
+}
+
+#[tokio::test]
+async fn a_policy_without_tools_says_nothing_of_programs() {
+    let (gate, mut session) = session().await;
+    assert_eq!(session.tools().len(), 1);
+    gate.replace_policy(Arc::new(Policy::parse(&[Source { name: "policy.yaml", text: RULES }]).unwrap()));
+    assert!(session.tools().is_empty());
+    let (asked, _) = session.ask_reading(|tools| reading(tools), command, ());
+    assert!(matches!(asked, crate::Asked::Deny(_)), "{asked:?}");
 }

@@ -3,10 +3,12 @@
 //!
 //! - [`scope`]: `who`, `on`, `if`, `when`
 //! - [`approval`]: who may approve, and durations
+//! - [`tools`]: what programs do
 //! - [`version`]: the name of the content
 
 pub(crate) mod approval;
 pub(crate) mod scope;
+pub(crate) mod tools;
 mod version;
 
 use std::collections::BTreeMap;
@@ -41,14 +43,17 @@ pub(crate) fn compile(sources: &[Source<'_>]) -> Result<Inner, Vec<PolicyError>>
     for (file, source) in (0_u32..).zip(sources) {
         raws.extend(load::<RawPolicy>(source, file, &mut errors).into_iter().map(|raw| (file, raw)));
     }
+    let mut tools = Vec::new();
     for (file, raw) in &raws {
         let mut compiler = Compiler { file: *file, errors: &mut errors };
         inner.rules.extend(raw.rules.iter().filter_map(|raw| compiler.rule(raw)));
         inner.masks.extend(raw.masks.iter().filter_map(|raw| compiler.mask(raw)));
         inner.limits.extend(raw.limits.iter().filter_map(|raw| compiler.limit(raw)));
         inner.records.extend(raw.records.iter().filter_map(|raw| compiler.record(raw)));
+        tools.extend(raw.tools.iter().map(|raw| compiler.tool(raw)));
     }
     check_names(&inner, &mut errors);
+    let tools = tools::sorted(tools, &mut errors);
     if !errors.is_empty() {
         return Err(errors.finish());
     }
@@ -56,6 +61,8 @@ pub(crate) fn compile(sources: &[Source<'_>]) -> Result<Inner, Vec<PolicyError>>
     inner.masks.sort_by(|a, b| a.rule.name.cmp(&b.rule.name));
     inner.limits.sort_by(|a, b| a.name.cmp(&b.name));
     inner.records.sort_by(|a, b| a.name.cmp(&b.name));
+    inner.tool_places = tools.iter().map(|placed| placed.places).collect();
+    inner.tools = tools.into_iter().map(|placed| placed.tool).collect();
     inner.version = version::version(raws.iter().map(|(_, raw)| raw));
     Ok(inner)
 }

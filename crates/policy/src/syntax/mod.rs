@@ -15,7 +15,7 @@ use model::{Aggregates, DetectorName, IdentityKind, MaskStyle, Notifications, Pr
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use schema::Effects;
+use schema::{Effects, OneEffect};
 use values::{Any, AnyNone, At, OneOrMany, WordOr, list, present, present_list};
 
 /// One document: any of its sections may be absent.
@@ -35,6 +35,9 @@ pub(crate) struct RawPolicy {
     /// How much of results is recorded; `head` where none applies.
     #[serde(default, deserialize_with = "list")]
     pub(crate) records: Vec<At<RawRecord>>,
+    /// What programs of targets do, beside those that the gateway knows.
+    #[serde(default, deserialize_with = "list")]
+    pub(crate) tools: Vec<At<RawTool>>,
 }
 
 /// One rule.
@@ -352,6 +355,22 @@ pub(crate) struct RawRecord {
     /// How much.
     #[schemars(schema_with = "schema::levels")]
     pub(crate) results: RecordLevel,
+}
+
+/// What one program does, or some of its subcommands.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawTool {
+    /// The program and its subcommands: `deployctl status`; `|` stands between alternatives: `deployctl stop|restart`.
+    pub(crate) command: At<String>,
+    /// One effect, or a list of them.
+    pub(crate) does: At<WordOr<OneEffect, Effects>>,
+    /// The options that it has: `-v -n: --env= --prune!delete`, or `any` when none does harm. Others make it `execute`.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub(crate) options: Option<At<String>>,
+    /// Why, for approvers and `policy explain`.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub(crate) why: Option<At<String>>,
 }
 
 /// A mask style; `null` is a word here, though YAML reads it as no value.

@@ -4,6 +4,8 @@ use model::{DetectorName, Effect, IdentityKind, MaskStyle};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use super::values::Words;
+
 /// A list of effects; a type of its own because the model's has no schema.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -21,6 +23,29 @@ impl JsonSchema for Effects {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         words_schema(Effect::ALL.iter().map(|effect| effect.as_str()), true)
     }
+}
+
+/// One effect of a program: opening a session is none, nor is what only a session has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct OneEffect(pub(crate) Effect);
+
+impl Words for OneEffect {
+    const ALL: &'static [(&'static str, Self)] = &[
+        (Effect::Read.as_str(), Self(Effect::Read)),
+        (Effect::Write.as_str(), Self(Effect::Write)),
+        (Effect::Delete.as_str(), Self(Effect::Delete)),
+        (Effect::Create.as_str(), Self(Effect::Create)),
+        (Effect::Alter.as_str(), Self(Effect::Alter)),
+        (Effect::Destroy.as_str(), Self(Effect::Destroy)),
+        (Effect::Grant.as_str(), Self(Effect::Grant)),
+        (Effect::Admin.as_str(), Self(Effect::Admin)),
+        (Effect::Execute.as_str(), Self(Effect::Execute)),
+        (Effect::Export.as_str(), Self(Effect::Export)),
+        (Effect::Import.as_str(), Self(Effect::Import)),
+        (Effect::Tunnel.as_str(), Self(Effect::Tunnel)),
+        (Effect::Unknown.as_str(), Self(Effect::Unknown)),
+    ];
+    const OR: &'static str = "a list of them";
 }
 
 /// One of some words, or a list of them.

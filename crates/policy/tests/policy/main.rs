@@ -9,6 +9,7 @@
 //! - `lint`: findings
 //! - `example`: the documented example and its cases
 //! - `suggestions`: rules for what was seen
+//! - `tools`: what programs do
 //! - `properties`: what holds for all policies and requests
 
 #![expect(
@@ -26,4 +27,5 @@ mod lint;
 mod properties;
 mod results;
 mod suggestions;
+mod tools;
 mod verdicts;

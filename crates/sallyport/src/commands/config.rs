@@ -81,7 +81,7 @@ fn look(global: &Global, path: &Path, config: &Config, found: &mut Found) {
 fn look_at_policy(config: &Config, found: &mut Found) {
     match files::load(&config.policy) {
         Ok(policy) => {
-            for finding in policy.lint(&config.policy_targets()) {
+            for finding in files::lint(&policy, &config.policy_targets()) {
                 let list = if finding.level == Level::Error { &mut found.problems } else { &mut found.warnings };
                 list.push(finding.to_string());
             }

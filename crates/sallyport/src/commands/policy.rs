@@ -40,7 +40,7 @@ fn check(global: &Global, named: &[PathBuf], json: bool) -> Result<Outcome> {
         Ok(policy) => policy,
         Err(problems) => return problems_found(&problems, json),
     };
-    let findings = policy.lint(&targets);
+    let findings = files::lint(&policy, &targets);
     let good = !findings.iter().any(|finding| finding.level == Level::Error);
     if json {
         output::json(&serde_json::json!({ "ok": good, "version": policy.version(), "findings": findings }))?;
@@ -87,8 +87,8 @@ fn test(global: &Global, case_files: &[PathBuf], named: &[PathBuf], json: bool) 
     let results = policy::cases::run(&policy, &cases, &targets, |case| {
         let kind = targets.iter().find(|target| target.name == case.target).map_or("", |target| target.kind.as_str());
         match &case.command {
-            CaseCommand::Sql(text) if kind != ssh::PROTOCOL.0 => read_text_for(kind, "exec", text),
-            CaseCommand::Exec(text) if kind == ssh::PROTOCOL.0 => read_text_for(kind, "exec", text),
+            CaseCommand::Sql(text) if kind != ssh::PROTOCOL.0 => read_text_for(&policy, kind, "exec", text),
+            CaseCommand::Exec(text) if kind == ssh::PROTOCOL.0 => read_text_for(&policy, kind, "exec", text),
             CaseCommand::Sql(_) | CaseCommand::Exec(_) => {
                 bail!("the target {} is of kind {kind}: write `sql` for databases, `exec` for ssh", case.target)
             }
@@ -125,7 +125,7 @@ fn explain_one(global: &Global, explain: Explain) -> Result<Outcome> {
         "-" => std::io::read_to_string(std::io::stdin()).context("read the statement from standard input")?,
         text => text.to_owned(),
     };
-    let (analyzed, asked) = read_text_for(&target.kind, &explain.request, &text)?;
+    let (analyzed, asked) = read_text_for(&policy, &target.kind, &explain.request, &text)?;
     let identity = identity(&explain)?;
     let now = match &explain.at {
         Some(text) => text.parse().context("--at must be a time such as 2026-11-21T08:00:00Z")?,
@@ -227,10 +227,10 @@ fn analyze(text: &str) -> Arc<Intent> {
     })
 }
 
-/// What a text would do at a target of this kind, and the columns that it asks for in clear.
-fn read_text_for(kind: &str, request: &str, text: &str) -> Result<(Intent, Vec<Unmask>)> {
+/// What a text would do at a target of this kind, by what the policy says of programs, and the columns that it asks for in clear.
+fn read_text_for(policy: &Policy, kind: &str, request: &str, text: &str) -> Result<(Intent, Vec<Unmask>)> {
     if kind == ssh::PROTOCOL.0 {
-        let intent = ssh::explain(request, text).map_err(anyhow::Error::msg)?;
+        let intent = ssh::explain(request, text, policy.tools()).map_err(anyhow::Error::msg)?;
         return Ok((intent.as_ref().clone(), Vec::new()));
     }
     Ok((as_public(&analyze(text)), in_clear(text)?))

@@ -1,8 +1,10 @@
-//! The policy files: found, read and parsed together.
+//! The policy files: found, read, parsed and checked together.
 
 use std::path::{Path, PathBuf};
 
-use policy::{Policy, Source};
+use model::Target;
+use policy::{Finding, Policy, PolicyError, Source};
+use shell::Tools;
 
 use super::load::{read_text, yaml_files};
 use super::problem::{Problem, Problems};
@@ -14,18 +16,29 @@ use super::problem::{Problem, Problems};
 pub(crate) fn load(paths: &[PathBuf]) -> Result<Policy, Problems> {
     let texts = texts(paths)?;
     let sources: Vec<Source<'_>> = texts.iter().map(|(name, text)| Source { name, text }).collect();
-    Policy::parse(&sources).map_err(|errors| {
-        Problems(
-            errors
-                .into_iter()
-                .map(|error| Problem {
-                    file: PathBuf::from(error.file),
-                    at: (error.line > 0).then_some((u64::from(error.line), u64::from(error.column))),
-                    message: error.message,
-                })
-                .collect(),
-        )
-    })
+    let policy = Policy::parse(&sources).map_err(problems)?;
+    // What a policy says of programs is checked by what reads command lines: a policy that it cannot use does not come into force.
+    Tools::new(policy.tools())
+        .map_err(|faults| problems(faults.iter().map(|fault| policy.tool_error(fault)).collect()))?;
+    Ok(policy)
+}
+
+fn problems(errors: Vec<PolicyError>) -> Problems {
+    let problem = |error: PolicyError| Problem {
+        file: PathBuf::from(error.file),
+        at: (error.line > 0).then_some((u64::from(error.line), u64::from(error.column))),
+        message: error.message,
+    };
+    Problems(errors.into_iter().map(problem).collect())
+}
+
+/// What is allowed in a policy but hardly meant, its tools included.
+pub(crate) fn lint(policy: &Policy, targets: &[Target]) -> Vec<Finding> {
+    let mut findings = policy.lint(targets);
+    if let Ok(tools) = Tools::new(policy.tools()) {
+        findings.extend(tools.remarks().iter().map(|remark| policy.tool_finding(remark)));
+    }
+    findings
 }
 
 /// The files that the paths mean, directories opened.

@@ -142,13 +142,19 @@ impl<'p> Backtest<'p> {
     }
 
     fn command(&mut self, session: &Session, at: Micros, command: &CommandEvent<'_>, context: Option<&Context<'_>>) {
-        let Some(current) = &mut self.current else {
+        if self.current.is_none() {
             return;
-        };
+        }
         self.commands += 1;
         self.executions += 1;
         self.unsure += u64::from(context.is_none());
-        let intent = intent(command, context);
+        let intent = match self.read_again(&session.target, command) {
+            Some(intent) => intent,
+            None => intent(command, context),
+        };
+        let Some(current) = &mut self.current else {
+            return;
+        };
         let in_transaction = context.is_some_and(|context| context.has(Context::IN_TRANSACTION));
         let mut verdict = current.view.judge(&intent, &in_clear(context), in_transaction, timestamp(at));
         if verdict.outcome != Outcome::Deny {
@@ -164,6 +170,16 @@ impl<'p> Backtest<'p> {
             }
             current.recent.insert(command.number, Recent { at, change, reach });
         }
+    }
+
+    /// A command line as a policy reads it that says itself what programs do. Of others, what was recorded counts: rules alone, as `suggest` writes
+    /// them, are meant for what commands were known to do.
+    fn read_again(&self, target: &str, command: &CommandEvent<'_>) -> Option<Intent> {
+        let is_ssh = self.targets.get(target).is_some_and(|target| target.kind == ssh::PROTOCOL.0);
+        // Bytes that were no text are not in the recording as they were.
+        let exact = !command.text.contains(char::REPLACEMENT_CHARACTER);
+        let request = ssh::request_of(&command.label).filter(|_| is_ssh && exact && !self.policy.tools().is_empty())?;
+        ssh::explain(request, &command.text, self.policy.tools()).ok().map(|intent| intent.as_ref().clone())
     }
 
     fn again(&mut self, number: u64) {

@@ -126,12 +126,18 @@ fn columns_in_clear_are_judged_without_the_target() {
     assert!(world.good(&["policy", "test", "cases.yaml"]).contains("1 cases, 0 failed"));
 }
 
-#[test]
-fn what_ssh_clients_ask_for_is_read_as_that() {
+/// A world with a target of kind `ssh` as well.
+fn with_ssh() -> World {
     let world = World::new();
     let target = "  - { name: web-1, kind: ssh, address: 'web-1.internal:22', roles: { ops: { user: ops, ssh_certificate: {} } } }\n";
     let config = std::fs::read_to_string(world.path("sallyport.yaml")).unwrap();
     world.write("sallyport.yaml", &config.replace("targets:\n", &format!("targets:\n{target}")));
+    world
+}
+
+#[test]
+fn what_ssh_clients_ask_for_is_read_as_that() {
+    let world = with_ssh();
     let rules = "rules:
   - { name: looks, who: any, do: [connect, read], commands: [\"systemctl status *\", \"tail *\"], then: allow }
   - { name: files, who: any, do: [read], objects: [\"path:/srv/**\"], then: allow }
@@ -157,4 +163,47 @@ fn what_ssh_clients_ask_for_is_read_as_that() {
     assert!(world.good(&["policy", "test", "cases.yaml"]).contains("1 cases, 0 failed"));
     world.write("cases.yaml", &case("sql", "deny"));
     assert!(world.bad(&["policy", "test", "cases.yaml"]).contains("`exec` for ssh"));
+}
+
+#[test]
+fn what_a_policy_says_of_programs_is_used_and_checked() {
+    let world = with_ssh();
+    let rules = "rules:
+  - { name: looks, who: any, do: [connect, read], commands: [\"deployctl *\"], then: allow }
+tools:
+  - { command: deployctl status, does: read, options: \"-v\" }
+  - command: deployctl restart
+    does: admin
+    why: stops what serves customers
+";
+    world.write("policy.yaml", rules);
+    assert!(world.good(&["policy", "check"]).contains("the policy is good"));
+    let explain = |text: &str| world.good(&["policy", "explain", "--as", "a", "--target", "web-1", text]);
+    assert!(explain("deployctl status -v web").starts_with("allow"));
+    assert!(explain("deployctl status --all").starts_with("deny"));
+    let out = explain("deployctl restart web");
+    assert!(out.starts_with("deny") && out.contains("deployctl: stops what serves customers"), "{out}");
+    let case = |text: &str, expect: &str| {
+        format!(
+            "cases:\n  - name: it\n    as: {{ subject: a, kind: agent }}\n    target: web-1\n    command: {{ exec: \"{text}\" }}\n    expect: {expect}\n"
+        )
+    };
+    world.write("cases.yaml", &case("deployctl status", "allow"));
+    assert!(world.good(&["policy", "test", "cases.yaml"]).contains("1 cases, 0 failed"));
+    // The tools of the policy that is asked about count, not those of the configuration's.
+    world.write("other.yaml", &rules.replace("deployctl status", "deployctl list"));
+    assert!(
+        world.bad(&["policy", "test", "cases.yaml", "--policy", "other.yaml"]).contains("expected allow, got deny")
+    );
+
+    world.write("policy.yaml", &rules.replace("deployctl restart", "xargs deployctl"));
+    for args in [&["policy", "check"][..], &["config", "check"]] {
+        let out = world.bad(args);
+        assert!(out.contains("policy.yaml:5:14: `xargs` runs what its words, files or input say"), "{out}");
+    }
+    world.write("policy.yaml", &rules.replace("-v", "--env=NAME"));
+    assert!(world.bad(&["policy", "check"]).contains("policy.yaml:4:55: `--env=NAME`: options are written"));
+    world.write("policy.yaml", &rules.replace("deployctl status", "vault"));
+    let out = world.good(&["policy", "check"]);
+    assert!(out.contains("policy.yaml:4:16: warning: \"vault\": it speaks of `vault` whatever its words are"), "{out}");
 }

@@ -29,6 +29,7 @@ pub(crate) struct Tape {
     pub(crate) id: SessionId,
     recorder: Box<dyn Recorder>,
     pub(crate) number: u64,
+    label: &'static str,
 }
 
 /// Writes recordings into a world's data directory.
@@ -61,7 +62,7 @@ impl Studio {
         };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let recorder = runtime.block_on(self.0.open(id, Micros(NOON), &opened)).unwrap();
-        Tape { id, recorder, number: 0 }
+        Tape { id, recorder, number: 0, label: "X" }
     }
 
     pub(crate) fn done(self, tapes: Vec<Tape>) {
@@ -89,7 +90,7 @@ impl Tape {
         let rule = if outcome == Outcome::Hold { "writes need a human" } else { "agents read" };
         let command = CommandEvent {
             number: self.number,
-            label: "X".into(),
+            label: self.label.into(),
             text: text.to_owned().into(),
             values: Vec::new(),
             actions: actions.to_vec().into(),
@@ -409,4 +410,33 @@ fn what_was_asked_for_in_clear_is_judged_and_its_columns_are_no_change() {
     world.write("open.yaml", POLICY);
     let out = code(&world, &["policy", "backtest", "open.yaml"], 1);
     assert!(out.contains("hold → allow: 1 command"), "{out}");
+}
+
+#[test]
+fn command_lines_are_read_by_a_policy_that_says_what_programs_do() {
+    let world = World::new();
+    world.write("targets.yaml", "targets:\n  - { name: web-1, kind: ssh }\n");
+    let studio = Studio::new(&world);
+    let mut tape = studio.open(Who { target: "web-1", ..AGENT });
+    tape.label = "exec";
+    let line = |effect, text: &str| Action::on(effect, Object::new(ObjectKind::Command, text));
+    tape.said(
+        "deployctl status",
+        &[line(Effect::Execute, "deployctl status")],
+        Outcome::Deny,
+        Some(Context::default()),
+    );
+    tape.allowed("cat x", &[line(Effect::Read, "cat x")]);
+    tape.allowed("deployctl list", &[line(Effect::Read, "deployctl list")]);
+    studio.done(vec![tape]);
+    let rules = "rules: [{ name: agents read, who: any, do: [connect, session, read], then: allow }]\n";
+    world.write("rules.yaml", rules);
+    // Rules alone are for what commands were known to do.
+    let out = code(&world, &["policy", "backtest", "rules.yaml", "--targets", "targets.yaml"], 0);
+    assert!(out.contains("nothing would change"), "{out}");
+    world.write("tools.yaml", &format!("{rules}tools: [{{ command: deployctl status, does: read }}]\n"));
+    let out = code(&world, &["policy", "backtest", "tools.yaml", "--targets", "targets.yaml"], 1);
+    for line in ["deny → allow: 1 command", "deployctl status", "allow → deny: 1 command", "deployctl list"] {
+        assert!(out.contains(line), "{line}\n{out}");
+    }
 }

@@ -27,7 +27,8 @@ use crate::analysis::{texts, uncertain};
 use crate::credentials;
 use crate::globs::{Arg, Kind};
 use crate::parser::Simple;
-use crate::table::{self, Row, Spec, What};
+use crate::table::tools::Tools;
+use crate::table::{Row, Spec, What};
 use crate::transfer;
 use options::Reader;
 pub(crate) use options::shown;
@@ -38,9 +39,9 @@ const MOST_DEPTH: usize = 8;
 /// Folders whose programs are the tools of their names.
 const FOLDERS: [&str; 5] = ["/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/", "/usr/local/bin/"];
 
-/// Everything that a simple command would do. Why something is not certain is added to `reasons`.
-pub(crate) fn simple(command: &Simple, depth: usize, reasons: &mut Vec<String>) -> BTreeSet<Action> {
-    let mut judge = Judge { depth, reasons };
+/// Everything that a simple command would do, by the tables and `tools`. Why something is not certain is added to `reasons`.
+pub(crate) fn simple(command: &Simple, depth: usize, tools: &Tools, reasons: &mut Vec<String>) -> BTreeSet<Action> {
+    let mut judge = Judge { depth, tools, reasons };
     let args: Result<Vec<Arg>, _> = command.words.iter().map(Arg::of).collect();
     let mut actions = match args {
         Ok(args) => judge.command(&args),
@@ -99,18 +100,19 @@ struct Call<'a> {
     tool: &'a str,
     /// Words after the name and its subcommands.
     rest: &'a [Arg],
-    specs: Vec<&'static Spec>,
-    reason: &'static str,
+    specs: Vec<&'a Spec>,
+    reason: &'a str,
 }
 
-impl Call<'_> {
-    fn reader(&self, stop: bool) -> Reader<'static> {
+impl<'a> Call<'a> {
+    fn reader(&self, stop: bool) -> Reader<'a> {
         Reader { specs: self.specs.clone(), stop, lenient: false }
     }
 }
 
 struct Judge<'r> {
     depth: usize,
+    tools: &'r Tools,
     reasons: &'r mut Vec<String>,
 }
 
@@ -181,30 +183,32 @@ impl Judge<'_> {
         let Some(name) = program(first) else {
             return self.execute(format!("`{}` is a program at a path of its own", shown(&first.text)));
         };
-        match table::row(name).filter(|_| !name.contains(' ')) {
+        let tools = self.tools;
+        match tools.row(name).filter(|_| !name.contains(' ')) {
             Some(row) => self.walk(name, row, args),
             None => self.execute(format!("`{}` is not a known program", shown(name))),
         }
     }
 
     /// Down the subcommands of a tool to the row that says what it does.
-    fn walk(&mut self, name: &str, row: &'static Row, args: &[Arg]) -> Outcome {
+    fn walk(&mut self, name: &str, row: &Row, args: &[Arg]) -> Outcome {
+        let tools = self.tools;
         let (mut path, mut row, mut at) = (name.to_owned(), row, 1);
         let mut specs = vec![&row.spec];
         let mut effects = EffectSet::EMPTY;
         while row.parent {
             // `dpkg --list` and `git config --get` are subcommands in the clothes of an option.
-            let mut next = child(&path, args.get(at));
+            let mut next = child(tools, &path, args.get(at));
             if next.is_none() {
                 let rest = args.get(at..).unwrap_or_default();
-                let dressed = |word: &&Arg| word.text.starts_with('-') && child(&path, Some(*word)).is_some();
+                let dressed = |word: &&Arg| word.text.starts_with('-') && child(tools, &path, Some(*word)).is_some();
                 let options = rest.iter().position(|word| dressed(&word)).unwrap_or(rest.len());
                 let reader = Reader { specs: specs.clone(), stop: true, lenient: false };
                 let parsed = reader.read(rest.get(..options).unwrap_or_default());
                 effects = effects.iter().chain(parsed.effects.iter()).collect();
                 self.reasons.extend(parsed.reason.map(|why| format!("{path}: {why}")));
                 at += parsed.read;
-                next = child(&path, args.get(at));
+                next = child(tools, &path, args.get(at));
             }
             let Some((longer, below)) = next else {
                 match args.get(at) {
@@ -223,19 +227,22 @@ impl Judge<'_> {
             }
             specs.insert(0, &row.spec);
         }
-        let call = Call { tool: name, rest: args.get(at..).unwrap_or_default(), specs, reason: row.reason };
+        let call = Call { tool: name, rest: args.get(at..).unwrap_or_default(), specs, reason: &row.reason };
         let outcome = self.leaf(row, &call);
         Outcome { effects: effects.iter().chain(outcome.effects.iter()).collect(), ..outcome }
     }
 
     fn leaf(&mut self, row: &Row, call: &Call<'_>) -> Outcome {
         let own = match row.what {
-            What::Handler(handler) => return self.handler(handler, call),
+            What::Handler(handler) => {
+                let outcome = self.handler(handler, call);
+                return Outcome { effects: outcome.effects.iter().chain(row.added.iter()).collect(), ..outcome };
+            }
             What::Effects(effects) => effects,
         };
         let bare = call.specs.iter().all(|spec| spec.is_bare());
         let open = own.contains(Effect::Execute) || own.contains(Effect::Unknown);
-        let lenient = open || bare && !own.contains(Effect::Read);
+        let lenient = open || bare && !row.strict && !own.contains(Effect::Read);
         let parsed = Reader { lenient, ..call.reader(false) }.read(call.rest);
         let effects: EffectSet = own.iter().chain(parsed.effects.iter()).collect();
         let effects = if runs_gpg(call) { effects.iter().chain([Effect::Execute]).collect() } else { effects };
@@ -298,10 +305,10 @@ fn unlisted(row: &Row) -> EffectSet {
 }
 
 /// The row below this one that a word names.
-fn child(path: &str, word: Option<&Arg>) -> Option<(String, &'static Row)> {
+fn child<'t>(tools: &'t Tools, path: &str, word: Option<&Arg>) -> Option<(String, &'t Row)> {
     let word = word.filter(|word| word.kind == Kind::Constant && !word.text.contains(' '))?;
     let path = format!("{path} {}", word.text);
-    table::row(&path).map(|row| (path, row))
+    tools.row(&path).map(|row| (path, row))
 }
 
 /// The tool that a name means; `None` for a program at a path that says nothing about it.

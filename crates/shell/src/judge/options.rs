@@ -102,8 +102,8 @@ impl Reader<'_> {
             return;
         };
         if let Some((most, beyond)) = &spec.most
-            && (parsed.operands.len() > *most
-                || *most == parsed.operands.len() && parsed.operands.iter().any(|arg| arg.is_glob()))
+            // A glob may be any number of them.
+            && (parsed.operands.len() > *most || parsed.operands.iter().any(|arg| arg.is_glob()))
         {
             parsed.effects = parsed.effects.iter().chain(beyond.iter()).collect();
         }

@@ -46,7 +46,7 @@ impl Judge<'_> {
         if self.depth > MOST_TEXTS {
             return self.unknown("texts in texts, deeper than is looked at");
         }
-        let inner = analysis::nested(&text.text, self.depth);
+        let inner = analysis::nested(&text.text, self.depth, self.tools);
         self.reasons.extend(inner.reasons);
         Outcome::inner(inner.actions.into_iter().collect())
     }

@@ -10,7 +10,7 @@ use super::options::shown;
 use super::{Call, Judge, Outcome};
 use crate::globs::{Arg, Kind};
 use crate::parser::is_reserved;
-use crate::table::{self, What};
+use crate::table::What;
 
 impl Judge<'_> {
     /// What the command in these words does; without words, what the wrapper does alone: it says something about itself.
@@ -105,8 +105,11 @@ impl Judge<'_> {
             // Its own default is `echo`.
             return Outcome::of([Effect::Execute]);
         };
-        let row = super::program(first).and_then(table::row);
-        let harmless = row.is_some_and(|row| row.spec.any && !row.parent && matches!(row.what, What::Effects(_)));
+        let row = super::program(first).and_then(|name| self.tools.row(name));
+        let harmless = row.is_some_and(|row| {
+            let spec = &row.spec;
+            spec.any && spec.all_effects().is_empty() && !row.parent && matches!(row.what, What::Effects(_))
+        });
         if !harmless {
             return self.unknown("xargs: a tool that words may make harmful");
         }

@@ -1,10 +1,13 @@
-//! What is known about tools: checked-in tables, each read once, when it is first asked.
+//! What is known about tools: checked-in tables, each read once, when it is first asked, and what a policy adds to them.
 //!
 //! - `spec`: the little language in which a row words its options
+//! - `tools`: rows from outside
 //! - `*.tsv`: the rows. `tools.tsv` says how to read and write them.
 
 mod spec;
+pub(crate) mod tools;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -18,12 +21,16 @@ const FILES: [&str; 4] =
 static TABLE: LazyLock<HashMap<String, Row>> = LazyLock::new(|| read(&FILES));
 
 /// What a tool or a subcommand does.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Row {
     pub(crate) what: What,
+    /// Effects beside those of a handler.
+    pub(crate) added: EffectSet,
     pub(crate) spec: Spec,
+    /// Options that are not known make it `execute` even where none is known: somebody has said what it does who knows it.
+    pub(crate) strict: bool,
     /// For people; may be empty.
-    pub(crate) reason: &'static str,
+    pub(crate) reason: Cow<'static, str>,
     /// There are rows for its subcommands.
     pub(crate) parent: bool,
 }
@@ -37,8 +44,19 @@ pub(crate) enum What {
     Handler(&'static str),
 }
 
-/// The row of a tool, or of a subcommand: `kubectl get`.
-pub(crate) fn row(path: &str) -> Option<&'static Row> {
+impl Row {
+    fn new(what: What, spec: Spec, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { what, added: EffectSet::EMPTY, spec, strict: false, reason: reason.into(), parent: false }
+    }
+
+    /// Of a level of words between two rows.
+    fn between() -> Self {
+        Self { parent: true, ..Self::new(execute(), Spec::passing(), "") }
+    }
+}
+
+/// The row of the checked-in tables for a tool, or for a subcommand: `kubectl get`.
+fn built_in(path: &str) -> Option<&'static Row> {
     TABLE.get(path)
 }
 
@@ -54,8 +72,7 @@ fn read(files: &[&'static str]) -> HashMap<String, Row> {
             continue;
         }
         for path in alternatives(paths) {
-            let row = Row { what: self::what(what), spec: Spec::of(options, &groups), reason, parent: false };
-            rows.insert(path, row);
+            rows.insert(path, Row::new(self::what(what), Spec::of(options, &groups), reason));
         }
     }
     mark_parents(&mut rows);
@@ -81,9 +98,7 @@ fn mark_parents(rows: &mut HashMap<String, Row>) {
         // A level of words between two rows (`gh pr list`) needs no row of its own.
         let mut path = parent.as_str();
         loop {
-            rows.entry(path.to_owned())
-                .or_insert_with(|| Row { what: execute(), spec: Spec::passing(), reason: "", parent: true })
-                .parent = true;
+            rows.entry(path.to_owned()).or_insert_with(Row::between).parent = true;
             match path.rsplit_once(' ') {
                 Some((shorter, _)) => path = shorter,
                 None => break,

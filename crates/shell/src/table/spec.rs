@@ -19,16 +19,18 @@ pub(crate) struct Spec {
     pub(crate) inherit: bool,
     /// Operands are texts, not paths.
     pub(crate) text: bool,
+    /// It runs what its words, files or input say: nobody may say that it is harmless.
+    pub(crate) runs: bool,
     /// Short options.
     short: Vec<(char, Opt)>,
     /// Long options without their dashes.
-    long: Vec<(&'static str, Opt)>,
+    long: Vec<(Box<str>, Opt)>,
     /// How many operands there may be, and what more of them mean.
     pub(crate) most: Option<(usize, EffectSet)>,
     /// One of these options must be there, or the effects are others.
-    pub(crate) need: Option<(Vec<&'static str>, EffectSet)>,
-    /// Words of the row that were not understood: for the test that there are none.
-    pub(crate) faults: Vec<&'static str>,
+    pub(crate) need: Option<(Vec<Box<str>>, EffectSet)>,
+    /// Words of the row that were not understood.
+    pub(crate) faults: Vec<Box<str>>,
 }
 
 /// An option.
@@ -56,27 +58,27 @@ impl Spec {
     }
 
     /// Reads the cell; `groups` are named pieces of such cells.
-    pub(super) fn of(cell: &'static str, groups: &HashMap<&str, &'static str>) -> Self {
+    pub(super) fn of(cell: &str, groups: &HashMap<&str, &str>) -> Self {
         let mut spec = Self::default();
         spec.words(cell, groups);
         spec
     }
 
-    fn words(&mut self, cell: &'static str, groups: &HashMap<&str, &'static str>) {
+    fn words(&mut self, cell: &str, groups: &HashMap<&str, &str>) {
         // `single` comes first in a cell.
         for word in cell.split(' ').filter(|word| !word.is_empty()) {
             if let Some(group) = word.strip_prefix('$') {
                 match groups.get(group) {
                     Some(cell) => self.words(cell, groups),
-                    None => self.faults.push(word),
+                    None => self.faults.push(word.into()),
                 }
             } else if !self.word(word) {
-                self.faults.push(word);
+                self.faults.push(word.into());
             }
         }
     }
 
-    fn word(&mut self, word: &'static str) -> bool {
+    fn word(&mut self, word: &str) -> bool {
         match word {
             "*" => self.any = true,
             "+" => self.numeric = true,
@@ -84,12 +86,13 @@ impl Spec {
             "^" => self.inherit = true,
             "single" => self.single = true,
             "text" => self.text = true,
+            "runs" => self.runs = true,
             _ => return self.option(word),
         }
         true
     }
 
-    fn option(&mut self, word: &'static str) -> bool {
+    fn option(&mut self, word: &str) -> bool {
         if let Some(most) = word.strip_prefix("most:") {
             let (number, beyond) = most.split_once('!').unwrap_or((most, "execute"));
             self.most = number.parse().ok().map(|number| (number, super::effects(beyond)));
@@ -97,7 +100,7 @@ impl Spec {
         }
         if let Some(need) = word.strip_prefix("need:") {
             let (names, without) = need.split_once('!').unwrap_or((need, "execute"));
-            self.need = Some((names.split(',').collect(), super::effects(without)));
+            self.need = Some((names.split(',').map(Into::into).collect(), super::effects(without)));
             return true;
         }
         let (name, effects) =
@@ -111,7 +114,7 @@ impl Spec {
         }
     }
 
-    fn long_option(&mut self, name: &'static str, effects: EffectSet) -> bool {
+    fn long_option(&mut self, name: &str, effects: EffectSet) -> bool {
         let (name, value) = if let Some(name) = name.strip_suffix('=') {
             (name, Value::Required)
         } else if let Some(name) = name.strip_suffix('?') {
@@ -119,7 +122,7 @@ impl Spec {
         } else {
             (name, Value::None)
         };
-        self.long.push((name, Opt { value, effects }));
+        self.long.push((name.into(), Opt { value, effects }));
         !name.is_empty()
     }
 
@@ -146,7 +149,35 @@ impl Spec {
     }
 
     pub(crate) fn long(&self, wanted: &str) -> Option<Opt> {
-        self.long.iter().find(|(name, _)| *name == wanted).map(|(_, option)| *option)
+        self.long.iter().find(|(name, _)| **name == *wanted).map(|(_, option)| *option)
+    }
+
+    /// Its options with their dashes.
+    pub(super) fn options(&self) -> impl Iterator<Item = (String, Opt)> {
+        let short = self.short.iter().map(|(letter, option)| (format!("-{letter}"), *option));
+        let dashes = if self.single { "-" } else { "--" };
+        short.chain(self.long.iter().map(move |(name, option)| (format!("{dashes}{name}"), *option)))
+    }
+
+    /// What is known of an option, as [`Self::options`] names it.
+    pub(super) fn known(&self, name: &str) -> Option<Opt> {
+        let mut letters = name.strip_prefix('-').unwrap_or_default().chars();
+        match (name.strip_prefix("--"), letters.next(), letters.next()) {
+            (Some(long), _, _) => self.long(long),
+            (None, Some(letter), None) => self.short(letter).or_else(|| self.long(letter.encode_utf8(&mut [0; 4]))),
+            (None, _, _) => self.long(name.trim_start_matches('-')),
+        }
+    }
+
+    /// Takes over the options of another, and how many operands there may be. One that both know is the other's.
+    pub(super) fn extend(&mut self, other: Self) {
+        self.short.retain(|(letter, _)| other.short(*letter).is_none());
+        self.long.retain(|(name, _)| other.long(name).is_none());
+        self.short.extend(other.short);
+        self.long.extend(other.long);
+        self.numeric |= other.numeric;
+        self.most = self.most.take().or(other.most);
+        self.need = self.need.take().or(other.need);
     }
 
     /// No option is known.

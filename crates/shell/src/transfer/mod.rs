@@ -16,6 +16,9 @@ use model::{Action, Effect, Object, ObjectKind};
 
 use crate::globs::{Arg, Kind};
 
+/// Programs of which some words are those of a transfer, `git` aside.
+pub(crate) const PROGRAMS: [&str; 5] = ["scp", "rsync", "git-upload-pack", "git-receive-pack", "git-upload-archive"];
+
 /// The actions of a transfer; `None` when the words are not those of one, the error when they are and it is not certain what it would touch.
 pub(crate) fn actions(args: &[Arg]) -> Option<Result<BTreeSet<Action>, String>> {
     let (first, rest) = args.split_first()?;

@@ -38,6 +38,14 @@ impl Program {
         self.files.as_ref().map_or(0, |files| files.from_target.len())
     }
 
+    /// A command line is read again where the policy says something else of programs by now, and then it is judged anew.
+    fn read_again(&mut self, session: &mut Session) {
+        if let Some(asked) = self.asked.again(session.tools()) {
+            self.asked = asked;
+            self.ticket = self.ticket.outdated();
+        }
+    }
+
     /// Whether all that the client sent for it is on its way.
     pub(super) fn is_drained(&self) -> bool {
         self.files.as_ref().is_none_or(|files| files.is_drained())
@@ -119,7 +127,10 @@ impl Relay {
     /// Asks the gate for a program or tunnel in this channel, or for an operation of one.
     pub(super) fn start(&mut self, index: usize, wanted: Wanted) -> Step {
         let Wanted { asked, message, then } = wanted;
-        match self.session.ask(&asked.command(), message) {
+        // By now the policy may be another than the one that the command line was read by.
+        let (answer, asked) =
+            self.session.ask_reading(|tools| asked.again(tools).unwrap_or(asked), classify::Asked::command, message);
+        match answer {
             Asked::Allow(permitted, ticket) => self.go_ahead(index, permitted, ticket, asked, then),
             Asked::Deny(refusal) => self.refuse(index, &refusal, &then),
             Asked::Close(refusal) => Err(End::Refused(refusal)),
@@ -303,6 +314,7 @@ impl Relay {
             files.from_client.extend_from_slice(data);
             return self.files_of_client(index);
         }
+        program.read_again(&mut self.session);
         match self.session.ask_again(&program.ticket, &program.asked.command(), Piece { recipient, data }) {
             Asked::Allow(permitted, ticket) => {
                 program.ticket = ticket;
@@ -325,6 +337,7 @@ impl Relay {
     pub(super) fn judge_again(&mut self, index: usize) -> Step {
         let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) else { return Ok(()) };
         let Some(program) = &mut channel.program else { return Ok(()) };
+        program.read_again(&mut self.session);
         match self.session.ask_again(&program.ticket, &program.asked.command(), ()) {
             Asked::Allow(_judged, ticket) => {
                 program.ticket = ticket;

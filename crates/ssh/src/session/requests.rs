@@ -1,5 +1,9 @@
 //! What a client asks of a channel: a terminal, variables, a program, signals (RFC 4254, sections 6 and 7).
 
+use std::sync::Arc;
+
+use model::Tool;
+
 use super::channel::{Awaited, Kind, Terminal};
 use super::client::unknown_of_client;
 use super::program::{Message, Then, Wanted};
@@ -136,7 +140,8 @@ impl Relay {
             }
             "shell" | "exec" | "subsystem" if !channel.asked => {
                 channel.asked = true;
-                let (asked, files) = program(kind, &mut cursor, channel.terminal.is_some())?;
+                let terminal = channel.terminal.is_some();
+                let (asked, files) = program(kind, &mut cursor, terminal, self.session.tools())?;
                 Become::Start(asked, files)
             }
             "signal" | "break" | "eow@openssh.com" if running => Become::Pass,
@@ -148,10 +153,15 @@ impl Relay {
     }
 }
 
-fn program(kind: &str, cursor: &mut Cursor<'_>, terminal: bool) -> Result<(classify::Asked, bool), WireError> {
+fn program(
+    kind: &str,
+    cursor: &mut Cursor<'_>,
+    terminal: bool,
+    tools: &Arc<[Tool]>,
+) -> Result<(classify::Asked, bool), WireError> {
     let asked = match kind {
         "shell" => (classify::shell(), false),
-        "exec" => (classify::exec(cursor.string()?, terminal), false),
+        "exec" => (classify::exec(cursor.string()?, terminal, tools), false),
         _ => match named(cursor)? {
             "sftp" => (classify::files(), true),
             other => (classify::subsystem(other), false),

@@ -5,6 +5,7 @@
 //! - [`files`]: sftp, scp, rsync, git
 //! - [`keys`]: clients that prove themselves by key, targets that are opened by certificate, host keys that are accepted
 //! - [`screens`]: terminals that others look at, live and later
+//! - [`tools`]: what a policy says of programs
 //! - [`clients`]: stock clients at what they are for, one test per client
 //! - [`wire`]: what no honest client sends
 
@@ -13,5 +14,6 @@ mod files;
 mod keys;
 mod programs;
 mod screens;
+mod tools;
 mod wire;
 mod world;
