@@ -17,7 +17,7 @@ pub(crate) struct Asked {
 
 impl Asked {
     fn of(label: &str, text: String, actions: Vec<Action>, reasons: Vec<String>) -> Self {
-        let mut intent = Intent::simple(id(label, text.as_bytes()), label, Action::bare(Effect::Unknown));
+        let mut intent = Intent::simple(id(label, &text, &actions), label, Action::bare(Effect::Unknown));
         intent.actions = actions;
         intent.reasons = reasons;
         Self { intent: Arc::new(intent), text }
@@ -33,10 +33,21 @@ impl Asked {
     }
 }
 
-/// Equal words mean equal intents: what a text would do depends on nothing else.
-fn id(label: &str, text: &[u8]) -> u128 {
-    let mut hasher = blake3::Hasher::new_derive_key("sallyport ssh intent v1");
-    hasher.update(&(label.len() as u64).to_le_bytes()).update(label.as_bytes()).update(text);
+/// Verdicts are kept by it, so it stands for all that is judged: a text alone may mean several things (a blank in a path looks like one between
+/// two paths).
+fn id(label: &str, text: &str, actions: &[Action]) -> u128 {
+    let mut hasher = blake3::Hasher::new_derive_key("sallyport ssh intent v2");
+    let mut field = |bytes: &[u8]| {
+        hasher.update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
+    };
+    field(label.as_bytes());
+    field(text.as_bytes());
+    for action in actions {
+        field(action.effect.as_str().as_bytes());
+        let object = action.object.as_ref();
+        field(object.map_or("", |object| object.kind.as_str()).as_bytes());
+        field(object.map_or("", |object| object.name.as_str()).as_bytes());
+    }
     let mut short = [0; 16];
     short.copy_from_slice(hasher.finalize().as_bytes().first_chunk::<16>().unwrap_or(&[0; 16]));
     IntentId(u128::from_le_bytes(short)).0

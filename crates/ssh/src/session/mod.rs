@@ -17,6 +17,8 @@ mod forward;
 mod program;
 mod requests;
 mod target;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 

@@ -1,0 +1,4 @@
+//! The relay between a client and a target that say what they are told to.
+
+mod doubles;
+mod files;
