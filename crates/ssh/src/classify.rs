@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use model::{Action, Effect, Intent, IntentId, Object, ObjectKind};
 
+use crate::scp;
+use crate::scp::place::Place;
+
 /// Environment variables that only say how things look, as OpenSSH's servers accept them by default (`LANG`, `LC_*`), and terminals'.
 const LOOKS: &[&str] = &["LANG", "LANGUAGE", "COLORTERM", "NO_COLOR", "TERM", "TZ"];
 
@@ -61,8 +64,8 @@ fn id(label: &str, text: &str, actions: &[Action]) -> u128 {
 /// What the text must be.
 pub fn explain(request: &str, text: &str) -> Result<Arc<Intent>, String> {
     let asked = match request {
-        "exec" => exec(text.as_bytes(), false),
-        "terminal" => exec(text.as_bytes(), true),
+        "exec" => exec(text.as_bytes(), false).0,
+        "terminal" => exec(text.as_bytes(), true).0,
         "shell" => shell(),
         "subsystem" if text == "sftp" => files(),
         "subsystem" => subsystem(text),
@@ -98,17 +101,44 @@ fn transfer(text: &str) -> Result<Asked, String> {
 }
 
 /// A command for the login shell of the target's user. With a terminal, programs that only show something start pagers and take keys, and so may
-/// run anything: that is asked for beside what the text would do.
-pub(crate) fn exec(command: &[u8], terminal: bool) -> Asked {
+/// run anything: that is asked for beside what the text would do. Where all of it is the far side of an scp, that is the second answer.
+pub(crate) fn exec(command: &[u8], terminal: bool) -> (Asked, Option<scp::Far>) {
     let analysis = shell::analyze(command);
     let text = String::from_utf8_lossy(command).into_owned();
-    let mut actions = analysis.actions;
+    let far = if terminal { None } else { far_side(&analysis, &text) };
+    let (mut actions, mut reasons) = (analysis.actions, analysis.reasons);
+    if far.is_none() && analysis.parts.iter().any(|part| shell::scp(&part.argv).is_some()) {
+        // Other programs beside it, or a terminal between, and nobody knows which bytes are whose.
+        actions.push(Action::on(Effect::Unknown, Object::new(ObjectKind::Command, "?.")));
+        actions.sort();
+        actions.dedup();
+        reasons.push("scp is judged file by file, so it has to be all of the command".to_owned());
+    }
     if terminal {
         actions.push(Action::on(Effect::Execute, Object::new(ObjectKind::Other, "terminal")));
         actions.sort();
         actions.dedup();
     }
-    Asked::of(if terminal { "exec with a terminal" } else { "exec" }, text, actions, analysis.reasons)
+    (Asked::of(if terminal { "exec with a terminal" } else { "exec" }, text, actions, reasons), far)
+}
+
+/// The far side of an scp that is all of a text: one simple command, written word by word.
+fn far_side(analysis: &shell::Analysis, text: &str) -> Option<scp::Far> {
+    let ([part], [Action { object: Some(path), .. }]) = (analysis.parts.as_slice(), analysis.actions.as_slice()) else {
+        return None;
+    };
+    let words = shell::scp(&part.argv)?;
+    let plain = !part.background && path.kind == ObjectKind::Path && model::argv::split(text)? == part.argv;
+    plain.then(|| scp::Far::new(&words, part.constant, &path.name))
+}
+
+/// A file or folder that scp copies. Where only the target knows which of two places it is, both are meant.
+pub(crate) fn copy(word: &str, effect: Effect, place: &Place) -> Asked {
+    let on = |path: &String| Action::on(effect, Object::new(ObjectKind::Path, path.as_str()));
+    let mut actions: Vec<Action> = place.paths.iter().map(on).collect();
+    actions.sort();
+    actions.dedup();
+    Asked::of("scp", format!("{word} {}", place.shown), actions, Vec::new())
 }
 
 /// Whether a command is the far end of scp, rsync or git: it carries files in a protocol of its own, which a mask would break, and rules have

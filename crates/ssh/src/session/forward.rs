@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::channel::{Channel, Kind};
-use super::program::{Message, Then, Wanted};
+use super::program::{Message, Speaks, Then, Wanted};
 use super::{End, Relay, Step};
 use crate::classify::{self, Asked};
 use crate::link::socket::Framed;
@@ -58,7 +58,7 @@ impl Relay {
         let channel = Channel::asked_by_client(Kind::Tunnel, open.sender, open.window, open.packet);
         match self.place(channel, open.kind, open.rest) {
             Some((index, message)) => {
-                let then = Then::Begin { reply: false, files: false };
+                let then = Then::Begin { reply: false, speaks: Speaks::Bytes };
                 self.start(index, Wanted { asked, message: Message::Whole(message), then })
             }
             None => self.refuse_open(open.sender, "too many channels"),

@@ -2,7 +2,7 @@
 
 use super::channel::{Awaited, Kind, Terminal};
 use super::client::unknown_of_client;
-use super::program::{Message, Then, Wanted};
+use super::program::{Message, Speaks, Then, Wanted};
 use super::{End, Relay, Step};
 use crate::classify;
 use crate::wire::channel as words;
@@ -15,8 +15,8 @@ const NAME: usize = 256;
 enum Become {
     /// It goes on to the target; it asks for nothing that is judged.
     Pass,
-    /// A program; true for a file transfer.
-    Start(classify::Asked, bool),
+    /// A program, and what it speaks.
+    Start(classify::Asked, Speaks),
     /// It is judged, and goes on if it may.
     Judge(classify::Asked),
     /// It is not carried, or comes at the wrong time.
@@ -51,9 +51,9 @@ impl Relay {
                 self.expect(index, reply);
                 self.pass(words::request(number, kind, reply, rest))
             }
-            Become::Start(asked, files) => {
+            Become::Start(asked, speaks) => {
                 let message = Message::Whole(words::request(number, kind, true, rest));
-                self.start(index, Wanted { asked, message, then: Then::Begin { reply, files } })
+                self.start(index, Wanted { asked, message, then: Then::Begin { reply, speaks } })
             }
             Become::Judge(asked) => self.judge_request(index, &asked, reply, words::request(number, kind, reply, rest)),
             Become::Fail => {
@@ -136,8 +136,8 @@ impl Relay {
             }
             "shell" | "exec" | "subsystem" if !channel.asked => {
                 channel.asked = true;
-                let (asked, files) = program(kind, &mut cursor, channel.terminal.is_some())?;
-                Become::Start(asked, files)
+                let (asked, speaks) = program(kind, &mut cursor, channel.terminal.is_some())?;
+                Become::Start(asked, speaks)
             }
             "signal" | "break" | "eow@openssh.com" if running => Become::Pass,
             "auth-agent-req@openssh.com" if !channel.asked => Become::Judge(classify::lend("agent")),
@@ -148,13 +148,16 @@ impl Relay {
     }
 }
 
-fn program(kind: &str, cursor: &mut Cursor<'_>, terminal: bool) -> Result<(classify::Asked, bool), WireError> {
+fn program(kind: &str, cursor: &mut Cursor<'_>, terminal: bool) -> Result<(classify::Asked, Speaks), WireError> {
     let asked = match kind {
-        "shell" => (classify::shell(), false),
-        "exec" => (classify::exec(cursor.string()?, terminal), false),
+        "shell" => (classify::shell(), Speaks::Bytes),
+        "exec" => {
+            let (asked, far) = classify::exec(cursor.string()?, terminal);
+            (asked, far.map_or(Speaks::Bytes, Speaks::Scp))
+        }
         _ => match named(cursor)? {
-            "sftp" => (classify::files(), true),
-            other => (classify::subsystem(other), false),
+            "sftp" => (classify::files(), Speaks::Sftp),
+            other => (classify::subsystem(other), Speaks::Bytes),
         },
     };
     cursor.end()?;
