@@ -276,7 +276,8 @@ impl Sink {
                 let (size, name) = (fields.nth(1).unwrap_or_default(), fields.next().unwrap_or_default());
                 assert!(!name.contains("FORBIDDEN"), "what was not allowed reaches the sink: {text}");
                 assert!(!matches!(name, "" | "." | "..") && !name.contains(['/', '\0']), "{text}");
-                let size: usize = size.parse().unwrap_or_else(|_| unreadable(&text));
+                let size: usize = size.parse().unwrap_or(usize::MAX);
+                assert_ne!(size, usize::MAX, "a line that no sink reads: {text}");
                 if self.answer(answers, random) {
                     if *kind == b'D' {
                         self.depth += 1;
@@ -285,14 +286,14 @@ impl Sink {
                     }
                 }
             }
-            Some(_) | None => unreadable(&String::from_utf8_lossy(line)),
+            Some(_) | None => unreadable(line),
         }
     }
 }
 
 #[expect(clippy::panic, reason = "what the fuzzer looks for")]
-fn unreadable(line: &str) -> usize {
-    panic!("a line that no sink reads: {line}")
+fn unreadable(line: &[u8]) {
+    panic!("a line that no sink reads: {}", String::from_utf8_lossy(line))
 }
 
 /// The length of the answer at the front.
