@@ -51,6 +51,11 @@ fn shape() -> std::io::Result<()> {
 }
 
 #[test]
+fn scp() -> std::io::Result<()> {
+    runs(env!("CARGO_BIN_EXE_scp"), "scp")
+}
+
+#[test]
 fn terminal() -> std::io::Result<()> {
     runs(env!("CARGO_BIN_EXE_terminal"), "terminal")
 }

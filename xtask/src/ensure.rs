@@ -39,6 +39,7 @@ const PYTHON: &[&str] = &[
     "SQLAlchemy==2.*",
     "Django==5.*",
     "paramiko==5.*",
+    "scp==0.15.*",
     "asyncssh==2.*",
     "ansible-core==2.19.*",
     "asciinema==2.*",

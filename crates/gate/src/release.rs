@@ -21,7 +21,7 @@ const HEAD_ROWS: u64 = 1000;
 /// Bytes kept of a result at level `head`.
 pub(crate) const HEAD_BYTES: u64 = 1 << 20;
 /// Rows are recorded in pieces of about this size.
-const PIECE: usize = 32 * 1024;
+pub(crate) const PIECE: usize = 32 * 1024;
 /// Columns named in a recording; a wider result has its first ones named.
 const NAMED_COLUMNS: usize = 1664;
 

@@ -9,7 +9,7 @@ use mask::TerminalMasker;
 use model::RecordLevel;
 use record::{Event, StreamKind};
 
-use crate::release::HEAD_BYTES;
+use crate::release::{HEAD_BYTES, PIECE};
 use crate::{Encode, Flow, Outbox, Permitted, Refusal, Session, ToClient, ToTarget};
 
 /// Typed bytes that are counted at most: more is pasted, and nobody waits for each of its letters.
@@ -108,6 +108,8 @@ pub struct Streams {
     pub(crate) any: bool,
     /// The stream is another protocol's: nothing looks for values in it.
     carried: bool,
+    /// What is shown next is recorded otherwise, or not at all.
+    left_out: bool,
 }
 
 impl Flow {
@@ -128,6 +130,11 @@ impl Flow {
     pub fn transfer(&mut self) {
         self.streams.carried = true;
         self.record_whole_or_nothing();
+    }
+
+    /// Whether what is shown next is left out of the stream's recording: content of a file, which [`Session::content`] has recorded.
+    pub const fn leave_out(&mut self, left_out: bool) {
+        self.streams.left_out = left_out;
     }
 }
 
@@ -250,7 +257,7 @@ impl Session {
             return Ok(());
         }
         flow.streams.any = true;
-        let keep = flow.keeps(data);
+        let keep = if flow.streams.left_out { 0 } else { flow.keeps(data) };
         let kept = data.get(..keep).unwrap_or_default();
         let recorded = if kept.is_empty() {
             Ok(())
@@ -327,6 +334,22 @@ impl Session {
         self.record(&Event::Terminal { number: flow.number(), term: Cow::Borrowed(term), columns, rows })
     }
 
+    /// Records content of a file, before it goes on, where a rule says `full`. `flow` is that of the operation which opened the file.
+    ///
+    /// # Errors
+    /// When it cannot be recorded; the session must close.
+    pub fn content(&mut self, flow: &Flow, content: &FileContent<'_>) -> Result<(), Refusal> {
+        if flow.level() != RecordLevel::Full {
+            return Ok(());
+        }
+        let FileContent { number, to_target, mut offset, data } = *content;
+        for piece in data.chunks(PIECE) {
+            self.record(&Event::Content { number, to_target, offset, data: Cow::Borrowed(piece) })?;
+            offset = offset.saturating_add(piece.len() as u64);
+        }
+        Ok(())
+    }
+
     /// Records a finished operation on a file.
     ///
     /// # Errors
@@ -342,6 +365,19 @@ impl Session {
             outcome: Cow::Borrowed(done.outcome),
         })
     }
+}
+
+/// Content of a file of the target that passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileContent<'a> {
+    /// The number of the operation that opened the file.
+    pub number: u64,
+    /// Whether it goes to the target.
+    pub to_target: bool,
+    /// Where in the file it is.
+    pub offset: u64,
+    /// The bytes.
+    pub data: &'a [u8],
 }
 
 /// A finished operation on a file of the target.

@@ -150,6 +150,18 @@ pub enum Event<'a> {
         /// How it ended: `ok`, or the target's or the gateway's word for why not.
         outcome: Cow<'a, str>,
     },
+    /// Content of a file of the target that passed, where a rule wants all of it kept. Pieces come in any order, and one may lie over another.
+    Content {
+        /// The number of the command that opened the file; its [`Event::File`] has the same.
+        number: u64,
+        /// Whether it went to the target.
+        to_target: bool,
+        /// Where in the file it is, in bytes.
+        offset: u64,
+        /// The bytes.
+        #[serde(with = "bytes")]
+        data: Cow<'a, [u8]>,
+    },
 }
 
 impl<'a> Event<'a> {
@@ -174,7 +186,8 @@ impl<'a> Event<'a> {
             | Self::Recovered { .. }
             | Self::Stream { .. }
             | Self::Terminal { .. }
-            | Self::File { .. } => None,
+            | Self::File { .. }
+            | Self::Content { .. } => None,
         }
     }
 }

@@ -6,12 +6,17 @@ use std::sync::Arc;
 use model::{Action, Effect, Intent, IntentId, Object, ObjectKind, Tool};
 use shell::Tools;
 
+use crate::scp;
+use crate::scp::place::Place;
+
 /// Environment variables that only say how things look, as OpenSSH's servers accept them by default (`LANG`, `LC_*`), and terminals'.
 const LOOKS: &[&str] = &["LANG", "LANGUAGE", "COLORTERM", "NO_COLOR", "TERM", "TZ"];
 
 /// Labels of command lines, as recordings have them.
 const EXEC: &str = "exec";
 const EXEC_WITH_TERMINAL: &str = "exec with a terminal";
+/// The label of file transfers and of their operations.
+const SFTP: &str = "sftp";
 
 /// A request as it is judged.
 #[derive(Debug, Clone)]
@@ -29,15 +34,27 @@ struct Line {
     command: Vec<u8>,
     terminal: bool,
     by: Arc<[Tool]>,
+    /// The far side of an scp, where that is all of it.
+    far: Option<scp::Far>,
+}
+
+/// What passes between a client and a program.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Speaks<'a> {
+    /// What people read, and anything else that is masked and recorded as it is.
+    Text,
+    /// Files in a protocol of its own, as rsync and git carry them: a mask would break it, and rules have named the paths. As with SFTP, who may
+    /// read a path has what is in it.
+    Files,
+    /// SFTP, judged operation by operation.
+    Sftp,
+    /// scp's old protocol, judged file by file.
+    Scp(&'a scp::Far),
 }
 
 impl Asked {
     fn of(label: &str, text: String, actions: Vec<Action>, reasons: Vec<String>) -> Self {
-        Self::named(id(label, text.as_bytes(), None), label, text, actions, reasons)
-    }
-
-    fn named(id: u128, label: &str, text: String, actions: Vec<Action>, reasons: Vec<String>) -> Self {
-        let mut intent = Intent::simple(id, label, Action::bare(Effect::Unknown));
+        let mut intent = Intent::simple(id(label, text.as_bytes(), &actions), label, Action::bare(Effect::Unknown));
         intent.actions = actions;
         intent.reasons = reasons;
         Self { intent: Arc::new(intent), text, line: None }
@@ -53,6 +70,20 @@ impl Asked {
         Some(exec(&line.command, line.terminal, tools))
     }
 
+    /// What passes between the client and the program.
+    pub(crate) fn speaks(&self) -> Speaks<'_> {
+        let path = |action: &Action| action.object.as_ref().is_some_and(|object| object.kind == ObjectKind::Path);
+        match self.line.as_ref().map(|line| (line.far.as_ref(), line.terminal)) {
+            Some((Some(far), _)) => Speaks::Scp(far),
+            Some((None, false)) if !self.intent.actions.is_empty() && self.intent.actions.iter().all(path) => {
+                Speaks::Files
+            }
+            Some((None, _)) => Speaks::Text,
+            None if self.intent.label == SFTP => Speaks::Sftp,
+            None => Speaks::Text,
+        }
+    }
+
     /// The command as the gate takes it.
     pub(crate) fn command(&self) -> model::Command<'_> {
         model::Command { intent: &self.intent, text: &self.text, values: &[], in_transaction: false, unmask: &[] }
@@ -61,51 +92,37 @@ impl Asked {
 
 thread_local! {
     /// The last list of tools that this worker has seen, read: there is one policy in force, and a command line is rare.
-    static READ: RefCell<Option<(Arc<[Tool]>, Arc<Read>)>> = const { RefCell::new(None) };
+    static READ: RefCell<Option<(Arc<[Tool]>, Option<Arc<Tools>>)>> = const { RefCell::new(None) };
 }
 
-/// What a policy says of programs, ready for use.
-#[derive(Debug)]
-struct Read {
-    /// `None` when it cannot be meant. A policy that came into force has none of this: it is refused when it is loaded.
-    tools: Option<Tools>,
-    /// The name of the content; nothing when nothing is said.
-    name: Option<[u8; 32]>,
-}
-
-fn read(list: &Arc<[Tool]>) -> Arc<Read> {
+/// What a policy says of programs, ready for use; `None` when it cannot be meant. A policy that came into force has none of that: it is refused
+/// when it is loaded.
+fn read(list: &Arc<[Tool]>) -> Option<Arc<Tools>> {
     let known =
-        READ.with_borrow(|last| last.as_ref().filter(|(of, _)| Arc::ptr_eq(of, list)).map(|(_, it)| Arc::clone(it)));
+        READ.with_borrow(|last| last.as_ref().filter(|(of, _)| Arc::ptr_eq(of, list)).map(|(_, it)| it.clone()));
     known.unwrap_or_else(|| {
-        let read = Arc::new(Read { tools: Tools::new(list).ok(), name: (!list.is_empty()).then(|| name(list)) });
-        READ.set(Some((Arc::clone(list), Arc::clone(&read))));
-        read
+        let tools = Tools::new(list).ok().map(Arc::new);
+        READ.set(Some((Arc::clone(list), tools.clone())));
+        tools
     })
 }
 
-fn name(list: &[Tool]) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new_derive_key("sallyport tools v1");
-    let mut field = |text: &str| {
-        hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
+/// Verdicts are kept by it, so it stands for all that is judged: words alone may mean several things, by what the policy says of programs, and
+/// where a blank in a path looks like one between two paths. The words are those that were sent: bytes that are no text look alike in what is
+/// shown of them.
+fn id(label: &str, words: &[u8], actions: &[Action]) -> u128 {
+    let mut hasher = blake3::Hasher::new_derive_key("sallyport ssh intent v2");
+    let mut field = |bytes: &[u8]| {
+        hasher.update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
     };
-    for Tool { command, does, options, why } in list {
-        field(command);
-        does.iter().for_each(|effect| field(effect.as_str()));
-        field(if options.is_some() { "options" } else { "" });
-        field(options.as_deref().unwrap_or_default());
-        field(why);
+    field(label.as_bytes());
+    field(words);
+    for action in actions {
+        field(action.effect.as_str().as_bytes());
+        let object = action.object.as_ref();
+        field(object.map_or("", |object| object.kind.as_str()).as_bytes());
+        field(object.map_or("", |object| object.name.as_str()).as_bytes());
     }
-    *hasher.finalize().as_bytes()
-}
-
-/// Equal words mean equal intents: what a text would do depends on nothing else, but for a command line on what the policy says of programs. The words
-/// are those that were sent: bytes that are no text look alike in what is shown of them.
-fn id(label: &str, words: &[u8], tools: Option<&[u8; 32]>) -> u128 {
-    let mut hasher = match tools {
-        None => blake3::Hasher::new_derive_key("sallyport ssh intent v1"),
-        Some(tools) => blake3::Hasher::new_keyed(tools),
-    };
-    hasher.update(&(label.len() as u64).to_le_bytes()).update(label.as_bytes()).update(words);
     let mut short = [0; 16];
     short.copy_from_slice(hasher.finalize().as_bytes().first_chunk::<16>().unwrap_or(&[0; 16]));
     IntentId(u128::from_le_bytes(short)).0
@@ -168,33 +185,69 @@ fn transfer(text: &str) -> Result<Asked, String> {
 /// A command for the login shell of the target's user. With a terminal, programs that only show something start pagers and take keys, and so may
 /// run anything: that is asked for beside what the text would do.
 pub(crate) fn exec(command: &[u8], terminal: bool, tools: &Arc<[Tool]>) -> Asked {
-    let read = read(tools);
-    let (mut actions, reasons) = match &read.tools {
-        Some(known) => {
-            let analysis = shell::analyze_with(command, known);
-            (analysis.actions, analysis.reasons)
-        }
-        None => {
-            (vec![Action::bare(Effect::Unknown)], vec!["what the policy says of programs cannot be read".to_owned()])
-        }
-    };
+    let text = String::from_utf8_lossy(command).into_owned();
+    let Read { mut actions, reasons, far } = read_line(command, &text, terminal, tools);
+    if terminal {
+        actions.push(Action::on(Effect::Execute, Object::new(ObjectKind::Other, "terminal")));
+        actions.sort();
+        actions.dedup();
+    }
     if terminal {
         actions.push(Action::on(Effect::Execute, Object::new(ObjectKind::Other, "terminal")));
         actions.sort();
         actions.dedup();
     }
     let label = if terminal { EXEC_WITH_TERMINAL } else { EXEC };
-    let text = String::from_utf8_lossy(command).into_owned();
-    let line = Line { command: command.to_vec(), terminal, by: Arc::clone(tools) };
-    let id = id(label, command, read.name.as_ref());
-    Asked { line: Some(Arc::new(line)), ..Asked::named(id, label, text, actions, reasons) }
+    let line = Line { command: command.to_vec(), terminal, by: Arc::clone(tools), far };
+    let mut intent = Intent::simple(id(label, command, &actions), label, Action::bare(Effect::Unknown));
+    intent.actions = actions;
+    intent.reasons = reasons;
+    Asked { intent: Arc::new(intent), text, line: Some(Arc::new(line)) }
 }
 
-/// Whether a command is the far end of scp, rsync or git: it carries files in a protocol of its own, which a mask would break, and rules have
-/// named the paths. As with SFTP, who may read a path has what is in it.
-pub(crate) fn is_transfer(intent: &Intent) -> bool {
-    let path = |action: &Action| action.object.as_ref().is_some_and(|object| object.kind == ObjectKind::Path);
-    intent.label == EXEC && !intent.actions.is_empty() && intent.actions.iter().all(path)
+/// What a command line does.
+struct Read {
+    actions: Vec<Action>,
+    reasons: Vec<String>,
+    /// Where all of it is the far side of an scp.
+    far: Option<scp::Far>,
+}
+
+fn read_line(command: &[u8], text: &str, terminal: bool, tools: &Arc<[Tool]>) -> Read {
+    let Some(tools) = read(tools) else {
+        let reasons = vec!["what the policy says of programs cannot be read".to_owned()];
+        return Read { actions: vec![Action::bare(Effect::Unknown)], reasons, far: None };
+    };
+    let analysis = shell::analyze_with(command, &tools);
+    let far = if terminal { None } else { far_side(&analysis, text) };
+    let (mut actions, mut reasons) = (analysis.actions, analysis.reasons);
+    if far.is_none() && analysis.parts.iter().any(|part| shell::scp(&part.argv).is_some()) {
+        // Other programs beside it, or a terminal between, and nobody knows which bytes are whose.
+        actions.push(Action::on(Effect::Unknown, Object::new(ObjectKind::Command, "?.")));
+        actions.sort();
+        actions.dedup();
+        reasons.push("scp is judged file by file, so it has to be all of the command".to_owned());
+    }
+    Read { actions, reasons, far }
+}
+
+/// The far side of an scp that is all of a text: one simple command, written word by word.
+fn far_side(analysis: &shell::Analysis, text: &str) -> Option<scp::Far> {
+    let ([part], [Action { object: Some(path), .. }]) = (analysis.parts.as_slice(), analysis.actions.as_slice()) else {
+        return None;
+    };
+    let words = shell::scp(&part.argv)?;
+    let plain = !part.background && path.kind == ObjectKind::Path && model::argv::split(text)? == part.argv;
+    plain.then(|| scp::Far::new(&words, part.constant, &path.name))
+}
+
+/// A file or folder that scp copies. Where only the target knows which of two places it is, both are meant.
+pub(crate) fn copy(word: &str, effect: Effect, place: &Place) -> Asked {
+    let on = |path: &String| Action::on(effect, Object::new(ObjectKind::Path, path.as_str()));
+    let mut actions: Vec<Action> = place.paths.iter().map(on).collect();
+    actions.sort();
+    actions.dedup();
+    Asked::of("scp", format!("{word} {}", place.shown), actions, Vec::new())
 }
 
 /// An interactive shell: whatever is typed into it. It is recorded, and never claimed to be filtered.
@@ -204,7 +257,7 @@ pub(crate) fn shell() -> Asked {
 
 /// A file transfer: what it does is judged operation by operation.
 pub(crate) fn files() -> Asked {
-    Asked::of("sftp", "subsystem sftp".to_owned(), vec![Action::bare(Effect::Session)], Vec::new())
+    Asked::of(SFTP, "subsystem sftp".to_owned(), vec![Action::bare(Effect::Session)], Vec::new())
 }
 
 /// One operation of a file transfer, on paths as the target sees them. One that the target cannot tell is unresolved.
@@ -215,7 +268,7 @@ pub(crate) fn operation(word: &str, about: &[(Effect, String)]) -> Asked {
     actions.dedup();
     let mut paths: Vec<&str> = about.iter().map(|(_, path)| path.as_str()).collect();
     paths.dedup();
-    Asked::of("sftp", format!("{word} {}", paths.join(" ")), actions, Vec::new())
+    Asked::of(SFTP, format!("{word} {}", paths.join(" ")), actions, Vec::new())
 }
 
 /// A subsystem that is not decoded.
@@ -298,8 +351,10 @@ mod tests {
             tools(&[("other", Effect::Read, None)]),
         ];
         let ids: Vec<_> = lists.iter().map(|list| exec(b"deployctl status", false, list).intent.id).collect();
-        for (at, id) in ids.iter().enumerate() {
-            assert!(ids.iter().skip(at + 1).all(|other| other != id), "{at}");
+        // `execute`, `read`, `admin`: what a text means is all that counts.
+        let means = [0, 1, 1, 2, 0];
+        for (id, meaning) in ids.iter().zip(means) {
+            assert!(ids.iter().zip(means).all(|(other, another)| (other == id) == (another == meaning)));
         }
         // Equal lists are equal, whichever policy they are of.
         let same = tools(&[("deployctl status", Effect::Read, None)]);

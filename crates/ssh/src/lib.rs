@@ -7,7 +7,7 @@
 //! - [`probe`]: a target looked at without a client
 //! - [`serve`]: one connection from its first byte to its last
 //! - [`session`]: the state machine between client and target; `drive` its only IO loop
-//! - [`sftp`]: packets of file transfers, and what they would do
+//! - [`sftp`]: packets of file transfers, and what they would do; [`scp`] lines and answers of scp's old protocol
 //! - `classify`: what SSH's requests would do
 //! - `answer`: refusals and notices in SSH's words
 //! - [`config`]: a target's options and a listener's settings
@@ -21,6 +21,7 @@ pub mod known;
 pub mod link;
 mod login;
 pub mod probe;
+pub mod scp;
 pub mod serve;
 pub mod session;
 pub mod sftp;

@@ -19,7 +19,7 @@ use policy::{Policy, Source};
 use record::{Event, StreamKind};
 
 /// A gate for one target, `web-1`, of this kind.
-pub(super) fn gate(kind: &str, policy: &str) -> (Arc<Gate>, Arc<AtomicUsize>) {
+pub(super) fn gate(kind: &str, policy: &str) -> (Arc<Gate>, Arc<Recorded>) {
     let target = Target {
         name: "web-1".to_owned(),
         kind: kind.to_owned(),
@@ -28,7 +28,7 @@ pub(super) fn gate(kind: &str, policy: &str) -> (Arc<Gate>, Arc<AtomicUsize>) {
         default_role: "ops".to_owned(),
     };
     let endpoint = Endpoint { address: "127.0.0.1:1".to_owned(), options: serde_json::Value::Null };
-    let recorded = Arc::new(AtomicUsize::new(0));
+    let recorded = Arc::new(Recorded::default());
     let double = Arc::new(Double(Arc::clone(&recorded)));
     let policy = Policy::parse(&[Source { name: "policy.yaml", text: policy }]);
     let gate = Gate::new(Parts {
@@ -67,8 +67,24 @@ pub(super) fn open(gate: &Arc<Gate>, protocol: &'static str) -> Opened {
     }
 }
 
-/// Every port at once; counts the bytes of programs' output that are recorded.
-struct Double(Arc<AtomicUsize>);
+/// Bytes that are recorded.
+#[derive(Debug, Default)]
+pub(super) struct Recorded {
+    /// Of programs' output.
+    pub(super) output: AtomicUsize,
+    /// Of files, as operations on them say.
+    pub(super) files: AtomicUsize,
+}
+
+impl Recorded {
+    pub(super) fn clear(&self) {
+        self.output.store(0, Ordering::Relaxed);
+        self.files.store(0, Ordering::Relaxed);
+    }
+}
+
+/// Every port at once; counts what is recorded.
+struct Double(Arc<Recorded>);
 
 fn ready<'a, T: Send + 'a>(value: T) -> BoxFuture<'a, T> {
     Box::pin(std::future::ready(value))
@@ -143,12 +159,18 @@ impl Recordings for Double {
     }
 }
 
-struct Counter(Arc<AtomicUsize>);
+struct Counter(Arc<Recorded>);
 
 impl Recorder for Counter {
     fn append(&mut self, _: Micros, event: &Event<'_>) -> Result<(), RecordFailure> {
-        if let Event::Stream { stream: StreamKind::Output | StreamKind::Error, data, .. } = event {
-            self.0.fetch_add(data.len(), Ordering::Relaxed);
+        match event {
+            Event::Stream { stream: StreamKind::Output | StreamKind::Error, data, .. } => {
+                self.0.output.fetch_add(data.len(), Ordering::Relaxed);
+            }
+            Event::File { size, .. } => {
+                self.0.files.fetch_add(usize::try_from(*size).unwrap_or(usize::MAX), Ordering::Relaxed);
+            }
+            _ => {}
         }
         Ok(())
     }

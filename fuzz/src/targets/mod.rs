@@ -8,7 +8,7 @@
 //! - [`shape`]: texts of SQL that differ in literals
 //! - [`terminal`]: the bytes of a terminal, through the masker and the filters
 //! - [`shell`]: texts of shell command lines
-//! - [`sftp`]: packets of file transfers
+//! - [`sftp`]: packets of file transfers; [`scp`] copies by its old protocol, before a sink that reads as OpenSSH's
 //! - [`ssh_session`]: messages of SSH clients and targets, through the state machine between them; `gateway` what stands behind it
 //! - `statements`: what `analyze` and `shape` break
 //!
@@ -20,6 +20,7 @@ pub mod backend;
 pub mod frontend;
 mod gateway;
 pub mod recording;
+pub mod scp;
 pub mod sftp;
 pub mod shape;
 pub mod shell;

@@ -170,7 +170,7 @@ fn data(random: &mut Random) -> Vec<u8> {
 
 fn event<'a>(random: &mut Random, text: &'a str, data: &'a [u8]) -> Event<'a> {
     let (number, text) = (random.bits() % 5, Cow::Borrowed(text));
-    match random.below(18) {
+    match random.below(19) {
         0 => Event::Opened(opened(text)),
         1 => Event::Leased { user: text.clone(), link: text },
         2 | 3 => Event::Command(command(random, number, text)),
@@ -213,6 +213,7 @@ fn event<'a>(random: &mut Random, text: &'a str, data: &'a [u8]) -> Event<'a> {
             digest: random.one_in(2).then_some([6; 32]),
             outcome: text,
         },
+        17 => Event::Content { number, to_target: random.one_in(2), offset: random.bits(), data: Cow::Borrowed(data) },
         _ => Event::Closed { reason: text, commands: number, bytes: (1, random.bits()) },
     }
 }

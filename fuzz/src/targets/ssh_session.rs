@@ -2,14 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use anyhow::Result;
 use gate::Gate;
 use ssh::session::Relay;
 use ssh::wire::channel::{self as words, Message, Open};
 
-use super::{gateway, sftp};
+use super::gateway::{self, Recorded};
+use super::sftp;
 use crate::driver::{MOST_MEMORY, Target};
 use crate::mutate::mutate;
 use crate::random::Random;
@@ -154,12 +155,12 @@ struct Model {
 }
 
 thread_local! {
-    static GATE: (Arc<Gate>, Arc<AtomicUsize>) = gateway::gate("ssh", POLICY);
+    static GATE: (Arc<Gate>, Arc<Recorded>) = gateway::gate("ssh", POLICY);
 }
 
 fn run(data: &[u8]) {
     GATE.with(|(gate, recorded)| {
-        recorded.store(0, Ordering::Relaxed);
+        recorded.clear();
         let mut relay = Relay::new(gateway::open(gate, "ssh").session);
         let (mut model, mut rest) = (Model::default(), data);
         while let Some((&[side, high, low], after)) = rest.split_first_chunk::<3>() {
@@ -227,7 +228,7 @@ impl Model {
         }
     }
 
-    fn look(&mut self, relay: &mut Relay, recorded: &AtomicUsize) {
+    fn look(&mut self, relay: &mut Relay, recorded: &Recorded) {
         let to_target = relay.to_target.pending().to_vec();
         relay.to_target.wrote(to_target.len());
         for message in messages(&to_target) {
@@ -259,13 +260,13 @@ impl Model {
                 self.shown += if own { 0 } else { data.len() };
             }
         }
-        let kept = recorded.load(Ordering::Relaxed);
+        let kept = recorded.output.load(Ordering::Relaxed);
         assert!(self.vague || self.shown <= kept, "{} bytes are shown and {kept} recorded", self.shown);
     }
 }
 
 /// The messages of an outbox, each behind its length.
-fn messages(mut bytes: &[u8]) -> Vec<&[u8]> {
+pub(super) fn messages(mut bytes: &[u8]) -> Vec<&[u8]> {
     let mut all = Vec::new();
     while let Some((len, rest)) = bytes.split_first_chunk::<4>() {
         let len = usize::try_from(u32::from_be_bytes(*len)).unwrap_or(usize::MAX);

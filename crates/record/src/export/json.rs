@@ -102,6 +102,11 @@ fn event(event: &Event<'_>, shapes: &mut Shapes) -> Value {
             "event": "file", "number": number, "operation": operation, "path": path, "to": to, "size": size,
             "digest": digest.map(hex), "outcome": outcome,
         }),
+        Event::Content { number, to_target, offset, data } => {
+            let direction = if *to_target { "to_target" } else { "to_client" };
+            let data = json!({"base64": STANDARD.encode(data)});
+            json!({"event": "content", "number": number, "direction": direction, "offset": offset, "data": data})
+        }
     }
 }
 

@@ -184,6 +184,8 @@ impl Renderer {
                 self.line(at, &format!("#{number} terminal {what} {columns}×{rows}"), out)
             }
             Event::File { .. } => self.file(at, event, out),
+            // `sessions files` gives it out; the file's own line has its size.
+            Event::Content { .. } => Ok(()),
         }
     }
 

@@ -261,6 +261,8 @@ pub(crate) fn any_event() -> impl Strategy<Value = Event<'static>> {
             .prop_map(|((number, size), operation, path, to, digest, outcome)| {
                 Event::File { number, operation, path, to, size, digest, outcome }
             }),
+        (any::<(u64, u64)>(), any::<bool>(), bytes(100_000))
+            .prop_map(|((number, offset), to_target, data)| { Event::Content { number, to_target, offset, data } }),
         proptest::sample::select([story(), judged_story(), terminal_story()].concat()).prop_map(|(_, event)| event),
     ]
 }

@@ -124,6 +124,23 @@ pub(crate) enum Sessions {
         #[arg(long)]
         json: bool,
     },
+    /// List what a session did to files, or write the content of one, where the policy has it recorded (`records: full`)
+    #[command(
+        after_help = "Examples:\n  sallyport sessions files last\n  sallyport sessions files ses_0199… --extract 4 -o report.csv"
+    )]
+    Files {
+        /// `ses_…` or `last`
+        id: String,
+        /// The operation whose content is written: its number in the list
+        #[arg(long, value_name = "N", requires = "output", conflicts_with = "json")]
+        extract: Option<u64>,
+        /// The file to write
+        #[arg(long, short, value_name = "FILE", requires = "extract")]
+        output: Option<PathBuf>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Write a session's events for other programs
     #[command(
         after_help = "Examples:\n  sallyport sessions export ses_0199… > session.jsonl\n  sallyport sessions export --all --format ocsf -o events.jsonl\n  sallyport sessions export last --format asciicast -o last.cast"

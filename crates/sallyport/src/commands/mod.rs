@@ -1,13 +1,14 @@
 //! What each command does.
 //!
 //! - [`config`], [`policy`], [`targets`], [`ca`], [`ssh_config`]: read files and try things; [`backtest`]: policies against recorded sessions
-//! - [`tokens`], [`secrets`], [`approvals`], [`sessions`], [`audit`]: the state, through a running gateway or directly
+//! - [`tokens`], [`secrets`], [`approvals`], [`sessions`], [`files`], [`audit`]: the state, through a running gateway or directly
 
 mod approvals;
 mod audit;
 mod backtest;
 mod ca;
 mod config;
+mod files;
 mod policy;
 mod secrets;
 mod sessions;

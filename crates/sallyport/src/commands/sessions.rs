@@ -11,7 +11,7 @@ use model::SessionId;
 use record::Micros;
 use store::recordings::Library;
 
-use super::Outcome;
+use super::{Outcome, files};
 use crate::cli::Global;
 use crate::cli::session::{ExportFormat, Sessions};
 use crate::client::{Client, query};
@@ -55,6 +55,11 @@ pub(crate) async fn run(global: &Global, command: Sessions) -> Result<Outcome> {
         }
         Sessions::Tail { id, rows, text: true, .. } => text(global, &id, rows, true).await,
         Sessions::Tail { id, rows, command, .. } => tail(global, &id, rows, command).await,
+        Sessions::Files { id, extract, output, json } => {
+            let source = Source::find(global)?;
+            let session = source.id(&id).await?;
+            files::run(&source, session, extract.zip(output.as_deref()), json).await
+        }
         Sessions::Export { id, all, format, command, output } => {
             if all && matches!(format, ExportFormat::Asciicast | ExportFormat::AsciicastV3) {
                 bail!("an asciicast is of one session: name it");
@@ -65,10 +70,11 @@ pub(crate) async fn run(global: &Global, command: Sessions) -> Result<Outcome> {
 }
 
 /// A reading that asks for nothing in particular.
-const PLAIN: Reading = Reading { format: Format::Jsonl, follow: false, rows: 0, color: false, command: None };
+pub(super) const PLAIN: Reading =
+    Reading { format: Format::Jsonl, follow: false, rows: 0, color: false, command: None };
 
 /// Where sessions are read from.
-enum Source {
+pub(super) enum Source {
     Gateway(Client),
     Files(Shelf),
 }
@@ -118,7 +124,12 @@ impl Source {
         Ok(newest.id.parse()?)
     }
 
-    async fn read(&self, id: SessionId, reading: Reading, mut each: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    pub(super) async fn read(
+        &self,
+        id: SessionId,
+        reading: Reading,
+        mut each: impl FnMut(&[u8]) -> Result<()>,
+    ) -> Result<()> {
         match self {
             Self::Gateway(client) => {
                 let pairs = [
@@ -283,7 +294,7 @@ async fn export(
 }
 
 /// A new file for this user alone: it holds what production answered.
-fn create(path: &Path) -> Result<(File, PathBuf)> {
+pub(super) fn create(path: &Path) -> Result<(File, PathBuf)> {
     use std::os::unix::fs::OpenOptionsExt;
     let file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
     Ok((file.with_context(|| format!("{}: make the file", path.display()))?, path.to_owned()))

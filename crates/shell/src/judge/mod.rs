@@ -36,6 +36,9 @@ pub(crate) use options::shown;
 /// How many commands and texts may lie in each other (`timeout 5 sh -c 'nice …'`); each holds a copy of what is inside it.
 const MOST_DEPTH: usize = 8;
 
+/// Why the far side of an scp inside of another command is not certain.
+const WRAPPED_SCP: &str = "scp is judged file by file, so it has to be all of the command";
+
 /// Folders whose programs are the tools of their names.
 const FOLDERS: [&str; 5] = ["/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/", "/usr/local/bin/"];
 
@@ -145,6 +148,8 @@ impl Judge<'_> {
 
     fn deeper(&mut self, args: &[Arg]) -> BTreeSet<Action> {
         if let Some(moved) = transfer::actions(args) {
+            // Its files are judged one by one where nothing stands around it.
+            let moved = if self.depth > 1 && transfer::is_scp(args) { Err(WRAPPED_SCP.to_owned()) } else { moved };
             return moved.unwrap_or_else(|why| {
                 self.say(why);
                 BTreeSet::from([Action::on(Effect::Unknown, object(args))])

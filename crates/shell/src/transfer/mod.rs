@@ -25,7 +25,7 @@ pub(crate) fn actions(args: &[Arg]) -> Option<Result<BTreeSet<Action>, String>> 
     if first.kind != Kind::Constant {
         return None;
     }
-    let name = first.text.strip_prefix("/usr/bin/").or_else(|| first.text.strip_prefix("/bin/")).unwrap_or(&first.text);
+    let name = name(first);
     match name {
         "scp" => scp::actions(rest),
         "rsync" => rsync::actions(rest),
@@ -33,6 +33,15 @@ pub(crate) fn actions(args: &[Arg]) -> Option<Result<BTreeSet<Action>, String>> 
         "git" => git::subcommand(rest),
         _ => None,
     }
+}
+
+fn name(first: &Arg) -> &str {
+    first.text.strip_prefix("/usr/bin/").or_else(|| first.text.strip_prefix("/bin/")).unwrap_or(&first.text)
+}
+
+/// Whether the words of a transfer are those of scp.
+pub(crate) fn is_scp(args: &[Arg]) -> bool {
+    args.first().is_some_and(|first| name(first) == "scp")
 }
 
 /// These effects on the path of a word.

@@ -9,6 +9,7 @@ use gate::{Given, Outbox, Shown, ToClient, ToTarget};
 
 use super::program::{HeldStart, Program};
 use crate::link::socket::{Framed, frame};
+use crate::scp;
 use crate::sftp::packet;
 use crate::wire::channel as words;
 use crate::wire::{limits, number};
@@ -175,10 +176,13 @@ impl Channel {
         more
     }
 
-    /// Bytes that are taken of a file transfer whatever the other side has room for: its packets are judged whole.
+    /// Bytes that are taken of a file transfer whatever the other side has room for: its packets, and scp's lines, are judged whole.
     fn one_packet(&self) -> u64 {
-        let files = self.program.as_ref().is_some_and(|program| program.files.is_some());
-        if files { (packet::LENGTH + packet::MOST) as u64 + self.reserve } else { 0 }
+        match &self.program {
+            Some(Program { files: Some(_), .. }) => (packet::LENGTH + packet::MOST) as u64 + self.reserve,
+            Some(Program { copies: Some(_), .. }) => scp::LINE as u64 + self.reserve,
+            Some(_) | None => 0,
+        }
     }
 
     /// Sends the target what was permitted and what it has room for.

@@ -75,6 +75,7 @@ impl Relay {
         channel.client.window = channel.client.window.saturating_add(bytes.into());
         self.pump(index)?;
         self.files_of_client(index)?;
+        self.copy_on(index)?;
         self.widen_target(index)
     }
 

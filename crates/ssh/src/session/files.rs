@@ -4,7 +4,7 @@
 //! requests are judged and sent in their order. What a human has approved is asked for once more, and carried out if the paths are where they were. A
 //! link that somebody changes between the question and the operation is followed as it is then.
 
-use gate::{Asked, FileDone, Permitted, Refusal, StreamKind, Ticket};
+use gate::{Asked, Encode, FileContent, FileDone, Permitted, Refusal, StreamKind, Ticket};
 use model::Effect;
 
 use super::program::{Message, Program, Then, Wanted};
@@ -41,6 +41,15 @@ pub(super) struct Approved {
     pub(super) ticket: Ticket,
     pub(super) asked: classify::Asked,
     pub(super) operation: Box<Operation>,
+}
+
+/// How what the client is shown is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// As other output.
+    AsStream,
+    /// As the content of a file, already.
+    Already,
 }
 
 /// What to do with the packet at the front.
@@ -110,7 +119,7 @@ impl Relay {
     }
 
     /// Gives the target what was permitted.
-    fn put(&mut self, index: usize, permitted: Permitted<Message>) {
+    pub(super) fn put<M: Encode>(&mut self, index: usize, permitted: Permitted<M>) {
         if let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) {
             channel.given.add(permitted);
         }
@@ -124,7 +133,7 @@ impl Relay {
         }
     }
 
-    fn send_packet(&mut self, index: usize, bytes: &[u8]) -> Step {
+    pub(super) fn send_packet(&mut self, index: usize, bytes: &[u8]) -> Step {
         match self.session.ask_control(Message::Files(bytes.to_vec())) {
             Asked::Allow(permitted, _) => {
                 self.put(index, permitted);
@@ -154,7 +163,7 @@ impl Relay {
     /// Answers in the target's place.
     fn reply_status(&mut self, index: usize, used: usize, id: u32, code: u32, words: &str) -> Result<bool, End> {
         self.drop_front(index, used);
-        self.show_packet(index, &packet::status(id, code, &format!("sallyport: {words}")))?;
+        self.show_packet(index, &packet::status(id, code, &format!("sallyport: {words}")), Kept::AsStream)?;
         Ok(false)
     }
 
@@ -196,6 +205,10 @@ impl Relay {
             Does::Read { offset } => Pending::Read { handle: handle.to_vec(), offset },
             Does::Write { offset, data } => {
                 open.passes(offset, data);
+                if let Some(flow) = &open.flow {
+                    let content = FileContent { number: open.number, to_target: true, offset, data };
+                    self.session.content(flow, &content).map_err(End::refused)?;
+                }
                 Pending::Quiet
             }
             Does::Close | Does::Look | Does::Change => Pending::Quiet,
@@ -366,7 +379,7 @@ impl Relay {
         let id = match *answer {
             Answer::Version { body } => {
                 let version = packet::known_version(body).map_err(|error| End::Target(error.0))?;
-                return self.show_packet(index, &version);
+                return self.show_packet(index, &version, Kept::AsStream);
             }
             Answer::Status { id, .. }
             | Answer::Handle { id, .. }
@@ -375,6 +388,7 @@ impl Relay {
             | Answer::Other { id } => id,
         };
         let pending = self.state(index).and_then(|state| state.answered(id));
+        let mut kept = Kept::AsStream;
         match (pending, *answer) {
             (None, _) => return Err(End::Target("an answer to nothing")),
             (Some(Pending::Where), answer) => return self.placed(index, &answer),
@@ -385,14 +399,27 @@ impl Relay {
             }
             (Some(Pending::Open(open)), answer) => self.closed(*open, &outcome(&answer)),
             (Some(Pending::Read { handle, offset }), Answer::Data { data, .. }) => {
-                if let Some(open) = self.state(index).and_then(|state| state.open.get_mut(&handle)) {
-                    open.passes(offset, data);
-                }
+                self.content_of_target(index, &handle, offset, data)?;
+                kept = Kept::Already;
             }
             (Some(Pending::Operation(operation)), answer) => self.operated(*operation, &outcome(&answer)),
             (Some(Pending::Read { .. } | Pending::Quiet), _) => {}
         }
-        self.show_packet(index, bytes)
+        self.show_packet(index, bytes, kept)
+    }
+
+    /// Content of a file comes in.
+    fn content_of_target(&mut self, index: usize, handle: &[u8], offset: u64, data: &[u8]) -> Step {
+        let program =
+            self.channels.get_mut(index).and_then(Option::as_mut).and_then(|channel| channel.program.as_mut());
+        let files = program.and_then(|program| program.files.as_deref_mut());
+        let Some(open) = files.and_then(|files| files.open.get_mut(handle)) else { return Ok(()) };
+        open.passes(offset, data);
+        let content = FileContent { number: open.number, to_target: false, offset, data };
+        match &open.flow {
+            Some(flow) => self.session.content(flow, &content).map_err(End::refused),
+            None => Ok(()),
+        }
     }
 
     /// The target says where a path is.
@@ -411,7 +438,7 @@ impl Relay {
     }
 
     /// Something that was open is closed, or was not opened.
-    fn closed(&mut self, mut open: Open, outcome: &str) {
+    pub(super) fn closed(&mut self, mut open: Open, outcome: &str) {
         let digest = open.digest();
         let done = FileDone { operation: open.word, path: &open.path, to: None, size: open.size, digest, outcome };
         if let Some(flow) = open.flow.take() {
@@ -454,10 +481,14 @@ impl Relay {
         }
     }
 
-    fn show_packet(&mut self, index: usize, bytes: &[u8]) -> Step {
+    /// Shows the client bytes of a transfer.
+    pub(super) fn show_packet(&mut self, index: usize, bytes: &[u8], kept: Kept) -> Step {
         let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) else { return Ok(()) };
         let Some(program) = &mut channel.program else { return Ok(()) };
-        self.session.show(&mut program.flow, StreamKind::Output, bytes, &mut channel.out).map_err(End::refused)?;
+        program.flow.leave_out(kept == Kept::Already);
+        let shown = self.session.show(&mut program.flow, StreamKind::Output, bytes, &mut channel.out);
+        program.flow.leave_out(false);
+        shown.map_err(End::refused)?;
         if let Some(refusal) = program.flow.cut().cloned() {
             return self.stop(index, &refusal);
         }

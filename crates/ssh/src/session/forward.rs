@@ -58,7 +58,7 @@ impl Relay {
         let channel = Channel::asked_by_client(Kind::Tunnel, open.sender, open.window, open.packet);
         match self.place(channel, open.kind, open.rest) {
             Some((index, message)) => {
-                let then = Then::Begin { reply: false, files: false };
+                let then = Then::Begin { reply: false };
                 self.start(index, Wanted { asked, message: Message::Whole(message), then })
             }
             None => self.refuse_open(open.sender, "too many channels"),

@@ -4,7 +4,7 @@
 //! - `client`, `target`: what each side's messages mean
 //! - `requests`: what a client asks of a channel before and beside a program
 //! - `program`: programs and tunnels: asked for, held, refused, begun, ended
-//! - `files`: file transfers, operation by operation
+//! - `files`: file transfers, operation by operation; `copies`: scp's old protocol, file by file
 //! - `forward`: requests about the whole connection, and the channels that come of them
 //!
 //! A channel has the same number of ours on both sides. Every message towards the target is given out by the gate; every byte of a program
@@ -12,11 +12,14 @@
 
 mod channel;
 mod client;
+mod copies;
 mod files;
 mod forward;
 mod program;
 mod requests;
 mod target;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 

@@ -6,13 +6,14 @@ use gate::{Asked, Encode, Ended, Flow, Held, Permitted, Refusal, Session, Stream
 use model::ApprovalId;
 
 use super::channel::{Awaited, Channel, Kind, Words};
+use super::copies::Copies;
 use super::{End, Relay, Step, files};
 use crate::answer;
-use crate::classify;
+use crate::classify::{self, Speaks};
 use crate::link::socket::{Framed, frame};
-use crate::sftp;
 use crate::wire::channel as words;
 use crate::wire::{encode, limits};
+use crate::{scp, sftp};
 
 /// A program or tunnel that runs.
 pub(super) struct Program {
@@ -25,17 +26,21 @@ pub(super) struct Program {
     pub(super) files: Option<Box<sftp::State>>,
     /// The operation at the front of a file transfer that a human has approved.
     pub(super) approved: Option<Box<files::Approved>>,
+    /// A copy by scp's old protocol, which is judged file by file.
+    pub(super) copies: Option<Box<Copies>>,
 }
 
 impl Program {
     /// Bytes of the client that were taken and are not judged yet.
     pub(super) fn unjudged(&self) -> usize {
-        self.files.as_ref().map_or(0, |files| files.from_client.len())
+        let copies = self.copies.as_ref().map_or(0, |copies| copies.state.from_client());
+        self.files.as_ref().map_or(copies, |files| files.from_client.len())
     }
 
     /// Bytes of the target that were taken and are not shown yet.
     pub(super) fn unshown(&self) -> usize {
-        self.files.as_ref().map_or(0, |files| files.from_target.len())
+        let copies = self.copies.as_ref().map_or(0, |copies| copies.state.from_target());
+        self.files.as_ref().map_or(copies, |files| files.from_target.len())
     }
 
     /// A command line is read again where the policy says something else of programs by now, and then it is judged anew.
@@ -48,7 +53,8 @@ impl Program {
 
     /// Whether all that the client sent for it is on its way.
     pub(super) fn is_drained(&self) -> bool {
-        self.files.as_ref().is_none_or(|files| files.is_drained())
+        let copies = self.copies.as_ref().is_none_or(|copies| copies.state.is_drained());
+        copies && self.files.as_ref().is_none_or(|files| files.is_drained())
     }
 }
 
@@ -64,9 +70,11 @@ pub(super) struct Wanted {
 /// What becomes of a message once it is permitted, or refused.
 pub(super) enum Then {
     /// A program begins; `reply`: the client wants to know.
-    Begin { reply: bool, files: bool },
+    Begin { reply: bool },
     /// A file transfer goes on with this.
     Operation(Box<files::Operation>),
+    /// A copy goes on with a file or folder.
+    Copy { word: &'static str, path: String },
 }
 
 /// One that waits for a human.
@@ -103,9 +111,9 @@ pub(crate) struct Parking {
 }
 
 /// Data for a program.
-struct Piece<'a> {
-    recipient: u32,
-    data: &'a [u8],
+pub(super) struct Piece<'a> {
+    pub(super) recipient: u32,
+    pub(super) data: &'a [u8],
 }
 
 impl Encode for Piece<'_> {
@@ -119,7 +127,7 @@ impl Channel {
     pub(super) fn carry(&mut self, session: &mut Session, ticket: Ticket, asked: classify::Asked) {
         let mut flow = session.begin(&ticket, &asked.intent);
         flow.carry();
-        self.program = Some(Program { asked, ticket, flow, status: None, files: None, approved: None });
+        self.program = Some(Program { asked, ticket, flow, status: None, files: None, approved: None, copies: None });
     }
 }
 
@@ -153,32 +161,40 @@ impl Relay {
         then: Then,
     ) -> Step {
         match then {
-            Then::Begin { reply, files } => {
+            Then::Begin { reply } => {
                 self.to_target.push(permitted);
-                self.begin(index, ticket, asked, reply, files)
+                self.begin(index, ticket, asked, reply)
             }
+            Then::Copy { word, path } => self.permit_copy(index, permitted, ticket, asked, (word, path)),
             Then::Operation(operation) => self.operate(index, permitted, ticket, asked, *operation),
         }
     }
 
-    fn begin(&mut self, index: usize, ticket: Ticket, asked: classify::Asked, reply: bool, files: bool) -> Step {
+    fn begin(&mut self, index: usize, ticket: Ticket, asked: classify::Asked, reply: bool) -> Step {
         let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) else { return Ok(()) };
         let mut flow = self.session.begin(&ticket, &asked.intent);
         match channel.kind {
             Kind::Session => channel.replies.push_back(Awaited::Target { pass: reply, starts: true }),
             Kind::Tunnel => flow.carry(),
         }
-        if files {
-            flow.transfer();
-        } else if classify::is_transfer(&asked.intent) {
-            flow.carry();
+        let (mut files, mut copies) = (None, None);
+        match asked.speaks() {
+            Speaks::Sftp => {
+                flow.transfer();
+                files = Some(Box::default());
+            }
+            Speaks::Scp(far) => {
+                flow.transfer();
+                copies = Some(Box::new(Copies::new(scp::State::new(far.clone()))));
+            }
+            Speaks::Files => flow.carry(),
+            Speaks::Text => {}
         }
         if let Some(terminal) = &channel.terminal {
             let super::channel::Terminal { term, columns, rows } = terminal;
             self.session.terminal(&mut flow, term, *columns, *rows).map_err(End::refused)?;
         }
-        let files = files.then(Box::default);
-        channel.program = Some(Program { asked, ticket, flow, status: None, files, approved: None });
+        channel.program = Some(Program { asked, ticket, flow, status: None, files, approved: None, copies });
         if channel.target.number.is_some() {
             self.widen_client(index);
         }
@@ -190,6 +206,7 @@ impl Relay {
         let reply = match then {
             Then::Begin { reply, .. } => *reply,
             Then::Operation(operation) => return self.refuse_operation(index, refusal, operation.id()),
+            Then::Copy { .. } => return self.refuse_copy(index, refusal),
         };
         let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) else { return Ok(()) };
         if channel.kind == Kind::Tunnel {
@@ -260,7 +277,7 @@ impl Relay {
         let HeldStart { held, asked, then } = *start;
         match self.session.resume(held, &asked.command(), ended) {
             Asked::Allow(permitted, ticket) => match then {
-                Then::Begin { .. } => self.go_ahead(index, permitted, ticket, asked, then)?,
+                Then::Begin { .. } | Then::Copy { .. } => self.go_ahead(index, permitted, ticket, asked, then)?,
                 Then::Operation(operation) => {
                     self.approve(index, files::Approved { permitted, ticket, asked, operation })
                 }
@@ -280,6 +297,7 @@ impl Relay {
             self.client(&message)?;
         }
         self.files_of_client(index)?;
+        self.copy_on(index)?;
         self.end_input(index)
     }
 
@@ -313,6 +331,9 @@ impl Relay {
         if let Some(files) = &mut program.files {
             files.from_client.extend_from_slice(data);
             return self.files_of_client(index);
+        }
+        if program.copies.is_some() {
+            return self.copies_of_client(index, data);
         }
         program.read_again(&mut self.session);
         match self.session.ask_again(&program.ticket, &program.asked.command(), Piece { recipient, data }) {
@@ -361,6 +382,9 @@ impl Relay {
         if let (Some(files), StreamKind::Output) = (&mut program.files, stream) {
             files.from_target.extend_from_slice(data);
             return self.files_of_target(index);
+        }
+        if program.copies.is_some() && stream == StreamKind::Output {
+            return self.copies_of_target(index, data);
         }
         let shown = if stream == StreamKind::Error { &mut channel.err } else { &mut channel.out };
         self.session.show(&mut program.flow, stream, data, shown).map_err(End::refused)?;
@@ -421,6 +445,9 @@ impl Relay {
         if let Some(mut program) = channel.program.take() {
             if let Some(files) = program.files.take() {
                 self.finish_files(*files, program.approved.take());
+            }
+            if let Some(copies) = program.copies.take() {
+                self.finish_copies(*copies);
             }
             let tag = program.status.as_deref().unwrap_or(why);
             let rest = self.session.input_rest(&mut program.flow);

@@ -19,8 +19,8 @@ const NAME: usize = 256;
 enum Become {
     /// It goes on to the target; it asks for nothing that is judged.
     Pass,
-    /// A program; true for a file transfer.
-    Start(classify::Asked, bool),
+    /// A program.
+    Start(classify::Asked),
     /// It is judged, and goes on if it may.
     Judge(classify::Asked),
     /// It is not carried, or comes at the wrong time.
@@ -55,9 +55,9 @@ impl Relay {
                 self.expect(index, reply);
                 self.pass(words::request(number, kind, reply, rest))
             }
-            Become::Start(asked, files) => {
+            Become::Start(asked) => {
                 let message = Message::Whole(words::request(number, kind, true, rest));
-                self.start(index, Wanted { asked, message, then: Then::Begin { reply, files } })
+                self.start(index, Wanted { asked, message, then: Then::Begin { reply } })
             }
             Become::Judge(asked) => self.judge_request(index, &asked, reply, words::request(number, kind, reply, rest)),
             Become::Fail => {
@@ -141,8 +141,7 @@ impl Relay {
             "shell" | "exec" | "subsystem" if !channel.asked => {
                 channel.asked = true;
                 let terminal = channel.terminal.is_some();
-                let (asked, files) = program(kind, &mut cursor, terminal, self.session.tools())?;
-                Become::Start(asked, files)
+                Become::Start(program(kind, &mut cursor, terminal, self.session.tools())?)
             }
             "signal" | "break" | "eow@openssh.com" if running => Become::Pass,
             "auth-agent-req@openssh.com" if !channel.asked => Become::Judge(classify::lend("agent")),
@@ -158,13 +157,13 @@ fn program(
     cursor: &mut Cursor<'_>,
     terminal: bool,
     tools: &Arc<[Tool]>,
-) -> Result<(classify::Asked, bool), WireError> {
+) -> Result<classify::Asked, WireError> {
     let asked = match kind {
-        "shell" => (classify::shell(), false),
-        "exec" => (classify::exec(cursor.string()?, terminal, tools), false),
+        "shell" => classify::shell(),
+        "exec" => classify::exec(cursor.string()?, terminal, tools),
         _ => match named(cursor)? {
-            "sftp" => (classify::files(), true),
-            other => (classify::subsystem(other), false),
+            "sftp" => classify::files(),
+            other => classify::subsystem(other),
         },
     };
     cursor.end()?;

@@ -45,6 +45,7 @@ impl Relay {
         channel.target.window = channel.target.window.saturating_add(bytes.into());
         self.give(index);
         self.files_of_client(index)?;
+        self.copy_on(index)?;
         self.widen_client(index);
         Ok(())
     }

@@ -2,7 +2,7 @@
 //!
 //! - [`world`]: a server, a gateway, an agent
 //! - [`programs`]: what is run, refused, held, fed, stopped
-//! - [`files`]: sftp, scp, rsync, git
+//! - [`files`]: sftp, scp, rsync, git; [`copies`]: scp by its old protocol, and what recordings keep of files
 //! - [`keys`]: clients that prove themselves by key, targets that are opened by certificate, host keys that are accepted
 //! - [`screens`]: terminals that others look at, live and later
 //! - [`tools`]: what a policy says of programs
@@ -10,6 +10,7 @@
 //! - [`wire`]: what no honest client sends
 
 mod clients;
+mod copies;
 mod files;
 mod keys;
 mod programs;

@@ -106,7 +106,8 @@ impl Exporter {
             | Event::Bulk { .. }
             | Event::Message { .. }
             | Event::Control { .. }
-            | Event::Terminal { .. } => Vec::new(),
+            | Event::Terminal { .. }
+            | Event::Content { .. } => Vec::new(),
             Event::Stream { number, stream, data } => {
                 if let Some(waiting) = self.waiting.get_mut(number) {
                     waiting.traffic.add(*stream, data.len() as u64);

@@ -61,7 +61,8 @@ impl Tally {
             | Event::Recovered { .. }
             | Event::Stream { .. }
             | Event::Terminal { .. }
-            | Event::File { .. } => Self::None,
+            | Event::File { .. }
+            | Event::Content { .. } => Self::None,
         }
     }
 
