@@ -26,7 +26,8 @@ const MAY: [(&str, &[&str]); 19] = [
     ("sallyport-net", &["sallyport-gate"]),
     ("sallyport-postgres", &["sallyport-model", "sallyport-gate", "sallyport-net", "sallyport-sql"]),
     ("sallyport-ssh", &["sallyport-model", "sallyport-gate", "sallyport-net", "sallyport-shell"]),
-    ("sallyport-identity", &["sallyport-model", "sallyport-gate", "sallyport-store"]),
+    // The secret of the gateway's own client at an identity provider is named as every other one is.
+    ("sallyport-identity", &["sallyport-model", "sallyport-gate", "sallyport-secrets", "sallyport-store"]),
     ("sallyport-secrets", &["sallyport-model", "sallyport-gate"]),
     ("sallyport-store", &["sallyport-model", "sallyport-gate", "sallyport-record"]),
     ("sallyport-console", &["sallyport-model", "sallyport-gate", "sallyport-policy", "sallyport-record"]),

@@ -44,8 +44,8 @@ const PYTHON: &[&str] = &[
     "ansible-core==2.19.*",
     "asciinema==2.*",
 ];
-/// Node clients.
-const NODE: &[&str] = &["pg@8", "pg-cursor@2", "pg-query-stream@4", "pg-copy-streams@6"];
+/// Node clients, and an identity provider.
+const NODE: &[&str] = &["pg@8", "pg-cursor@2", "pg-query-stream@4", "pg-copy-streams@6", "oidc-provider@9"];
 
 pub(crate) fn main(args: &[String]) -> Result<()> {
     if args.is_empty() || args.iter().any(|arg| arg == "--help" || arg == "-h") {

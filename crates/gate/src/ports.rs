@@ -3,8 +3,10 @@
 //! No signature here names a runtime. `identity`, `secrets` and `store` implement them; tests use doubles.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use model::{ApprovalId, ApprovalTerms, Identity, SessionId, TokenId};
 use record::{Event, Micros};
@@ -51,6 +53,9 @@ pub enum AuthFailure {
     /// A certificate that fails a check: time, type, source address.
     #[error("the certificate was not accepted: {0}")]
     Certificate(&'static str),
+    /// A login with the browser that came to nothing.
+    #[error("the login with the browser did not succeed: {0}")]
+    Browser(&'static str),
     /// The store or the identity provider cannot be asked now.
     #[error("identities cannot be checked right now; try again shortly")]
     Unavailable,
@@ -103,6 +108,30 @@ pub struct ScramAttempt {
     pub proof: [u8; 32],
 }
 
+/// What a person needs in order to log in with the browser (RFC 8628, section 3.2). All texts are printable ASCII, as short as a terminal
+/// wants them; nothing in them proves anything by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoginPrompt {
+    /// The identity provider's page.
+    pub url: String,
+    /// The same page with the code filled in.
+    pub complete_url: Option<String>,
+    /// The code that the page asks for, or shows.
+    pub code: String,
+    /// When it was asked for.
+    pub begun: Micros,
+    /// How long the code is good from then on.
+    pub good_for: Duration,
+}
+
+/// A login with the browser that has begun. Dropping it gives it up.
+pub trait BrowserLogin: Send {
+    /// What the person has to be told.
+    fn prompt(&self) -> &LoginPrompt;
+    /// Waits until the person has logged in, has said no, or the code is no longer good. Dropping the future gives the login up.
+    fn finish(self: Box<Self>) -> BoxFuture<'static, Result<Proven, AuthFailure>>;
+}
+
 /// Proves identities.
 pub trait Identities: Send + Sync + 'static {
     /// A secret presented as a password or bearer: a Sallyport token or an issuer's JWT. `target` scopes it.
@@ -123,6 +152,21 @@ pub trait Identities: Send + Sync + 'static {
     /// Whether any key is known, so that clients are asked for theirs.
     fn knows_keys(&self) -> bool {
         false
+    }
+    /// Whether people may log in with the browser to use this target.
+    fn offers_login(&self, target: &str) -> bool {
+        let _none = target;
+        false
+    }
+    /// Begins such a login for a client at this address; takes seconds at most. The identity provider is asked, so this is only for a client that
+    /// wants it.
+    fn begin_login<'a>(
+        &'a self,
+        target: &'a str,
+        from: IpAddr,
+    ) -> BoxFuture<'a, Result<Box<dyn BrowserLogin>, AuthFailure>> {
+        let _none = (target, from);
+        Box::pin(std::future::ready(Err(AuthFailure::Browser("it is not offered here"))))
     }
     /// The issuer's URL and the scope to name in OAUTHBEARER's discovery answer, if an issuer is configured.
     fn bearer_discovery(&self) -> Option<(String, String)>;

@@ -2,7 +2,7 @@
 //!
 //! - [`config`]: what the configuration says of an identity provider: [`config::IssuerConfig`]
 //! - [`tokens`]: [`Tokens`]: issue, revoke, list, verify as password or by SCRAM
-//! - [`oidc`]: tokens of OpenID Connect providers: keys, checks, and how claims become an identity
+//! - [`oidc`]: tokens of OpenID Connect providers: keys, checks, how claims become an identity, and logins with the browser
 //! - [`keys`]: [`Keys`]: SSH keys of known identities, and authorities that certify such keys
 //! - [`directory`]: [`Directory`], which implements `gate::ports::Identities` over all of them
 //!
@@ -19,6 +19,6 @@ pub mod oidc;
 mod testing;
 pub mod tokens;
 
-pub use directory::{Directory, IssuerStatus, Issuers, SetupError, check_issuers};
+pub use directory::{Directory, IssuerStatus, Issuers, OpenSecret, SetupError, check_issuers};
 pub use keys::{Keys, KeysError};
 pub use tokens::{IssueError, IssueRequest, Issued, TokenSettings, TokenText, Tokens};

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use console::ports::{IssuedToken, TokenRefused, TokenRequest};
 use console::view::{TokenView, rfc3339};
 use gate::ports::{Audit, AuditEntry, BoxFuture, Clock, LeaseError, StoreAway};
-use identity::{IssueError, IssueRequest, TokenSettings, Tokens};
+use identity::{IssueError, IssueRequest, OpenSecret, TokenSettings, Tokens};
 use model::TokenId;
 use secrets::config::SSH_AUTHORITY;
 use secrets::{Leases, MasterKey, Roles, SealedStore, SecretRef};
@@ -257,7 +257,12 @@ pub(crate) fn roles(config: &Config) -> Roles {
     Roles(roles)
 }
 
-/// Roles whose credential could not be opened now, each in one line with what to do.
+/// Opens the secrets of the gateway's clients at identity providers.
+pub(crate) fn client_secrets(sealed: Arc<SealedStore>) -> OpenSecret {
+    Arc::new(move |reference| secrets::client_secret(&sealed, reference))
+}
+
+/// Roles and clients of identity providers whose credential could not be opened now, each in one line with what to do.
 pub(crate) fn missing_secrets(layout: &Layout, config: &Config) -> Vec<String> {
     if !layout.root().exists() {
         // The sealed store would be made by opening it; checking changes nothing.
@@ -267,12 +272,18 @@ pub(crate) fn missing_secrets(layout: &Layout, config: &Config) -> Vec<String> {
         Ok(sealed) => Arc::new(sealed),
         Err(error) => return vec![error.to_string()],
     };
-    let leases = Leases::new(sealed, roles(config));
+    let leases = Leases::new(Arc::clone(&sealed), roles(config));
     let each = config.targets.iter().flat_map(|target| target.roles.keys().map(|role| (&target.target.name, role)));
     // The gateway's own authority is made at the first start.
     let own = |error: &LeaseError| matches!(error, LeaseError::Missing { name, .. } if name == SSH_AUTHORITY);
     let problems = each.filter_map(|(target, role)| leases.check(target, role).err());
-    problems.filter(|error| !own(error)).map(|error| error.to_string()).collect()
+    let problems = problems.filter(|error| !own(error)).map(|error| error.to_string());
+    let clients = config.issuers.iter().filter_map(|issuer| {
+        let reference = issuer.device.as_ref()?.client_secret.as_ref()?;
+        let problem = secrets::client_secret(&sealed, reference).err()?;
+        Some(format!("issuer {}: `device.client_secret`: {problem}", issuer.url))
+    });
+    problems.chain(clients).collect()
 }
 
 /// The user of the operating system who runs this process.

@@ -3,7 +3,8 @@
 //! - [`config`]: what a role's configuration says: [`RoleConfig`], [`SecretRef`]
 //! - [`key`]: the master key, its file and its checks
 //! - [`sealed`]: [`SealedStore`], secrets encrypted at rest; they can be set, listed and removed, never shown
-//! - [`leases`]: [`Leases`], which opens a role's credential for one session; implements `gate::ports::Secrets`
+//! - [`leases`]: [`Leases`], which opens a role's credential for one session; implements `gate::ports::Secrets`; [`client_secret`] opens the
+//!   secret of the gateway's own client elsewhere
 //!
 //! # What is on disk
 //! `keys/master.key` holds the master key (32 bytes, base64, mode 0600), unless `SALLYPORT_MASTER_KEY` gives it. Each secret is one
@@ -22,5 +23,5 @@ pub mod sealed;
 
 pub use config::{CertificateConfig, RoleConfig, SecretRef, SshCertificateConfig};
 pub use key::{KeySource, MasterKey};
-pub use leases::{Leases, Roles};
+pub use leases::{Leases, Roles, client_secret};
 pub use sealed::{SealError, SealedStore, SecretInfo};

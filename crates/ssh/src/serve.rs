@@ -1,7 +1,9 @@
 //! One client connection from its first byte to its last: login, open, dial, drive.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use gate::ports::AuditEntry;
 use gate::{Gate, OpenRequest, Opened, Outbox, Refusal, RefusalKind, ToClient};
 use net::{Accepted, Transport};
 use tracing::Instrument;
@@ -73,8 +75,12 @@ impl Server {
 
     /// A session and its target; without one the client was told why.
     async fn open(&self, login: &mut Login<'_>, logged_in: &LoggedIn) -> Option<(Opened, Upstream)> {
-        let LoggedIn { proven, target, role, client } = logged_in;
+        let LoggedIn { proven, target, role, client, by_browser } = logged_in;
         let from = Some(login.socket.peer().ip());
+        if *by_browser && !self.audited(login.socket.peer().ip(), logged_in).await {
+            login.turn_away(&words(&Refusal::of(RefusalKind::Unavailable))).await;
+            return None;
+        }
         let request = OpenRequest { protocol: PROTOCOL.0, target, role: role.as_deref(), scope: "", from, client };
         let Opened { grant, mut session } = match self.gate.open(proven.clone(), request).await {
             Ok(opened) => opened,
@@ -107,6 +113,23 @@ impl Server {
                 None
             }
         }
+    }
+
+    /// Writes down who has logged in with the browser, and where that was asked for: if somebody was talked into it, this is where it shows.
+    async fn audited(&self, from: IpAddr, logged_in: &LoggedIn) -> bool {
+        let LoggedIn { proven, target, .. } = logged_in;
+        let entry = AuditEntry {
+            at: self.gate.now(),
+            actor: proven.identity.display(),
+            action: "login.device",
+            object: target.clone(),
+            detail: format!("device login from {from}, proven by {}", proven.identity.issuer),
+        };
+        let written = self.gate.audit().write(&entry).await;
+        if let Err(away) = &written {
+            tracing::error!(error = %away, "login refused: it cannot be written to the audit log");
+        }
+        written.is_ok()
     }
 
     /// The client is told that it is in.

@@ -9,6 +9,7 @@
 //! out of `act`, unless `delegated_groups` says otherwise. If the token has a `may_act`, the actor must match it.
 //! With `on_behalf_of: none` a token with `act` is refused, because reading it as the person's own would hide the program.
 
+mod device;
 mod duration;
 mod ssh;
 
@@ -20,6 +21,7 @@ use model::IdentityKind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use device::DeviceConfig;
 pub use duration::Span;
 pub use ssh::{KeyAuthority, KnownKey, NamedBy, SshConfig};
 
@@ -72,6 +74,9 @@ pub struct IssuerConfig {
     /// Certificate authorities for the issuer's own server, PEM, beside the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca: Option<PathBuf>,
+    /// How people log in with the browser, where a client can ask them to (SSH); not at all when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<DeviceConfig>,
 }
 
 impl IssuerConfig {
@@ -94,13 +99,17 @@ impl IssuerConfig {
             targets: None,
             scope: default_scope(),
             ca: None,
+            device: None,
         }
     }
 
-    /// The same with a relative `ca` path taken from `base`, the directory of the configuration file.
+    /// The same with relative paths taken from `base`, the directory of the configuration file.
     #[must_use]
     pub fn relative_to(mut self, base: &std::path::Path) -> Self {
         self.ca = self.ca.map(|path| base.join(path));
+        if let Some(device) = &mut self.device {
+            device.client_secret = device.client_secret.take().map(|secret| secret.relative_to(base));
+        }
         self
     }
 }

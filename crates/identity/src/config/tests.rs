@@ -25,11 +25,14 @@ fn every_key_is_read_and_written_back() {
         "groups": ["groups", "/realm_access/roles"], "kind": {"claim": "type", "map": {"person": "human"}, "default": "agent"},
         "on_behalf_of": "none", "delegated_groups": "both", "task": "task", "skew": "5s", "max_age": "1h",
         "claims": ["team"], "targets": ["orders-db"], "scope": "openid groups", "ca": "ca.pem",
+        "device": {"client_id": "gateway", "client_secret": {"file": "idp.txt"}, "scope": "openid email", "session": "1h"},
     });
     let read: IssuerConfig = serde_json::from_value(full.clone()).unwrap();
     assert_eq!(serde_json::to_value(&read).unwrap(), full);
     let placed = read.relative_to(std::path::Path::new("/etc/sallyport"));
     assert_eq!(placed.ca.as_deref(), Some(std::path::Path::new("/etc/sallyport/ca.pem")));
+    let secret = placed.device.unwrap().client_secret.unwrap();
+    assert_eq!(secret, secrets::SecretRef::File("/etc/sallyport/idp.txt".into()));
 }
 
 #[test]
@@ -43,6 +46,10 @@ fn what_cannot_be_is_refused() {
         assert!(refused(json!({"algorithms": [algorithm]})).contains("unknown variant"), "{algorithm}");
     }
     assert!(refused(json!({"audiense": "x"})).contains("unknown field `audiense`"));
+    assert!(refused(json!({"device": {}})).contains("missing field `client_id`"));
+    assert!(refused(json!({"device": {"client_id": "a", "x": 1}})).contains("unknown field `x`"));
+    let written = refused(json!({"device": {"client_id": "a", "client_secret": "hunter2"}}));
+    assert!(written.contains("never stands in the configuration") && !written.contains("hunter2"), "{written}");
     assert!(refused(json!({"kind": "robot"})).contains("human, agent, ci, service, or { claim: NAME"));
     assert!(refused(json!({"kind": {"claim": "a", "map": {}, "x": 1}})).contains("human, agent"));
     assert!(refused(json!({"skew": "60"})).contains("60s, 15m, 24h, 7d"));

@@ -1,10 +1,16 @@
 //! All identities in one place: Sallyport tokens, the configured issuers' tokens, and SSH keys.
+//!
+//! - `login`: logins with the browser, from their beginning to a proven identity
 
+mod login;
+
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use gate::ports::{
-    AuthFailure, BoxFuture, ClientKey, Clock, Identities, Proven, ScramAttempt, ScramParameters, StoreAway,
+    AuthFailure, BoxFuture, BrowserLogin, ClientKey, Clock, Identities, Proven, ScramAttempt, ScramParameters,
+    StoreAway,
 };
 use store::Store;
 
@@ -13,6 +19,8 @@ use crate::keys::Keys;
 use crate::oidc::Issuer;
 use crate::oidc::jwt::{self, Jwt};
 use crate::tokens::{TokenSettings, Tokens, covers};
+use login::Logins;
+pub use login::OpenSecret;
 
 /// Most issuers of one gateway.
 const ISSUERS_LIMIT: usize = 64;
@@ -20,7 +28,8 @@ const ISSUERS_LIMIT: usize = 64;
 /// Proves identities by whatever token a client has.
 pub struct Directory {
     tokens: Tokens,
-    issuers: ArcSwap<Vec<Arc<Issuer>>>,
+    issuers: Arc<ArcSwap<Vec<Arc<Issuer>>>>,
+    logins: Logins,
     keys: ArcSwap<Keys>,
     store: Store,
     clock: Arc<dyn Clock>,
@@ -74,9 +83,17 @@ impl Directory {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SetupError> {
         let tokens = Tokens::open(store.clone(), settings, Arc::clone(&clock)).await?;
-        let directory = Self { tokens, issuers: ArcSwap::default(), keys: ArcSwap::default(), store, clock };
+        let (none, keys) = (Arc::default(), ArcSwap::default());
+        let directory = Self { tokens, issuers: none, logins: Logins::default(), keys, store, clock };
         directory.put_issuers(directory.prepare_issuers(issuers)?);
         Ok(directory)
+    }
+
+    /// The same, with this to open the secrets of the gateway's clients at issuers; without, clients that have one cannot be used.
+    #[must_use]
+    pub fn with_secrets(mut self, open: OpenSecret) -> Self {
+        self.logins.open = Some(open);
+        self
     }
 
     /// The tokens that this gateway issues.
@@ -180,6 +197,18 @@ impl Identities for Directory {
 
     fn knows_keys(&self) -> bool {
         !self.keys.load().is_empty()
+    }
+
+    fn offers_login(&self, target: &str) -> bool {
+        self.login_issuer(target).is_some()
+    }
+
+    fn begin_login<'a>(
+        &'a self,
+        target: &'a str,
+        from: IpAddr,
+    ) -> BoxFuture<'a, Result<Box<dyn BrowserLogin>, AuthFailure>> {
+        Box::pin(self.begin(target, from))
     }
 
     fn bearer_discovery(&self) -> Option<(String, String)> {

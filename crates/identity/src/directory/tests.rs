@@ -81,6 +81,79 @@ async fn an_issuer_may_be_bound_to_targets() {
     assert_eq!(directory.verify(&token, "orders-db").await.unwrap_err(), AuthFailure::Expired);
 }
 
+fn for_logins(provider: &Provider) -> IssuerConfig {
+    let mut config = IssuerConfig::new(&provider.url, AUDIENCE);
+    let device = json!({"client_id": "gateway", "client_secret": {"env": "X"}});
+    config.device = Some(serde_json::from_value(device).unwrap());
+    config.targets = Some(vec!["web-1".to_owned()]);
+    config
+}
+
+/// A provider where everybody is logged in at once.
+async fn login_provider() -> Provider {
+    let (provider, signer) = provider().await;
+    let url = provider.url.clone();
+    let token = token(&signer, &url, json!({"aud": "gateway"}));
+    provider.change(|answer| {
+        answer.discovery =
+            json!({"device_authorization_endpoint": format!("{url}/device"), "token_endpoint": format!("{url}/token")});
+        let begin = json!({"device_code": "secret", "user_code": "A-B", "verification_uri": url, "expires_in": 60, "interval": 1});
+        answer.begin = (200, begin.to_string());
+        answer.polls = vec![(200, json!({"id_token": token}).to_string())];
+    });
+    provider
+}
+
+const HERE: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+#[tokio::test]
+async fn people_log_in_with_the_browser_where_an_issuer_has_a_client_for_it() {
+    let fixture = fixture().await;
+    let (provider, (other, _)) = (login_provider().await, provider().await);
+    let configs = vec![IssuerConfig::new(&other.url, AUDIENCE), for_logins(&provider)];
+    let directory = directory(&fixture, configs).await.unwrap();
+    assert!(directory.offers_login("web-1") && !directory.offers_login("orders-db"));
+    let failed = |failure: AuthFailure| failure.to_string();
+    let refused = directory.begin_login("orders-db", HERE).await.map(drop).map_err(failed).unwrap_err();
+    assert!(refused.contains("no longer configured"), "{refused}");
+    let shut = directory.begin_login("web-1", HERE).await.map(drop).map_err(failed).unwrap_err();
+    assert!(shut.contains("cannot be asked"), "its secret cannot be opened: {shut}");
+    assert_eq!(provider.requests(), 0);
+    let directory = directory.with_secrets(Arc::new(|_| Ok(gate::Secret::new(b"s3cret".to_vec()))));
+    let login = directory.begin_login("web-1", HERE).await.map_err(failed).unwrap();
+    assert_eq!(login.prompt().code, "A-B");
+    let proven = login.finish().await.unwrap();
+    assert_eq!((proven.identity.subject.as_str(), &proven.identity.issuer), ("alice", &provider.url));
+    assert!(provider.posts("/device")[0].head.contains("Basic Z2F0ZXdheTpzM2NyZXQ="));
+
+    // What is begun at an issuer that is gone by then proves nothing.
+    let login = directory.begin_login("web-1", HERE).await.map_err(failed).unwrap();
+    let mut changed = for_logins(&provider);
+    changed.scope = "openid more".to_owned();
+    directory.put_issuers(directory.prepare_issuers(vec![changed]).unwrap());
+    let gone = login.finish().await.map(drop).map_err(failed).unwrap_err();
+    assert!(gone.contains("no longer configured"), "{gone}");
+}
+
+#[tokio::test]
+async fn logins_with_the_browser_are_bounded() {
+    let fixture = fixture().await;
+    let provider = login_provider().await;
+    let directory = directory(&fixture, vec![for_logins(&provider)]).await.unwrap();
+    let directory = directory.with_secrets(Arc::new(|_| Ok(gate::Secret::new(b"s3cret".to_vec()))));
+    let mut begun = Vec::new();
+    while let Ok(login) = directory.begin_login("web-1", HERE).await {
+        begun.push(login);
+    }
+    assert_eq!(begun.len(), 8);
+    drop(begun);
+    let crowded = directory.begin_login("web-1", HERE).await.map(drop).unwrap_err();
+    assert!(crowded.to_string().contains("too many of them"), "{crowded}");
+    assert_eq!(provider.posts("/device").len(), 8, "giving up and asking again asks the provider for nothing");
+    let elsewhere = "10.0.0.1".parse().unwrap();
+    assert!(directory.begin_login("web-1", elsewhere).await.is_ok());
+}
+
 #[tokio::test]
 async fn issuers_are_exchanged_whole() {
     let fixture = fixture().await;

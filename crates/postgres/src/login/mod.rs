@@ -63,7 +63,8 @@ impl From<AuthFailure> for LoginFailure {
             | AuthFailure::Revoked
             | AuthFailure::Refused(_)
             | AuthFailure::UnknownKey
-            | AuthFailure::Certificate(_) => "28P01",
+            | AuthFailure::Certificate(_)
+            | AuthFailure::Browser(_) => "28P01",
             AuthFailure::WrongTarget => "28000",
             // What clients take as "try again".
             AuthFailure::Unavailable => "57P03",

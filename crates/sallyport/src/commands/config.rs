@@ -68,6 +68,7 @@ fn check(global: &Global, as_json: bool) -> Result<Outcome> {
 fn look(global: &Global, path: &Path, config: &Config, found: &mut Found) {
     found.good.push(format!("{}: {} targets, {} issuers", path.display(), config.targets.len(), config.issuers.len()));
     look_at_policy(config, found);
+    look_at_issuers(config, found);
     look_at_tls(config, found);
     for problem in crate::protocols::check_files(config) {
         found.problems.push(problem);
@@ -93,6 +94,14 @@ fn look_at_policy(config: &Config, found: &mut Found) {
         }
         Err(Problems(problems)) => found.problems.extend(problems.iter().map(ToString::to_string)),
     }
+}
+
+/// What the gateway would say of its issuers at the start. None of them is asked.
+fn look_at_issuers(config: &Config, found: &mut Found) {
+    let checked = super::runtime().map_err(|error| error.to_string()).and_then(|runtime| {
+        identity::check_issuers(&config.issuers, runtime.handle()).map_err(|error| error.to_string())
+    });
+    found.problems.extend(checked.err());
 }
 
 fn look_at_tls(config: &Config, found: &mut Found) {

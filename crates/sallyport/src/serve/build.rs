@@ -65,11 +65,11 @@ pub(super) async fn build(config: Config, layout: &Layout) -> Result<Arc<Built>>
     if local::wants_ssh_authority(&config) {
         local::ssh_authority(layout, &sealed)?;
     }
-    let leases = Arc::new(Leases::new(sealed, local::roles(&config)));
+    let leases = Arc::new(Leases::new(Arc::clone(&sealed), local::roles(&config)));
     let settings = local::token_settings(&config);
     let directory = Directory::new(store.clone(), settings, config.issuers.clone(), Arc::new(SystemClock)).await?;
     directory.put_keys(identity::Keys::new(&config.keys)?);
-    let directory = Arc::new(directory);
+    let directory = Arc::new(directory.with_secrets(local::client_secrets(sealed)));
     let recordings = start_recordings(layout, &config).await?;
     let gate = Gate::new(Parts {
         policy: Arc::new(policy),

@@ -63,6 +63,31 @@ fn slips_in_the_configuration_are_named_with_their_place() {
 }
 
 #[test]
+fn issuers_that_the_start_would_refuse_are_found_by_check() {
+    let world = World::new();
+    let issuer = |more: &str| format!("data_dir: data\nissuers: [{{ url: 'https://idp.example', audience: a{more} }}]");
+    for (more, expected) in [
+        (", skew: 1h", "issuer https://idp.example: `skew` is more than 5m"),
+        (", ca: nowhere.pem", "nowhere.pem"),
+        (", device: { client_id: x, scope: email }", "`device.scope` must have openid in it"),
+        (", device: { client_id: x, scope: openid offline_access }", "no refresh tokens"),
+        (", device: { client_id: x, session: 13h }", "`device.session` is 1s to 12h"),
+        (", device: { client_id: x, secret: y }", "unknown field `secret`"),
+        (", device: { client_id: x, client_secret: hunter2 }", "a value itself never stands in the configuration"),
+    ] {
+        world.with("data_dir: data", &issuer(more));
+        let out = world.bad(&["config", "check"]);
+        assert!(out.contains(expected) && !out.contains("hunter2"), "{more}: expected {expected:?} in:\n{out}");
+        let served = world.bad(&["serve"]);
+        assert!(served.contains(expected), "serve says less: {served}");
+    }
+    world.with("data_dir: data", &issuer(", device: { client_id: x, client_secret: { secret: idp-client } }"));
+    world.feed(&["secrets", "set", "app-pw"], "x");
+    let out = world.good(&["config", "check"]);
+    assert!(out.contains("warning") && out.contains("sallyport secrets set idp-client"), "{out}");
+}
+
+#[test]
 fn all_problems_are_told_at_once() {
     let world = World::new();
     world.write(

@@ -84,17 +84,35 @@ impl Leases {
             role: role.to_owned(),
             name: name.to_owned(),
         };
-        match reference {
-            SecretRef::Secret(name) => match self.sealed.open_value(name) {
-                Ok(value) => value.ok_or_else(|| missing(name)),
-                Err(error) => Err(LeaseError::Sealed(error.to_string())),
-            },
-            SecretRef::Env(name) => match std::env::var_os(name) {
-                Some(value) => Ok(Secret::new(value.into_encoded_bytes())),
-                None => Err(missing(name)),
-            },
-            SecretRef::File(path) => secret_file(path),
-        }
+        open(&self.sealed, reference)?.map_err(missing)
+    }
+}
+
+/// The secret of the gateway's own client elsewhere, at an identity provider for one: no target's, so no session's lease.
+///
+/// # Errors
+/// What is wrong and what to do; nothing of the secret.
+pub fn client_secret(sealed: &SealedStore, reference: &SecretRef) -> Result<Secret, String> {
+    let missing = |name: &str| match reference {
+        SecretRef::Secret(_) => format!("the secret is not set; run `sallyport secrets set {name}`"),
+        SecretRef::Env(_) | SecretRef::File(_) => format!("{reference} is not set"),
+    };
+    let opened = open(sealed, reference).map_err(|error| error.to_string())?;
+    without_line_break(opened.map_err(missing)?).map_err(|error| error.to_string())
+}
+
+/// What a reference names; the name alone when there is no such thing.
+fn open<'a>(sealed: &SealedStore, reference: &'a SecretRef) -> Result<Result<Secret, &'a str>, LeaseError> {
+    match reference {
+        SecretRef::Secret(name) => match sealed.open_value(name) {
+            Ok(value) => Ok(value.ok_or(name.as_str())),
+            Err(error) => Err(LeaseError::Sealed(error.to_string())),
+        },
+        SecretRef::Env(name) => match std::env::var_os(name) {
+            Some(value) => Ok(Ok(Secret::new(value.into_encoded_bytes()))),
+            None => Ok(Err(name)),
+        },
+        SecretRef::File(path) => secret_file(path).map(Ok),
     }
 }
 

@@ -42,7 +42,7 @@ pub struct SecretInfo {
     pub key: String,
 }
 
-/// Secrets sealed at rest. There is no way to ask for one but a lease.
+/// Secrets sealed at rest. There is no way to ask for one but a lease, or for the gateway's own client elsewhere.
 pub struct SealedStore {
     directory: PathBuf,
     /// The key file; `None` when the key was given from outside.

@@ -1,8 +1,9 @@
 //! A client's login, up to a proven identity (RFC 4252, RFC 4256). Success is not said here: only once there is a session.
 //!
-//! The user's name is `TARGET` or `ROLE:TARGET`. What proves the identity is a token, as a password or as the answer to a question, or a key
-//! that is known or certified (`public_key`).
+//! The user's name is `TARGET` or `ROLE:TARGET`. What proves the identity is a token, as a password or as the answer to a question, a login with
+//! the browser (`interactive`), or a key that is known or certified (`public_key`).
 
+mod interactive;
 mod public_key;
 
 use std::time::Duration;
@@ -14,6 +15,7 @@ use tokio::time::Instant;
 use crate::link::socket::{Framed, Socket, SocketError};
 use crate::link::{Link, LinkError};
 use crate::wire::{Cursor, WireError, encode, limits, number};
+use interactive::Deadline;
 use public_key::{Answer, Offer};
 
 /// The service of logins.
@@ -42,6 +44,8 @@ pub(crate) struct LoggedIn {
     pub(crate) role: Option<String>,
     /// What the client calls itself.
     pub(crate) client: String,
+    /// Whether the person logged in with the browser.
+    pub(crate) by_browser: bool,
 }
 
 /// Why there is no login.
@@ -78,17 +82,21 @@ impl Login<'_> {
     /// # Errors
     /// [`LoginEnd`]; the client was told where it could be.
     pub(crate) async fn run(&mut self, deadline: Instant) -> Result<LoggedIn, LoginEnd> {
-        match tokio::time::timeout_at(deadline, self.steps()).await {
-            Ok(Err(LoginEnd::Attempts(failure))) => {
-                self.say_goodbye(NO_MORE, &failure.to_string()).await;
-                Err(LoginEnd::Attempts(failure))
-            }
-            Ok(done) => done,
-            Err(_late) => Err(LoginEnd::Late),
+        let deadline = Deadline::new(deadline);
+        let done = tokio::select! {
+            biased;
+            done = self.steps(&deadline) => done,
+            () = deadline.over() => Err(LoginEnd::Late),
+        };
+        match &done {
+            Err(LoginEnd::Attempts(failure)) => self.say_goodbye(NO_MORE, &failure.to_string()).await,
+            Err(late @ LoginEnd::Late) if deadline.was_moved() => self.say_goodbye(NO_MORE, &late.to_string()).await,
+            Ok(_) | Err(LoginEnd::Late | LoginEnd::Socket(_)) => {}
         }
+        done
     }
 
-    async fn steps(&mut self) -> Result<LoggedIn, LoginEnd> {
+    async fn steps(&mut self, deadline: &Deadline) -> Result<LoggedIn, LoginEnd> {
         self.socket.exchange_keys(self.outbox).await?;
         self.service().await?;
         let (mut attempts, mut queries) = (0, 0);
@@ -96,14 +104,16 @@ impl Login<'_> {
         for _ in 0..limits::LOGIN_MESSAGES {
             let message = self.socket.receive(self.outbox).await?;
             let request = Request::read(&message)?;
+            let mut by_browser = false;
             let proven = match request.method {
                 "password" => match password(request.rest)? {
                     Some(secret) => self.prove(&secret, request.target).await,
                     None => Err(AuthFailure::Unknown),
                 },
                 "keyboard-interactive" => {
-                    let secret = self.question().await?;
-                    self.prove(&secret, request.target).await
+                    let attempt = self.interactive(request.target, deadline).await?;
+                    by_browser = attempt.by_browser;
+                    attempt.proven
                 }
                 "publickey" if queries < limits::QUERIES => match self.key(&message, &request).await? {
                     Some(proven) => proven,
@@ -118,7 +128,7 @@ impl Login<'_> {
                 }
             };
             match proven {
-                Ok(proven) => return Ok(self.done(proven, &request)),
+                Ok(proven) => return Ok(self.done(proven, &request, by_browser)),
                 Err(failure) => last = failure,
             }
             attempts += 1;
@@ -177,29 +187,7 @@ impl Login<'_> {
         }
     }
 
-    /// Asks for the token; the answer.
-    async fn question(&mut self) -> Result<String, LoginEnd> {
-        let ask = encode::message(number::USERAUTH_INFO_REQUEST, |out| {
-            // No name and no instruction: clients print both on standard error, each time.
-            encode::string(out, b"");
-            encode::string(out, b"");
-            encode::string(out, b"");
-            encode::u32(out, 1);
-            encode::string(out, b"Password (a token): ");
-            encode::boolean(out, false);
-        });
-        self.send(&ask);
-        let message = self.socket.receive(self.outbox).await?;
-        let mut cursor = Cursor::new(&message);
-        if cursor.byte()? != number::USERAUTH_INFO_RESPONSE || cursor.u32()? != 1 {
-            return Err(WireError("not the answer to the question").into());
-        }
-        let answer = cursor.text()?;
-        cursor.end()?;
-        if answer.len() > SECRET { Err(WireError("a secret above the limit").into()) } else { Ok(answer.to_owned()) }
-    }
-
-    fn done(&self, proven: Proven, request: &Request<'_>) -> LoggedIn {
+    fn done(&self, proven: Proven, request: &Request<'_>, by_browser: bool) -> LoggedIn {
         let greeting = String::from_utf8_lossy(self.socket.link().greeting());
         let client = greeting.strip_prefix("SSH-2.0-").unwrap_or(&greeting);
         LoggedIn {
@@ -207,6 +195,7 @@ impl Login<'_> {
             target: request.target.to_owned(),
             role: request.role.map(str::to_owned),
             client: client.chars().filter(|char| char.is_ascii_graphic() || *char == ' ').take(128).collect(),
+            by_browser,
         }
     }
 

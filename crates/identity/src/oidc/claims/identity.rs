@@ -47,6 +47,9 @@ const NOT_KEPT: [&str; 22] = [
     "uti",
 ];
 
+/// The claim by which policy and recordings tell a login with the browser. No token can claim it.
+pub(in crate::oidc) const LOGIN_CLAIM: &str = "sallyport_login";
+
 pub(super) fn from_claims(config: &IssuerConfig, claims: Map<String, Value>) -> Result<Identity, AuthFailure> {
     // Delegation is never overlooked: an `act` of any form is followed or refused.
     let actor = match (claims.get("act"), config.on_behalf_of) {
@@ -212,7 +215,8 @@ fn kept(named: Option<&[String]>, claims: Map<String, Value>) -> Result<BTreeMap
         Some(named) => named.iter().any(|one| one == name),
         None => !NOT_KEPT.contains(&name) && is_plain(value) && size(value) <= CLAIM_LIMIT,
     };
-    let kept: BTreeMap<String, Value> = claims.into_iter().filter(|(name, value)| keep(name, value)).collect();
+    let kept: BTreeMap<String, Value> =
+        claims.into_iter().filter(|(name, value)| name != LOGIN_CLAIM && keep(name, value)).collect();
     let total = kept.iter().map(|(name, value)| name.len().saturating_add(size(value))).fold(0, usize::saturating_add);
     if total > CLAIMS_LIMIT { Err(refused("its claims are larger than 16 KiB")) } else { Ok(kept) }
 }

@@ -1,6 +1,6 @@
 //! The claims of a token whose signature holds: is it for us, is it good now, and whom does it prove?
 
-mod identity;
+pub(super) mod identity;
 
 use gate::Micros;
 use gate::ports::{AuthFailure, Proven};
@@ -43,6 +43,9 @@ pub(super) fn check_config(config: &IssuerConfig) -> Result<(), String> {
     if config.targets.as_ref().is_some_and(Vec::is_empty) {
         return Err("`targets` is empty: no token would be good for anything; leave it out for every target".to_owned());
     }
+    if let Some(device) = &config.device {
+        device.check(config.max_age)?;
+    }
     match &config.kind {
         KindConfig::ByClaim(by) if by.claim.is_empty() => empty("kind.claim"),
         KindConfig::ByClaim(by) if by.map.is_empty() => empty("kind.map"),
@@ -50,15 +53,29 @@ pub(super) fn check_config(config: &IssuerConfig) -> Result<(), String> {
     }
 }
 
+/// To whom a token has to be made out.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Audience<'a> {
+    /// To an audience of the issuer's configuration: a token that a client shows.
+    Configured,
+    /// To the gateway as the provider's client, and to nobody instead: an id token that the provider gave to the gateway itself.
+    Client(&'a str),
+}
+
 /// The identity that the claims prove, and until when.
 ///
 /// # Errors
 /// [`AuthFailure::Expired`], or [`AuthFailure::Refused`] with what is wrong.
-pub(super) fn prove(config: &IssuerConfig, claims: Map<String, Value>, now: Micros) -> Result<Proven, AuthFailure> {
+pub(super) fn prove(
+    config: &IssuerConfig,
+    claims: Map<String, Value>,
+    made_out: Audience<'_>,
+    now: Micros,
+) -> Result<Proven, AuthFailure> {
     if claims.get("iss").and_then(Value::as_str) != Some(config.url.as_str()) {
         return Err(refused("its issuer is another one"));
     }
-    audience(config, &claims)?;
+    audience(config, &claims, made_out)?;
     if claims.get("cnf").is_some_and(|bound| !bound.is_null()) {
         // RFC 7800: only the holder of that key may use it, and a bearer shows no key.
         return Err(refused("it is bound to a key that the client cannot show here; ask for a bearer token"));
@@ -68,15 +85,24 @@ pub(super) fn prove(config: &IssuerConfig, claims: Map<String, Value>, now: Micr
     Ok(Proven { identity, expires, token: None, targets: config.targets.clone() })
 }
 
-fn audience(config: &IssuerConfig, claims: &Map<String, Value>) -> Result<(), AuthFailure> {
+fn audience(config: &IssuerConfig, claims: &Map<String, Value>, made_out: Audience<'_>) -> Result<(), AuthFailure> {
     const OTHER: AuthFailure = refused("it is for another audience");
-    let ours = |text: &str| config.audience.iter().any(|own| own == text);
-    let named = match claims.get("aud") {
-        Some(Value::String(text)) => ours(text),
-        Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).any(ours),
+    let ours = |text: &str| match made_out {
+        Audience::Configured => config.audience.iter().any(|own| own == text),
+        Audience::Client(id) => text == id,
+    };
+    let (named, several) = match claims.get("aud") {
+        Some(Value::String(text)) => (ours(text), false),
+        Some(Value::Array(list)) => (list.iter().filter_map(Value::as_str).any(ours), list.len() > 1),
         _ => return Err(OTHER),
     };
-    if named { Ok(()) } else { Err(OTHER) }
+    // OpenID Connect Core, 3.1.3.7, steps 3 to 5: of several audiences, the one that asked for the token is named.
+    let asked = match (made_out, claims.get("azp")) {
+        (Audience::Configured, _) => true,
+        (Audience::Client(_), None | Some(Value::Null)) => !several,
+        (Audience::Client(id), Some(party)) => party == id,
+    };
+    if named && asked { Ok(()) } else { Err(OTHER) }
 }
 
 /// Until when the token is good, if it is good now (RFC 7519, 4.1.4 to 4.1.6).

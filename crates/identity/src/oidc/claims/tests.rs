@@ -16,7 +16,7 @@ fn config() -> IssuerConfig {
 
 fn proven(config: &IssuerConfig, changes: Value) -> Result<Proven, AuthFailure> {
     let claims = claims(URL, changes).as_object().unwrap().clone();
-    prove(config, claims, Micros(NOW * 1_000_000))
+    prove(config, claims, Audience::Configured, Micros(NOW * 1_000_000))
 }
 
 fn identity(config: &IssuerConfig, changes: Value) -> Identity {
@@ -207,7 +207,7 @@ fn delegation_is_never_overlooked() {
     // `null` takes the claim away in these tests, so it is put in by hand.
     let mut with_null = claims(URL, json!({})).as_object().unwrap().clone();
     with_null.insert("act".to_owned(), Value::Null);
-    assert!(prove(&config(), with_null, Micros(NOW * 1_000_000)).is_err());
+    assert!(prove(&config(), with_null, Audience::Configured, Micros(NOW * 1_000_000)).is_err());
     for bad in
         [json!({}), json!({"sub": ""}), json!({"sub": 7}), json!({"client_id": "a"}), json!({"sub": "a", "act": {}})]
     {
@@ -313,7 +313,7 @@ proptest! {
     fn no_claims_make_it_panic_or_prove_what_they_should_not(name in "iss|aud|sub|exp|iat|nbf|groups|act|may_act|cnf|_claim_names", value in any_json()) {
         let mut claims = claims(URL, json!({})).as_object().unwrap().clone();
         claims.insert(name.clone(), value);
-        if let Ok(proof) = prove(&config(), claims.clone(), Micros(NOW * 1_000_000)) {
+        if let Ok(proof) = prove(&config(), claims.clone(), Audience::Configured, Micros(NOW * 1_000_000)) {
             prop_assert_eq!(claims["iss"].as_str(), Some(URL));
             prop_assert!(proof.expires.0 > NOW * 1_000_000);
             let acts = claims.get("act").is_some();

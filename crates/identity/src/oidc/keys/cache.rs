@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 
 use super::KeySet;
-use super::fetch::Source;
+use super::fetch::{Endpoints, Source};
 
 /// How long keys are kept and how often they are asked for.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +28,8 @@ pub(in crate::oidc) struct Timing {
     pub(in crate::oidc) pause_without: Duration,
     /// For discovery and keys together; below the time that a client has to log in.
     pub(in crate::oidc) timeout: Duration,
+    /// A second, as an issuer means it that says how often it may be asked.
+    pub(in crate::oidc) second: Duration,
 }
 
 impl Default for Timing {
@@ -38,6 +40,7 @@ impl Default for Timing {
             pause: Duration::from_secs(30),
             pause_without: Duration::from_secs(2),
             timeout: Duration::from_secs(5),
+            second: Duration::from_secs(1),
         }
     }
 }
@@ -50,7 +53,7 @@ pub(in crate::oidc) struct Cache {
 
 struct Inner {
     issuer: String,
-    source: Source,
+    source: Arc<Source>,
     timing: Timing,
     control: Handle,
     state: Mutex<State>,
@@ -61,6 +64,8 @@ struct Inner {
 #[derive(Default)]
 struct State {
     keys: Option<Arc<KeySet>>,
+    /// Where logins with the browser are asked for, of the same time as the keys.
+    endpoints: Option<Result<Endpoints, &'static str>>,
     fetched: Option<Instant>,
     attempted: Option<Instant>,
     /// Requests so far, to see that one was made while waiting for a turn.
@@ -70,7 +75,7 @@ struct State {
 
 impl Cache {
     /// An empty cache; requests run on `control`.
-    pub(in crate::oidc) fn new(issuer: String, source: Source, timing: Timing, control: Handle) -> Self {
+    pub(in crate::oidc) fn new(issuer: String, source: Arc<Source>, timing: Timing, control: Handle) -> Self {
         let (state, turn) = (Mutex::default(), tokio::sync::Mutex::new(()));
         Self { inner: Arc::new(Inner { issuer, source, timing, control, state, turn }) }
     }
@@ -99,6 +104,15 @@ impl Cache {
         }
         self.renew().await;
         self.inner.usable().and_then(newer)
+    }
+
+    /// Where logins with the browser are asked for; like the keys, this is asked for when it is not known.
+    ///
+    /// # Errors
+    /// Why they cannot be, for the log.
+    pub(in crate::oidc) async fn endpoints(&self) -> Result<Endpoints, &'static str> {
+        self.keys().await.ok_or("its keys cannot be had, and without them nothing proves who logs in")?;
+        self.inner.lock().endpoints.clone().unwrap_or(Err("its discovery document is not known yet"))
     }
 
     /// Why there are no usable keys, or why they could not be renewed; `None` when all is well.
@@ -154,9 +168,10 @@ impl Inner {
         let answer = self.source.fetch().await;
         let mut state = self.lock();
         match answer {
-            Ok(keys) => {
+            Ok(found) => {
                 tracing::debug!(issuer = %self.issuer, "issuer keys renewed");
-                state.keys = Some(Arc::new(keys));
+                state.keys = Some(Arc::new(found.keys));
+                state.endpoints = Some(found.endpoints);
                 state.fetched = Some(Instant::now());
                 state.problem = None;
             }

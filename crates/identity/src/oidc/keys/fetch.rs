@@ -1,4 +1,5 @@
-//! Asks an issuer for its keys: discovery (OpenID Connect Discovery 1.0, section 4), then the key set that it names.
+//! Asks an issuer for its keys: discovery (OpenID Connect Discovery 1.0, section 4), then the key set that it names. The same document says
+//! where logins with the browser are asked for.
 //!
 //! Only the configured URL is asked, and what it names by `https`; no redirect is followed, and every answer is bounded in size
 //! and time. Plain `http` is for an issuer on this machine, and for keys beside it.
@@ -7,8 +8,11 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use reqwest::{Certificate, Client, StatusCode, Url};
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use reqwest::{Certificate, Client, RequestBuilder, StatusCode, Url};
 use serde::Deserialize;
+use serde_json::Value;
+use zeroize::Zeroizing;
 
 use super::KeySet;
 
@@ -29,6 +33,28 @@ pub(in crate::oidc) struct Source {
 struct Discovery {
     issuer: String,
     jwks_uri: String,
+    // What follows may be anything: an issuer without logins with the browser is none the worse for it.
+    #[serde(default)]
+    device_authorization_endpoint: Value,
+    #[serde(default)]
+    token_endpoint: Value,
+    #[serde(default)]
+    token_endpoint_auth_methods_supported: Value,
+}
+
+/// What an issuer says of itself.
+pub(super) struct Found {
+    pub(super) keys: KeySet,
+    pub(super) endpoints: Result<Endpoints, &'static str>,
+}
+
+/// Where logins with the browser are asked for.
+#[derive(Clone, Debug)]
+pub(in crate::oidc) struct Endpoints {
+    pub(in crate::oidc) device: Url,
+    pub(in crate::oidc) token: Url,
+    /// Whether a client's secret goes into the form, because the issuer takes it nowhere else.
+    pub(in crate::oidc) secret_in_form: bool,
 }
 
 impl Source {
@@ -51,7 +77,8 @@ impl Source {
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(timeout)
-            .pool_max_idle_per_host(1)
+            // Polls come as far apart as many servers keep a connection open, so a kept one would be closed just when it is used again.
+            .pool_max_idle_per_host(0)
             .user_agent(concat!("sallyport/", env!("CARGO_PKG_VERSION")));
         if loopback {
             builder = builder.no_proxy();
@@ -67,11 +94,35 @@ impl Source {
     ///
     /// # Errors
     /// What went wrong, for the log: nothing of the answers is in it.
-    pub(super) async fn fetch(&self) -> Result<KeySet, &'static str> {
+    pub(super) async fn fetch(&self) -> Result<Found, &'static str> {
         tokio::time::timeout(self.timeout, self.ask()).await.unwrap_or(Err("no answer in time"))
     }
 
-    async fn ask(&self) -> Result<KeySet, &'static str> {
+    /// Posts a form and reads the answer whatever its status; of that size at most, within the timeout. `basic` is the client's id and secret.
+    ///
+    /// # Errors
+    /// What went wrong, as [`fetch`](Self::fetch).
+    pub(in crate::oidc) async fn post(
+        &self,
+        url: &Url,
+        form: String,
+        basic: Option<(&str, &str)>,
+        limit: usize,
+    ) -> Result<(StatusCode, Zeroizing<Vec<u8>>), &'static str> {
+        let mut request = self.client.post(url.clone()).header(ACCEPT, "application/json");
+        request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form);
+        if let Some((id, secret)) = basic {
+            request = request.basic_auth(id, Some(secret));
+        }
+        self.send(request, limit).await
+    }
+
+    /// Whether the issuer may send a browser there, or us.
+    pub(in crate::oidc) fn may_name(&self, url: &Url) -> bool {
+        url.scheme() == "https" || (self.loopback && url.scheme() == "http" && is_loopback(url))
+    }
+
+    async fn ask(&self) -> Result<Found, &'static str> {
         let discovery = self.get(self.discovery.clone(), DISCOVERY_LIMIT).await?;
         let discovery: Discovery =
             serde_json::from_slice(&discovery).map_err(|_| "the discovery document is not what it must be")?;
@@ -79,26 +130,47 @@ impl Source {
             return Err("the discovery document is of another issuer; `url` must be exactly its `issuer`");
         }
         let url = Url::parse(&discovery.jwks_uri).map_err(|_| "jwks_uri is not a URL")?;
-        if url.scheme() != "https" && !(self.loopback && url.scheme() == "http" && is_loopback(&url)) {
+        if !self.may_name(&url) {
             return Err("jwks_uri is not https");
         }
         let keys = self.get(url, KEYS_LIMIT).await?;
-        KeySet::parse(&keys).ok_or("the key set has no usable key")
+        let keys = KeySet::parse(&keys).ok_or("the key set has no usable key")?;
+        Ok(Found { keys, endpoints: self.endpoints(&discovery) })
     }
 
-    async fn get(&self, url: Url, limit: usize) -> Result<Vec<u8>, &'static str> {
-        let mut response = self.client.get(url).send().await.map_err(|error| class(&error))?;
-        if response.status() != StatusCode::OK {
-            return Err("the issuer answered with an error or a redirect");
+    fn endpoints(&self, discovery: &Discovery) -> Result<Endpoints, &'static str> {
+        const NONE: &str = "it has no device_authorization_endpoint and token_endpoint that could be asked";
+        let url = |value: &Value| Url::parse(value.as_str()?).ok().filter(|url| self.may_name(url));
+        let device = url(&discovery.device_authorization_endpoint).ok_or(NONE)?;
+        let token = url(&discovery.token_endpoint).ok_or(NONE)?;
+        // RFC 8414, section 2: absent, it is client_secret_basic.
+        let methods = discovery.token_endpoint_auth_methods_supported.as_array();
+        let takes = |name: &str| methods.is_some_and(|all| all.iter().any(|one| one == name));
+        let secret_in_form = takes("client_secret_post") && !takes("client_secret_basic");
+        Ok(Endpoints { device, token, secret_in_form })
+    }
+
+    async fn get(&self, url: Url, limit: usize) -> Result<Zeroizing<Vec<u8>>, &'static str> {
+        match self.send(self.client.get(url), limit).await? {
+            (StatusCode::OK, body) => Ok(body),
+            _ => Err("the issuer answered with an error or a redirect"),
         }
-        let mut body = Vec::new();
+    }
+
+    async fn send(
+        &self,
+        request: RequestBuilder,
+        limit: usize,
+    ) -> Result<(StatusCode, Zeroizing<Vec<u8>>), &'static str> {
+        let mut response = request.send().await.map_err(|error| class(&error))?;
+        let mut body = Zeroizing::new(Vec::new());
         while let Some(chunk) = response.chunk().await.map_err(|error| class(&error))? {
             if body.len().saturating_add(chunk.len()) > limit {
                 return Err("the answer is too large");
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(body)
+        Ok((response.status(), body))
     }
 }
 

@@ -27,6 +27,16 @@ struct State {
     answer: Mutex<Answer>,
     discoveries: AtomicUsize,
     key_requests: AtomicUsize,
+    posts: Mutex<Vec<Post>>,
+}
+
+/// A form that was posted.
+#[derive(Clone, Debug)]
+pub(crate) struct Post {
+    pub(crate) path: String,
+    /// The request's head, in lower case but for values.
+    pub(crate) head: String,
+    pub(crate) form: String,
 }
 
 #[derive(Clone, Default)]
@@ -43,6 +53,14 @@ pub(crate) struct Answer {
     pub(crate) raw_keys: Option<String>,
     /// Sends every request elsewhere.
     pub(crate) redirect: Option<String>,
+    /// Members of the discovery document in place of the usual ones.
+    pub(crate) discovery: Value,
+    /// What a login with the browser begins with: status and body.
+    pub(crate) begin: (u16, String),
+    /// Answers to its polls, one after the other; the last one again and again.
+    pub(crate) polls: Vec<(u16, String)>,
+    /// Keeps connections open after an answer, and hangs up on whoever uses one again.
+    pub(crate) lingers: bool,
 }
 
 impl Provider {
@@ -73,6 +91,11 @@ impl Provider {
         self.state.key_requests.load(Ordering::SeqCst)
     }
 
+    /// The forms that were posted to this path.
+    pub(crate) fn posts(&self, path: &str) -> Vec<Post> {
+        self.state.posts.lock().unwrap().iter().filter(|post| post.path == path).cloned().collect()
+    }
+
     /// How often anything was asked for.
     pub(crate) fn requests(&self) -> usize {
         self.state.discoveries.load(Ordering::SeqCst) + self.key_requests()
@@ -87,6 +110,9 @@ async fn serve(mut stream: TcpStream, own: String, state: Arc<State>) -> Option<
         request.extend_from_slice(&buffer[..read]);
     }
     let path = String::from_utf8_lossy(&request).split(' ').nth(1)?.to_owned();
+    if request.starts_with(b"POST ") {
+        return posted(stream, request, path, &state).await;
+    }
     let answer = state.answer.lock().unwrap().clone();
     let discovery = path.ends_with("/.well-known/openid-configuration");
     if discovery { &state.discoveries } else { &state.key_requests }.fetch_add(1, Ordering::SeqCst);
@@ -99,15 +125,63 @@ async fn serve(mut stream: TcpStream, own: String, state: Arc<State>) -> Option<
         (None, true) => {
             let issuer = answer.issuer.unwrap_or_else(|| own.clone());
             let keys = answer.jwks_uri.unwrap_or_else(|| format!("{own}/keys"));
-            ("200 OK".to_owned(), json!({ "issuer": issuer, "jwks_uri": keys }).to_string())
+            let mut document = json!({ "issuer": issuer, "jwks_uri": keys });
+            for (name, value) in answer.discovery.as_object().into_iter().flatten() {
+                document[name] = value.clone();
+            }
+            ("200 OK".to_owned(), document.to_string())
         }
         (None, false) => {
             ("200 OK".to_owned(), answer.raw_keys.unwrap_or_else(|| json!({ "keys": answer.keys }).to_string()))
         }
     };
-    let text = format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+    finish(stream, &format!("{head}\r\n"), &body, answer.lingers).await
+}
+
+async fn finish(mut stream: TcpStream, head: &str, body: &str, lingers: bool) -> Option<()> {
+    let close = if lingers { "" } else { "Connection: close\r\n" };
+    let text = format!("HTTP/1.1 {head}Content-Length: {}\r\n{close}\r\n{body}", body.len());
     stream.write_all(text.as_bytes()).await.ok()?;
+    if lingers {
+        // Ready with the next request, which gets no answer.
+        return stream.readable().await.ok();
+    }
     stream.shutdown().await.ok()
+}
+
+/// Takes a form and answers as the script says.
+async fn posted(mut stream: TcpStream, mut request: Vec<u8>, path: String, state: &State) -> Option<()> {
+    let split = |request: &[u8]| {
+        let text = String::from_utf8_lossy(request).into_owned();
+        let (head, form) = text.split_once("\r\n\r\n").unwrap();
+        (head.to_owned(), form.to_owned())
+    };
+    let length = |head: &str| {
+        let head = head.to_ascii_lowercase();
+        head.split("content-length: ").nth(1).unwrap().split("\r\n").next().unwrap().parse::<usize>().unwrap()
+    };
+    while split(&request).1.len() < length(&split(&request).0) {
+        let mut buffer = [0; 1024];
+        let read = stream.read(&mut buffer).await.ok().filter(|read| *read > 0)?;
+        request.extend_from_slice(&buffer[..read]);
+    }
+    let (head, form) = split(&request);
+    let (answer, (status, body)) = {
+        state.posts.lock().unwrap().push(Post { path: path.clone(), head, form });
+        let mut answer = state.answer.lock().unwrap();
+        let said = match path.as_str() {
+            "/device" => answer.begin.clone(),
+            _ if answer.polls.len() > 1 => answer.polls.remove(0),
+            _ => answer.polls.first().cloned().unwrap_or((500, String::new())),
+        };
+        (answer.clone(), said)
+    };
+    tokio::time::sleep(answer.delay).await;
+    if answer.down || status == 0 {
+        return None;
+    }
+    let moved = answer.redirect.map(|to| format!("Location: {to}\r\n")).unwrap_or_default();
+    finish(stream, &format!("{status} X\r\n{moved}"), &body, answer.lingers).await
 }
 
 /// A signing key with its public half as a JWK without `kid` and `alg`.

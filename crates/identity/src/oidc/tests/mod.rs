@@ -20,6 +20,7 @@ const TIMING: Timing = Timing {
     pause: Duration::ZERO,
     pause_without: Duration::ZERO,
     timeout: Duration::from_secs(5),
+    second: Duration::from_millis(20),
 };
 
 fn issuer_with(provider: &Provider, timing: Timing, change: impl FnOnce(&mut IssuerConfig)) -> Issuer {
