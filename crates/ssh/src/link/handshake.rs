@@ -110,10 +110,11 @@ impl Link {
             server_half: &half.public,
         };
         let hash = transcript.hash(agreed.method, &secret);
+        let signature = signer.sign(&agreed.host_key, &hash).map_err(|_| LinkError::HostKey)?;
         let reply = encode::message(number::KEX_ECDH_REPLY, |out| {
             encode::string(out, signer.blob());
             encode::string(out, &half.public);
-            encode::string(out, &signer.sign(&hash));
+            encode::string(out, &signature);
         });
         self.seal(&reply)?;
         self.new_keys(agreed, &secret, hash)
@@ -192,6 +193,6 @@ fn extensions() -> Vec<u8> {
     encode::message(number::EXT_INFO, |out| {
         encode::u32(out, 1);
         encode::string(out, b"server-sig-algs");
-        encode::string(out, keys::ALGORITHMS.as_bytes());
+        encode::string(out, keys::OF_CLIENTS.as_bytes());
     })
 }

@@ -114,7 +114,8 @@ impl Link {
     /// # Errors
     /// When the system has no random bytes.
     pub fn server(host_key: Arc<SigningKey>) -> Result<Self, LinkError> {
-        Self::new(Role::Server, Some(host_key), crate::keys::own::ED25519.to_owned())
+        let algorithms = host_key.algorithms().join(",");
+        Self::new(Role::Server, Some(host_key), algorithms)
     }
 
     /// The client's side. `host_keys` are the algorithms of host keys that will do, the preferred first, with commas between them.
