@@ -35,7 +35,7 @@ impl Link {
     /// Offers an exchange, unless one is going on.
     pub(super) fn begin_exchange(&mut self) -> Result<(), LinkError> {
         if self.exchange.is_idle() {
-            let ours = negotiate::offer(self.role, &self.host_keys)?;
+            let ours = negotiate::offer(self.role, &self.host_keys, self.compressions)?;
             self.seal(&ours)?;
             self.exchange = Exchange::Offered { ours };
         }
@@ -161,12 +161,17 @@ impl Link {
             Role::Client => ((b'A', b'C', agreed.to_server), (b'B', b'D', agreed.to_client)),
             Role::Server => ((b'B', b'D', agreed.to_client), (b'A', b'C', agreed.to_server)),
         };
+        let pack = match self.role {
+            Role::Client => agreed.pack_to_server,
+            Role::Server => agreed.pack_to_client,
+        };
         let make = |(iv, key, cipher): (u8, u8, super::cipher::Cipher)| {
             (keys.derive(key, cipher.key_len()), keys.derive(iv, cipher.iv_len()))
         };
         let ((key, iv), (open_key, open_iv)) = (make(send), make(receive));
         self.seal(&[number::NEWKEYS])?;
         self.sealer.rekey(send.2, &key, &iv, self.strict)?;
+        self.compression.new_sent(pack);
         self.session = session;
         if first && self.role == Role::Server && agreed.ext_info {
             self.seal(&extensions())?;
@@ -180,11 +185,13 @@ impl Link {
         if message.len() != 1 {
             return Err(WireError("it goes on behind its end").into());
         }
-        let cipher = match self.role {
-            Role::Client => agreed.to_client,
-            Role::Server => agreed.to_server,
+        let (cipher, packed) = match self.role {
+            Role::Client => (agreed.to_client, agreed.pack_to_client),
+            Role::Server => (agreed.to_server, agreed.pack_to_server),
         };
-        Ok(self.opener.rekey(cipher, key, iv, self.strict)?)
+        self.opener.rekey(cipher, key, iv, self.strict)?;
+        self.compression.new_taken(packed);
+        Ok(())
     }
 }
 
