@@ -7,7 +7,7 @@ import os
 import asyncssh
 
 from common import check, expect, main
-from ssh_common import FILES, KEY, PORT, THROUGH, TOKEN, TUNNEL, USER, content, program, recorded
+from ssh_common import FILES, KEY, PORT, THROUGH, TOKEN, TUNNEL, USER, content, program, recorded, words
 
 
 def connect(**more):
@@ -99,14 +99,23 @@ async def keys_are_exchanged_anew_while_data_flows():
     expect(sent > 10, True)
 
 
-async def stream(size, **more):
-    data = content(size)
+@check
+async def compressed_streams_and_new_keys():
+    sent = await stream(10_000_000, words, compression_algs=["zlib@openssh.com"], rekey_bytes=200_000)
+    print(f"note {sent} key exchanges in 10 MB each way, compressed")
+    expect(sent > 10, True)
+
+
+async def stream(size, made=content, **more):
+    data = made(size)
     exchanges = 0
 
     class Counting(asyncssh.SSHClient):
         pass
 
     async with connect(client_factory=Counting, **more) as conn:
+        packed = "zlib@openssh.com" if "compression_algs" in more else "none"
+        expect((conn.get_extra_info("send_compression"), conn.get_extra_info("recv_compression")), (packed, packed))
         ours = conn._send_kexinit
 
         def counted():

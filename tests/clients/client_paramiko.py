@@ -9,14 +9,14 @@ import time
 import paramiko
 
 from common import check, expect, main
-from ssh_common import FILES, KEY, PORT, THROUGH, TOKEN, TUNNEL, USER, content, program, recorded
+from ssh_common import FILES, KEY, PORT, THROUGH, TOKEN, TUNNEL, USER, content, program, recorded, words
 
 
-def connect():
+def connect(**more):
     client = paramiko.SSHClient()
     client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
     login = {"password": TOKEN} if THROUGH else {"key_filename": KEY}
-    client.connect("127.0.0.1", PORT, USER, allow_agent=False, look_for_keys=False, timeout=20, **login)
+    client.connect("127.0.0.1", PORT, USER, allow_agent=False, look_for_keys=False, timeout=20, **login, **more)
     return client
 
 
@@ -80,9 +80,18 @@ def streams_of_20_mb_both_ways_at_once():
 
 @check
 def keys_are_exchanged_anew_while_data_flows():
-    data = content(12_000_000, 2)
+    exchanges(content(12_000_000, 2))
+
+
+@check
+def keys_are_exchanged_anew_while_compressed_data_flows():
+    transport = exchanges(words(12_000_000, 2), compress=True)
+    expect((transport.local_compression, transport.remote_compression), ("zlib@openssh.com", "zlib@openssh.com"))
+
+
+def exchanges(data, **more):
     (FILES / "big").write_bytes(data)
-    with connect() as client:
+    with connect(**more) as client:
         transport = client.get_transport()
         channel = transport.open_session()
         channel.exec_command(f"cat {FILES}/big")
@@ -95,6 +104,7 @@ def keys_are_exchanged_anew_while_data_flows():
                 transport.renegotiate_keys()
         expect((back.getvalue() == data, exchanged), (True, 4))
     recorded(f"cat {FILES}/big")
+    return transport
 
 
 @check

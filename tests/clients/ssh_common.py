@@ -49,6 +49,19 @@ def content(size, seed=1):
     return hashlib.shake_256(str(seed).encode()).digest(size)
 
 
+def words(size, seed=1):
+    """A log of so many bytes, such as compression makes much smaller. It has letters for digits: of numbers, some look like a card's, and are masked."""
+    lines, length = [], 0
+    letters = bytes.maketrans(b"0123456789", b"abcdefghij")
+    while length < size:
+        number = int.from_bytes(hashlib.blake2b(f"{seed}/{len(lines)}".encode(), digest_size=6).digest(), "big")
+        line = b"%02d:%02d web-%d nginx[%d]: GET /orders/%d %d bytes\n" % (
+            len(lines) // 60 % 60, len(lines) % 60, number % 7, number % 9973, number, number % 60_000)
+        lines.append(line.translate(letters))
+        length += len(line)
+    return b"".join(lines)[:size]
+
+
 def sallyport(*args, status=0):
     """The gateway's own command line."""
     return run(os.environ["SUITE_SALLYPORT"], "--data-dir", os.environ["SUITE_DATA"], *args, status=status)

@@ -7,7 +7,7 @@ import subprocess
 import time
 
 from common import check, expect, main, run
-from ssh_common import FILES, THROUGH, content, openssh, recorded, refused, same
+from ssh_common import FILES, THROUGH, content, openssh, recorded, refused, same, words
 
 HERE = pathlib.Path.cwd()
 
@@ -53,6 +53,17 @@ def both_ways(name, *options):
     done = scp(*options, "gw:/etc/hostname", "stolen", status=None if THROUGH else 0)
     expect((done.returncode != 0, (HERE / "stolen").exists()), (THROUGH, not THROUGH))
     (HERE / "stolen").unlink(missing_ok=True)
+
+
+@check
+def scp_compressed():
+    data = words(20_000_000, "packed")
+    (HERE / "packed.up").write_bytes(data)
+    scp("-C", "packed.up", f"gw:{FILES}/packed")
+    same(FILES / "packed", data)
+    scp("-C", f"gw:{FILES}/packed", "packed.down")
+    same(HERE / "packed.down", data)
+    recorded(f"put {FILES}/packed", f"get {FILES}/packed")
 
 
 @check

@@ -1,6 +1,8 @@
 """OpenSSH's ssh: programs with input, statuses, signals, terminals, many channels in one connection, tunnels."""
 
+import hashlib
 import pathlib
+import re
 import socket
 import socketserver
 import subprocess
@@ -8,7 +10,7 @@ import threading
 import time
 
 from common import check, expect, main
-from ssh_common import CONFIG, FILES, THROUGH, TUNNEL, content, openssh, program, recorded, refused, ssh
+from ssh_common import CONFIG, FILES, THROUGH, TUNNEL, content, openssh, program, recorded, refused, ssh, words
 
 
 @check
@@ -21,6 +23,27 @@ def exec_with_input_and_status():
         done = openssh("ssh", "gw", str(path))
         expect((done.returncode, done.stdout, done.stderr), (status, b"out\n", b"err\n"))
     recorded("cat -", "wc -c", "bin/exit44")
+
+
+@check
+def compressed_streams_and_new_keys():
+    for data, limit, most, least in [(words(20_000_000), "1G", 1, 0.3), (content(3_000_000), "64K", 10_000, 0.0)]:
+        done = openssh("ssh", "-v", "-C", "-o", f"RekeyLimit={limit}", "gw", "cat -", stdin=data)
+        said = done.stderr.decode(errors="replace")
+        expect((done.returncode, hashlib.sha256(done.stdout).digest()), (0, hashlib.sha256(data).digest()))
+        exchanges = said.count("SSH2_MSG_NEWKEYS received")
+        expect((exchanges <= most, exchanges > 20 or most == 1), (True, True))
+        expect(said.count("compression: zlib@openssh.com"), 2 * exchanges)
+        for way in ("outgoing", "incoming"):
+            line = next(line for line in said.splitlines() if f"compress {way}" in line)
+            raw, packed = (int(number) for number in re.search(r"raw data (\d+), compressed (\d+)", line).groups())
+            print(f"note {line.strip()} ({exchanges} exchanges)")
+            # OpenSSH counts from the latest keys on.
+            expect(least == 0.0 or packed < raw * least, True)
+    # Nobody compresses for a client that does not ask.
+    said = openssh("ssh", "-v", "gw", "echo plain").stderr.decode(errors="replace")
+    expect((said.count("compression: none"), "compress outgoing" in said), (2, False))
+    recorded("cat -", "echo plain")
 
 
 @check

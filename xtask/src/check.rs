@@ -68,7 +68,7 @@ fn unit() -> Result<()> {
 
 /// The kit's own tests and the integration binary: real servers, real clients, the built gateway.
 fn suite() -> Result<()> {
-    ensure::packages(&[ensure::POSTGRES, ensure::SSH, ensure::CLIENTS].concat())?;
+    ensure::packages(&[ensure::POSTGRES, ensure::SSH, ensure::CLIENTS, ensure::OPENSSH].concat())?;
     let (python, node) = (ensure::python()?, ensure::node()?);
     suites::gateway()?;
     suites::examples()?;

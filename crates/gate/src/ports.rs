@@ -50,6 +50,11 @@ pub enum AuthFailure {
     /// Not a key of anybody here, nor one that a known authority certifies.
     #[error("the key is not known here; use a token as password, or have the key added under `ssh.keys`")]
     UnknownKey,
+    /// A security key that nobody touched, where a touch is wanted.
+    #[error(
+        "the security key was not touched; make the key without `-O no-touch-required`, or have `touch: false` put beside it"
+    )]
+    Untouched,
     /// A certificate that fails a check: time, type, source address.
     #[error("the certificate was not accepted: {0}")]
     Certificate(&'static str),
@@ -148,6 +153,11 @@ pub trait Identities: Send + Sync + 'static {
     fn verify_key<'a>(&'a self, key: ClientKey<'a>, target: &'a str) -> BoxFuture<'a, Result<Proven, AuthFailure>> {
         let _none = (key, target);
         Box::pin(std::future::ready(Err(AuthFailure::UnknownKey)))
+    }
+    /// Whether a security key's signature counts for this key without a touch: never, unless somebody has said so.
+    fn may_be_untouched(&self, key: ClientKey<'_>) -> bool {
+        let _none = key;
+        false
     }
     /// Whether any key is known, so that clients are asked for theirs.
     fn knows_keys(&self) -> bool {

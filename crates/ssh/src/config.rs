@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
 
+use crate::keys::public;
 use crate::known::KnownKeys;
 
 /// How long connecting to a target may take, its login included, unless its options say otherwise.
@@ -62,28 +63,25 @@ impl HostKey {
     /// Reads `ssh-ed25519 AAAA…`, a comment behind it or not.
     #[must_use]
     pub fn parse(line: &str) -> Option<Self> {
-        let key = ssh_key::PublicKey::from_openssh(line.trim()).ok()?;
-        Some(Self { kind: key.algorithm().as_str().to_owned(), blob: key.to_bytes().ok()? })
+        Self::of_blob(&public::parse(line)?)
     }
 
     /// A key as it is sent.
     #[must_use]
     pub fn of_blob(blob: &[u8]) -> Option<Self> {
-        let key = ssh_key::PublicKey::from_bytes(blob).ok()?;
-        Some(Self { kind: key.algorithm().as_str().to_owned(), blob: blob.to_vec() })
+        Some(Self { kind: public::kind(blob)?.to_owned(), blob: blob.to_vec() })
     }
 
     /// As one line without a comment: `ssh-ed25519 AAAA…`.
     #[must_use]
     pub fn line(&self) -> String {
-        let key = ssh_key::PublicKey::from_bytes(&self.blob).ok();
-        key.and_then(|key| key.to_openssh().ok()).unwrap_or_default()
+        public::line(&self.blob).unwrap_or_default()
     }
 
     /// Its fingerprint, as OpenSSH shows it: `SHA256:…`.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        crate::upstream::fingerprint(&self.blob)
+        public::fingerprint(&self.blob)
     }
 }
 
@@ -141,6 +139,11 @@ mod tests {
         let line = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ a comment";
         let options = TargetOptions::from_value(&json!({"host_keys": [line], "connect_timeout": "5s"})).unwrap();
         assert_eq!((options.host_keys[0].kind.as_str(), options.host_keys[0].blob.len()), ("ssh-ed25519", 51));
+        let ecdsa = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBJ189KDBF31tiVkKlDlMjO4vVzSa+pbDU2k1/tmjiaIqkGHhL1Qp9VJL3te3H7LP3KtP0R8FZcOpQqZzBeXssu4=";
+        assert_eq!(
+            HostKey::parse(ecdsa).map(|key| (key.line(), key.kind)),
+            Some((ecdsa.into(), "ecdsa-sha2-nistp256".into()))
+        );
         for (wrong, word) in [
             (json!({"host_key": line}), "host_key"),
             (json!({"host_keys": ["web-1 ssh-ed25519 AAAA"]}), "`host_keys`"),

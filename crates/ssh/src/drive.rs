@@ -203,11 +203,12 @@ impl Drive {
     }
 
     fn poll_client(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
-        if self.relay.to_target.len() > HIGH_WATER || self.relay.to_client.len() > FLOOD {
-            return Ok(false);
-        }
         let mut moved = false;
         for _ in 0..TURN {
+            // Before each message: what was packed may be far more than what was read.
+            if self.relay.to_target.len() > HIGH_WATER || self.relay.to_client.len() > FLOOD {
+                return Ok(moved);
+            }
             let next = self.client.advance().map_err(|error| client_error(&error))?;
             let Some(range) = next else { break };
             self.relay.client(self.client.message(range))?;

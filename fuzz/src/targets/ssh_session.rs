@@ -1,4 +1,5 @@
 //! Messages of SSH clients and targets through the state machine between them: in any order, broken, and always to channels that may be there.
+//! Some sessions are compressed: then the client's messages come out of a stream, which may be broken, and what it is told goes through another.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -6,8 +7,10 @@ use std::sync::atomic::Ordering;
 
 use anyhow::Result;
 use gate::Gate;
+use ssh::link::compress::{CompressionError, Packer, Unpacker};
 use ssh::session::Relay;
 use ssh::wire::channel::{self as words, Message, Open};
+use ssh::wire::limits;
 
 use super::gateway::{self, Recorded};
 use super::sftp;
@@ -32,7 +35,7 @@ const MARK: &[u8] = b"FORBIDDEN";
 /// What a side may be sent in one message.
 const PACKET: u32 = 4096;
 
-/// `C` or `T`, the length, and a message.
+/// `C` or `T`, the length, and a message; `Z` and a part of the client's stream, once it is compressed.
 fn put(out: &mut Vec<u8>, side: u8, message: &[u8]) {
     out.push(side);
     out.extend_from_slice(&u16::try_from(message.len()).unwrap_or(0).to_be_bytes());
@@ -118,7 +121,47 @@ fn of_target(random: &mut Random) -> Vec<u8> {
     }
 }
 
+/// A message of the client as its stream carries it, in a session that is compressed.
+fn packed(random: &mut Random, packer: &mut Packer, message: &[u8]) -> Result<Vec<u8>> {
+    if random.one_in(40) {
+        // One that unpacks to more than a message may be, or to as much.
+        return Ok(packer.pack(&vec![94; limits::PAYLOAD + random.below(3)])?.to_vec());
+    }
+    let mut part = packer.pack(message)?.to_vec();
+    if random.one_in(20) {
+        let donor = random.bytes(8);
+        mutate(random, &mut part, &donor);
+    }
+    Ok(part)
+}
+
 fn make(random: &mut Random) -> Result<Vec<u8>> {
+    let plain = make_plain(random)?;
+    if !random.one_in(3) {
+        return Ok(plain);
+    }
+    let (mut packer, mut out) = (Packer::default(), Vec::new());
+    for (side, message) in records(&plain) {
+        match side {
+            b'C' => put(&mut out, b'Z', &packed(random, &mut packer, message)?),
+            _ => put(&mut out, side, message),
+        }
+    }
+    Ok(out)
+}
+
+/// What [`put`] has written.
+fn records(mut rest: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+    std::iter::from_fn(move || {
+        let (&[side, high, low], after) = rest.split_first_chunk::<3>()?;
+        let len = usize::from(u16::from_be_bytes([high, low])).min(after.len());
+        let (message, next) = after.split_at(len);
+        rest = next;
+        Some((side, message))
+    })
+}
+
+fn make_plain(random: &mut Random) -> Result<Vec<u8>> {
     let mut out = Vec::new();
     // Most begin as sessions do.
     if !random.one_in(6) {
@@ -152,6 +195,8 @@ struct Model {
     closed: [HashSet<u32>; 2],
     /// The client names two channels alike, or asks for a transfer: nothing is counted.
     vague: bool,
+    /// The streams of a session that is compressed: the client's, and the one that it is answered with, both its ends.
+    streams: Option<(Unpacker, Packer, Unpacker)>,
 }
 
 thread_local! {
@@ -162,13 +207,19 @@ fn run(data: &[u8]) {
     GATE.with(|(gate, recorded)| {
         recorded.clear();
         let mut relay = Relay::new(gateway::open(gate, "ssh").session);
-        let (mut model, mut rest) = (Model::default(), data);
-        while let Some((&[side, high, low], after)) = rest.split_first_chunk::<3>() {
-            let len = usize::from(u16::from_be_bytes([high, low])).min(after.len());
-            let (message, next) = after.split_at(len);
-            rest = next;
+        let mut model = Model::default();
+        for (side, message) in records(data) {
+            let message = match side {
+                b'Z' => match model.unpack(message) {
+                    Ok(message) => message,
+                    // The link is over.
+                    Err(_) => break,
+                },
+                _ => message.to_vec(),
+            };
+            let (message, len) = (message.as_slice(), message.len());
             let step = match side {
-                b'C' => relay.client(message),
+                b'C' | b'Z' => relay.client(message),
                 _ => {
                     model.granted(message);
                     relay.target(message)
@@ -186,6 +237,22 @@ fn run(data: &[u8]) {
 }
 
 impl Model {
+    /// A message out of the client's stream.
+    fn unpack(&mut self, part: &[u8]) -> Result<Vec<u8>, CompressionError> {
+        let (unpacker, ..) = self.streams.get_or_insert_default();
+        unpacker.unpack(part)?;
+        assert!(unpacker.message().len() <= limits::PAYLOAD, "a message above the limit");
+        Ok(unpacker.message().to_vec())
+    }
+
+    /// What the client is told arrives as it is through its stream.
+    fn repack(&mut self, message: &[u8]) {
+        if let Some((_, packer, unpacker)) = &mut self.streams {
+            let there = packer.pack(message).and_then(|part| unpacker.unpack(part));
+            assert!(there.is_ok() && unpacker.message() == message, "another message comes out: {there:?}");
+        }
+    }
+
     /// A message of the target that lets its channels be sent more.
     fn granted(&mut self, message: &[u8]) {
         match Message::read(message) {
@@ -247,6 +314,7 @@ impl Model {
         let to_client = relay.to_client.pending().to_vec();
         relay.to_client.wrote(to_client.len());
         for message in messages(&to_client) {
+            self.repack(message);
             self.follow(1, message);
             let read = Message::read(message);
             assert!(read.is_ok(), "a message of ours that nobody can read: {read:?}");

@@ -17,7 +17,7 @@ const SSHD: &str = "/usr/sbin/sshd";
 
 /// A running server. Dropping it stops it and removes its keys.
 pub struct Sshd {
-    _running: Running,
+    running: Running,
     home: TempDir,
     port: u16,
 }
@@ -27,7 +27,6 @@ impl Sshd {
     ///
     /// # Errors
     /// When it is not installed or does not come up; the message carries the end of its log.
-    #[expect(clippy::disallowed_methods, reason = "a server of the tests, which no grant is for")]
     pub fn start() -> Result<Self> {
         let home = tempfile::Builder::new().prefix("sallyport-sshd-").tempdir().context("make a directory")?;
         for name in ["host", "user"] {
@@ -50,9 +49,9 @@ impl Sshd {
                 let text = fs::read(&log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
                 bail!("sshd ended at once with {status}:\n{}", tail(&text, 10));
             }
-            Ok(TcpStream::connect(("127.0.0.1", port)).is_ok())
+            Ok(listens(port))
         })?;
-        Ok(Self { _running: running, home, port })
+        Ok(Self { running, home, port })
     }
 
     /// Its port on loopback.
@@ -87,6 +86,31 @@ impl Sshd {
         fs::read_to_string(self.home.path().join("user")).context("read the user's key")
     }
 
+    /// Lets in whoever has this key, too.
+    ///
+    /// # Errors
+    /// When that cannot be written.
+    pub fn authorize(&self, public_line: &str) -> Result<()> {
+        let path = self.home.path().join("user.pub");
+        let known = fs::read_to_string(&path).context("read the keys")?;
+        fs::write(path, format!("{}\n{public_line}\n", known.trim_end())).context("write the keys")
+    }
+
+    /// Proves itself with the key of this file from here on.
+    ///
+    /// # Errors
+    /// When that cannot be written.
+    pub fn prove_by(&self, key: &str) -> Result<()> {
+        let path = self.home.path().join("config");
+        let text = fs::read_to_string(&path).context("read sshd's configuration")?;
+        let known = format!("HostKey {}/host\n", self.home.path().display());
+        fs::write(path, text.replace(&known, &format!("HostKey {key}\n"))).context("write sshd's configuration")?;
+        self.running.signal(Signal::HUP)?;
+        // It closes its socket and executes itself again.
+        std::thread::sleep(Duration::from_millis(300));
+        wait_for("sshd", Duration::from_secs(10), || Ok(listens(self.port)))
+    }
+
     /// Its public host key, as one line.
     ///
     /// # Errors
@@ -117,6 +141,11 @@ impl Sshd {
             user()?,
         ))
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a server of the tests, which no grant is for")]
+fn listens(port: u16) -> bool {
+    TcpStream::connect(("127.0.0.1", port)).is_ok()
 }
 
 /// The user that runs the tests.

@@ -35,6 +35,18 @@ pub struct KnownKey {
     /// The targets for which it is good; every target that policy permits when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub targets: Option<Vec<String>>,
+    /// Whether a security key has to be touched for each login; true when absent.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub touch: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands fields over by reference")]
+const fn is_yes(yes: &bool) -> bool {
+    *yes
 }
 
 /// An authority that certifies users' keys.
@@ -57,6 +69,9 @@ pub struct KeyAuthority {
     /// The targets for which its certificates are good; every target that policy permits when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub targets: Option<Vec<String>>,
+    /// Whether security keys have to be touched for each login; true when absent. With false, a certificate's `no-touch-required` counts.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub touch: bool,
 }
 
 /// What in a certificate names the subject.

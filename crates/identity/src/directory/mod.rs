@@ -195,6 +195,10 @@ impl Identities for Directory {
         Box::pin(std::future::ready(proven))
     }
 
+    fn may_be_untouched(&self, key: ClientKey<'_>) -> bool {
+        self.keys.load().may_be_untouched(key)
+    }
+
     fn knows_keys(&self) -> bool {
         !self.keys.load().is_empty()
     }

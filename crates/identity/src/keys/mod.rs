@@ -19,6 +19,8 @@ const LONGEST: i64 = 12 * 3600;
 const ISSUER: &str = "ssh";
 /// Most keys and authorities of one gateway.
 const KEYS_LIMIT: usize = 4096;
+/// The extension of a certificate that asks for no touch (OpenSSH, PROTOCOL.certkeys).
+const UNTOUCHED: &str = "no-touch-required";
 /// Longest subject.
 const SUBJECT_LIMIT: usize = 256;
 
@@ -91,6 +93,18 @@ impl Keys {
             None => identity.issuer == ISSUER && self.known.values().any(|known| known.subject == identity.subject),
             Some((ISSUER, name)) => self.authorities.values().any(|authority| authority.name == name),
             Some(_) => false,
+        }
+    }
+
+    /// Whether a security key need not be touched: where the configuration says so, and with it the certificate, if it is one.
+    #[must_use]
+    pub fn may_be_untouched(&self, key: ClientKey<'_>) -> bool {
+        match key {
+            ClientKey::Plain(blob) => self.known.get(blob).is_some_and(|known| !known.touch),
+            ClientKey::Certified(key) => {
+                let says_so = key.extensions.iter().any(|name| name == UNTOUCHED);
+                says_so && self.authorities.get(&key.authority).is_some_and(|authority| !authority.touch)
+            }
         }
     }
 

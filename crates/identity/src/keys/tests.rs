@@ -61,6 +61,28 @@ fn a_certificate_counts_within_its_time_by_a_known_authority() {
 }
 
 #[test]
+fn a_security_key_is_touched_unless_its_configuration_says_otherwise() {
+    let plain = |touch: serde_json::Value| {
+        let mut known = json!({ "key": LINE, "subject": "deploy" });
+        known.as_object_mut().unwrap().extend(touch.as_object().unwrap().clone());
+        let keys = keys(json!({ "keys": [known] })).unwrap();
+        assert!(!keys.may_be_untouched(ClientKey::Plain(&blob(OTHER).unwrap())));
+        keys.may_be_untouched(ClientKey::Plain(&blob(LINE).unwrap()))
+    };
+    assert!(!plain(json!({})) && !plain(json!({ "touch": true })) && plain(json!({ "touch": false })));
+    let certified = |touch: bool, says_so: bool| {
+        let keys = keys(json!({ "authorities": [{ "name": "people", "key": OTHER, "touch": touch }] })).unwrap();
+        let mut key = certificate();
+        if says_so {
+            key.extensions.push("no-touch-required".to_owned());
+        }
+        keys.may_be_untouched(ClientKey::Certified(&key))
+    };
+    assert!(certified(false, true), "both say so");
+    assert!(!certified(true, true) && !certified(false, false) && !certified(true, false));
+}
+
+#[test]
 fn whom_a_removed_key_has_proved_is_known() {
     let authority = json!({ "name": "people", "key": OTHER });
     let before = keys(json!({ "keys": [{ "key": LINE, "subject": "deploy" }], "authorities": [authority] })).unwrap();

@@ -63,6 +63,7 @@ impl From<AuthFailure> for LoginFailure {
             | AuthFailure::Revoked
             | AuthFailure::Refused(_)
             | AuthFailure::UnknownKey
+            | AuthFailure::Untouched
             | AuthFailure::Certificate(_)
             | AuthFailure::Browser(_) => "28P01",
             AuthFailure::WrongTarget => "28000",

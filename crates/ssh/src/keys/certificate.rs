@@ -6,6 +6,7 @@ use aws_lc_rs::rand;
 use gate::ports::CertifiedKey;
 use ipnet::IpNet;
 
+use super::OF_CLIENTS;
 use super::own::{KeyError, SigningKey};
 use super::verify::{SignatureError, verify};
 use crate::wire::{Cursor, WireError, encode};
@@ -33,8 +34,11 @@ pub enum CertificateError {
     #[error("it is not a user's")]
     NotOfUser,
     /// It has an option that must be obeyed and is not known here.
-    #[error("it has a critical option other than source-address")]
+    #[error("it has a critical option other than source-address and verify-required")]
     Option,
+    /// Its authority's key is a security key that nobody touched.
+    #[error("its authority's key was not touched")]
+    Untouched,
     /// It may not be used from there.
     #[error("it is not good from this address")]
     Source,
@@ -47,13 +51,25 @@ pub struct Certificate {
     pub key: Vec<u8>,
     /// What it says.
     pub says: CertifiedKey,
-    sources: Option<Vec<IpNet>>,
+    must: Must,
 }
 
-/// The plain algorithm of a certificate's: `rsa-sha2-512` of `rsa-sha2-512-cert-v01@openssh.com`.
+/// What a certificate's critical options ask for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Must {
+    /// From where it may be used.
+    sources: Option<Vec<IpNet>>,
+    /// The security key has to have checked a PIN or finger.
+    verified: bool,
+}
+
+/// The plain algorithm of a certificate's: `rsa-sha2-512` of `rsa-sha2-512-cert-v01@openssh.com`. Of security keys the name is
+/// `sk-ssh-ed25519-cert-v01@openssh.com`, and the plain one `sk-ssh-ed25519@openssh.com`.
 #[must_use]
-pub fn plain(algorithm: &str) -> Option<&str> {
-    algorithm.strip_suffix(SUFFIX)
+pub fn plain(algorithm: &str) -> Option<&'static str> {
+    let stem = algorithm.strip_suffix(SUFFIX)?;
+    let known = OF_CLIENTS.split(',').chain(["ssh-rsa"]);
+    known.into_iter().find(|known| known.strip_suffix("@openssh.com").unwrap_or(known) == stem)
 }
 
 impl Certificate {
@@ -77,7 +93,7 @@ impl Certificate {
         let key_id = cursor.text()?.to_owned();
         let principals = texts(cursor.string()?)?;
         let (after, before) = (cursor.u64()?, cursor.u64()?);
-        let options = options(cursor.string()?)?;
+        let must = options(cursor.string()?)?;
         let extensions = options_of(cursor.string()?)?.into_iter().map(|(name, _)| name.to_owned()).collect();
         let _reserved = cursor.string()?;
         let authority = cursor.string()?.to_vec();
@@ -85,9 +101,12 @@ impl Certificate {
         let signature = cursor.string()?;
         cursor.end()?;
         let algorithm = Cursor::new(signature).text()?;
-        verify(algorithm, &authority, blob.get(..signed).unwrap_or_default(), signature)?;
+        let presence = verify(algorithm, &authority, blob.get(..signed).unwrap_or_default(), signature)?;
+        if presence.is_some_and(|presence| !presence.touched) {
+            return Err(CertificateError::Untouched);
+        }
         let says = CertifiedKey { authority, key_id, serial, principals, extensions, after, before };
-        Ok(Self { key, says, sources: options })
+        Ok(Self { key, says, must })
     }
 
     /// Whether it may be used from this address.
@@ -96,18 +115,26 @@ impl Certificate {
     /// When not.
     pub fn check_source(&self, from: IpAddr) -> Result<(), CertificateError> {
         let from = from.to_canonical();
-        match &self.sources {
+        match &self.must.sources {
             Some(nets) if !nets.iter().any(|net| net.contains(&from)) => Err(CertificateError::Source),
             Some(_) | None => Ok(()),
         }
     }
+
+    /// Whether its holder has to have proven more than a touch to the security key.
+    #[must_use]
+    pub const fn wants_verified(&self) -> bool {
+        self.must.verified
+    }
 }
 
 /// How many fields a key of this kind has behind its name.
-fn parts(kind: &str) -> Result<usize, WireError> {
+pub(super) fn parts(kind: &str) -> Result<usize, WireError> {
     match kind {
         "ssh-ed25519" => Ok(1),
         "ssh-rsa" | "ecdsa-sha2-nistp256" | "ecdsa-sha2-nistp384" | "ecdsa-sha2-nistp521" => Ok(2),
+        "sk-ssh-ed25519@openssh.com" => Ok(2),
+        "sk-ecdsa-sha2-nistp256@openssh.com" => Ok(3),
         _ => Err(WireError("a certificate of a kind that is not known")),
     }
 }
@@ -137,20 +164,26 @@ fn options_of(bytes: &[u8]) -> Result<Vec<(&str, &[u8])>, WireError> {
     Ok(options)
 }
 
-/// The networks of `source-address`. Any other option says what must be obeyed, and is not known.
-fn options(bytes: &[u8]) -> Result<Option<Vec<IpNet>>, CertificateError> {
-    let mut sources = None;
+/// The networks of `source-address`, and `verify-required`. Any other option says what must be obeyed, and is not known.
+fn options(bytes: &[u8]) -> Result<Must, CertificateError> {
+    let mut must = Must::default();
     for (name, value) in options_of(bytes)? {
-        if name != "source-address" {
-            return Err(CertificateError::Option);
+        match name {
+            "source-address" => {}
+            "verify-required" => {
+                must.verified = true;
+                Cursor::new(value).end()?;
+                continue;
+            }
+            _ => return Err(CertificateError::Option),
         }
         let mut cursor = Cursor::new(value);
         let list = cursor.text()?;
         cursor.end()?;
         let nets: Option<Vec<IpNet>> = list.split(',').map(net).collect();
-        sources = Some(nets.ok_or(WireError("a source address that is none"))?);
+        must.sources = Some(nets.ok_or(WireError("a source address that is none"))?);
     }
-    Ok(sources)
+    Ok(must)
 }
 
 fn net(text: &str) -> Option<IpNet> {
@@ -179,9 +212,11 @@ pub fn certify(authority: &SigningKey, key: &SigningKey, wanted: &Wanted<'_>) ->
     let mut nonce = [0; 32];
     rand::fill(&mut nonce).map_err(|_| KeyError::Random)?;
     let mut out = Vec::with_capacity(512);
-    encode::string(&mut out, ED25519_CERTIFICATE.as_bytes());
+    let mut fields = Cursor::new(key.blob());
+    let kind = fields.text().map_err(|_| KeyError::Unreadable)?;
+    encode::string(&mut out, format!("{kind}{SUFFIX}").as_bytes());
     encode::string(&mut out, &nonce);
-    encode::string(&mut out, key.public());
+    out.extend_from_slice(fields.rest());
     out.extend_from_slice(&0_u64.to_be_bytes());
     encode::u32(&mut out, USER);
     encode::string(&mut out, wanted.key_id.as_bytes());
@@ -206,7 +241,7 @@ pub fn certify(authority: &SigningKey, key: &SigningKey, wanted: &Wanted<'_>) ->
     encode::string(&mut out, &extensions);
     encode::string(&mut out, b"");
     encode::string(&mut out, authority.blob());
-    let signature = authority.sign(&out);
+    let signature = authority.sign(authority.algorithm(), &out)?;
     encode::string(&mut out, &signature);
     Ok(out)
 }

@@ -35,7 +35,7 @@ impl Link {
     /// Offers an exchange, unless one is going on.
     pub(super) fn begin_exchange(&mut self) -> Result<(), LinkError> {
         if self.exchange.is_idle() {
-            let ours = negotiate::offer(self.role, &self.host_keys)?;
+            let ours = negotiate::offer(self.role, &self.host_keys, self.compressions)?;
             self.seal(&ours)?;
             self.exchange = Exchange::Offered { ours };
         }
@@ -110,10 +110,11 @@ impl Link {
             server_half: &half.public,
         };
         let hash = transcript.hash(agreed.method, &secret);
+        let signature = signer.sign(&agreed.host_key, &hash).map_err(|_| LinkError::HostKey)?;
         let reply = encode::message(number::KEX_ECDH_REPLY, |out| {
             encode::string(out, signer.blob());
             encode::string(out, &half.public);
-            encode::string(out, &signer.sign(&hash));
+            encode::string(out, &signature);
         });
         self.seal(&reply)?;
         self.new_keys(agreed, &secret, hash)
@@ -160,12 +161,17 @@ impl Link {
             Role::Client => ((b'A', b'C', agreed.to_server), (b'B', b'D', agreed.to_client)),
             Role::Server => ((b'B', b'D', agreed.to_client), (b'A', b'C', agreed.to_server)),
         };
+        let pack = match self.role {
+            Role::Client => agreed.pack_to_server,
+            Role::Server => agreed.pack_to_client,
+        };
         let make = |(iv, key, cipher): (u8, u8, super::cipher::Cipher)| {
             (keys.derive(key, cipher.key_len()), keys.derive(iv, cipher.iv_len()))
         };
         let ((key, iv), (open_key, open_iv)) = (make(send), make(receive));
         self.seal(&[number::NEWKEYS])?;
         self.sealer.rekey(send.2, &key, &iv, self.strict)?;
+        self.compression.new_sent(pack);
         self.session = session;
         if first && self.role == Role::Server && agreed.ext_info {
             self.seal(&extensions())?;
@@ -179,11 +185,13 @@ impl Link {
         if message.len() != 1 {
             return Err(WireError("it goes on behind its end").into());
         }
-        let cipher = match self.role {
-            Role::Client => agreed.to_client,
-            Role::Server => agreed.to_server,
+        let (cipher, packed) = match self.role {
+            Role::Client => (agreed.to_client, agreed.pack_to_client),
+            Role::Server => (agreed.to_server, agreed.pack_to_server),
         };
-        Ok(self.opener.rekey(cipher, key, iv, self.strict)?)
+        self.opener.rekey(cipher, key, iv, self.strict)?;
+        self.compression.new_taken(packed);
+        Ok(())
     }
 }
 
@@ -192,6 +200,6 @@ fn extensions() -> Vec<u8> {
     encode::message(number::EXT_INFO, |out| {
         encode::u32(out, 1);
         encode::string(out, b"server-sig-algs");
-        encode::string(out, keys::ALGORITHMS.as_bytes());
+        encode::string(out, keys::OF_CLIENTS.as_bytes());
     })
 }

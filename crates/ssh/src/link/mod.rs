@@ -1,6 +1,6 @@
 //! One SSH link without IO: greetings, key exchange, packets (RFC 4253). Bytes in, messages out; messages in, bytes out.
 //!
-//! - `negotiate`: what both sides speak; `exchange` the secret; `cipher` packets
+//! - `negotiate`: what both sides speak; `exchange` the secret; `cipher` packets; [`compress`] what is in them
 //! - `handshake`: the steps of a key exchange, the first and later ones
 //! - [`socket`]: a link over a connection, the only thing here that does IO
 //!
@@ -8,6 +8,7 @@
 //! themselves; while that lasts, nothing else is sent.
 
 mod cipher;
+pub mod compress;
 mod exchange;
 mod handshake;
 mod negotiate;
@@ -19,6 +20,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use cipher::{Opened, Opener, PacketError, Sealer};
+use compress::{Compression, CompressionError};
 use handshake::Exchange;
 pub use negotiate::Role;
 
@@ -27,6 +29,8 @@ use crate::wire::{Cursor, WireError, encode, limits, number};
 
 /// How we greet (RFC 4253, section 4.2). Clients take from it in which order OpenSSH wants the names of a link.
 const GREETING: &str = concat!("SSH-2.0-Sallyport_", env!("CARGO_PKG_VERSION"), " like OpenSSH");
+/// What a server offers: the client's order decides, so it is compressed for whom asks for it.
+const ON_REQUEST: &str = "none,zlib@openssh.com";
 /// What is dropped from the front of the input at once, so that its bytes are not moved for every packet.
 const SPENT: usize = 64 * 1024;
 
@@ -71,6 +75,12 @@ impl From<PacketError> for LinkError {
     }
 }
 
+impl From<CompressionError> for LinkError {
+    fn from(error: CompressionError) -> Self {
+        Self::Packet(error.to_string())
+    }
+}
+
 /// What one packet was.
 enum Next {
     /// There is no whole one.
@@ -88,6 +98,8 @@ pub struct Link {
     host_key: Option<Arc<SigningKey>>,
     /// Algorithms of host keys, as they are offered.
     host_keys: String,
+    /// Methods of compression as they are offered, towards the server and towards the client.
+    compressions: [&'static str; 2],
     /// The peer's greeting, without its end of line.
     greeting: Option<Vec<u8>>,
     exchange: Exchange,
@@ -98,6 +110,7 @@ pub struct Link {
     strict: bool,
     sealer: Sealer,
     opener: Opener,
+    compression: Compression,
     input: Vec<u8>,
     /// What of the input is dealt with.
     at: usize,
@@ -114,7 +127,8 @@ impl Link {
     /// # Errors
     /// When the system has no random bytes.
     pub fn server(host_key: Arc<SigningKey>) -> Result<Self, LinkError> {
-        Self::new(Role::Server, Some(host_key), crate::keys::own::ED25519.to_owned())
+        let algorithms = host_key.algorithms().join(",");
+        Self::new(Role::Server, Some(host_key), algorithms, [ON_REQUEST; 2])
     }
 
     /// The client's side. `host_keys` are the algorithms of host keys that will do, the preferred first, with commas between them.
@@ -122,14 +136,20 @@ impl Link {
     /// # Errors
     /// When the system has no random bytes.
     pub fn client(host_keys: &str) -> Result<Self, LinkError> {
-        Self::new(Role::Client, None, host_keys.to_owned())
+        Self::new(Role::Client, None, host_keys.to_owned(), [compress::NONE; 2])
     }
 
-    fn new(role: Role, host_key: Option<Arc<SigningKey>>, host_keys: String) -> Result<Self, LinkError> {
+    fn new(
+        role: Role,
+        host_key: Option<Arc<SigningKey>>,
+        host_keys: String,
+        compressions: [&'static str; 2],
+    ) -> Result<Self, LinkError> {
         let mut link = Self {
             role,
             host_key,
             host_keys,
+            compressions,
             greeting: None,
             exchange: Exchange::Idle,
             session: Vec::new(),
@@ -137,6 +157,7 @@ impl Link {
             strict: false,
             sealer: Sealer::clear(),
             opener: Opener::clear(),
+            compression: Compression::default(),
             input: Vec::new(),
             at: 0,
             sealed: Vec::new(),
@@ -221,7 +242,7 @@ impl Link {
                 Next::Nothing => return Ok(false),
                 Next::Own => {}
                 Next::Message(range) => {
-                    return Err(LinkError::Unexpected(self.input.get(range.start).copied().unwrap_or(0)));
+                    return Err(LinkError::Unexpected(self.message(range).first().copied().unwrap_or(0)));
                 }
             }
         }
@@ -238,15 +259,28 @@ impl Link {
             Opened::Needs(_) => return Ok(Next::Nothing),
             Opened::Packet { payload, used } => (payload, used),
         };
-        let range = self.at + payload.start..self.at + payload.end;
+        let mut range = self.at + payload.start..self.at + payload.end;
         self.at += used;
-        Ok(if self.take(range.clone())? { Next::Message(range) } else { Next::Own })
+        if let Some(unpacker) = &mut self.compression.unpacker {
+            unpacker.unpack(self.input.get(range).unwrap_or_default())?;
+            range = 0..unpacker.message().len();
+        }
+        let len = range.len();
+        if self.take(range.clone())? {
+            self.compression.for_others();
+            return Ok(Next::Message(range));
+        }
+        self.compression.for_nobody(len)?;
+        Ok(Next::Own)
     }
 
-    /// The bytes of a message that [`advance`](Self::advance) found; good until more is fed.
+    /// The bytes of the message that [`advance`](Self::advance) found last; good until more is fed, or sent.
     #[must_use]
     pub fn message(&self, range: Range<usize>) -> &[u8] {
-        self.input.get(range).unwrap_or_default()
+        match &self.compression.unpacker {
+            None => self.input.get(range).unwrap_or_default(),
+            Some(unpacker) => unpacker.message().get(range).unwrap_or_default(),
+        }
     }
 
     /// Gives memory back when nothing is pending.
@@ -259,6 +293,7 @@ impl Link {
             self.sealed = Vec::new();
             self.written = 0;
         }
+        self.compression.rest();
     }
 
     /// The peer's greeting. Lines before it are passed over (RFC 4253, section 4.2), but only from a server.
@@ -287,7 +322,7 @@ impl Link {
 
     /// Deals with what belongs to the link itself; true for what belongs to those above.
     fn take(&mut self, range: Range<usize>) -> Result<bool, LinkError> {
-        let Some(first) = self.input.get(range.start).copied().filter(|_| !range.is_empty()) else {
+        let Some(first) = self.message(range.clone()).first().copied() else {
             return Err(WireError("a message without a number").into());
         };
         if self.session.is_empty() && self.strict && !(number::KEXINIT..50).contains(&first) {
@@ -295,14 +330,14 @@ impl Link {
         }
         match first {
             number::DISCONNECT => {
-                let mut cursor = Cursor::new(self.input.get(range).unwrap_or_default());
+                let mut cursor = Cursor::new(self.message(range));
                 cursor.byte()?;
                 Err(LinkError::Disconnected(cursor.u32().unwrap_or(0)))
             }
             number::IGNORE | number::UNIMPLEMENTED | number::DEBUG => Ok(false),
             number::EXT_INFO if self.is_keyed() => self.extensions(range).map(|()| false),
             number::KEXINIT..=49 => {
-                let message = self.input.get(range).unwrap_or_default().to_vec();
+                let message = self.message(range).to_vec();
                 self.exchange_message(&message).map(|()| false)
             }
             _ if self.is_keyed() || self.exchange.only_ours() && !self.session.is_empty() => Ok(true),
@@ -312,14 +347,16 @@ impl Link {
 
     /// What else the peer can do. Only the server's signature algorithms matter.
     fn extensions(&mut self, range: Range<usize>) -> Result<(), LinkError> {
-        let mut cursor = Cursor::new(self.input.get(range).unwrap_or_default());
+        let mut signatures = None;
+        let mut cursor = Cursor::new(self.message(range));
         cursor.byte()?;
         for _ in 0..cursor.u32()?.min(64) {
             let (name, value) = (cursor.string()?, cursor.string()?);
             if name == b"server-sig-algs" && self.role == Role::Client {
-                self.signatures = std::str::from_utf8(value).ok().map(str::to_owned);
+                signatures = std::str::from_utf8(value).ok().map(str::to_owned);
             }
         }
+        self.signatures = signatures.or(self.signatures.take());
         Ok(())
     }
 
@@ -329,6 +366,9 @@ impl Link {
     /// When the keys cannot be used.
     pub fn send(&mut self, payload: &[u8]) -> Result<(), LinkError> {
         self.seal(payload)?;
+        if self.role == Role::Server && payload.first() == Some(&number::USERAUTH_SUCCESS) {
+            self.compression.begin();
+        }
         let due = |packets, bytes| packets >= limits::REKEY_PACKETS || bytes >= limits::REKEY_BYTES;
         if due(self.sealer.packets, self.sealer.bytes) || due(self.opener.packets, self.opener.bytes) {
             self.begin_exchange()?;
@@ -337,7 +377,11 @@ impl Link {
     }
 
     fn seal(&mut self, payload: &[u8]) -> Result<(), LinkError> {
-        Ok(self.sealer.seal(payload, &mut self.sealed)?)
+        match &mut self.compression.packer {
+            None => self.sealer.seal(payload, &mut self.sealed)?,
+            Some(packer) => self.sealer.seal(packer.pack(payload)?, &mut self.sealed)?,
+        }
+        Ok(())
     }
 
     /// What waits to be written to the wire.

@@ -4,6 +4,7 @@ use aws_lc_rs::rand;
 
 use super::LinkError;
 use super::cipher::Cipher;
+use super::compress::DELAYED;
 use super::exchange::Method;
 use crate::wire::{Cursor, encode, number};
 
@@ -36,15 +37,16 @@ impl Role {
     }
 }
 
-/// A KEXINIT of ours.
-pub(super) fn offer(role: Role, host_keys: &str) -> Result<Vec<u8>, LinkError> {
+/// A KEXINIT of ours. `compressions` are the methods towards the server and towards the client.
+pub(super) fn offer(role: Role, host_keys: &str, compressions: [&str; 2]) -> Result<Vec<u8>, LinkError> {
     let mut cookie = [0; 16];
     rand::fill(&mut cookie).map_err(|_| LinkError::Random)?;
     let methods: Vec<&str> = Method::ALL.iter().map(|method| method.name()).collect();
     let [ext, strict] = [EXT_INFO, STRICT].map(|names| names.get(role.index()).copied().unwrap_or_default());
     let ciphers: Vec<&str> = Cipher::ALL.iter().map(|cipher| cipher.name()).collect();
     let (methods, ciphers) = (format!("{},{ext},{strict}", methods.join(",")), ciphers.join(","));
-    let lists = [&methods, host_keys, &ciphers, &ciphers, MACS, MACS, "none", "none", "", ""];
+    let [pack_to_server, pack_to_client] = compressions;
+    let lists = [&methods, host_keys, &ciphers, &ciphers, MACS, MACS, pack_to_server, pack_to_client, "", ""];
     Ok(encode::message(number::KEXINIT, |out| {
         out.extend_from_slice(&cookie);
         for list in lists {
@@ -63,6 +65,10 @@ pub(super) struct Agreed {
     pub(super) host_key: String,
     pub(super) to_server: Cipher,
     pub(super) to_client: Cipher,
+    /// Whether messages to the server are compressed once the login is done.
+    pub(super) pack_to_server: bool,
+    /// The same of messages to the client.
+    pub(super) pack_to_client: bool,
     /// Both are strict.
     pub(super) strict: bool,
     /// The peer takes EXT_INFO.
@@ -77,7 +83,8 @@ struct Offer<'a> {
     host_keys: &'a str,
     to_server: &'a str,
     to_client: &'a str,
-    compression: [&'a str; 2],
+    pack_to_server: &'a str,
+    pack_to_client: &'a str,
     follows: bool,
 }
 
@@ -88,12 +95,12 @@ impl<'a> Offer<'a> {
         let (methods, host_keys) = (cursor.names()?, cursor.names()?);
         let (to_server, to_client) = (cursor.names()?, cursor.names()?);
         let _macs = (cursor.names()?, cursor.names()?);
-        let compression = [cursor.names()?, cursor.names()?];
+        let (pack_to_server, pack_to_client) = (cursor.names()?, cursor.names()?);
         let _languages = (cursor.names()?, cursor.names()?);
         let follows = cursor.boolean()?;
         cursor.u32()?;
         cursor.end()?;
-        Ok(Self { methods, host_keys, to_server, to_client, compression, follows })
+        Ok(Self { methods, host_keys, to_server, to_client, pack_to_server, pack_to_client, follows })
     }
 }
 
@@ -113,9 +120,7 @@ pub(super) fn agree(role: Role, ours: &[u8], theirs: &[u8]) -> Result<Agreed, Li
     let method = first(client.methods, server.methods).and_then(Method::named).ok_or(none("key exchange"))?;
     let host_key = first(client.host_keys, server.host_keys).ok_or(none("host key"))?;
     let cipher = |client, server| first(client, server).and_then(Cipher::named).ok_or(none("cipher"));
-    for (client, server) in client.compression.into_iter().zip(server.compression) {
-        first(client, server).ok_or(none("compression"))?;
-    }
+    let pack = |client, server| first(client, server).map(|name| name == DELAYED).ok_or(none("compression"));
     let said = |names: [&str; 2]| {
         let name = names.get(role.peer()).copied().unwrap_or_default();
         peer.methods.split(',').any(|other| other == name)
@@ -129,6 +134,8 @@ pub(super) fn agree(role: Role, ours: &[u8], theirs: &[u8]) -> Result<Agreed, Li
         host_key: host_key.to_owned(),
         to_server: cipher(client.to_server, server.to_server)?,
         to_client: cipher(client.to_client, server.to_client)?,
+        pack_to_server: pack(client.pack_to_server, server.pack_to_server)?,
+        pack_to_client: pack(client.pack_to_client, server.pack_to_client)?,
         strict: said(STRICT),
         ext_info: said(EXT_INFO),
         wrong_guess: peer.follows && !right,
@@ -137,12 +144,15 @@ pub(super) fn agree(role: Role, ours: &[u8], theirs: &[u8]) -> Result<Agreed, Li
 
 #[cfg(test)]
 mod tests {
+    use super::super::compress::NONE;
     use super::*;
+
+    const BOTH: [&str; 2] = ["none,zlib@openssh.com"; 2];
 
     #[test]
     fn the_clients_order_counts() {
-        let server = offer(Role::Server, "ssh-ed25519").unwrap();
-        let client = offer(Role::Client, "rsa-sha2-512,ssh-ed25519").unwrap();
+        let server = offer(Role::Server, "ssh-ed25519", BOTH).unwrap();
+        let client = offer(Role::Client, "rsa-sha2-512,ssh-ed25519", [NONE; 2]).unwrap();
         let agreed = agree(Role::Server, &server, &client).unwrap();
         assert_eq!((agreed.method, agreed.host_key.as_str()), (Method::Curve25519, "ssh-ed25519"));
         assert_eq!(agreed, agree(Role::Client, &client, &server).unwrap());
@@ -152,9 +162,27 @@ mod tests {
     }
 
     #[test]
+    fn compression_is_agreed_on_for_each_direction_by_the_clients_order() {
+        let server = offer(Role::Server, "ssh-ed25519", BOTH).unwrap();
+        for (lists, expected) in [
+            (["zlib@openssh.com,zlib,none"; 2], Some((true, true))),
+            (["none,zlib@openssh.com"; 2], Some((false, false))),
+            (["zlib,none", "zlib@openssh.com"], Some((false, true))),
+            (["zlib,zlib@openssh.com", "none"], Some((true, false))),
+            (["zlib", "none"], None),
+        ] {
+            let client = offer(Role::Client, "ssh-ed25519", lists).unwrap();
+            let agreed = agree(Role::Server, &server, &client);
+            let found = agreed.as_ref().ok().map(|agreed| (agreed.pack_to_server, agreed.pack_to_client));
+            assert_eq!(found, expected, "{lists:?}");
+            assert_eq!(agreed, agree(Role::Client, &client, &server));
+        }
+    }
+
+    #[test]
     fn nothing_in_common_is_said() {
-        let server = offer(Role::Server, "ssh-ed25519").unwrap();
-        let client = offer(Role::Client, "rsa-sha2-512").unwrap();
+        let server = offer(Role::Server, "ssh-ed25519", BOTH).unwrap();
+        let client = offer(Role::Client, "rsa-sha2-512", [NONE; 2]).unwrap();
         assert!(matches!(agree(Role::Server, &server, &client), Err(LinkError::NothingInCommon("host key"))));
         assert!(agree(Role::Server, &server, &server[..40]).is_err());
     }

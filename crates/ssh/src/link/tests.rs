@@ -125,3 +125,108 @@ fn a_server_must_prove_its_key() {
     client.feed(&wire);
     assert_eq!(client.advance(), Err(LinkError::HostKey));
 }
+
+#[test]
+fn a_server_proves_itself_with_a_key_of_any_kind() {
+    let key = Arc::new(crate::keys::own::rsa_for_tests());
+    let (mut client, mut server) = (Link::client("rsa-sha2-256").unwrap(), Link::server(key).unwrap());
+    carry(&mut client, &mut server, 100_000).unwrap();
+    assert!(client.may_send() && client.server_key().starts_with(b"\0\0\0\x07ssh-rsa"));
+}
+
+/// A client that compresses, and a server, both behind the login.
+fn packing(lists: [&'static str; 2]) -> (Link, Link) {
+    let key = Arc::new(SigningKey::generate("test").unwrap().0);
+    let client = Link::new(Role::Client, None, crate::keys::ALGORITHMS.to_owned(), lists).unwrap();
+    let (mut client, mut server) = (client, Link::server(key).unwrap());
+    carry(&mut client, &mut server, 100_000).unwrap();
+    client.send(b"\x05a service, in clear").unwrap();
+    let (_, at_server) = carry(&mut client, &mut server, 100_000).unwrap();
+    assert_eq!(at_server, [b"\x05a service, in clear".to_vec()]);
+    server.send(&[number::USERAUTH_SUCCESS]).unwrap();
+    let (at_client, _) = carry(&mut client, &mut server, 100_000).unwrap();
+    assert_eq!(at_client, [[number::USERAUTH_SUCCESS]]);
+    client.compression.begin();
+    (client, server)
+}
+
+const PACKED: [&str; 2] = ["zlib@openssh.com,none"; 2];
+
+#[test]
+fn messages_are_compressed_behind_the_login_in_the_directions_that_were_agreed_on() {
+    let text = [&b"\x5e"[..], &b"the same words again and again ".repeat(3000)].concat();
+    for (lists, small) in [
+        (PACKED, [true, true]),
+        (["none", "zlib@openssh.com"], [false, true]),
+        (["zlib@openssh.com", "none"], [true, false]),
+        (["none,zlib@openssh.com"; 2], [false, false]),
+    ] {
+        let (mut client, mut server) = packing(lists);
+        for piece in [1, 7, 100_000] {
+            client.send(&text).unwrap();
+            server.send(&text).unwrap();
+            let sizes = [client.unwritten().len(), server.unwritten().len()];
+            assert_eq!(sizes.map(|size| size < 2000), small, "{lists:?}: {sizes:?}");
+            let (at_client, at_server) = carry(&mut client, &mut server, piece).unwrap();
+            assert!(at_client == [text.clone()] && at_server == [text.clone()], "{lists:?} {piece}");
+        }
+    }
+}
+
+#[test]
+fn streams_begin_anew_with_new_keys() {
+    let (mut client, mut server) = packing(PACKED);
+    for round in 0..3 {
+        client.send(b"\x5ebefore").unwrap();
+        server.send(b"\x5eon its way").unwrap();
+        if round == 1 { server.begin_exchange() } else { client.begin_exchange() }.unwrap();
+        let (at_client, at_server) = carry(&mut client, &mut server, 100).unwrap();
+        assert_eq!((at_client, at_server), (vec![b"\x5eon its way".to_vec()], vec![b"\x5ebefore".to_vec()]));
+        client.send(b"\x5ebehind").unwrap();
+        server.send(b"\x5ebehind").unwrap();
+        let (at_client, at_server) = carry(&mut client, &mut server, 100).unwrap();
+        assert_eq!((at_client, at_server), (vec![b"\x5ebehind".to_vec()], vec![b"\x5ebehind".to_vec()]));
+        server.rest();
+        client.rest();
+    }
+}
+
+#[test]
+fn a_message_that_unpacks_to_more_than_one_may_be_ends_the_link() {
+    let (mut client, mut server) = packing(PACKED);
+    client.send(&[94; limits::PAYLOAD]).unwrap();
+    let (_, at_server) = carry(&mut client, &mut server, 100_000).unwrap();
+    assert_eq!(at_server, [[94; limits::PAYLOAD]]);
+    client.send(&[94; limits::PAYLOAD + 1]).unwrap();
+    assert!(client.unwritten().len() < 2000);
+    let error = carry(&mut client, &mut server, 100_000).unwrap_err();
+    assert!(error.to_string().contains("unpacked"), "{error}");
+}
+
+#[test]
+fn what_is_not_packed_and_what_unpacks_to_nothing_ends_a_packing_link() {
+    for plain in [&b"\x5ein clear"[..], b"", &compress::Packer::default().pack(b"").unwrap().to_vec()] {
+        let (mut client, mut server) = packing(PACKED);
+        client.compression.packer = None;
+        client.seal(plain).unwrap();
+        assert!(carry(&mut client, &mut server, 100_000).is_err(), "{plain:?}");
+    }
+}
+
+#[test]
+fn a_peer_that_packs_much_for_nobody_ends_the_link() {
+    let (mut client, mut server) = packing(PACKED);
+    let ignored = [&[number::IGNORE][..], &[0; 100_000]].concat();
+    for _ in 0..50 {
+        client.send(&ignored).unwrap();
+        client.send(b"\x5efor somebody").unwrap();
+        carry(&mut client, &mut server, 100_000).unwrap();
+    }
+    for _ in 0..limits::FOR_NOBODY / ignored.len() {
+        client.send(&ignored).unwrap();
+    }
+    carry(&mut client, &mut server, 100_000).unwrap();
+    client.send(&ignored).unwrap();
+    let error = carry(&mut client, &mut server, 100_000).unwrap_err();
+    assert!(error.to_string().contains("for nobody"), "{error}");
+}

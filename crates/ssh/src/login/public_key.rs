@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use gate::ports::{AuthFailure, ClientKey, Identities, Proven};
 
 use crate::keys::certificate::{self, Certificate};
-use crate::keys::{self, algorithms_of, verify};
+use crate::keys::{self, Presence, algorithms_of, verify};
 use crate::wire::{Cursor, WireError, encode, number};
 
 /// What a client says of a key.
@@ -13,6 +13,13 @@ pub(super) struct Offer<'a> {
     algorithm: &'a str,
     blob: &'a [u8],
     signature: Option<&'a [u8]>,
+}
+
+/// A key that would do.
+struct Found {
+    proven: Proven,
+    /// Of a certified key.
+    certificate: Option<Certificate>,
 }
 
 /// What becomes of it.
@@ -54,7 +61,7 @@ impl<'a> Offer<'a> {
                 Err(_) => Answer::Other,
             };
         };
-        let (key, proven) = match found {
+        let found = match found {
             Ok(found) => found,
             Err(failure) => return Answer::Signed(Err(failure)),
         };
@@ -64,21 +71,36 @@ impl<'a> Offer<'a> {
         encode::string(&mut words, session);
         words.extend_from_slice(unsigned);
         let algorithm = certificate::plain(self.algorithm).unwrap_or(self.algorithm);
-        match verify(algorithm, &key, &words, signature) {
-            Ok(()) => Answer::Signed(Ok(proven)),
-            Err(_) => Answer::Signed(Err(AuthFailure::UnknownKey)),
+        let key = found.certificate.as_ref().map_or(self.blob, |certificate| &certificate.key);
+        let checked = match verify(algorithm, key, &words, signature) {
+            Ok(presence) => self.present(identities, presence, found.certificate.as_ref()),
+            Err(_) => Err(AuthFailure::UnknownKey),
+        };
+        Answer::Signed(checked.map(|()| found.proven))
+    }
+
+    /// Whether a security key has seen its holder as it has to. Of other keys, only what a certificate asks for counts.
+    fn present(
+        &self,
+        identities: &dyn Identities,
+        presence: Option<Presence>,
+        certificate: Option<&Certificate>,
+    ) -> Result<(), AuthFailure> {
+        if certificate.is_some_and(Certificate::wants_verified) && !presence.is_some_and(|presence| presence.verified) {
+            return Err(AuthFailure::Certificate("it wants a PIN or finger, and its security key has checked none"));
+        }
+        let key =
+            certificate.map_or(ClientKey::Plain(self.blob), |certificate| ClientKey::Certified(&certificate.says));
+        match presence {
+            Some(Presence { touched: false, .. }) if !identities.may_be_untouched(key) => Err(AuthFailure::Untouched),
+            Some(_) | None => Ok(()),
         }
     }
 
-    /// The key by itself, and who would be proven by its signature.
-    async fn look(
-        &self,
-        identities: &dyn Identities,
-        target: &str,
-        from: IpAddr,
-    ) -> Result<(Vec<u8>, Proven), AuthFailure> {
+    /// Whose key it is, and so who would be proven by its signature.
+    async fn look(&self, identities: &dyn Identities, target: &str, from: IpAddr) -> Result<Found, AuthFailure> {
         let plain = certificate::plain(self.algorithm).unwrap_or(self.algorithm);
-        if !keys::ALGORITHMS.split(',').any(|known| known == plain) {
+        if !keys::OF_CLIENTS.split(',').any(|known| known == plain) {
             return Err(AuthFailure::UnknownKey);
         }
         if plain == self.algorithm {
@@ -87,12 +109,12 @@ impl<'a> Offer<'a> {
                 return Err(AuthFailure::UnknownKey);
             }
             let proven = identities.verify_key(ClientKey::Plain(self.blob), target).await?;
-            return Ok((self.blob.to_vec(), proven));
+            return Ok(Found { proven, certificate: None });
         }
         let certificate = Certificate::read(self.blob).map_err(|error| refused(&error))?;
         certificate.check_source(from).map_err(|error| refused(&error))?;
         let proven = identities.verify_key(ClientKey::Certified(&certificate.says), target).await?;
-        Ok((certificate.key, proven))
+        Ok(Found { proven, certificate: Some(certificate) })
     }
 }
 
@@ -102,7 +124,8 @@ fn refused(error: &certificate::CertificateError) -> AuthFailure {
         E::Malformed(_) => "it cannot be read",
         E::Signature(_) => "its authority's signature does not fit",
         E::NotOfUser => "it is not a user's",
-        E::Option => "it has a critical option other than source-address",
+        E::Option => "it has a critical option other than source-address and verify-required",
+        E::Untouched => "its authority's security key was not touched for it",
         E::Source => "it is not good from this address",
     })
 }

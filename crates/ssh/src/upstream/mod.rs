@@ -9,7 +9,7 @@ use gate::{Grant, Outbox, ToTarget};
 use net::{DialError, Transport};
 
 use crate::config::{HostKey, TargetOptions};
-use crate::keys::{self, own::KeyError};
+use crate::keys::{self, own::KeyError, public};
 use crate::known::KnownKeys;
 use crate::link::socket::{Socket, SocketError};
 use crate::link::{Link, LinkError};
@@ -149,7 +149,7 @@ async fn open(grant: &Grant, options: &TargetOptions, known: &KnownKeys) -> Resu
         return Err(UpstreamError::Refused { target: target(), role: grant.role().to_owned() });
     }
     let server = String::from_utf8_lossy(socket.link().greeting()).into_owned();
-    let link = format!("{}, {server}, {}", grant.endpoint().address, fingerprint(socket.link().server_key()));
+    let link = format!("{}, {server}, {}", grant.endpoint().address, public::fingerprint(socket.link().server_key()));
     Ok(Upstream { socket, user, link })
 }
 
@@ -179,12 +179,6 @@ fn check_key(grant: &Grant, known: &[HostKey], found: &[u8]) -> Result<(), Upstr
 /// A public key as one line.
 fn line(blob: &[u8]) -> String {
     HostKey::of_blob(blob).map_or_else(|| "a key of an unknown kind".to_owned(), |key| key.line())
-}
-
-/// A public key's fingerprint, as OpenSSH shows it.
-pub(crate) fn fingerprint(blob: &[u8]) -> String {
-    let key = ssh_key::PublicKey::from_bytes(blob).ok();
-    key.map(|key| key.fingerprint(ssh_key::HashAlg::Sha256).to_string()).unwrap_or_default()
 }
 
 impl fmt::Debug for Upstream {

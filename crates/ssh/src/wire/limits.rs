@@ -6,6 +6,9 @@ pub const GREETING: usize = 8 * 1024;
 pub const PACKET: usize = 256 * 1024;
 /// Bytes of one message once it is decompressed.
 pub const PAYLOAD: usize = PACKET;
+/// Bytes, once they are decompressed, of messages that are for nobody (RFC 4253, section 11) and of key exchanges between two other messages of a
+/// compressed link: a peer makes a thousand of them of one byte.
+pub const FOR_NOBODY: usize = 4 * PAYLOAD;
 /// Bytes of data in one message that the gateway asks its peers to keep to: leaves room for what goes around it.
 pub const DATA: u32 = 64 * 1024;
 /// Channels of one connection at once.

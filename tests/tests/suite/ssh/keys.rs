@@ -19,27 +19,41 @@ rules:
   - { name: staff, who: { groups: [staff] }, commands: ["id"], do: [read, execute], then: allow }
 "#;
 
+/// A security key without hardware, of OpenSSH's own tests (Debian: `openssh-tests`).
+pub(super) const SECURITY_KEYS: &str = "/usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so";
+
 /// Keys of clients, made by `ssh-keygen`.
-struct Keys(TempDir);
+pub(super) struct Keys(TempDir);
 
 impl Keys {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(TempDir::new().unwrap())
     }
 
-    fn keygen(&self, args: &[&str]) {
+    pub(super) fn keygen(&self, args: &[&str]) {
         let mut command = Command::new("ssh-keygen");
+        command.env("SSH_SK_PROVIDER", SECURITY_KEYS);
         output(command.arg("-q").args(args).current_dir(self.0.path()), "ssh-keygen").unwrap();
     }
 
     /// Makes a key; its public line.
     fn make(&self, name: &str, kind: &str) -> String {
-        self.keygen(&["-t", kind, "-N", "", "-f", name]);
-        fs::read_to_string(self.0.path().join(format!("{name}.pub"))).unwrap().trim().to_owned()
+        self.make_with(name, &["-t", kind])
+    }
+
+    /// The same with other options of `ssh-keygen`.
+    pub(super) fn make_with(&self, name: &str, args: &[&str]) -> String {
+        self.keygen(&[args, &["-N", "", "-f", name]].concat());
+        self.text(&format!("{name}.pub"))
+    }
+
+    /// What is in a file.
+    pub(super) fn text(&self, name: &str) -> String {
+        fs::read_to_string(self.0.path().join(name)).unwrap().trim().to_owned()
     }
 
     /// Certifies the key `name` by the key `authority`.
-    fn certify(&self, authority: &str, name: &str, args: &[&str]) {
+    pub(super) fn certify(&self, authority: &str, name: &str, args: &[&str]) {
         let public = format!("{name}.pub");
         let mut all = vec!["-s", authority, "-I", "laptop"];
         all.extend(args);
@@ -47,13 +61,13 @@ impl Keys {
         self.keygen(&all);
     }
 
-    fn path(&self, name: &str) -> String {
+    pub(super) fn path(&self, name: &str) -> String {
         self.0.path().join(name).display().to_string()
     }
 }
 
 /// `id` with this key and no password.
-fn by_key(world: &World, key: &str) -> Said {
+pub(super) fn by_key(world: &World, key: &str) -> Said {
     let options =
         ["-o", "PubkeyAuthentication=yes", "-o", "IdentitiesOnly=yes", "-o", "PreferredAuthentications=publickey"];
     let mut args = vec!["-i", key];

@@ -8,6 +8,7 @@
 //! - [`keys`]: clients that prove themselves by key, targets that are opened by certificate, host keys that are accepted
 //! - [`screens`]: terminals that others look at, live and later
 //! - [`tools`]: what a policy says of programs
+//! - [`kinds`]: keys of every kind, of clients and of the gateway itself
 //! - [`clients`]: stock clients at what they are for, one test per client
 //! - [`wire`]: what no honest client sends
 
@@ -16,6 +17,7 @@ mod clients;
 mod copies;
 mod files;
 mod keys;
+mod kinds;
 mod programs;
 mod provider;
 mod screens;
