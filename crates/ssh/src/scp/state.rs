@@ -171,7 +171,7 @@ impl State {
     ///
     /// # Errors
     /// What breaks the protocol: nothing more may be carried.
-    pub fn next(&mut self) -> Result<Next, &'static str> {
+    pub fn advance(&mut self) -> Result<Next, &'static str> {
         match self.phase {
             Phase::Start | Phase::Times | Phase::Named | Phase::Sunk { .. } | Phase::Leaving => self.answered(),
             Phase::Line => match self.unasked()? {

@@ -16,9 +16,9 @@ fn named(far: Far, line: &str) -> Result<Vec<String>, &'static str> {
         (State::target as _, State::client as _)
     };
     sink(&mut state, b"\0");
-    assert_eq!(state.next(), Ok(Next::ToSource(vec![0])));
+    assert_eq!(state.advance(), Ok(Next::ToSource(vec![0])));
     source(&mut state, line.as_bytes());
-    match state.next()? {
+    match state.advance()? {
         Next::Judge { place, .. } => Ok(place.paths),
         other => panic!("{other:?}"),
     }
@@ -97,19 +97,19 @@ fn words_behind_a_folder_are_no_answer_to_what_comes_next() {
     let mut state = State::new(far("scp -r -d -t /srv", "/srv"));
     state.target(b"\0");
     state.client(b"D0755 0 d\nE\n");
-    assert_eq!(state.next(), Ok(Next::ToSource(vec![0])));
-    assert!(matches!(state.next(), Ok(Next::Judge { .. })));
+    assert_eq!(state.advance(), Ok(Next::ToSource(vec![0])));
+    assert!(matches!(state.advance(), Ok(Next::Judge { .. })));
     assert_eq!(state.permit(), Next::Name(b"D0755 0 d\n".to_vec()));
-    assert_eq!(state.next(), Ok(Next::Wait));
+    assert_eq!(state.advance(), Ok(Next::Wait));
     state.target(b"\0");
-    assert_eq!(state.next(), Ok(Next::Done { answer: vec![0], outcome: "ok" }));
-    assert_eq!(state.next(), Ok(Next::ToSink(b"E\n".to_vec())));
+    assert_eq!(state.advance(), Ok(Next::Done { answer: vec![0], outcome: "ok" }));
+    assert_eq!(state.advance(), Ok(Next::ToSink(b"E\n".to_vec())));
     state.target(b"\0\x01scp: d: set times: not permitted\n");
-    assert_eq!(state.next(), Ok(Next::ToSource(vec![0])));
-    assert_eq!(state.next(), Ok(Next::Again));
-    assert_eq!(state.next(), Ok(Next::Wait));
+    assert_eq!(state.advance(), Ok(Next::ToSource(vec![0])));
+    assert_eq!(state.advance(), Ok(Next::Again));
+    assert_eq!(state.advance(), Ok(Next::Wait));
     state.target(b"\0");
-    assert!(state.next().is_err());
+    assert!(state.advance().is_err());
 }
 
 #[test]
@@ -117,17 +117,17 @@ fn folders_in_each_other_are_bounded() {
     let mut state = State::new(far("scp -r -d -t /srv", "/srv"));
     state.target(b"\0");
     let mut deep = 0;
-    assert_eq!(state.next(), Ok(Next::ToSource(vec![0])));
+    assert_eq!(state.advance(), Ok(Next::ToSource(vec![0])));
     loop {
         state.client(b"D0755 0 d\n");
-        match state.next() {
+        match state.advance() {
             Ok(Next::Judge { .. }) => {}
             Ok(Next::Refuse(_)) => break,
             other => panic!("{other:?}"),
         }
         state.permit();
         state.target(b"\0");
-        assert!(matches!(state.next(), Ok(Next::Done { .. })));
+        assert!(matches!(state.advance(), Ok(Next::Done { .. })));
         deep += 1;
     }
     assert_eq!(deep, 256);

@@ -84,7 +84,7 @@ impl Relay {
         }
         while self.may_copy(index) {
             let Some(copies) = self.copies(index) else { return Ok(()) };
-            let next = match copies.state.next() {
+            let next = match copies.state.advance() {
                 Ok(Next::Wait) => break,
                 Ok(next) => next,
                 Err(why) => return self.break_copies(index, why),
@@ -99,15 +99,15 @@ impl Relay {
     fn copy(&mut self, index: usize, next: Next) -> Step {
         match next {
             Next::Wait | Next::Again => Ok(()),
-            Next::ToSource(bytes) => self.to_source(index, &bytes),
-            Next::ToSink(bytes) => self.to_sink(index, &bytes),
+            Next::ToSource(bytes) => self.tell_source(index, &bytes),
+            Next::ToSink(bytes) => self.tell_sink(index, &bytes),
             Next::Judge { item, place } => self.judge_copy(index, &item, &place),
             Next::Refuse(why) => self.refuse_copy_for(index, why),
             Next::Name(line) => self.name_copy(index, &line),
             Next::Content(content) => self.content(index, &content),
             Next::Done { answer, outcome } => {
                 self.close_copy(index, outcome);
-                self.to_source(index, &answer)
+                self.tell_source(index, &answer)
             }
         }
     }
@@ -122,11 +122,11 @@ impl Relay {
         self.copies(index).is_some_and(|copies| copies.state.to_target())
     }
 
-    fn to_source(&mut self, index: usize, bytes: &[u8]) -> Step {
+    fn tell_source(&mut self, index: usize, bytes: &[u8]) -> Step {
         if self.is_to_target(index) { self.show_copy(index, bytes) } else { self.send_packet(index, bytes) }
     }
 
-    fn to_sink(&mut self, index: usize, bytes: &[u8]) -> Step {
+    fn tell_sink(&mut self, index: usize, bytes: &[u8]) -> Step {
         if self.is_to_target(index) { self.send_packet(index, bytes) } else { self.show_copy(index, bytes) }
     }
 
