@@ -192,11 +192,6 @@ pub(crate) fn exec(command: &[u8], terminal: bool, tools: &Arc<[Tool]>) -> Asked
         actions.sort();
         actions.dedup();
     }
-    if terminal {
-        actions.push(Action::on(Effect::Execute, Object::new(ObjectKind::Other, "terminal")));
-        actions.sort();
-        actions.dedup();
-    }
     let label = if terminal { EXEC_WITH_TERMINAL } else { EXEC };
     let line = Line { command: command.to_vec(), terminal, by: Arc::clone(tools), far };
     let mut intent = Intent::simple(id(label, command, &actions), label, Action::bare(Effect::Unknown));
