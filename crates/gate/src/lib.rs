@@ -61,4 +61,4 @@ pub use release::{Content, Flow};
 pub use secret::Secret;
 pub use session::{Asked, Session, Ticket};
 pub use spend::Returned;
-pub use stream::{FileContent, FileDone, Given, Shown};
+pub use stream::{FileContent, FileDone, Given, Shown, Silence};

@@ -90,6 +90,15 @@ impl Outbox<ToTarget> {
     }
 }
 
+/// For how long a program has printed nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Silence {
+    /// Less than a person notices.
+    Moment,
+    /// Longer than a program that is at work pauses: it may wait for an answer.
+    Long,
+}
+
 /// What keeps a stream's state between its pieces.
 #[derive(Default)]
 pub struct Streams {
@@ -212,11 +221,18 @@ impl Session {
         self.shown(flow, stream, start, shown)
     }
 
-    /// Nothing more came for a moment: what masks hold back only because more could come is shown, as [`show`](Self::show) does.
+    /// Nothing more came for a while: what masks hold back only because more could come is shown, as [`show`](Self::show) does. Without a
+    /// terminal a program reads it, perhaps, and can wait: after a moment only what stays as it is whatever follows is shown.
     ///
     /// # Errors
     /// When it cannot be recorded: it is not shown, and the session must close.
-    pub fn show_waiting(&mut self, flow: &mut Flow, stream: StreamKind, shown: &mut Shown) -> Result<(), Refusal> {
+    pub fn show_waiting(
+        &mut self,
+        flow: &mut Flow,
+        stream: StreamKind,
+        silence: Silence,
+        shown: &mut Shown,
+    ) -> Result<(), Refusal> {
         let start = shown.bytes.len();
         let masker = match stream {
             StreamKind::Input => None,
@@ -224,7 +240,10 @@ impl Session {
             StreamKind::Error => flow.streams.error.as_mut(),
         };
         if let Some(masker) = masker {
-            masker.flush(&mut shown.bytes);
+            match silence {
+                Silence::Moment if !flow.streams.terminal => masker.flush_certain(&mut shown.bytes),
+                Silence::Moment | Silence::Long => masker.flush(&mut shown.bytes),
+            }
         }
         self.shown(flow, stream, start, shown)
     }

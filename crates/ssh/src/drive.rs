@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use gate::{Ended, Gate, Grant, Parked, Refusal};
+use gate::{Ended, Gate, Grant, Parked, Refusal, Silence};
 use model::ApprovalId;
 use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep};
 
@@ -25,6 +25,8 @@ const TURN: usize = 64;
 const TICK: Duration = Duration::from_millis(250);
 /// How long a program may print nothing before what masks hold back is shown: less than a person notices, more than a burst pauses.
 const SILENCE: Duration = Duration::from_millis(15);
+/// How long a program without a terminal may print nothing before what may be a part of a value is hidden as one: it could wait for an answer.
+const LONG: Duration = Duration::from_secs(5);
 /// How long a client may take to read our last words.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// `SSH_DISCONNECT_PROTOCOL_ERROR` (RFC 4253, section 11.1).
@@ -73,8 +75,20 @@ pub(crate) struct Drive {
     expiry: Pin<Box<Sleep>>,
     jobs: Vec<Job>,
     tick: Interval,
-    /// Until when a program may still print what masks wait for.
-    silence: Option<Pin<Box<Sleep>>>,
+    waiting: Option<Waiting>,
+}
+
+/// Masks hold something back.
+struct Waiting {
+    /// What will have lasted then.
+    silence: Silence,
+    until: Pin<Box<Sleep>>,
+}
+
+impl Waiting {
+    fn new() -> Self {
+        Self { silence: Silence::Moment, until: Box::pin(tokio::time::sleep(SILENCE)) }
+    }
 }
 
 impl Drive {
@@ -87,7 +101,7 @@ impl Drive {
     ) -> Self {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { client, target, relay, grant, expiry, jobs: Vec::new(), tick, silence: None }
+        Self { client, target, relay, grant, expiry, jobs: Vec::new(), tick, waiting: None }
     }
 
     /// Carries the session to its end.
@@ -170,18 +184,20 @@ impl Drive {
         }
     }
 
-    /// Shows what masks hold back once nothing more came for a moment.
+    /// Shows what masks hold back once nothing more came for a while.
     fn listen_for_silence(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
         if !self.relay.output_waits() {
-            self.silence = None;
+            self.waiting = None;
             return Ok(false);
         }
-        let silence = self.silence.get_or_insert_with(|| Box::pin(tokio::time::sleep(SILENCE)));
-        if silence.as_mut().poll(cx).is_pending() {
+        let waiting = self.waiting.get_or_insert_with(Waiting::new);
+        if waiting.until.as_mut().poll(cx).is_pending() {
             return Ok(false);
         }
-        self.silence = None;
-        self.relay.show_all_waiting()?;
+        let silence = waiting.silence;
+        waiting.silence = Silence::Long;
+        waiting.until.as_mut().reset(Instant::now() + LONG);
+        self.relay.show_all_waiting(silence)?;
         Ok(true)
     }
 
@@ -244,7 +260,7 @@ impl Drive {
         match self.target.poll_read(cx) {
             Poll::Pending => Ok(false),
             Poll::Ready(Ok(read)) => {
-                self.silence = None;
+                self.waiting = None;
                 self.relay.session.received(0, read);
                 Ok(true)
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use anyhow::Result;
-use gate::Gate;
+use gate::{Gate, Silence};
 use ssh::link::compress::{CompressionError, Packer, Unpacker};
 use ssh::session::Relay;
 use ssh::wire::channel::{self as words, Message, Open};
@@ -226,7 +226,11 @@ fn run(data: &[u8]) {
                 }
             };
             model.vague |= message.windows(9).any(|word| word == b"subsystem");
-            let more = step.and_then(|()| if len % 5 == 0 { relay.show_all_waiting() } else { relay.tick() });
+            let more = step.and_then(|()| match len % 10 {
+                0 => relay.show_all_waiting(Silence::Long),
+                5 => relay.show_all_waiting(Silence::Moment),
+                _ => relay.tick(),
+            });
             model.look(&mut relay, recorded);
             if more.is_err() {
                 break;

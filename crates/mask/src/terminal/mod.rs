@@ -42,7 +42,8 @@ const STEP: usize = 64 * 1024;
 /// groups, what is a token's prefix so far. These wait for more, at most 8 KiB; a line end decides everything but a private
 /// key, which is hidden from its first line on. When nothing more comes for a moment, [`flush`](Self::flush) shows what waits; what
 /// is more likely a part of a value than not is then shown as stars, one for each character. So is the rest of a value whose
-/// beginning was shown before it could be known, letter by letter, as typed ones are.
+/// beginning was shown before it could be known, letter by letter, as typed ones are. Where a program reads the output,
+/// [`flush_certain`](Self::flush_certain) changes nothing that turns out to be no value.
 ///
 /// The output does not depend on how the stream is cut, but for lines that are changed later, for what `flush` decides, for values
 /// with more than 8 KiB of control functions in them, and for values that touch: these are replaced as one or one by one. Output
@@ -79,6 +80,8 @@ struct Hidden {
 enum Until {
     /// What is decided.
     Decided,
+    /// What is not doubtful.
+    Certain,
     /// Everything; what is doubtful is hidden.
     Now,
     /// Everything: nothing follows.
@@ -127,6 +130,14 @@ impl TerminalMasker {
     pub fn flush(&mut self, out: &mut Vec<u8>) {
         if self.held() > 0 && self.hide(Until::Now, out) {
             self.release(Until::Now, out);
+        }
+        self.forget();
+    }
+
+    /// The same where nobody looks on: what is more likely a part of a value than not, and what is one unless more of it follows, waits on.
+    pub fn flush_certain(&mut self, out: &mut Vec<u8>) {
+        if self.held() > 0 && self.hide(Until::Certain, out) {
+            self.release(Until::Certain, out);
         }
         self.forget();
     }
@@ -201,7 +212,10 @@ impl TerminalMasker {
         let decided =
             if self.plain { self.find_in_plain(until, &mut finds) } else { self.find_in_views(until, &mut finds) };
         find::join(&self.buffer, &mut finds);
-        let mut cut = if until == Until::Decided { decided } else { self.buffer.len() };
+        let mut cut = match until {
+            Until::Decided | Until::Certain => decided,
+            Until::Now | Until::End => self.buffer.len(),
+        };
         for find in finds.iter().rev() {
             if matches!(find.open, Some(Hiding::Pem(_))) {
                 cut = self.buffer.len();
@@ -229,30 +243,34 @@ impl TerminalMasker {
         self.released = cut;
     }
 
-    /// Finds in bytes without control functions; says how many are decided.
+    /// Finds in bytes without control functions; says how many may be released, if it is not all of them.
     fn find_in_plain(&mut self, until: Until, finds: &mut Vec<Find>) -> usize {
         let (bytes, from) = (self.buffer.as_slice(), self.released);
         self.views.whole = bytes.len();
         let open = scan_open(bytes, self.set, &mut self.hits);
         find::in_bytes(bytes, from, (&self.hits, &open), finds);
         self.doubt = None;
-        if until == Until::Now
-            && let Some(start) = doubtful(bytes, from, self.set)
-        {
-            self.doubt = Some(start);
-            doubt(bytes, start.max(from)..bytes.len(), finds);
+        let decided = undecided(bytes, self.set);
+        match (until, doubtful(bytes, from, self.set)) {
+            (Until::Now, Some(start)) => {
+                self.doubt = Some(start);
+                doubt(bytes, start.max(from)..bytes.len(), finds);
+            }
+            (Until::Certain, start) => return certain(finds, decided, start.unwrap_or(bytes.len())),
+            (Until::Now | Until::Decided | Until::End, _) => {}
         }
-        undecided(bytes, self.set)
+        decided
     }
 
-    /// Finds in all the texts that the bytes may be read as; says how many bytes are decided.
+    /// Finds in all the texts that the bytes may be read as; says how many bytes may be released, if it is not all of them.
     fn find_in_views(&mut self, until: Until, finds: &mut Vec<Find>) -> usize {
         let (bytes, from, set) = (self.buffer.as_slice(), self.released, self.set);
         self.views.read(bytes, self.string);
         let (views, hits) = (&self.views, &mut self.hits);
         // A character whose rest has not come is in none of the texts.
         let half = bytes.get(views.whole).is_some_and(|byte| *byte >= 0x80);
-        let (mut decided, mut doubts) = (if half { views.whole } else { bytes.len() }, Vec::new());
+        let most = if half { views.whole } else { bytes.len() };
+        let (mut decided, mut doubts) = (most, Vec::new());
         let mut look = |view: &View, growing: bool, finds: &mut Vec<Find>| {
             let open = scan_open(&view.text, set, hits);
             // Of a line that was left nothing can still come.
@@ -260,7 +278,7 @@ impl TerminalMasker {
             find::in_view(view, bytes.len(), from, (hits, &open), finds);
             if growing {
                 decided = decided.min(view.first_from(undecided(&view.text, set), bytes.len()));
-                if until == Until::Now {
+                if matches!(until, Until::Now | Until::Certain) {
                     let fresh = view.at.iter().position(|place| *place >= from).unwrap_or(view.at.len());
                     doubts.extend(doubtful(&view.text, fresh, set).map(|start| view.first_from(start, bytes.len())));
                 }
@@ -276,7 +294,12 @@ impl TerminalMasker {
         if views.edited {
             view::lines(bytes, self.string, &mut View::default(), |view, growing| look(view, growing, finds));
         }
-        self.doubt = doubts.into_iter().min();
+        let start = doubts.into_iter().min();
+        if until == Until::Certain {
+            self.doubt = None;
+            return certain(finds, decided, start.map_or(most, |start| start.min(most)));
+        }
+        self.doubt = start;
         if let Some(start) = self.doubt {
             let places = views.joined.at.iter().copied().filter(|place| *place >= start.max(from));
             doubt(bytes, places, finds);
@@ -349,6 +372,12 @@ fn between_words(piece: &[u8]) -> Option<usize> {
 /// The first place where a character begins.
 fn to_character(piece: &[u8]) -> usize {
     piece.iter().take_while(|byte| **byte & 0xc0 == 0x80).count()
+}
+
+/// How much of what ends at `end` stays as it is whatever follows: finds that reach into what is not decided may turn out to be none.
+fn certain(finds: &[Find], decided: usize, end: usize) -> usize {
+    let growing = finds.iter().filter(|find| find.open.is_none() && find.last() >= decided);
+    growing.map(Find::first).fold(end, usize::min)
 }
 
 /// Adds what is doubtful after the last find: characters to be hidden one by one.

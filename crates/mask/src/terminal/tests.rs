@@ -335,13 +335,39 @@ proptest! {
         for (size, flush) in cuts.iter().cycle() {
             let (piece, more) = rest.split_at_checked(*size).unwrap_or((rest, &[]));
             masker.push(piece, &mut out);
-            if *flush { masker.flush(&mut out); }
+            if *flush { masker.flush(&mut out) } else if *size > 6 { masker.flush_certain(&mut out) }
             rest = more;
             if rest.is_empty() { break }
         }
         masker.finish(&mut out);
         let found = String::from_utf8_lossy(&out).replace("[redacted]", "");
         prop_assert!(found.bytes().filter(u8::is_ascii_alphanumeric).count() <= 8, "{}", found);
+    }
+
+    #[test]
+    fn what_is_no_value_is_not_touched_wherever_a_program_pauses(
+        words in proptest::collection::vec(
+            prop_oneof!["[0-9]{1,21}", "[0-9]{4} [0-9]{4} [0-9]{3,5}", "[a-z]{1,9}", "[ .:@\n-]", "\u{1b}\\[1m", "[A-Z]{2}[0-9]{2} [0-9A-Z]{4}", "ü"],
+            1..12,
+        ),
+        cuts in proptest::collection::vec(1_usize..12, 1..8),
+    ) {
+        let text = words.concat();
+        let mut whole = Vec::new();
+        let mut masker = masker(DetectorSet::ALL, Style::Redact);
+        masker.push(text.as_bytes(), &mut whole);
+        masker.finish(&mut whole);
+        prop_assume!(whole == text.as_bytes());
+        let (mut out, mut rest) = (Vec::new(), text.as_bytes());
+        for size in cuts.iter().cycle() {
+            let (piece, more) = rest.split_at_checked(*size).unwrap_or((rest, &[]));
+            masker.push(piece, &mut out);
+            masker.flush_certain(&mut out);
+            rest = more;
+            if rest.is_empty() { break }
+        }
+        masker.finish(&mut out);
+        prop_assert_eq!(String::from_utf8_lossy(&out), text);
     }
 
     #[test]
@@ -356,7 +382,7 @@ proptest! {
         let mut out = Vec::new();
         for (index, piece) in bytes.chunks(size).enumerate() {
             masker.push(piece, &mut out);
-            if index % flush == 0 { masker.flush(&mut out); }
+            if index % flush == 0 { masker.flush(&mut out) } else if index % 3 == 0 { masker.flush_certain(&mut out) }
         }
         masker.finish(&mut out);
         prop_assert!(out.len() <= bytes.len() * 4 + 64);

@@ -23,7 +23,7 @@ mod tests;
 
 use std::fmt;
 
-use gate::{Asked, Outbox, Refusal, Session, ToClient, ToTarget};
+use gate::{Asked, Outbox, Refusal, Session, Silence, ToClient, ToTarget};
 
 use model::ApprovalId;
 
@@ -123,13 +123,13 @@ impl Relay {
         programs.into_iter().any(|program| program.flow.waits())
     }
 
-    /// Nothing more came for a moment.
+    /// Nothing more came for a while.
     ///
     /// # Errors
     /// Why the session ends.
-    pub fn show_all_waiting(&mut self) -> Step {
+    pub fn show_all_waiting(&mut self, silence: Silence) -> Step {
         for index in 0..self.channels.len() {
-            self.show_waiting(index)?;
+            self.show_waiting(index, silence)?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use gate::{Asked, Encode, Ended, Flow, Held, Permitted, Refusal, Session, StreamKind, Ticket};
+use gate::{Asked, Encode, Ended, Flow, Held, Permitted, Refusal, Session, Silence, StreamKind, Ticket};
 use model::ApprovalId;
 
 use super::channel::{Awaited, Channel, Kind, Words};
@@ -404,12 +404,12 @@ impl Relay {
         Ok(())
     }
 
-    /// Nothing more came for a moment: what masks held back is shown.
-    pub(super) fn show_waiting(&mut self, index: usize) -> Step {
+    /// Nothing more came for a while: what masks held back is shown.
+    pub(super) fn show_waiting(&mut self, index: usize, silence: Silence) -> Step {
         let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) else { return Ok(()) };
         let Some(program) = &mut channel.program else { return Ok(()) };
         for (stream, shown) in [(StreamKind::Output, &mut channel.out), (StreamKind::Error, &mut channel.err)] {
-            self.session.show_waiting(&mut program.flow, stream, shown).map_err(End::refused)?;
+            self.session.show_waiting(&mut program.flow, stream, silence, shown).map_err(End::refused)?;
         }
         self.pump(index)
     }
