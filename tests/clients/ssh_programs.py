@@ -33,7 +33,8 @@ def compressed_streams_and_new_keys():
         expect((done.returncode, hashlib.sha256(done.stdout).digest()), (0, hashlib.sha256(data).digest()))
         exchanges = said.count("SSH2_MSG_NEWKEYS received")
         expect((exchanges <= most, exchanges > 20 or most == 1), (True, True))
-        expect(said.count("compression: zlib@openssh.com"), 2 * exchanges)
+        # The last one may have been agreed on and not be done when the connection ends.
+        expect(said.count("compression: zlib@openssh.com") in (2 * exchanges, 2 * exchanges + 2), True)
         for way in ("outgoing", "incoming"):
             line = next(line for line in said.splitlines() if f"compress {way}" in line)
             raw, packed = (int(number) for number in re.search(r"raw data (\d+), compressed (\d+)", line).groups())
