@@ -4,7 +4,7 @@
 //! The source says one thing at a time and the sink answers it. What stands in between ([`State`]) sends the sink nothing that it has not read
 //! itself, and hears nothing of the source before the sink has answered: bytes of a file that the sink did not take would be lines to it.
 //!
-//! - [`line`]: lines and answers, read and written anew
+//! - [`line`](mod@line): lines and answers, read and written anew
 //! - [`place`]: where the files are that the lines name
 //! - [`state`]: what comes next
 
