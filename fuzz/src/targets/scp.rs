@@ -84,7 +84,7 @@ fn run(data: &[u8]) {
     GATE.with(|(gate, recorded)| {
         recorded.clear();
         let random = Random::new((u64::from(first) << 8) | u64::from(second));
-        let mut pair = Pair::new(Relay::new(gateway::open(gate, "ssh").session), command, random);
+        let mut pair = Pair::new(Relay::new(doubles::open(gate, "ssh", gateway::TARGET).session), command, random);
         let (mut refused, patient) = (false, waits % 4 > 0);
         while let Some((&[kind, high, low], after)) = rest.split_first_chunk::<3>() {
             let (bytes, next) = after.split_at(usize::from(u16::from_be_bytes([high, low])).min(after.len()));

@@ -206,7 +206,7 @@ thread_local! {
 fn run(data: &[u8]) {
     GATE.with(|(gate, recorded)| {
         recorded.clear();
-        let mut relay = Relay::new(gateway::open(gate, "ssh").session);
+        let mut relay = Relay::new(doubles::open(gate, "ssh", gateway::TARGET).session);
         let mut model = Model::default();
         for (side, message) in records(data) {
             let message = match side {

@@ -6,18 +6,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use gate::ports::{
-    Answer, ApprovalRequest, ApprovalState, Approvals, Audit, AuditEntry, AuthFailure, BoxFuture, Clock, Identities,
-    Lease, LeaseError, Proven, RecordFailure, Recorder, Recordings, ScramAttempt, ScramParameters, Secrets, StoreAway,
-    StoredApproval,
-};
-use gate::{Asked, Endpoint, Gate, Micros, OpenRequest, Parts, RefusalKind, Session, Settings, Targets};
-use model::{
-    Action, ApprovalId, Command, Effect, Identity, IdentityKind, Intent, Object, ObjectKind, SessionId, Target,
-};
-use policy::{Policy, Source};
+use gate::ports::Proven;
+use gate::{Asked, Gate, Micros, OpenRequest, RefusalKind, Session};
+use model::{Action, Command, Effect, Identity, IdentityKind, Intent, Object, ObjectKind};
 
 const HEAD: &str = "\
 Who may do what under authorisation.yaml, as the gate decides it.
@@ -186,122 +178,6 @@ async fn open(
 }
 
 fn gate(policy: &str) -> Arc<Gate> {
-    let source = Source { name: "authorisation.yaml", text: policy };
-    let targets = PROTOCOLS.map(|(kind, name, _)| {
-        let target = Target {
-            name: name.to_owned(),
-            kind: kind.to_owned(),
-            labels: BTreeMap::new(),
-            roles: vec!["app".to_owned()],
-            default_role: "app".to_owned(),
-        };
-        (target, Endpoint { address: "127.0.0.1:1".to_owned(), options: serde_json::Value::Null })
-    });
-    let double = Arc::new(Double);
-    Gate::new(Parts {
-        policy: Arc::new(Policy::parse(&[source]).map_err(|errors| format!("{errors:?}")).unwrap()),
-        targets: Targets::new(targets.to_vec()).unwrap(),
-        identities: double.clone(),
-        secrets: double.clone(),
-        approvals: double.clone(),
-        recordings: double.clone(),
-        audit: double.clone(),
-        clock: double,
-        mask_key: mask::MaskKey::new([7; 32]),
-        settings: Settings::default(),
-    })
-}
-
-/// The outside, which takes everything and knows nothing.
-struct Double;
-
-impl Approvals for Double {
-    fn create<'a>(&'a self, _: &'a ApprovalRequest) -> BoxFuture<'a, Result<(), StoreAway>> {
-        Box::pin(async { Ok(()) })
-    }
-    fn get(&self, _: ApprovalId) -> BoxFuture<'_, Result<Option<StoredApproval>, StoreAway>> {
-        Box::pin(async { Ok(None) })
-    }
-    fn list(&self, _: bool, _: u32) -> BoxFuture<'_, Result<Vec<StoredApproval>, StoreAway>> {
-        Box::pin(async { Ok(Vec::new()) })
-    }
-    fn answer<'a>(&'a self, _: ApprovalId, _: &'a Answer) -> BoxFuture<'a, Result<Option<StoredApproval>, StoreAway>> {
-        Box::pin(async { Ok(None) })
-    }
-    fn granted(&self, _: [u8; 32], _: Micros) -> BoxFuture<'_, Result<Option<StoredApproval>, StoreAway>> {
-        Box::pin(async { Ok(None) })
-    }
-    fn consume(&self, _: ApprovalId, _: Micros) -> BoxFuture<'_, Result<bool, StoreAway>> {
-        Box::pin(async { Ok(false) })
-    }
-    fn report<'a>(&'a self, _: ApprovalId, _: &'a str) -> BoxFuture<'a, Result<(), StoreAway>> {
-        Box::pin(async { Ok(()) })
-    }
-    fn end(&self, _: ApprovalId, _: ApprovalState) -> BoxFuture<'_, Result<(), StoreAway>> {
-        Box::pin(async { Ok(()) })
-    }
-}
-
-impl Audit for Double {
-    fn write<'a>(&'a self, _: &'a AuditEntry) -> BoxFuture<'a, Result<(), StoreAway>> {
-        Box::pin(async { Ok(()) })
-    }
-}
-
-impl Clock for Double {
-    fn now(&self) -> Micros {
-        Micros(5)
-    }
-}
-
-impl Identities for Double {
-    fn verify<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, Result<Proven, AuthFailure>> {
-        Box::pin(async { Err(AuthFailure::Unknown) })
-    }
-    fn scram_parameters(&self) -> ScramParameters {
-        ScramParameters { salt: Vec::new(), iterations: 1 }
-    }
-    fn verify_scram<'a>(
-        &'a self,
-        _: &'a ScramAttempt,
-        _: &'a str,
-    ) -> BoxFuture<'a, Result<(Proven, [u8; 32]), AuthFailure>> {
-        Box::pin(async { Err(AuthFailure::Unknown) })
-    }
-    fn bearer_discovery(&self) -> Option<(String, String)> {
-        None
-    }
-}
-
-impl Secrets for Double {
-    fn lease<'a>(&'a self, _: &'a str, _: &'a str, _: SessionId) -> BoxFuture<'a, Result<Lease, LeaseError>> {
-        Box::pin(async { Err(LeaseError::Sealed("a double".to_owned())) })
-    }
-    fn release<'a>(&'a self, _: &'a str, _: &'a str, _: SessionId) -> BoxFuture<'a, ()> {
-        Box::pin(async {})
-    }
-}
-
-impl Recordings for Double {
-    fn open<'a>(
-        &'a self,
-        _: SessionId,
-        _: Micros,
-        _: &'a record::Opened<'a>,
-    ) -> BoxFuture<'a, Result<Box<dyn Recorder>, StoreAway>> {
-        Box::pin(async { Ok(Box::new(Self) as Box<dyn Recorder>) })
-    }
-    fn healthy(&self) -> Result<(), String> {
-        Ok(())
-    }
-}
-
-impl Recorder for Double {
-    fn append(&mut self, _: Micros, _: &record::Event<'_>) -> Result<(), RecordFailure> {
-        Ok(())
-    }
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), RecordFailure>> {
-        Poll::Ready(Ok(()))
-    }
-    fn seal(&mut self) {}
+    let targets = PROTOCOLS.map(|(kind, name, _)| doubles::target(kind, name, "app", "127.0.0.1:1"));
+    Gate::new(doubles::parts(policy, targets.to_vec()))
 }

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use aws_lc_rs::{digest, hmac, pbkdf2};
 use gate::ports::{BoxFuture, Identities, Proven};
-use gate::{Micros, Outbox, ToClient};
-use model::{Identity, IdentityKind};
+use gate::{Outbox, ToClient};
 use net::tls::{Source, Trust};
 use net::{ClientTls, ServerTls, TlsMode, Transport};
 use tempfile::TempDir;
@@ -25,19 +24,6 @@ pub(super) const WANTED: &[(&str, &str)] =
 /// Knows one token, which is good for the target `orders-db`.
 pub(super) struct OneToken;
 
-fn proven() -> Proven {
-    let identity = Identity {
-        subject: "agent-7".to_owned(),
-        issuer: "sallyport".to_owned(),
-        groups: Vec::new(),
-        kind: IdentityKind::Agent,
-        on_behalf_of: Vec::new(),
-        task: None,
-        claims: Default::default(),
-    };
-    Proven { identity, expires: Micros(i64::MAX), token: None, targets: None }
-}
-
 fn tag(key: &[u8], message: &[u8]) -> [u8; 32] {
     hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), message).as_ref().try_into().unwrap()
 }
@@ -46,7 +32,7 @@ impl Identities for OneToken {
     fn verify<'a>(&'a self, secret: &'a str, target: &'a str) -> BoxFuture<'a, Result<Proven, AuthFailure>> {
         Box::pin(async move {
             match (secret, target) {
-                (TOKEN, "orders-db") => Ok(proven()),
+                (TOKEN, "orders-db") => Ok(doubles::agent()),
                 (TOKEN, _) => Err(AuthFailure::WrongTarget),
                 ("expired", _) => Err(AuthFailure::Expired),
                 ("away", _) => Err(AuthFailure::Unavailable),
@@ -75,7 +61,7 @@ impl Identities for OneToken {
             if digest::digest(&digest::SHA256, &recovered).as_ref() != stored.as_ref() {
                 return Err(AuthFailure::Unknown);
             }
-            Ok((proven(), tag(&tag(&salted, b"Server Key"), &attempt.auth_message)))
+            Ok((doubles::agent(), tag(&tag(&salted, b"Server Key"), &attempt.auth_message)))
         })
     }
 

@@ -1,27 +1,15 @@
 //! A gate whose ports keep nothing but what recordings would say of files, and both peers of a relay.
 
-use std::collections::BTreeMap;
-use std::pin::pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
 
-use gate::ports::{
-    Answer, ApprovalRequest, ApprovalState, Approvals, Audit, AuditEntry, AuthFailure, BoxFuture, Clock, Identities,
-    Lease, LeaseError, Proven, RecordFailure, Recorder, Recordings, ScramAttempt, ScramParameters, Secrets, StoreAway,
-    StoredApproval,
-};
-use gate::{Ended, Endpoint, Gate, Micros, OpenRequest, Parts, Settings, Targets};
-use model::{ApprovalId, Identity, IdentityKind, SessionId, Target};
-use policy::{Policy, Source};
+use doubles::Watched;
+pub(super) use doubles::policy;
+use gate::{Ended, Gate, Parts};
 use record::Event;
 
 use crate::session::{Relay, Step};
 use crate::wire::channel::{self as words, Message, Open};
 use crate::wire::encode;
-
-pub(super) fn policy(text: &str) -> Arc<Policy> {
-    Arc::new(Policy::parse(&[Source { name: "policy.yaml", text }]).unwrap())
-}
 
 /// A session with one channel, number 0 everywhere, in which a program runs.
 pub(super) struct Rig {
@@ -33,42 +21,12 @@ pub(super) struct Rig {
 impl Rig {
     /// `kind` and `text` are the request's: `exec` and a command, `subsystem` and its name. The target has room for `window` bytes.
     pub(super) fn new(rules: &str, kind: &str, text: &str, window: u32) -> Self {
-        let target = Target {
-            name: "web-1".to_owned(),
-            kind: "ssh".to_owned(),
-            labels: BTreeMap::new(),
-            roles: vec!["ops".to_owned()],
-            default_role: "ops".to_owned(),
-        };
-        let endpoint = Endpoint { address: "127.0.0.1:1".to_owned(), options: serde_json::Value::Null };
         let log = Arc::new(Mutex::new(Vec::new()));
-        let double = Arc::new(Double(Arc::clone(&log)));
-        let gate = Gate::new(Parts {
-            policy: policy(rules),
-            targets: Targets::new(vec![(target, endpoint)]).unwrap(),
-            identities: double.clone(),
-            secrets: double.clone(),
-            approvals: double.clone(),
-            recordings: double.clone(),
-            audit: double.clone(),
-            clock: double,
-            mask_key: mask::MaskKey::new([7; 32]),
-            settings: Settings::default(),
-        });
-        let identity = Identity {
-            subject: "agent-7".to_owned(),
-            issuer: "sallyport".to_owned(),
-            groups: Vec::new(),
-            kind: IdentityKind::Agent,
-            on_behalf_of: Vec::new(),
-            task: None,
-            claims: BTreeMap::new(),
-        };
-        let proven = Proven { identity, expires: Micros(i64::MAX), token: None, targets: None };
-        let request =
-            OpenRequest { protocol: "ssh", target: "web-1", role: None, scope: "", from: None, client: "test" };
-        let opened = pin!(gate.open(proven, request)).poll(&mut Context::from_waker(Waker::noop()));
-        let Poll::Ready(Ok(opened)) = opened else { panic!("no session") };
+        let seen = Arc::clone(&log);
+        let recordings = Watched::new(move |event: &Event<'_>| seen.lock().unwrap().extend(line(event)));
+        let targets = vec![doubles::target("ssh", "web-1", "ops", "127.0.0.1:1")];
+        let gate = Gate::new(Parts { recordings, ..doubles::parts(rules, targets) });
+        let opened = doubles::open(&gate, "ssh", "web-1");
         let mut rig = Self { relay: Relay::new(opened.session), gate: Arc::clone(&gate), log };
         rig.client(&words::open(&Open { kind: "session", sender: 0, window: 1 << 21, packet: 1 << 15, rest: b"" }));
         rig.target(&words::confirmation(0, 0, window, 1 << 15));
@@ -162,113 +120,17 @@ fn messages(mut bytes: &[u8]) -> Vec<&[u8]> {
     all
 }
 
-struct Double(Arc<Mutex<Vec<String>>>);
-
-fn ready<'a, T: Send + 'a>(value: T) -> BoxFuture<'a, T> {
-    Box::pin(std::future::ready(value))
-}
-
-impl Secrets for Double {
-    fn lease<'a>(&'a self, _: &'a str, role: &'a str, _: SessionId) -> BoxFuture<'a, Result<Lease, LeaseError>> {
-        ready(Ok(Lease { user: role.to_owned(), password: None, certificate: None, authority: None }))
-    }
-    fn release<'a>(&'a self, _: &'a str, _: &'a str, _: SessionId) -> BoxFuture<'a, ()> {
-        ready(())
-    }
-}
-
-impl Identities for Double {
-    fn verify<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, Result<Proven, AuthFailure>> {
-        ready(Err(AuthFailure::Unknown))
-    }
-    fn scram_parameters(&self) -> ScramParameters {
-        ScramParameters { salt: Vec::new(), iterations: 4096 }
-    }
-    fn verify_scram<'a>(
-        &'a self,
-        _: &'a ScramAttempt,
-        _: &'a str,
-    ) -> BoxFuture<'a, Result<(Proven, [u8; 32]), AuthFailure>> {
-        ready(Err(AuthFailure::Unknown))
-    }
-    fn bearer_discovery(&self) -> Option<(String, String)> {
-        None
-    }
-}
-
-impl Approvals for Double {
-    fn create<'a>(&'a self, _: &'a ApprovalRequest) -> BoxFuture<'a, Result<(), StoreAway>> {
-        ready(Ok(()))
-    }
-    fn get(&self, _: ApprovalId) -> BoxFuture<'_, Result<Option<StoredApproval>, StoreAway>> {
-        ready(Ok(None))
-    }
-    fn list(&self, _: bool, _: u32) -> BoxFuture<'_, Result<Vec<StoredApproval>, StoreAway>> {
-        ready(Ok(Vec::new()))
-    }
-    fn answer<'a>(&'a self, _: ApprovalId, _: &'a Answer) -> BoxFuture<'a, Result<Option<StoredApproval>, StoreAway>> {
-        ready(Ok(None))
-    }
-    fn granted(&self, _: [u8; 32], _: Micros) -> BoxFuture<'_, Result<Option<StoredApproval>, StoreAway>> {
-        ready(Ok(None))
-    }
-    fn consume(&self, _: ApprovalId, _: Micros) -> BoxFuture<'_, Result<bool, StoreAway>> {
-        ready(Ok(false))
-    }
-    fn report<'a>(&'a self, _: ApprovalId, _: &'a str) -> BoxFuture<'a, Result<(), StoreAway>> {
-        ready(Ok(()))
-    }
-    fn end(&self, _: ApprovalId, _: ApprovalState) -> BoxFuture<'_, Result<(), StoreAway>> {
-        ready(Ok(()))
-    }
-}
-
-impl Recordings for Double {
-    fn open<'a>(
-        &'a self,
-        _: SessionId,
-        _: Micros,
-        _: &'a record::Opened<'a>,
-    ) -> BoxFuture<'a, Result<Box<dyn Recorder>, StoreAway>> {
-        ready(Ok(Box::new(Log(Arc::clone(&self.0))) as Box<dyn Recorder>))
-    }
-    fn healthy(&self) -> Result<(), String> {
-        Ok(())
-    }
-}
-
-struct Log(Arc<Mutex<Vec<String>>>);
-
-impl Recorder for Log {
-    fn append(&mut self, _: Micros, event: &Event<'_>) -> Result<(), RecordFailure> {
-        let line = match event {
-            Event::Judged(judged) => format!("{} {}", judged.command.outcome.as_str(), judged.command.text),
-            Event::File { operation, path, size, digest, outcome, .. } => {
-                let digest = if digest.is_some() { " digest" } else { "" };
-                format!("{operation} {path} {size}{digest}: {outcome}")
-            }
-            Event::Content { to_target, offset, data, .. } => {
-                format!("content {to_target} {offset} {}", String::from_utf8_lossy(data))
-            }
-            _ => return Ok(()),
-        };
-        self.0.lock().unwrap().push(line);
-        Ok(())
-    }
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), RecordFailure>> {
-        Poll::Ready(Ok(()))
-    }
-    fn seal(&mut self) {}
-}
-
-impl Audit for Double {
-    fn write<'a>(&'a self, _: &'a AuditEntry) -> BoxFuture<'a, Result<(), StoreAway>> {
-        ready(Ok(()))
-    }
-}
-
-impl Clock for Double {
-    fn now(&self) -> Micros {
-        Micros(1_800_000_000_000_000)
+/// What is recorded of commands and files.
+fn line(event: &Event<'_>) -> Option<String> {
+    match event {
+        Event::Judged(judged) => Some(format!("{} {}", judged.command.outcome.as_str(), judged.command.text)),
+        Event::File { operation, path, size, digest, outcome, .. } => {
+            let digest = if digest.is_some() { " digest" } else { "" };
+            Some(format!("{operation} {path} {size}{digest}: {outcome}"))
+        }
+        Event::Content { to_target, offset, data, .. } => {
+            Some(format!("content {to_target} {offset} {}", String::from_utf8_lossy(data)))
+        }
+        _ => None,
     }
 }
