@@ -51,7 +51,7 @@ pub use live::LiveSession;
 pub use mask::{Element, Format, TOKEN_MARK, ValueType};
 pub use masks::{Cells, ColumnInfo, Origin};
 pub use metrics::Metrics;
-pub use open::{OpenRequest, Opened};
+pub use open::{AskedRole, OpenRequest, Opened};
 pub use outbox::{Encode, Outbox, ToClient, ToTarget};
 pub use proof::{Permitted, Released};
 pub use record::Micros;

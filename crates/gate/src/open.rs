@@ -29,14 +29,23 @@ pub struct OpenRequest<'a> {
     pub protocol: &'static str,
     /// The target's name.
     pub target: &'a str,
-    /// The role asked for; one that the target does not have means its default role.
-    pub role: Option<&'a str>,
+    /// The role asked for; without one it is the target's default role.
+    pub role: Option<AskedRole<'a>>,
     /// What the target's name leaves open, such as the database. Approvals are bound to it.
     pub scope: &'a str,
     /// Where the client is.
     pub from: Option<IpAddr>,
     /// What the client calls itself.
     pub client: &'a str,
+}
+
+/// A role that a client asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AskedRole<'a> {
+    /// This one and no other.
+    Named(&'a str),
+    /// This one if the target has it, else its default role: the client has to say some name.
+    Preferred(&'a str),
 }
 
 /// An open session: its record is written.
@@ -83,8 +92,11 @@ impl Gate {
             Some(_) | None => return Err(Refusal::of(RefusalKind::UnknownTarget)),
         };
         let role = match ask.role {
-            Some(role) if target.roles.iter().any(|known| known == role) => role.to_owned(),
-            Some(_) | None => target.default_role.clone(),
+            Some(AskedRole::Named(role) | AskedRole::Preferred(role)) if target.roles.iter().any(|it| it == role) => {
+                role.to_owned()
+            }
+            Some(AskedRole::Named(_)) => return Err(Refusal::of(RefusalKind::UnknownRole)),
+            Some(AskedRole::Preferred(_)) | None => target.default_role.clone(),
         };
         let identity = Arc::new(proven.identity.clone());
         let id = SessionId(Uuid::now_v7());

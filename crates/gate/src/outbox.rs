@@ -94,6 +94,12 @@ impl<D> Outbox<D> {
         }
     }
 
+    /// Drops what is to be written: the session is over, and nobody reads it any more.
+    pub fn forget(&mut self) {
+        self.bytes.clear();
+        (self.sent, self.ready) = (0, 0);
+    }
+
     /// Gives memory back when nothing is pending. Called when a session goes idle.
     pub fn rest(&mut self) {
         if self.is_empty() && self.bytes.capacity() > KEEP {
@@ -131,12 +137,6 @@ impl Outbox<ToClient> {
     /// Masking writes rows straight into the buffer; only `Session` reaches it. They are written to no socket before [`settle`](Self::settle).
     pub(crate) fn tail(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
-    }
-
-    /// Drops what is to be written: nobody reads it any more.
-    pub fn forget(&mut self) {
-        self.bytes.clear();
-        (self.sent, self.ready) = (0, 0);
     }
 
     /// Everything in the buffer is recorded.

@@ -29,6 +29,8 @@ pub enum RefusalKind {
     Identity(AuthFailure),
     /// There is no such target, or not for this identity.
     UnknownTarget,
+    /// The target has no such role.
+    UnknownRole,
     /// Policy does not let this identity connect.
     ConnectDenied,
     /// Connecting needs an approval; it was asked for.
@@ -63,6 +65,7 @@ impl RefusalKind {
             Self::Limit => "SP-LIMIT",
             Self::Identity(_) => "SP-IDENTITY",
             Self::UnknownTarget => "SP-UNKNOWN-TARGET",
+            Self::UnknownRole => "SP-UNKNOWN-ROLE",
             Self::ConnectDenied => "SP-CONNECT-DENIED",
             Self::ConnectHeld => "SP-CONNECT-HELD",
             Self::Unavailable => "SP-UNAVAILABLE",
@@ -91,6 +94,7 @@ impl RefusalKind {
             Self::Limit => "a limit of this session is reached",
             Self::Identity(failure) => return failure.to_string(),
             Self::UnknownTarget => "there is no target of this name for you",
+            Self::UnknownRole => "the target has no role of this name",
             Self::ConnectDenied => "policy does not let you connect to this target",
             Self::ConnectHeld => "connecting to this target needs an approval",
             Self::Unavailable => "the gateway cannot open or record sessions right now",
@@ -185,6 +189,7 @@ impl Refusal {
             RefusalKind::Identity(_) | RefusalKind::UnknownTarget => {
                 "Check dbname (TARGET or TARGET/DATABASE) and the token."
             }
+            RefusalKind::UnknownRole => "Leave the role out to have the target's default role.",
             RefusalKind::Unavailable | RefusalKind::ApprovalAway => "Try again shortly.",
             RefusalKind::Ended => "Connect again if you still may.",
             RefusalKind::Unsupported | RefusalKind::Malformed => {

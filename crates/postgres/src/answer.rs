@@ -21,6 +21,7 @@ pub(crate) const fn sqlstate(kind: RefusalKind) -> &'static str {
         RefusalKind::Limit => "53400",
         RefusalKind::Identity(_) => "28P01",
         RefusalKind::UnknownTarget => "3D000",
+        RefusalKind::UnknownRole => "28000",
         RefusalKind::Ended => "57P01",
         RefusalKind::Unsupported => "0A000",
         RefusalKind::Malformed => "08P01",

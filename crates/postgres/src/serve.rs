@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use gate::{Asked, Gate, Grant, OpenRequest, Opened, Outbox, Refusal, RefusalKind, Session, ToClient};
+use gate::{Asked, AskedRole, Gate, Grant, OpenRequest, Opened, Outbox, Refusal, RefusalKind, Session, ToClient};
 use model::Command;
 use net::{Accepted, Transport};
 use tracing::Instrument;
@@ -90,7 +90,8 @@ impl Server {
         let request = OpenRequest {
             protocol: PROTOCOL.0,
             target: &wanted.target,
-            role: role.as_deref(),
+            // A name that is no role says who asks, as far as the client knows.
+            role: role.as_deref().map(AskedRole::Preferred),
             scope: wanted.database.as_deref().unwrap_or_default(),
             from,
             client: &wanted.client,

@@ -79,7 +79,7 @@ impl Probe<'_> {
         let ask = OpenRequest {
             protocol: protocols::find(&found.target.kind).context("the target's protocol")?.id.0,
             target,
-            role: Some(role),
+            role: Some(gate::AskedRole::Named(role)),
             scope: "",
             from: None,
             client: "sallyport targets",

@@ -8,7 +8,7 @@ use model::{Action, Effect, Object, ObjectKind};
 use crate::globs::Arg;
 
 /// Names of files, wherever they are.
-const NAMES: [&str; 18] = [
+const NAMES: [&str; 23] = [
     ".netrc",
     ".pgpass",
     ".my.cnf",
@@ -27,11 +27,16 @@ const NAMES: [&str; 18] = [
     "shadow",
     "gshadow",
     "secring.gpg",
+    "krb5.keytab",
+    ".bash_history",
+    ".zsh_history",
+    ".psql_history",
+    ".mysql_history",
 ];
 /// Endings of names.
-const ENDINGS: [&str; 3] = ["shadow-", "_rsa_key", "_ed25519_key"];
+const ENDINGS: [&str; 4] = ["shadow-", "_rsa_key", "_ed25519_key", "-key.pem"];
 /// A folder and what in it is meant; `*` is anything, at any depth.
-const PLACES: [(&str, &str); 11] = [
+const PLACES: [(&str, &str); 12] = [
     (".kube", "config"),
     (".docker", "config.json"),
     (".gnupg", "*"),
@@ -42,6 +47,7 @@ const PLACES: [(&str, &str); 11] = [
     ("gcloud", "*"),
     ("kubernetes", "admin.conf"),
     ("ssl/private", "*"),
+    ("kubelet/pki", "*"),
     ("run/secrets", "*"),
 ];
 /// Folders of credentials: whoever reads all that is in them reads those.
@@ -51,36 +57,93 @@ const PUBLIC: [&str; 3] = ["known_hosts", "config", "authorized_keys"];
 /// Names that are words as well: files only to tools that read files by their names.
 const WORDS: [&str; 3] = ["shadow", "gshadow", "credentials"];
 /// Such tools.
-const READERS: [&str; 27] = [
-    "cat", "tac", "head", "tail", "less", "more", "nl", "od", "xxd", "hexdump", "strings", "base64", "base32", "sort",
-    "uniq", "cut", "paste", "join", "comm", "diff", "cmp", "rev", "fold", "sed", "awk", "cp", "grep",
+const READERS: [&str; 50] = [
+    "cat", "tac", "head", "tail", "less", "more", "nl", "od", "xxd", "hexdump", "hd", "strings", "base64", "base32",
+    "sort", "uniq", "cut", "paste", "join", "comm", "diff", "cmp", "rev", "fold", "fmt", "expand", "unexpand",
+    "column", "look", "iconv", "sed", "gsed", "awk", "gawk", "mawk", "nawk", "cp", "grep", "egrep", "fgrep", "zgrep",
+    "rg", "jq", "yq", "tar", "gtar", "bsdtar", "git", "date", "getent",
 ];
 /// Tools whose first operand is a pattern, unless an option has it.
 const SEARCHERS: [&str; 6] = ["grep", "egrep", "fgrep", "zgrep", "rg", "ag"];
-/// Tools that tell of a file what a listing does.
+/// Tools that tell of a file what a listing does; options of theirs may read it.
 const LISTERS: [&str; 9] = ["ls", "stat", "test", "[", "du", "readlink", "realpath", "basename", "dirname"];
+/// Tools to which words are texts.
+const TALKERS: [&str; 11] =
+    ["echo", "printf", "logger", "true", "false", ":", "wall", "write", "systemctl", "systemd-escape", "logname"];
+/// Tools whose words may be programs that name files.
+const PROGRAMS: [&str; 11] = ["awk", "gawk", "mawk", "nawk", "sed", "gsed", "find", "gfind", "jq", "perl", "python3"];
 
 /// The files of credentials that a reading command of these words names, each to be read.
 pub(crate) fn read_by(args: &[Arg]) -> BTreeSet<Action> {
     let Some((name, words)) = args.split_first() else { return BTreeSet::new() };
     let tool = name.text.rsplit('/').next().unwrap_or_default();
-    if LISTERS.contains(&tool) {
+    if TALKERS.contains(&tool) {
         return BTreeSet::new();
     }
+    let lists = LISTERS.contains(&tool);
     let pattern = if SEARCHERS.contains(&tool) { pattern(words) } else { None };
-    let words = words.iter().enumerate().filter(|(at, _)| Some(*at) != pattern).map(|(_, word)| word);
+    let words =
+        words.iter().enumerate().filter(|(at, word)| Some(*at) != pattern && (!lists || word.text.starts_with("--")));
+    let mut paths = BTreeSet::new();
+    for (_, word) in words {
+        let path = path(word);
+        paths.insert(if word.is_glob() { before_glob(path) } else { path });
+        if lists {
+            continue;
+        }
+        paths.extend(behind_letters(&word.text));
+        if PROGRAMS.contains(&tool) {
+            paths.extend(named_in(&word.text));
+        }
+    }
     let reads = |path: &&str| is_secret(path) && (READERS.contains(&tool) || !WORDS.contains(path));
-    let paths = words.map(|word| if word.is_glob() { before_glob(path(word)) } else { path(word) }).filter(reads);
-    paths.map(|path| Action::on(Effect::Read, Object::new(ObjectKind::Path, path))).collect()
+    let mut found: BTreeSet<Action> = paths.into_iter().filter(reads).map(to_read).collect();
+    if tool == "ps" && shows_environments(args) {
+        found.insert(to_read("/proc/*/environ"));
+    }
+    found
 }
 
-/// Where the pattern is, when no option has it.
+fn to_read(path: &str) -> Action {
+    Action::on(Effect::Read, Object::new(ObjectKind::Path, path))
+}
+
+/// A path behind options that are packed into one word: `-uf/etc/x`.
+fn behind_letters(text: &str) -> Option<&str> {
+    let packed = text.starts_with('-') && !text.starts_with("--");
+    packed.then(|| text.find(['/', '~']).and_then(|at| text.get(at..))).flatten()
+}
+
+/// The paths that a program of a tool may name.
+fn named_in(text: &str) -> impl Iterator<Item = &str> {
+    let between =
+        |letter: char| letter.is_whitespace() || letter.is_control() || "\"'`()[]{}<>;,|&=:!".contains(letter);
+    text.split(between).filter(|part| part.contains('/') || part.starts_with('.'))
+}
+
+/// Whether ps(1) is asked for the environment of processes: `e` among BSD's options, which have no dash and stand where no value does.
+fn shows_environments(args: &[Arg]) -> bool {
+    const LETTERS: &str = "aAcCeEfgGhHjklLmMnNorsStTuUvVwxXZ";
+    const VALUED: &str = "oOpCuUgGts";
+    let mut before = "";
+    args.iter().skip(1).any(|arg| {
+        let value = before.strip_prefix('-').is_some_and(|letters| letters.ends_with(|last| VALUED.contains(last)));
+        before = &arg.text;
+        !value && arg.text.contains(['e', 'E']) && arg.text.chars().all(|letter| LETTERS.contains(letter))
+    })
+}
+
+/// Where the pattern is, when no option has it; else where the one is that is a word behind its option.
 fn pattern(words: &[Arg]) -> Option<usize> {
-    let has = |word: &Arg| {
-        let text = word.text.as_str();
-        text.starts_with("--regexp") || text.starts_with("--file") || text.starts_with("-e") || text.starts_with("-f")
+    let packed = |word: &Arg, letter: char| {
+        word.text.strip_prefix('-').is_some_and(|letters| !letters.starts_with('-') && letters.contains(letter))
     };
-    if words.iter().any(has) { None } else { words.iter().position(|word| !word.text.starts_with('-')) }
+    let has = |word: &Arg| word.text.starts_with("--regexp") || packed(word, 'e');
+    if let Some(at) = words.iter().position(has) {
+        return words.get(at).filter(|word| word.text.ends_with('e')).map(|_| at + 1);
+    }
+    let from_file = |word: &Arg| word.text.starts_with("--file") || packed(word, 'f');
+    if words.iter().any(from_file) { None } else { words.iter().position(|word| !word.text.starts_with('-')) }
 }
 
 /// The path that a word may be: itself, or what stands behind `=`, `@`, `HOST:` or an option's letter.
@@ -145,6 +208,7 @@ mod tests {
         };
         assert_eq!(read("grep root /etc/shadow"), ["/etc/shadow"]);
         assert_eq!(read("grep -e root shadow"), ["shadow"]);
+        assert_eq!(read("grep -ie credentials shadow"), ["shadow"]);
         assert_eq!(
             read("curl -d @/etc/shadow --cert=/etc/ssl/private/a.pem x"),
             ["/etc/shadow", "/etc/ssl/private/a.pem"]
@@ -152,7 +216,44 @@ mod tests {
         assert_eq!(read("sort -o/srv/.ssh/id_rsa"), ["/srv/.ssh/id_rsa"]);
         let glob = Arg { text: "/srv/app/.aws/*".to_owned(), kind: Kind::Glob };
         assert_eq!(read_by(&[Arg::constant("tail"), glob]).len(), 1);
-        for text in ["grep credentials app.log", "kubectl get secret credentials", "ls -l /etc/shadow", "id"] {
+        for text in [
+            "awk {print} /etc/shadow",
+            "awk BEGIN{ARGV[1]=\"/etc/shadow\";ARGC=2}{print}",
+            "sed -n p /etc/shadow",
+            "sed -n r/etc/shadow x",
+            "git diff --no-index /dev/null /etc/shadow",
+            "git -C /etc grep --no-index root -- shadow",
+            "date -uf/etc/shadow",
+            "date --file=/etc/shadow",
+            "du --files0-from=/etc/shadow",
+            "tar -C /etc -cf - shadow",
+            "getent -s files shadow",
+            "grep -rf /etc/shadow x",
+            "grep -Fof/etc/shadow x",
+            "jq --rawfile x /etc/shadow -n .",
+            "ps auxe",
+            "ps e",
+            "ps aux e",
+            "cat /var/lib/kubelet/pki/kubelet-client-current.pem",
+            "tail .bash_history",
+        ] {
+            assert!(!read(text).is_empty(), "{text}");
+        }
+        for text in [
+            "grep credentials app.log",
+            "kubectl get secret credentials",
+            "ls -l /etc/shadow",
+            "id",
+            "echo /etc/shadow",
+            "du -s /etc/shadow",
+            "ps aux",
+            "ps -ef",
+            "ps -eo pid,comm",
+            "ps -o time",
+            "ps -C sleeve",
+            "git log --oneline",
+            "awk {print$1/2} x",
+        ] {
             assert!(read(text).is_empty(), "{text}");
         }
     }

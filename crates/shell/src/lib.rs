@@ -25,4 +25,5 @@ mod transfer;
 
 pub use analysis::{Analysis, Part, analyze, analyze_with};
 pub use table::tools::Tools;
+pub use transfer::links;
 pub use transfer::scp::{Scp, scp};

@@ -72,7 +72,10 @@ impl Asked {
 
     /// What passes between the client and the program.
     pub(crate) fn speaks(&self) -> Speaks<'_> {
-        let path = |action: &Action| action.object.as_ref().is_some_and(|object| object.kind == ObjectKind::Path);
+        let links = shell::links();
+        let path = |action: &Action| {
+            *action == links || action.object.as_ref().is_some_and(|object| object.kind == ObjectKind::Path)
+        };
         match self.line.as_ref().map(|line| (line.far.as_ref(), line.terminal)) {
             Some((Some(far), _)) => Speaks::Scp(far),
             Some((None, false)) if !self.intent.actions.is_empty() && self.intent.actions.iter().all(path) => {
@@ -179,7 +182,7 @@ fn transfer(text: &str) -> Result<Asked, String> {
             return Err(format!("write an operation and its path: {known}"));
         }
     };
-    Ok(operation(word, &about))
+    Ok(operation(word, &about, false))
 }
 
 /// A command for the login shell of the target's user. With a terminal, programs that only show something start pagers and take keys, and so may
@@ -255,10 +258,12 @@ pub(crate) fn files() -> Asked {
     Asked::of(SFTP, "subsystem sftp".to_owned(), vec![Action::bare(Effect::Session)], Vec::new())
 }
 
-/// One operation of a file transfer, on paths as the target sees them. One that the target cannot tell is unresolved.
-pub(crate) fn operation(word: &str, about: &[(Effect, String)]) -> Asked {
+/// One operation of a file transfer, on paths as the target sees them. One that the target cannot tell is unresolved. `links`: what links are in it
+/// may lead elsewhere from then on.
+pub(crate) fn operation(word: &str, about: &[(Effect, String)], links: bool) -> Asked {
     let mut actions: Vec<Action> =
         about.iter().map(|(effect, path)| Action::on(*effect, Object::new(ObjectKind::Path, path.as_str()))).collect();
+    actions.extend(links.then(shell::links));
     actions.sort();
     actions.dedup();
     let mut paths: Vec<&str> = about.iter().map(|(_, path)| path.as_str()).collect();
@@ -280,7 +285,8 @@ pub(crate) fn environment(name: &str) -> Asked {
 
 /// Whether an environment variable only says how things look.
 pub(crate) fn is_looks(name: &str) -> bool {
-    LOOKS.contains(&name) || name.starts_with("LC_")
+    let letters = |rest: &str| rest.bytes().all(|it| it.is_ascii_uppercase() || it.is_ascii_digit() || it == b'_');
+    LOOKS.contains(&name) || name.strip_prefix("LC_").is_some_and(letters)
 }
 
 /// A connection that the target makes for the client.

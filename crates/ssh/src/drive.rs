@@ -27,7 +27,7 @@ const TICK: Duration = Duration::from_millis(250);
 const SILENCE: Duration = Duration::from_millis(15);
 /// How long a program without a terminal may print nothing before what may be a part of a value is hidden as one: it could wait for an answer.
 const LONG: Duration = Duration::from_secs(5);
-/// How long a client may take to read our last words.
+/// How long a peer may take to read our last words.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// `SSH_DISCONNECT_PROTOCOL_ERROR` (RFC 4253, section 11.1).
 const PROTOCOL_ERROR: u32 = 2;
@@ -111,12 +111,18 @@ impl Drive {
         for job in std::mem::take(&mut self.jobs) {
             tokio::task::spawn_local(self.gate().withdraw(job.id));
         }
+        if matches!(ending, Ending::Refused(_)) {
+            self.relay.to_target.forget();
+            self.relay.kill_all();
+        }
         self.relay.finish_all();
         self.report();
         if let Some((code, words)) = words {
             self.relay.to_client.forget();
             self.relay.welcome(Framed(Link::goodbye(code, &words)));
-            let _told = tokio::time::timeout(LAST_WORDS, self.client.flush(&mut self.relay.to_client)).await;
+            let client = tokio::time::timeout(LAST_WORDS, self.client.flush(&mut self.relay.to_client));
+            let target = tokio::time::timeout(LAST_WORDS, self.target.flush(&mut self.relay.to_target));
+            let _told = tokio::join!(client, target);
         }
         self.client.shutdown().await;
         self.target.shutdown().await;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use gate::ports::AuditEntry;
-use gate::{Gate, OpenRequest, Opened, Outbox, Refusal, RefusalKind, ToClient};
+use gate::{AskedRole, Gate, OpenRequest, Opened, Outbox, Refusal, RefusalKind, ToClient};
 use net::{Accepted, Transport};
 use tracing::Instrument;
 
@@ -81,7 +81,8 @@ impl Server {
             login.turn_away(&words(&Refusal::of(RefusalKind::Unavailable))).await;
             return None;
         }
-        let request = OpenRequest { protocol: PROTOCOL.0, target, role: role.as_deref(), scope: "", from, client };
+        let role = role.as_deref().map(AskedRole::Named);
+        let request = OpenRequest { protocol: PROTOCOL.0, target, role, scope: "", from, client };
         let Opened { grant, mut session } = match self.gate.open(proven.clone(), request).await {
             Ok(opened) => opened,
             Err(refusal) => {

@@ -102,7 +102,7 @@ fn read(whole: &[u8]) {
         assert!(!paths.is_empty(), "a request about paths without one");
         for named in paths {
             // What is asked of the target is a packet of its own, whatever the path is.
-            let question = packet::realpath(7, named.question().as_bytes());
+            let question = packet::ask(packet::REALPATH, 7, named.question().as_bytes());
             assert_eq!(packet::length(&question).ok().flatten(), Some(question.len()));
         }
     }

@@ -26,6 +26,7 @@ rules:
   - { name: runs, who: { groups: [agents] }, do: [execute], commands: ["FILES/bin/*"], then: allow }
   - { name: terminals, who: { groups: [agents] }, do: [execute], objects: ["other:terminal", "other:shell"], then: allow }
   - { name: files, who: { groups: [agents] }, do: [read, write, create, alter, delete], objects: ["path:FILES/*", "path:FILES"], then: allow }
+  - { name: links of trees, who: { groups: [agents] }, do: [create], objects: ["other:links"], then: allow }
   - { name: tunnel, who: { groups: [agents] }, do: [tunnel], objects: ["host:127.0.0.1:PORT"], then: allow }
   - { name: never, who: any, do: [delete, destroy], commands: ["rm *"], then: deny, message: "Ask in #ops." }
 masks:

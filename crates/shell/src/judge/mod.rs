@@ -168,7 +168,7 @@ impl Judge<'_> {
         if effects.is_empty() && inner.is_empty() {
             effects.insert(Effect::Unknown);
         }
-        if !outcome.text && !effects.is_empty() {
+        if !effects.is_empty() {
             let secrets = credentials::read_by(args);
             if !secrets.is_empty() {
                 self.say("a file of credentials: a rule for its path decides, too");
@@ -280,6 +280,9 @@ impl Judge<'_> {
             "aws" => self.aws(call),
             "groups" => self.groups(call),
             "date" => self.date(call),
+            "tree" => self.tree(call),
+            "xxd" => self.xxd(call),
+            "jq" => self.jq(call),
             "ip" => self.ip(call),
             "sysctl" => self.sysctl(call),
             "refs" => self.refs(call),

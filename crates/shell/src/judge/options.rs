@@ -17,6 +17,8 @@ pub(crate) struct Parsed<'a> {
     pub(crate) reason: Option<String>,
     /// How many words were read.
     pub(crate) read: usize,
+    /// How many options there are before the first operand.
+    early: usize,
 }
 
 impl<'a> Parsed<'a> {
@@ -87,6 +89,9 @@ impl Reader<'_> {
     }
 
     fn operand<'a>(&self, arg: &'a Arg, parsed: &mut Parsed<'a>) {
+        if parsed.operands.is_empty() {
+            parsed.early = parsed.options.len();
+        }
         if arg.kind == Kind::Wild && !self.is_lenient() {
             match self.inner().filter(|spec| spec.worst) {
                 Some(spec) => parsed.effects = parsed.effects.iter().chain(spec.all_effects().iter()).collect(),
@@ -107,8 +112,13 @@ impl Reader<'_> {
         {
             parsed.effects = parsed.effects.iter().chain(beyond.iter()).collect();
         }
+        // Many programs take what stands behind an operand for another one.
+        let early = if parsed.operands.is_empty() { parsed.options.len() } else { parsed.early };
+        let found = |names: &[Box<str>]| {
+            parsed.options.iter().take(early).any(|(option, _)| names.iter().any(|name| **name == **option))
+        };
         if let Some((names, without)) = &spec.need
-            && !names.iter().any(|name| parsed.has(&[name]))
+            && !found(names)
         {
             parsed.effects = parsed.effects.iter().chain(without.iter()).collect();
         }

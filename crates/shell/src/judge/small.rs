@@ -2,7 +2,35 @@
 
 use model::Effect;
 
-use super::{Call, Judge, Outcome};
+use super::{Call, Judge, Outcome, shown};
+use crate::globs::Arg;
+
+/// Options of xxd without a value, each a word of its own.
+const XXD: [&str; 23] = [
+    "-a",
+    "-autoskip",
+    "-b",
+    "-bits",
+    "-C",
+    "-capitalize",
+    "-d",
+    "-e",
+    "-E",
+    "-EBCDIC",
+    "-i",
+    "-include",
+    "-p",
+    "-ps",
+    "-plain",
+    "-postscript",
+    "-r",
+    "-revert",
+    "-u",
+    "-uppercase",
+    "-v",
+    "-version",
+    "-h",
+];
 
 impl Judge<'_> {
     /// An operand that is no format sets the clock.
@@ -17,6 +45,65 @@ impl Judge<'_> {
             outcome.effects.insert(Effect::Admin);
         }
         outcome.text()
+    }
+
+    /// Its own parser: one option per word, known by how the word begins, and `-cols 8` beside `-c 8` and `-c8`. A second operand is written.
+    pub(super) fn xxd(&mut self, call: &Call<'_>) -> Outcome {
+        let mut words = call.rest.iter();
+        let mut operands = 0;
+        while let Some(word) = words.next() {
+            let text = word.text.as_str();
+            let valued = matches!(text, "-c" | "-g" | "-l" | "-o" | "-s" | "-n");
+            let number =
+                |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_hexdigit() || b"x+-".contains(&it));
+            let short = text.strip_prefix(['-']).and_then(|rest| rest.strip_prefix(['c', 'g', 'l', 'o', 's']));
+            if word.is_glob() {
+                operands = 2;
+            } else if !text.starts_with('-') || text == "-" {
+                operands += 1;
+            } else if valued {
+                if words.next().is_none_or(Arg::is_glob) {
+                    return self.execute(format!("xxd: `{text}` without its value"));
+                }
+            } else if !XXD.contains(&text) && !short.is_some_and(number) {
+                return self.execute(format!("xxd: option `{}` is not known", shown(text)));
+            }
+        }
+        Outcome::of(if operands > 1 { vec![Effect::Read, Effect::Write] } else { vec![Effect::Read] })
+    }
+
+    /// Letters that are packed behind one that has a value are options all the same: values are words of their own.
+    pub(super) fn tree(&mut self, call: &Call<'_>) -> Outcome {
+        let packed = |text: &str| {
+            let letters = text.strip_prefix('-').filter(|letters| !letters.starts_with('-')).unwrap_or_default();
+            letters.find(['L', 'P', 'I', 'H', 'T']).is_some_and(|at| letters.len() > at + 1)
+        };
+        if call.rest.iter().any(|word| packed(&word.text)) {
+            return self.execute("tree: an option that has a value, with others behind it");
+        }
+        let parsed = call.reader(false).read(call.rest);
+        if let Some(why) = parsed.reason {
+            self.say(format!("tree: {why}"));
+        }
+        Outcome::of(parsed.effects.iter().chain([Effect::Read]))
+    }
+
+    /// A program of jq's may read files by itself, and their names may be put together.
+    pub(super) fn jq(&mut self, call: &Call<'_>) -> Outcome {
+        let loads = |text: &str| {
+            let mut words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+            words.any(|word| matches!(word, "import" | "include"))
+        };
+        let from_file = |text: &str| {
+            let letters = text.strip_prefix('-').filter(|letters| !letters.starts_with('-')).unwrap_or_default();
+            text.starts_with("--from-file")
+                || text.starts_with("--f") && "--from-file".starts_with(text)
+                || letters.contains('f')
+        };
+        if call.rest.iter().any(|word| loads(&word.text) || from_file(&word.text)) {
+            return self.execute("jq: a program that loads others");
+        }
+        Outcome::of([Effect::Read])
     }
 
     /// iproute2: without a verb, and with those of looking, it reads. (`ip a s` might be `set` for some objects, so short verbs are no reading.)

@@ -44,6 +44,12 @@ pub(crate) fn is_scp(args: &[Arg]) -> bool {
     args.first().is_some_and(|first| name(first) == "scp")
 }
 
+/// Links that lead anywhere are made, as far as anyone can see: what they point to could be read and written under another name.
+#[must_use]
+pub fn links() -> Action {
+    Action::on(Effect::Create, Object::new(ObjectKind::Other, "links"))
+}
+
 /// These effects on the path of a word.
 fn on(effects: &[Effect], path: &Arg) -> Result<Vec<Action>, String> {
     let name = path::name(path)?;

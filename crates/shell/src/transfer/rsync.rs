@@ -107,7 +107,7 @@ pub(super) fn actions(rest: &[Arg]) -> Option<Result<BTreeSet<Action>, String>> 
 }
 
 fn far_side(rest: &[Arg]) -> Result<BTreeSet<Action>, String> {
-    let (mut sender, mut deletes) = (false, false);
+    let (mut sender, mut deletes, mut links) = (false, false, Links::default());
     let mut words = rest.iter();
     for word in words.by_ref() {
         let text = word.text.as_str();
@@ -119,6 +119,7 @@ fn far_side(rest: &[Arg]) -> Result<BTreeSet<Action>, String> {
         }
         sender |= text == "--sender";
         deletes |= DELETES.contains(&text);
+        links.word(text);
         if !is_known(text) {
             return Err(format!("rsync: `{}` is not known", crate::judge::shown(text)));
         }
@@ -139,8 +140,36 @@ fn far_side(rest: &[Arg]) -> Result<BTreeSet<Action>, String> {
             return Err("rsync: a path that is not certain".to_owned());
         }
         actions.extend(on(effects, path)?);
+        if !sender && links.lead_anywhere() {
+            actions.insert(super::links());
+        }
     }
     Ok(actions)
+}
+
+/// Links that a receiver makes as the client says: what they point to could be read and written under another name.
+#[derive(Default)]
+struct Links {
+    made: bool,
+    /// None is made that leads out of what is copied, or none works.
+    safe: bool,
+}
+
+impl Links {
+    fn word(&mut self, text: &str) {
+        let packed = text.strip_prefix('-').filter(|letters| !letters.starts_with('-')).unwrap_or_default();
+        let letters = packed.split('e').next().unwrap_or_default();
+        match text {
+            "--links" => self.made = true,
+            "--no-links" => self.made = false,
+            "--safe-links" | "--munge-links" => self.safe = true,
+            _ => self.made |= letters.contains('l'),
+        }
+    }
+
+    const fn lead_anywhere(&self) -> bool {
+        self.made && !self.safe
+    }
 }
 
 fn is_known(text: &str) -> bool {

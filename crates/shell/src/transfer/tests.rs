@@ -73,12 +73,29 @@ fn rsync_reads_writes_and_deletes() {
     );
     assert_eq!(
         actions("rsync --server -vlogDtprze.iLsfxCIvu --delete --partial . /srv/www/"),
-        ["write path:/srv/www", "delete path:/srv/www"]
+        ["write path:/srv/www", "delete path:/srv/www", "create other:links"]
     );
     assert_eq!(
-        actions("rsync --server -logDtpre.iLsfxCIvu --bwlimit=100 --partial-dir=.part . ~/x"),
+        actions("rsync --server -logDtpre.iLsfxCIvu --bwlimit=100 --partial-dir=.part --safe-links . ~/x"),
         ["write path:~/x"]
     );
+}
+
+#[test]
+fn links_that_rsync_makes_lead_anywhere() {
+    let makes =
+        |options: &str| actions(&format!("rsync --server {options} . /srv")).contains(&"create other:links".to_owned());
+    for options in ["-logDtpre.iLsfxCIvu", "-rl", "-re.i --links", "--safe-links -rl --no-links -l --no-safe-links"] {
+        assert!(
+            makes(options) || actions(&format!("rsync --server {options} . /srv"))[0].starts_with("unknown"),
+            "{options}"
+        );
+    }
+    for options in
+        ["-rtpe.iLl", "-logDtpre.iLsfxCIvu --safe-links", "-rl --munge-links", "-rl --no-links", "--sender -rl"]
+    {
+        assert!(!makes(options), "{options}");
+    }
 }
 
 #[test]

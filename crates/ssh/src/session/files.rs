@@ -12,21 +12,21 @@ use super::{End, Relay, Step};
 use crate::answer;
 use crate::classify;
 use crate::sftp::packet::{self, Answer};
-use crate::sftp::request::{About, Does, Named, Request};
-use crate::sftp::{self, Open, Operated, Pending, State};
+use crate::sftp::request::{About, Does, Request};
+use crate::sftp::{Open, Operated, Pending, State};
 
 /// Bytes of answers that a client may leave unread.
 const UNREAD: usize = 512 * 1024;
 
 /// An operation that waits for the gate.
 pub(super) struct Operation {
-    id: u32,
-    word: &'static str,
-    path: String,
-    to: Option<String>,
-    opens: bool,
+    pub(super) id: u32,
+    pub(super) word: &'static str,
+    pub(super) path: String,
+    pub(super) to: Option<String>,
+    pub(super) opens: bool,
     /// Bytes of the packet in what the client sent.
-    used: usize,
+    pub(super) used: usize,
 }
 
 impl Operation {
@@ -73,6 +73,10 @@ impl Relay {
                 About::Unknown => {
                     self.reply_status(index, bytes.len(), request.id, packet::UNSUPPORTED, "not carried")?
                 }
+                About::Unreadable => {
+                    let words = "a name that is not UTF-8, or has a NUL, is not carried";
+                    self.reply_status(index, bytes.len(), request.id, packet::BAD_MESSAGE, words)?
+                }
                 About::Handle { handle, does } => self.on_handle(index, &request, handle, *does, &bytes)?,
                 About::Paths(paths) => self.on_paths(index, &request, paths, &bytes)?,
             };
@@ -94,11 +98,11 @@ impl Relay {
         (!waits && !files.asking).then_some(files)
     }
 
-    fn program(&mut self, index: usize) -> Option<&mut Program> {
+    pub(super) fn program(&mut self, index: usize) -> Option<&mut Program> {
         self.channels.get_mut(index)?.as_mut()?.program.as_mut()
     }
 
-    fn state(&mut self, index: usize) -> Option<&mut State> {
+    pub(super) fn state(&mut self, index: usize) -> Option<&mut State> {
         self.program(index)?.files.as_deref_mut()
     }
 
@@ -114,7 +118,7 @@ impl Relay {
     fn drop_front(&mut self, index: usize, used: usize) {
         if let Some(state) = self.state(index) {
             state.from_client.drain(..used.min(state.from_client.len()));
-            state.places.clear();
+            state.forget();
         }
     }
 
@@ -144,7 +148,7 @@ impl Relay {
         }
     }
 
-    fn expect_answer(&mut self, index: usize, id: u32, pending: Pending) -> Step {
+    pub(super) fn expect_answer(&mut self, index: usize, id: u32, pending: Pending) -> Step {
         let taken = self.state(index).is_none_or(|state| state.expect(id, pending));
         if taken { Ok(()) } else { Err(End::Client("too many requests of one number, or unanswered")) }
     }
@@ -161,7 +165,14 @@ impl Relay {
     }
 
     /// Answers in the target's place.
-    fn reply_status(&mut self, index: usize, used: usize, id: u32, code: u32, words: &str) -> Result<bool, End> {
+    pub(super) fn reply_status(
+        &mut self,
+        index: usize,
+        used: usize,
+        id: u32,
+        code: u32,
+        words: &str,
+    ) -> Result<bool, End> {
         self.drop_front(index, used);
         self.show_packet(index, &packet::status(id, code, &format!("sallyport: {words}")), Kept::AsStream)?;
         Ok(false)
@@ -239,7 +250,7 @@ impl Relay {
         used: usize,
         message: Message,
     ) -> Result<bool, End> {
-        let asked = classify::operation("setstat", &[(Effect::Alter, path.clone())]);
+        let asked = classify::operation("setstat", &[(Effect::Alter, path.clone())], false);
         if let Some(approved) = self.program(index).and_then(|program| program.approved.take()) {
             return self.carry_out(index, *approved, &asked);
         }
@@ -254,55 +265,18 @@ impl Relay {
         self.reply_status(index, used, id, packet::PERMISSION_DENIED, words)
     }
 
-    /// Something is done to paths: first it is asked where they are, then judged.
-    fn on_paths(
-        &mut self,
-        index: usize,
-        request: &Request<'_>,
-        paths: &[Named<'_>],
-        bytes: &[u8],
-    ) -> Result<bool, End> {
-        let Some(state) = self.state(index) else { return Ok(true) };
-        if let Some(next) = paths.get(state.places.len()) {
-            let id = state.own_id();
-            state.asking = true;
-            self.expect_answer(index, id, Pending::Where)?;
-            self.send_packet(index, &packet::realpath(id, next.question().as_bytes()))?;
-            return Ok(true);
-        }
-        let about: Vec<(Effect, String)> = paths
-            .iter()
-            .zip(&state.places)
-            .map(|(named, place)| (named.effect, place_of(named, place.as_deref())))
-            .collect();
-        let first = about.first().map(|(_, path)| path.clone()).unwrap_or_default();
-        let to = about.iter().map(|(_, path)| path).find(|path| **path != first).cloned();
-        let asked = classify::operation(request.word, &about);
-        if let Some(approved) = self.program(index).and_then(|program| program.approved.take()) {
-            return self.carry_out(index, *approved, &asked);
-        }
-        let opens = matches!(request.word, "get" | "put" | "list");
-        if opens && self.state(index).is_none_or(|state| !state.has_room()) {
-            return self.reply_status(index, bytes.len(), request.id, packet::UNSUPPORTED, "too many open files");
-        }
-        let operation = Operation { id: request.id, word: request.word, path: first, to, opens, used: bytes.len() };
-        let message = Message::Files(bytes.to_vec());
-        self.start(index, Wanted { asked, message, then: Then::Operation(Box::new(operation)) })?;
-        Ok(false)
-    }
-
     /// A human has approved the operation at the front: it is asked again where its paths are.
     pub(super) fn approve(&mut self, index: usize, approved: Approved) {
         if let Some(program) = self.program(index) {
             program.approved = Some(Box::new(approved));
         }
         if let Some(state) = self.state(index) {
-            state.places.clear();
+            state.forget();
         }
     }
 
     /// The paths of an approved operation are known again.
-    fn carry_out(&mut self, index: usize, approved: Approved, now: &classify::Asked) -> Result<bool, End> {
+    pub(super) fn carry_out(&mut self, index: usize, approved: Approved, now: &classify::Asked) -> Result<bool, End> {
         let Approved { permitted, ticket, asked, operation } = approved;
         if now.intent == asked.intent {
             // The target may have taken its time: the policy of this moment counts.
@@ -385,6 +359,7 @@ impl Relay {
             | Answer::Handle { id, .. }
             | Answer::Data { id, .. }
             | Answer::Name { id, .. }
+            | Answer::Attributes { id, .. }
             | Answer::Other { id } => id,
         };
         let pending = self.state(index).and_then(|state| state.answered(id));
@@ -420,21 +395,6 @@ impl Relay {
             Some(flow) => self.session.content(flow, &content).map_err(End::refused),
             None => Ok(()),
         }
-    }
-
-    /// The target says where a path is.
-    fn placed(&mut self, index: usize, answer: &Answer<'_>) -> Step {
-        let place = match answer {
-            Answer::Name { first: Some(place), .. } => {
-                std::str::from_utf8(place).ok().filter(|place| sftp::is_absolute(place)).map(str::to_owned)
-            }
-            _ => None,
-        };
-        if let Some(state) = self.state(index) {
-            state.asking = false;
-            state.places.push(place);
-        }
-        self.files_of_client(index)
     }
 
     /// Something that was open is closed, or was not opened.
@@ -493,16 +453,6 @@ impl Relay {
             return self.stop(index, &refusal);
         }
         self.pump(index)
-    }
-}
-
-/// Where a path is: as the target said, or unresolved.
-fn place_of(named: &Named<'_>, place: Option<&str>) -> String {
-    let unresolved = || format!("?.{}", named.path);
-    match place {
-        Some(place) if named.is_beside() => sftp::beside(place, &named.path).unwrap_or_else(unresolved),
-        Some(place) => place.to_owned(),
-        None => unresolved(),
     }
 }
 

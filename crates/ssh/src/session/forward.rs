@@ -172,6 +172,9 @@ impl Relay {
     /// The target asks for a channel: someone has connected to where it listens for the client, or wants what the client lends.
     pub(super) fn open_of_target(&mut self, open: &Open<'_>) -> Step {
         let asked = self.granted(open).map_err(|error| End::Target(error.0))?;
+        if self.target_has(open.sender) {
+            return Err(End::Target("two channels of one number"));
+        }
         let refused = words::open_failure(open.sender, words::PROHIBITED, "");
         let Some(asked) = asked else { return self.pass(refused) };
         let ticket = match self.session.ask(&asked.command(), ()) {

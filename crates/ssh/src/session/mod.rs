@@ -4,7 +4,7 @@
 //! - `client`, `target`: what each side's messages mean
 //! - `requests`: what a client asks of a channel before and beside a program
 //! - `program`: programs and tunnels: asked for, held, refused, begun, ended
-//! - `files`: file transfers, operation by operation; `copies`: scp's old protocol, file by file
+//! - `files`: file transfers, operation by operation; `places`: where their paths are, and links lead; `copies`: scp's old protocol, file by file
 //! - `forward`: requests about the whole connection, and the channels that come of them
 //!
 //! A channel has the same number of ours on both sides. Every message towards the target is given out by the gate; every byte of a program
@@ -15,6 +15,7 @@ mod client;
 mod copies;
 mod files;
 mod forward;
+mod places;
 mod program;
 mod requests;
 mod target;
@@ -106,13 +107,14 @@ impl Relay {
         self.tell(message);
     }
 
-    /// Time passes: programs that a new policy no longer allows are stopped.
+    /// Time passes: programs that a new policy no longer allows are stopped, and those that take too long.
     ///
     /// # Errors
     /// Why the session ends.
     pub fn tick(&mut self) -> Step {
         for index in 0..self.channels.len() {
             self.judge_again(index)?;
+            self.keep_pace(index)?;
         }
         Ok(())
     }
@@ -208,6 +210,12 @@ impl Relay {
             self.channels.push(None);
             self.channels.len() - 1
         })
+    }
+
+    /// Whether the target has a channel of this number that is not over.
+    fn target_has(&self, number: u32) -> bool {
+        let named = |channel: &&Channel| channel.target.number == Some(number) && !channel.target.is_over();
+        self.channels.iter().flatten().any(|channel| named(&channel))
     }
 
     fn channel(&mut self, recipient: u32) -> Option<(usize, &mut Channel)> {

@@ -1,6 +1,7 @@
 //! Programs and tunnels: asked for, held, refused, begun, fed, ended.
 
 use std::mem;
+use std::time::{Duration, Instant};
 
 use gate::{Asked, Encode, Ended, Flow, Held, Permitted, Refusal, Session, Silence, StreamKind, Ticket};
 use model::ApprovalId;
@@ -28,6 +29,9 @@ pub(super) struct Program {
     pub(super) approved: Option<Box<files::Approved>>,
     /// A copy by scp's old protocol, which is judged file by file.
     pub(super) copies: Option<Box<Copies>>,
+    since: Instant,
+    /// What ends it on the target, permitted when it began: by then the session may be over.
+    end: Option<Permitted<Framed<Vec<u8>>>>,
 }
 
 impl Program {
@@ -127,7 +131,9 @@ impl Channel {
     pub(super) fn carry(&mut self, session: &mut Session, ticket: Ticket, asked: classify::Asked) {
         let mut flow = session.begin(&ticket, &asked.intent);
         flow.carry();
-        self.program = Some(Program { asked, ticket, flow, status: None, files: None, approved: None, copies: None });
+        let since = Instant::now();
+        let (files, copies, end) = (None, None, None);
+        self.program = Some(Program { asked, ticket, flow, status: None, files, approved: None, copies, since, end });
     }
 }
 
@@ -194,7 +200,16 @@ impl Relay {
             let super::channel::Terminal { term, columns, rows } = terminal;
             self.session.terminal(&mut flow, term, *columns, *rows).map_err(End::refused)?;
         }
-        channel.program = Some(Program { asked, ticket, flow, status: None, files, approved: None, copies });
+        let end = match (channel.kind, channel.target.number) {
+            (Kind::Session, Some(number)) => match self.session.ask_control(Framed(kill(number))) {
+                Asked::Allow(permitted, _) => Some(permitted),
+                Asked::Deny(_) | Asked::Hold(_) | Asked::Close(_) => None,
+            },
+            (Kind::Session | Kind::Tunnel, _) => None,
+        };
+        let since = Instant::now();
+        channel.program =
+            Some(Program { asked, ticket, flow, status: None, files, approved: None, copies, since, end });
         if channel.target.number.is_some() {
             self.widen_client(index);
         }
@@ -419,9 +434,41 @@ impl Relay {
         let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) else { return Ok(()) };
         let words = answer::refusal(refusal, channel.terminal.is_some());
         channel.replies.push_back(Awaited::Over { reply: false, words });
+        self.kill(index);
         self.finish_program(index, refusal.kind.code());
         self.close_target(index)?;
         self.reply_own(index)
+    }
+
+    /// Asks the target to end a program: closing its channel leaves one that neither reads nor prints.
+    fn kill(&mut self, index: usize) {
+        let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) else { return };
+        let end = channel.program.as_mut().and_then(|program| program.end.take());
+        if let Some(end) = end
+            && !channel.target.told_close
+            && !channel.target.closed
+        {
+            self.to_target.push(end);
+        }
+    }
+
+    /// The session is ended: so is every program, as far as the target takes that from its user.
+    pub(crate) fn kill_all(&mut self) {
+        for index in 0..self.channels.len() {
+            self.kill(index);
+        }
+    }
+
+    /// Ends a program that takes longer than a limit allows. Tunnels and SFTP are no commands.
+    pub(super) fn keep_pace(&mut self, index: usize) -> Step {
+        let (Some(seconds), _) = self.session.patience() else { return Ok(()) };
+        let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) else { return Ok(()) };
+        let Some(program) = channel.program.as_ref().filter(|program| program.files.is_none()) else { return Ok(()) };
+        if channel.kind == Kind::Tunnel || program.since.elapsed() < Duration::from_secs(seconds) {
+            return Ok(());
+        }
+        let refusal = self.session.too_slow(&program.ticket);
+        self.stop(index, &refusal)
     }
 
     /// How a program ended, in the target's words.
@@ -456,4 +503,11 @@ impl Relay {
             }
         }
     }
+}
+
+/// The signal that no program can ignore (RFC 4254, section 6.9).
+fn kill(recipient: u32) -> Vec<u8> {
+    let mut name = Vec::new();
+    encode::string(&mut name, b"KILL");
+    words::request(recipient, "signal", false, &name)
 }

@@ -124,9 +124,19 @@ impl Relay {
                 Become::Pass
             }
             "env" if !channel.asked => {
-                let (name, _value) = (named(&mut cursor)?, cursor.text()?);
+                let (name, value) = (cursor.string()?, cursor.string()?);
                 cursor.end()?;
-                if classify::is_looks(name) { Become::Pass } else { Become::Judge(classify::environment(name)) }
+                // Clients send what is in their environment, whatever it is.
+                match std::str::from_utf8(name) {
+                    Ok(name) if is_variable(name) && !value.contains(&0) => {
+                        if classify::is_looks(name) {
+                            Become::Pass
+                        } else {
+                            Become::Judge(classify::environment(name))
+                        }
+                    }
+                    Ok(_) | Err(_) => Become::Fail,
+                }
             }
             "window-change" => {
                 let (columns, rows) = (cursor.u32()?, cursor.u32()?);
@@ -172,7 +182,16 @@ fn program(
 
 fn named<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, WireError> {
     let name = cursor.text()?;
-    if name.len() > NAME || name.contains('\0') { Err(WireError("a name above the limit")) } else { Ok(name) }
+    if is_name(name) { Ok(name) } else { Err(WireError("a name that is too long, or has a NUL")) }
+}
+
+/// What a shell could not have as a variable may be two of them to whoever reads it.
+fn is_variable(name: &str) -> bool {
+    is_name(name) && !name.is_empty() && !name.contains(|letter: char| letter == '=' || letter.is_control())
+}
+
+fn is_name(name: &str) -> bool {
+    name.len() <= NAME && !name.contains('\0')
 }
 
 /// A request's name for a record: what a client calls it may be anything.

@@ -11,10 +11,14 @@ use crate::wire::{Cursor, limits, number};
 impl Relay {
     /// The target has opened a channel that the client asked for. Until a program runs in it, nobody reads what the client would send.
     pub(super) fn confirmed_by_target(&mut self, recipient: u32, sender: u32, window: u32, packet: u32) -> Step {
-        let Some((index, channel)) = self.channel(recipient) else { return unknown_of_target() };
+        let Some((_, channel)) = self.channel(recipient) else { return unknown_of_target() };
         if channel.target.number.is_some() {
             return Err(End::Target("a channel is opened twice"));
         }
+        if self.target_has(sender) {
+            return Err(End::Target("two channels of one number"));
+        }
+        let Some((index, channel)) = self.channel(recipient) else { return unknown_of_target() };
         channel.target.number = Some(sender);
         (channel.target.window, channel.target.packet) = (window.into(), packet);
         let allowed = match channel.kind {

@@ -5,9 +5,9 @@
 //! - `state`: handles and requests under way; `path` paths as the target sees them
 
 pub mod packet;
-mod path;
+pub(crate) mod path;
 pub mod request;
 mod state;
 
 pub(crate) use path::{beside, is_absolute};
-pub(crate) use state::{Open, Operated, Pending, State};
+pub(crate) use state::{Moved, Open, Operated, Pending, State};

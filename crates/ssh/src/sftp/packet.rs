@@ -9,6 +9,13 @@ pub const LENGTH: usize = 4;
 
 /// `SSH_FXP_INIT`.
 pub const INIT: u8 = 1;
+/// `SSH_FXP_LSTAT`.
+pub const LSTAT: u8 = 7;
+/// `SSH_FXP_READLINK`.
+pub const READLINK: u8 = 19;
+/// `SSH_FXP_ATTRS`.
+pub const ATTRIBUTES: u8 = 105;
+
 /// `SSH_FXP_VERSION`.
 pub const VERSION: u8 = 2;
 /// `SSH_FXP_REALPATH`.
@@ -79,10 +86,10 @@ pub fn status(id: u32, code: u32, words: &str) -> Vec<u8> {
     })
 }
 
-/// Asks what a path is once links and dots are resolved.
+/// A question about a path: [`REALPATH`], what it is once links and dots are resolved; [`LSTAT`], what is there; [`READLINK`], what the link says.
 #[must_use]
-pub fn realpath(id: u32, path: &[u8]) -> Vec<u8> {
-    packet(REALPATH, |out| {
+pub fn ask(kind: u8, id: u32, path: &[u8]) -> Vec<u8> {
+    packet(kind, |out| {
         encode::u32(out, id);
         encode::string(out, path);
     })
@@ -147,6 +154,13 @@ pub enum Answer<'a> {
         /// The first of them, where there is one.
         first: Option<&'a [u8]>,
     },
+    /// What something is.
+    Attributes {
+        /// The request.
+        id: u32,
+        /// Its kind and permissions, as `st_mode` has them, if the target says so.
+        mode: Option<u32>,
+    },
     /// Anything else.
     Other {
         /// The request.
@@ -174,9 +188,25 @@ impl<'a> Answer<'a> {
                 let first = if cursor.u32()? > 0 { Some(cursor.string()?) } else { None };
                 Self::Name { id, first }
             }
+            ATTRIBUTES => Self::Attributes { id, mode: mode(&mut cursor)? },
             _ => Self::Other { id },
         })
     }
+}
+
+/// The permissions in attributes (draft-ietf-secsh-filexfer-02, section 5).
+fn mode(cursor: &mut Cursor<'_>) -> Result<Option<u32>, WireError> {
+    const SIZE: u32 = 1;
+    const OWNER: u32 = 2;
+    const PERMISSIONS: u32 = 4;
+    let flags = cursor.u32()?;
+    if flags & SIZE != 0 {
+        cursor.u64()?;
+    }
+    if flags & OWNER != 0 {
+        let _owner = (cursor.u32()?, cursor.u32()?);
+    }
+    if flags & PERMISSIONS == 0 { Ok(None) } else { cursor.u32().map(Some) }
 }
 
 #[cfg(test)]

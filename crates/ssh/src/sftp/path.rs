@@ -1,5 +1,7 @@
 //! Paths as the target sees them.
 
+use std::borrow::Cow;
+
 /// Whether a path says all of where it is.
 pub(crate) fn is_absolute(path: &str) -> bool {
     path.starts_with('/')
@@ -18,7 +20,7 @@ fn last(path: &str) -> Option<&str> {
 }
 
 /// The directory that a path names something in.
-pub(super) fn parent(path: &str) -> &str {
+pub(crate) fn parent(path: &str) -> &str {
     let trimmed = path.trim_end_matches('/');
     match trimmed.rfind('/') {
         Some(0) => "/",
@@ -26,6 +28,20 @@ pub(super) fn parent(path: &str) -> &str {
         None if trimmed.is_empty() && path.starts_with('/') => "/",
         None => ".",
     }
+}
+
+/// What a link says, as seen from the directory that it is in.
+pub(crate) fn led<'p>(directory: &str, says: &'p str) -> Cow<'p, str> {
+    if is_absolute(says) { says.into() } else { format!("{}/{says}", directory.trim_end_matches('/')).into() }
+}
+
+/// Whether a path goes up again after a name. Where that ends changes with what the name stands for.
+pub(crate) fn leads_back(path: &str) -> bool {
+    let mut down = false;
+    path.split('/').any(|part| {
+        down |= !matches!(part, "" | "." | "..");
+        down && part == ".."
+    })
 }
 
 /// Whether a path names something in a directory, rather than `/`, `.` or what is above.
@@ -52,5 +68,11 @@ mod tests {
         assert_eq!(beside("/srv/data/", "x/link"), Some("/srv/data/link".to_owned()));
         assert_eq!(beside("/", "link"), Some("/link".to_owned()));
         assert_eq!(beside("/", ".."), None);
+        assert_eq!(
+            (led("/srv/a", "b"), led("/", "b"), led("/srv", "/etc")),
+            ("/srv/a/b".into(), "/b".into(), "/etc".into())
+        );
+        assert!(leads_back("a/../b") && leads_back("/a/..") && leads_back("../a/../../b"));
+        assert!(!leads_back("../../a") && !leads_back("./a..b") && !leads_back("/.."));
     }
 }

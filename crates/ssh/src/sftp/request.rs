@@ -6,7 +6,7 @@ use model::Effect;
 
 use super::packet::{INIT, LENGTH};
 use super::path;
-use crate::wire::{Cursor, WireError};
+use crate::wire::{Cursor, NOT_TEXT, WireError};
 
 const OPEN: u8 = 3;
 const CLOSE: u8 = 4;
@@ -42,15 +42,17 @@ pub struct Named<'a> {
     pub itself: bool,
     /// What is done to it.
     pub effect: Effect,
+    /// Where it leads depends on what is put there later.
+    pub lost: bool,
 }
 
 impl<'a> Named<'a> {
     fn to(effect: Effect, path: impl Into<Cow<'a, str>>) -> Self {
-        Self { path: path.into(), itself: false, effect }
+        Self { path: path.into(), itself: false, effect, lost: false }
     }
 
     fn itself(effect: Effect, path: impl Into<Cow<'a, str>>) -> Self {
-        Self { path: path.into(), itself: true, effect }
+        Self { path: path.into(), itself: true, effect, lost: false }
     }
 
     /// What is asked of the target to know where it is: the path, or the directory that it is in.
@@ -102,6 +104,8 @@ pub enum About<'a> {
     },
     /// Something that is not carried.
     Unknown,
+    /// Names that rules cannot be matched against: not UTF-8, or with a NUL.
+    Unreadable,
 }
 
 /// What is done with something that is open.
@@ -139,9 +143,17 @@ impl<'a> Request<'a> {
             return Ok(Self { id: 0, word: "init", about: About::Nothing });
         }
         let id = cursor.u32()?;
-        let (word, about) = match kind {
-            OPEN => open(&mut cursor)?,
-            CLOSE => ("close", handle(&mut cursor, Does::Close)?),
+        match Self::body(kind, &mut cursor, order) {
+            Ok((word, about)) => Ok(Self { id, word, about }),
+            Err(error) if error == NOT_TEXT => Ok(Self { id, word: "unreadable", about: About::Unreadable }),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn body(kind: u8, cursor: &mut Cursor<'a>, order: LinkOrder) -> Result<(&'static str, About<'a>), WireError> {
+        Ok(match kind {
+            OPEN => open(cursor)?,
+            CLOSE => ("close", handle(cursor, Does::Close)?),
             READ => {
                 let name = cursor.string()?;
                 let offset = cursor.u64()?;
@@ -152,25 +164,34 @@ impl<'a> Request<'a> {
                 let (offset, data) = (cursor.u64()?, cursor.string()?);
                 ("write", About::Handle { handle: name, does: Does::Write { offset, data } })
             }
-            FSTAT => ("stat", handle(&mut cursor, Does::Look)?),
-            READDIR => ("list", handle(&mut cursor, Does::Look)?),
-            FSETSTAT => ("setstat", handle(&mut cursor, Does::Change)?),
-            STAT => ("stat", one(Named::to(Effect::Read, cursor.text()?))),
-            LSTAT => ("stat", one(Named::itself(Effect::Read, cursor.text()?))),
+            FSTAT => ("stat", handle(cursor, Does::Look)?),
+            READDIR => ("list", handle(cursor, Does::Look)?),
+            FSETSTAT => ("setstat", handle(cursor, Does::Change)?),
+            STAT => ("stat", one(Named::to(Effect::Read, cursor.path()?))),
+            LSTAT => ("stat", one(Named::itself(Effect::Read, cursor.path()?))),
             // Where something is, which clients ask before anything else; that it is there is all that it tells.
             REALPATH => ("realpath", About::Nothing),
-            READLINK => ("readlink", one(Named::itself(Effect::Read, cursor.text()?))),
-            OPENDIR => ("list", one(Named::to(Effect::Read, cursor.text()?))),
-            SETSTAT => ("setstat", one(Named::to(Effect::Alter, cursor.text()?))),
-            REMOVE => ("remove", one(Named::itself(Effect::Delete, cursor.text()?))),
-            RMDIR => ("rmdir", one(Named::itself(Effect::Delete, cursor.text()?))),
-            MKDIR => ("mkdir", one(Named::itself(Effect::Create, cursor.text()?))),
-            RENAME => ("rename", rename(&mut cursor)?),
-            SYMLINK => ("symlink", symlink(&mut cursor, order)?),
-            EXTENDED => extended(&mut cursor)?,
+            READLINK => ("readlink", one(Named::itself(Effect::Read, cursor.path()?))),
+            OPENDIR => ("list", one(Named::to(Effect::Read, cursor.path()?))),
+            SETSTAT => ("setstat", one(Named::to(Effect::Alter, cursor.path()?))),
+            REMOVE => ("remove", one(Named::itself(Effect::Delete, cursor.path()?))),
+            RMDIR => ("rmdir", one(Named::itself(Effect::Delete, cursor.path()?))),
+            MKDIR => ("mkdir", one(Named::itself(Effect::Create, cursor.path()?))),
+            RENAME => ("rename", rename(cursor)?),
+            SYMLINK => ("symlink", symlink(cursor, order)?),
+            EXTENDED => extended(cursor)?,
             _ => ("unknown", About::Unknown),
-        };
-        Ok(Self { id, word, about })
+        })
+    }
+
+    /// The paths of something that is known by another name, or at another place, from then on.
+    #[must_use]
+    pub fn moves(&self) -> Option<(usize, usize)> {
+        match self.word {
+            "rename" => Some((0, 1)),
+            "link" => Some((0, 2)),
+            _ => None,
+        }
     }
 }
 
@@ -183,7 +204,7 @@ fn handle<'a>(cursor: &mut Cursor<'a>, does: Does<'a>) -> Result<About<'a>, Wire
 }
 
 fn open<'a>(cursor: &mut Cursor<'a>) -> Result<(&'static str, About<'a>), WireError> {
-    let (path, flags) = (cursor.text()?, cursor.u32()?);
+    let (path, flags) = (cursor.path()?, cursor.u32()?);
     let mut paths = Vec::new();
     if flags & TO_READ != 0 || flags & MORE_THAN_READ == 0 {
         paths.push(Named::to(Effect::Read, path));
@@ -196,7 +217,7 @@ fn open<'a>(cursor: &mut Cursor<'a>) -> Result<(&'static str, About<'a>), WireEr
 
 /// What is renamed is altered where it was, and may take the place of something where it goes.
 fn rename<'a>(cursor: &mut Cursor<'a>) -> Result<About<'a>, WireError> {
-    let (from, to) = (cursor.text()?, cursor.text()?);
+    let (from, to) = (cursor.path()?, cursor.path()?);
     Ok(About::Paths(vec![
         Named::itself(Effect::Alter, from),
         Named::itself(Effect::Alter, to),
@@ -207,12 +228,12 @@ fn rename<'a>(cursor: &mut Cursor<'a>) -> Result<About<'a>, WireError> {
 /// Through a link, what it points to could be read and written under another name: judged as both. Where the order of the two is not known, both
 /// are judged as either.
 fn symlink<'a>(cursor: &mut Cursor<'a>, order: LinkOrder) -> Result<About<'a>, WireError> {
-    let (first, second) = (cursor.text()?, cursor.text()?);
+    let (first, second) = (cursor.path()?, cursor.path()?);
     let made = |says: &'a str, link: &'a str| {
-        let there: Cow<'a, str> =
-            if path::is_absolute(says) { says.into() } else { format!("{}/{says}", path::parent(link)).into() };
-        let read = Named::to(Effect::Read, there.clone());
-        vec![read, Named::to(Effect::Write, there), Named::itself(Effect::Create, link)]
+        let there = || path::led(path::parent(link), says);
+        // Another link in the place of what stands before `..` would lead it elsewhere.
+        let to = |effect| Named { lost: path::leads_back(says), ..Named::to(effect, there()) };
+        vec![to(Effect::Read), to(Effect::Write), Named::itself(Effect::Create, link)]
     };
     let mut paths = made(first, second);
     if order == LinkOrder::Unknown {
@@ -226,14 +247,14 @@ fn extended<'a>(cursor: &mut Cursor<'a>) -> Result<(&'static str, About<'a>), Wi
     Ok(match name {
         "posix-rename@openssh.com" => ("rename", rename(cursor)?),
         "hardlink@openssh.com" => {
-            let (from, to) = (cursor.text()?, cursor.text()?);
+            let (from, to) = (cursor.path()?, cursor.path()?);
             let from = [Named::itself(Effect::Read, from), Named::itself(Effect::Write, from)];
             ("link", About::Paths([from.as_slice(), &[Named::itself(Effect::Create, to)]].concat()))
         }
-        "statvfs@openssh.com" => ("stat", one(Named::to(Effect::Read, cursor.text()?))),
+        "statvfs@openssh.com" => ("stat", one(Named::to(Effect::Read, cursor.path()?))),
         "fstatvfs@openssh.com" => ("stat", handle(cursor, Does::Look)?),
         "fsync@openssh.com" => ("sync", handle(cursor, Does::Look)?),
-        "lsetstat@openssh.com" => ("setstat", one(Named::itself(Effect::Alter, cursor.text()?))),
+        "lsetstat@openssh.com" => ("setstat", one(Named::itself(Effect::Alter, cursor.path()?))),
         "expand-path@openssh.com" => ("realpath", About::Nothing),
         "limits@openssh.com" | "users-groups-by-id@openssh.com" => ("info", About::Nothing),
         _ => ("unknown", About::Unknown),
@@ -305,15 +326,13 @@ mod tests {
         assert_eq!(Request::read(&copy, LinkOrder::Unknown).unwrap().about, About::Unknown);
         assert_eq!(Request::read(&with_paths(77, &[], b""), LinkOrder::Unknown).unwrap().about, About::Unknown);
         assert!(Request::read(&with_paths(OPEN, &[], b""), LinkOrder::Unknown).is_err());
-        assert!(
-            Request::read(
-                &packet(STAT, |out| {
-                    encode::u32(out, 1);
-                    encode::string(out, b"\xff");
-                }),
-                LinkOrder::Unknown
-            )
-            .is_err()
-        );
+        for name in [b"/caf\xe9", b"/a\0/..".as_slice()] {
+            let stat = packet(STAT, |out| {
+                encode::u32(out, 7);
+                encode::string(out, name);
+            });
+            let request = Request::read(&stat, LinkOrder::Unknown).unwrap();
+            assert_eq!((request.id, request.about), (7, About::Unreadable));
+        }
     }
 }

@@ -74,6 +74,29 @@ pub(crate) enum Pending {
     Quiet,
 }
 
+/// What is at the place of something that is to be known by another name. A link leads elsewhere from there, and so may those in a folder.
+#[derive(Default, PartialEq, Eq, Debug)]
+pub(crate) enum Moved {
+    /// Nobody has asked.
+    #[default]
+    Unknown,
+    /// The target is asked what it is.
+    Asked,
+    /// Nothing that leads anywhere.
+    Plain,
+    Folder,
+    /// A link: the target is to be asked what it says.
+    Link,
+    /// The target is asked what the link says.
+    Reading,
+    /// The link will lead here: the target is to be asked where that is.
+    Says(String),
+    /// The target is asked where the link will lead.
+    Following,
+    /// The link will lead here, if anyone knows.
+    Leads(Option<String>),
+}
+
 /// A file transfer.
 #[derive(Default)]
 pub(crate) struct State {
@@ -85,6 +108,8 @@ pub(crate) struct State {
     pending: HashMap<u32, Pending>,
     /// Where the paths of the request at the front are, as far as the target has said.
     pub(crate) places: Vec<Option<String>>,
+    /// What it moves, as far as the target has said.
+    pub(crate) moved: Moved,
     /// A question of our own is on its way.
     pub(crate) asking: bool,
     next: u32,
@@ -119,6 +144,12 @@ impl State {
     pub(crate) fn is_drained(&self) -> bool {
         let whole = super::packet::length(&self.from_client).ok().flatten();
         !self.asking && whole.is_none_or(|len| self.from_client.len() < len)
+    }
+
+    /// What was known of the paths of the request at the front is to be asked again.
+    pub(crate) fn forget(&mut self) {
+        self.places.clear();
+        self.moved = Moved::Unknown;
     }
 
     /// Whether more may be opened.

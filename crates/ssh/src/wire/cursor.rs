@@ -5,6 +5,9 @@
 #[error("the message breaks the protocol: {0}")]
 pub struct WireError(pub &'static str);
 
+/// A text that is none, in a message that is whole.
+pub const NOT_TEXT: WireError = WireError("a text that is not UTF-8, or a name with a NUL");
+
 /// Reads fields from the front of a message (RFC 4251, section 5).
 #[derive(Clone, Debug)]
 pub struct Cursor<'a> {
@@ -82,7 +85,16 @@ impl<'a> Cursor<'a> {
     /// # Errors
     /// As [`string`](Self::string), and when it is not UTF-8.
     pub fn text(&mut self) -> Result<&'a str, WireError> {
-        std::str::from_utf8(self.string()?).map_err(|_| WireError("a text that is not UTF-8"))
+        std::str::from_utf8(self.string()?).map_err(|_| NOT_TEXT)
+    }
+
+    /// `string` that names a file.
+    ///
+    /// # Errors
+    /// As [`text`](Self::text), and [`NOT_TEXT`] when it has a NUL.
+    pub fn path(&mut self) -> Result<&'a str, WireError> {
+        let path = self.text()?;
+        if path.contains('\0') { Err(NOT_TEXT) } else { Ok(path) }
     }
 
     /// `name-list`: names with commas between them.

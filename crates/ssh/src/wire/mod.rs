@@ -11,4 +11,4 @@ pub mod encode;
 pub mod limits;
 pub mod number;
 
-pub use cursor::{Cursor, WireError};
+pub use cursor::{Cursor, NOT_TEXT, WireError};

@@ -27,13 +27,18 @@ fn sftp_is_judged_operation_by_operation() {
     let batch = format!(
         "get {files}/big one\nput one {files}/up/two\nrename {files}/up/two {files}/up/three\nls -l {files}/up\nmkdir {files}/up/d\n-rm {files}/up/three\n\
          -get {files}/up/link secret\n-get /etc/passwd secret\n-get {files}/../../../etc/passwd secret\n-put one {files}/here\n-symlink /etc/passwd {files}/up/new\n\
-         -ln {files}/big {files}/up/hard\n"
+         -ln {files}/big {files}/up/hard\n-symlink ../ok {files}/up/d/l\n-rename {files}/up/d/l {files}/up/l\n-ln {files}/up/d/l {files}/up/h\n\
+         -mkdir {files}/up/d/e\n-rename {files}/up/d/e {files}/up/d/f\n-rename {files}/up/d/f {files}/up/f\n-rename {files}/up/d/l {files}/up/d/m\n"
     );
     let said = world.feed("sftp", &["gw"], batch.as_bytes());
     assert_eq!(said.code, Some(0), "{said:?}");
     assert_eq!(fs::read(world.file("up/three")).unwrap(), fs::read(world.file("big")).unwrap());
     assert!(world.file("up/d").is_dir() && !world.home.path().join("secret").exists() && !world.file("here").exists());
     assert!(!world.file("up/new").exists() && !world.file("up/hard").exists());
+    // In another folder a link leads elsewhere, and so may those in a folder.
+    assert_eq!(fs::read_link(world.file("up/d/m")).unwrap().to_str(), Some("../ok"));
+    assert!(["up/l", "up/h", "up/f"].iter().all(|gone| world.file(gone).symlink_metadata().is_err()));
+    assert!(world.file("up/d/f").is_dir());
     let replay = world.replay();
     let digest = "3000000 bytes";
     assert!(replay.matches(digest).count() >= 2 && replay.contains("put ") && replay.contains("denied"), "{replay}");
@@ -69,8 +74,15 @@ fn rsync_carries_a_tree_both_ways() {
         fs::write(directory.join(format!("f{at}")), format!("file {at}").repeat(at % 40)).unwrap();
     }
     let files = world.sshd.files().display().to_string();
-    let up = world.run("rsync", &["-a", "tree/", &format!("gw:{files}/up/tree")]);
+    // A link that rsync makes leads wherever the client says, which this policy allows nobody.
+    std::os::unix::fs::symlink("../../big", tree.join("link")).unwrap();
+    let links = world.run("rsync", &["-a", "tree/", &format!("gw:{files}/up/tree")]);
+    assert!(links.code != Some(0) && links.err.contains("create on other:links"), "{links:?}");
+    assert!(!world.file("up/tree").exists());
+    let up = world.run("rsync", &["-a", "--safe-links", "tree/", &format!("gw:{files}/up/tree")]);
     assert_eq!(up.code, Some(0), "{up:?}");
+    assert!(world.file("up/tree/link").symlink_metadata().is_err());
+    fs::remove_file(tree.join("link")).unwrap();
     let down = world.run("rsync", &["-a", &format!("gw:{files}/up/tree/"), "back"]);
     assert_eq!(down.code, Some(0), "{down:?}");
     let same = std::process::Command::new("diff").args(["-r", "tree", "back"]).current_dir(world.home.path()).status();

@@ -11,7 +11,7 @@ use super::world::{TARGET, World};
 const POLICY: &str = r#"
 rules:
   - { name: in, who: { groups: [agents] }, do: [connect, session], then: allow }
-  - { name: looks, who: { groups: [agents] }, do: [read], commands: ["cat *", "ls *", "wc *", "uptime", "head *", "echo *", "true"], then: allow }
+  - { name: looks, who: { groups: [agents] }, do: [read], commands: ["cat *", "ls *", "wc *", "uptime", "head *", "echo *", "sleep *", "true"], then: allow }
   - { name: runs, who: { groups: [agents] }, do: [execute], commands: ["sh-of-ours *"], then: allow }
   - { name: never, who: any, do: [delete, destroy], commands: ["rm *"], then: deny, message: "Ask in #ops." }
   - { name: human, who: { groups: [agents] }, do: [create, alter], commands: ["touch *"], then: approve, approval: { by: { groups: [dba] }, expires: 60s } }
@@ -212,6 +212,28 @@ fn a_killed_session_is_over_at_once() {
     assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
     drop(stdin);
     assert!(world.gateway.cli(&["sessions", "verify"]).unwrap().contains("all whole"));
+}
+
+#[test]
+fn a_command_and_a_shell_take_no_longer_than_a_limit_allows() {
+    let world = World::new(&format!("{POLICY}limits: [{{ name: short, who: any, statement_time: 2s }}]\n"));
+    let since = Instant::now();
+    let said = world.ssh("sleep 60");
+    assert!(since.elapsed() < Duration::from_secs(20), "{:?}", since.elapsed());
+    assert_eq!(said.code, Some(126), "{said:?}");
+    assert!(
+        said.err.contains("SP-LIMIT") && said.err.contains("rules: short; at most 2 seconds for one command"),
+        "{said:?}"
+    );
+    assert_eq!(world.ssh("uptime").code, Some(0));
+}
+
+#[test]
+fn a_role_that_the_target_does_not_have_opens_nothing() {
+    let world = World::new(POLICY);
+    let said = world.run("ssh", &["-l", &format!("root:{TARGET}"), "gw", "uptime"]);
+    assert!(said.code != Some(0) && said.out.is_empty(), "{said:?}");
+    assert!(said.err.contains("the target has no role of this name"), "{said:?}");
 }
 
 #[test]

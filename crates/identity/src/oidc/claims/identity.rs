@@ -12,6 +12,8 @@ use crate::tokens::request::is_name;
 
 /// Most links of a delegation chain.
 const CHAIN_LIMIT: usize = 8;
+/// How the names of the gateway's own groups begin: nobody has them by what an issuer says.
+const RESERVED: &str = "sallyport-";
 /// Most groups of one identity.
 const GROUPS_LIMIT: usize = 1024;
 /// Most bytes of a task.
@@ -172,6 +174,7 @@ fn groups(config: &IssuerConfig, claims: &Map<String, Value>) -> Result<Vec<Stri
     if found.len() > GROUPS_LIMIT {
         return Err(refused("it has more than 1024 groups"));
     }
+    found.retain(|group| !group.starts_with(RESERVED));
     if found.iter().all(|group| is_name(group)) { Ok(sorted(found)) } else { Err(FORM) }
 }
 

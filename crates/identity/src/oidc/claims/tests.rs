@@ -136,6 +136,8 @@ fn groups_come_in_three_forms() {
     let groups = |changes| identity(&config(), changes).groups;
     assert_eq!(groups(json!({"groups": ["b", "a", "b", "with space"]})), ["a", "b", "with space"]);
     assert_eq!(groups(json!({"groups": "b a,c,, d"})), ["a", "b", "c", "d"]);
+    // The gateway's own groups are not an issuer's to give.
+    assert_eq!(groups(json!({"groups": ["sallyport-operators", "a"]})), ["a"]);
     assert!(groups(json!({"groups": null})).is_empty());
     assert!(groups(json!({"groups": []})).is_empty());
     let form = "its groups claim is not a list of names";

@@ -70,6 +70,13 @@ impl Rig {
         !self.relay.parking.is_empty()
     }
 
+    /// Looks at the messages that the target was sent since the last time.
+    pub(super) fn each_at_target(&mut self, mut look: impl FnMut(Message<'_>)) {
+        let bytes = self.relay.to_target.pending().to_vec();
+        self.relay.to_target.wrote(bytes.len());
+        messages(&bytes).into_iter().for_each(|message| look(Message::read(message).unwrap()));
+    }
+
     /// The bytes that programs at the target were given since the last time.
     pub(super) fn at_target(&mut self) -> Vec<u8> {
         let bytes = self.relay.to_target.pending().to_vec();

@@ -11,6 +11,87 @@ rules:
 ";
 const OPEN: u8 = 3;
 const WRITE: u8 = 6;
+const STAT: u8 = 17;
+const RENAME: u8 = 18;
+const SYMLINK: u8 = 20;
+
+/// A request with two paths.
+fn two(kind: u8, id: u32, first: &str, second: &str) -> Vec<u8> {
+    packet(kind, |out| {
+        encode::u32(out, id);
+        encode::string(out, first.as_bytes());
+        encode::string(out, second.as_bytes());
+    })
+}
+
+fn hardlink(id: u32, from: &str, to: &str) -> Vec<u8> {
+    packet(200, |out| {
+        encode::u32(out, id);
+        for text in ["hardlink@openssh.com", from, to] {
+            encode::string(out, text.as_bytes());
+        }
+    })
+}
+
+/// What is at the place that the target is asked about.
+enum There {
+    File,
+    Folder,
+    Link(&'static str),
+    /// Nobody knows.
+    Odd,
+}
+
+/// Answers the gateway's questions as a target without links on the way would; what comes then.
+fn answered(rig: &mut Rig, there: &There) -> Vec<u8> {
+    loop {
+        let out = rig.at_target();
+        let ours =
+            out.get(4..).and_then(|rest| rest.split_first()).filter(|(_, rest)| rest.first_chunk() == Some(&[0; 3]));
+        let (Some((kind, rest)), true) = (ours, out.len() > 13) else { return out };
+        let id = u32::from_be_bytes(*rest.first_chunk::<4>().unwrap());
+        let asked = String::from_utf8(out[13..].to_vec()).unwrap();
+        let answer = match (*kind, there) {
+            (packet::REALPATH, _) => place(&out, &resolved(&asked)),
+            (packet::LSTAT, There::Odd) => packet(packet::ATTRIBUTES, |out| {
+                encode::u32(out, id);
+                encode::u32(out, 0);
+            }),
+            (packet::LSTAT, there) => packet(packet::ATTRIBUTES, |out| {
+                encode::u32(out, id);
+                // A size, owners and permissions.
+                encode::u32(out, 7);
+                out.extend_from_slice(&[0; 16]);
+                let kind = match there {
+                    There::Folder => 0o040_755,
+                    There::Link(_) => 0o120_777,
+                    There::File | There::Odd => 0o100_644,
+                };
+                encode::u32(out, kind);
+            }),
+            (packet::READLINK, There::Link(says)) => {
+                let mut question = out.clone();
+                question[4] = packet::REALPATH;
+                place(&question, says)
+            }
+            _ => return out,
+        };
+        rig.target_says(&answer);
+    }
+}
+
+/// A path without dots.
+fn resolved(path: &str) -> String {
+    let mut parts = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    format!("/{}", parts.join("/"))
+}
 
 fn open(id: u32, path: &str) -> Vec<u8> {
     packet(OPEN, |out| {
@@ -100,25 +181,87 @@ rules:
   - { name: in, who: any, do: [connect, session], then: allow }
   - { name: up, who: any, do: [alter, write], objects: [\"path:/up/*\"], then: allow }
 ";
-    let rename = |id: u32, from: &str, to: &str| {
-        packet(18, |out| {
-            encode::u32(out, id);
-            encode::string(out, from.as_bytes());
-            encode::string(out, to.as_bytes());
-        })
-    };
     let mut rig = Rig::new(rules, "subsystem", "sftp", 1 << 20);
     rig.at_target();
     // Where the first is allowed, a verdict kept by the words would allow the second.
     for (id, from, to, allowed) in [(1, "/up/a", "/up/b /srv/c", true), (2, "/up/a /up/b", "/srv/c", false)] {
-        let sent = rename(id, from, to);
+        let sent = two(RENAME, id, from, to);
         rig.client_says(&sent);
-        let mut out = rig.at_target();
-        while out.get(4) == Some(&packet::REALPATH) {
-            let asked = String::from_utf8(out[13..].to_vec()).unwrap();
-            rig.target_says(&place(&out, &asked));
-            out = rig.at_target();
-        }
-        assert_eq!(out == sent, allowed, "{from} to {to}");
+        assert_eq!(answered(&mut rig, &There::File) == sent, allowed, "{from} to {to}");
     }
+}
+
+const UP: &str = "
+rules:
+  - { name: in, who: any, do: [connect, session], then: allow }
+  - { name: up, who: any, do: [read, alter, write, create], objects: [\"path:/up/*\"], then: allow }
+";
+
+fn carried(rules: &str, request: &[u8], there: &There) -> bool {
+    let mut rig = Rig::new(rules, "subsystem", "sftp", 1 << 20);
+    rig.at_target();
+    rig.client_says(request);
+    let out = answered(&mut rig, there);
+    assert!(out.is_empty() || out == request, "{out:?}");
+    if out.is_empty() {
+        let said = rig.at_client();
+        assert_eq!((said[4], said[12]), (packet::STATUS, u8::try_from(packet::PERMISSION_DENIED).unwrap()), "{said:?}");
+    }
+    !out.is_empty()
+}
+
+#[test]
+fn a_link_that_is_moved_is_judged_by_where_it_leads_then() {
+    for (from, to, there, allowed) in [
+        ("/up/d/l", "/up/l", There::Link("../key"), false),
+        ("/up/d/l", "/up/e/l", There::Link("../key"), true),
+        ("/up/d/l", "/up/m", There::Link("/up/x"), true),
+        ("/up/d/l", "/up/m", There::Link("/etc/shadow"), false),
+        ("/up/d/l", "/up/m", There::Link("x/../../key"), false),
+        ("/up/d/l", "/up/m", There::Link("x/../y"), false),
+        ("/up/d/l", "/up/m", There::Link(""), false),
+        ("/up/d/l", "/up/m", There::Odd, false),
+        ("/up/a", "/up/d/b", There::File, true),
+    ] {
+        assert_eq!(carried(UP, &two(RENAME, 9 << 24, from, to), &there), allowed, "{from} to {to}");
+        assert_eq!(carried(UP, &hardlink(9 << 24, from, to), &there), allowed, "{from} and {to}");
+    }
+}
+
+#[test]
+fn links_in_a_folder_that_is_moved_may_lead_anywhere() {
+    assert!(carried(UP, &two(RENAME, 9 << 24, "/up/d", "/up/e"), &There::Folder));
+    assert!(!carried(UP, &two(RENAME, 9 << 24, "/up/d/e", "/up/e"), &There::Folder));
+    let links = format!("{UP}  - {{ name: links, who: any, do: [create], objects: [\"other:links\"], then: allow }}\n");
+    assert!(carried(&links, &two(RENAME, 9 << 24, "/up/d/e", "/up/e"), &There::Folder));
+}
+
+#[test]
+fn a_link_whose_way_others_can_change_is_not_made() {
+    for (says, allowed) in
+        [("a/b", true), ("../up/x", true), ("d/../x", false), ("/up/d/../x", false), ("../key", false)]
+    {
+        let request = two(SYMLINK, 9 << 24, says, "/up/l");
+        let mut rig = Rig::new(UP, "subsystem", "sftp", 1 << 20);
+        rig.relay.link_order = crate::sftp::request::LinkOrder::OpenSsh;
+        rig.at_target();
+        rig.client_says(&request);
+        assert_eq!(answered(&mut rig, &There::File) == request, allowed, "{says}");
+    }
+}
+
+#[test]
+fn a_name_that_no_rule_can_speak_of_ends_nothing() {
+    let mut rig = Rig::new(UP, "subsystem", "sftp", 1 << 20);
+    rig.at_target();
+    for name in [b"/up/caf\xe9".as_slice(), b"/up/a\0b"] {
+        rig.client_says(&packet(STAT, |out| {
+            encode::u32(out, 9);
+            encode::string(out, name);
+        }));
+        let said = rig.at_client();
+        assert_eq!((said[4], said[12]), (packet::STATUS, u8::try_from(packet::BAD_MESSAGE).unwrap()), "{said:?}");
+        assert!(rig.at_target().is_empty());
+    }
+    assert!(carried(UP, &two(RENAME, 9 << 24, "/up/a", "/up/b"), &There::File));
 }

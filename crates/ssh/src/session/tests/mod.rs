@@ -3,3 +3,4 @@
 mod copies;
 mod doubles;
 mod files;
+mod programs;
