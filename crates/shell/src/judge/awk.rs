@@ -23,6 +23,10 @@ impl Judge<'_> {
             Some(_) => return self.unknown("awk: a program that is not constant"),
             None => return self.execute("awk: no program"),
         }
+        // gawk's files of its own: sockets.
+        if operands.iter().skip(1).any(|operand| operand.text.contains("/inet")) {
+            return self.execute("awk: a connection as a file");
+        }
         outcome.text()
     }
 }
@@ -43,7 +47,9 @@ const HARMFUL: [&str; 6] = ["system", "getline", "eval", "close", "fflush", "ext
 
 /// Whether a program only computes and prints to standard output. Whatever is not understood is not harmless.
 fn is_harmless(program: &str) -> bool {
-    Program { rest: program.chars().peekable(), before: Before::Operator, printing: false }.all().is_some()
+    let rest = program.chars().peekable();
+    let (before, conditions) = (Before::Operator, Vec::new());
+    Program { rest, before, printing: false, goes_on: false, conditions, asks: false }.all().is_some()
 }
 
 struct Program<'p> {
@@ -51,6 +57,12 @@ struct Program<'p> {
     before: Before,
     /// Since a `print` of this statement: `>` there opens a file.
     printing: bool,
+    /// The line goes on behind its end.
+    goes_on: bool,
+    /// Of every open parenthesis whether it holds a condition: behind it a statement begins.
+    conditions: Vec<bool>,
+    /// The last word is one that a condition follows.
+    asks: bool,
 }
 
 impl Program<'_> {
@@ -62,8 +74,10 @@ impl Program<'_> {
     }
 
     fn token(&mut self, letter: char) -> Option<()> {
+        let goes_on = std::mem::take(&mut self.goes_on);
+        let asks = std::mem::take(&mut self.asks);
         match letter {
-            ' ' | '\t' => return Some(()),
+            ' ' | '\t' => (self.goes_on, self.asks) = (goes_on, asks),
             '"' => {
                 self.quoted('"')?;
                 self.before = Before::Value;
@@ -76,10 +90,23 @@ impl Program<'_> {
                 }
                 Before::Word => return None,
             },
-            '#' => while self.rest.next_if(|letter| *letter != '\n').is_some() {},
+            '#' => {
+                self.goes_on = goes_on;
+                while self.rest.next_if(|letter| *letter != '\n').is_some() {}
+            }
             '|' => {
                 self.rest.next_if_eq(&'|')?;
+                (self.before, self.goes_on) = (Before::Operator, true);
+            }
+            ',' | '&' => (self.before, self.goes_on) = (Before::Operator, true),
+            '\n' if goes_on => (self.before, self.goes_on) = (Before::Operator, true),
+            '(' => {
+                self.conditions.push(asks);
                 self.before = Before::Operator;
+            }
+            ')' => {
+                let condition = self.conditions.pop()?;
+                self.before = if condition { Before::Word } else { Before::Value };
             }
             '>' if self.printing => return None,
             // Calls by a computed name, files to include, libraries to load; a line that goes on.
@@ -88,7 +115,7 @@ impl Program<'_> {
                 self.printing = false;
                 self.before = Before::Operator;
             }
-            ')' | ']' => self.before = Before::Value,
+            ']' => self.before = Before::Value,
             // `x++ / 2`, `x ++/2/`: awks agree, people do not.
             '+' | '-' if self.rest.next_if_eq(&letter).is_some() => self.before = Before::Word,
             _ if letter.is_ascii_alphanumeric() || letter == '_' || letter == '.' => self.word(letter)?,
@@ -108,6 +135,7 @@ impl Program<'_> {
         if HARMFUL.contains(&word.as_str()) {
             return None;
         }
+        self.asks = matches!(word.as_str(), "if" | "while" | "for" | "switch");
         self.before = match word.as_str() {
             "print" | "printf" => {
                 self.printing = true;
@@ -157,6 +185,9 @@ mod tests {
             "length > 80",
             "{print \"a > b | c\"}",
             "NR==FNR{a[$1];next} $1 in a",
+            "{print ($1+$2)/2, (NR)/3}",
+            "{print $1,\n  $2\n}\n$3 > 5 {n++}",
+            "{if (($1 > 2) && ($2)) print $3 / 4}",
             "$9 ~ /^5/ || $9 == 404 {c[$9]++} END {for (k in c) print k, c[k]}",
         ];
         for program in all {
@@ -184,6 +215,13 @@ mod tests {
             "{print a?b:c > \"f\"}",
             "{print \"a\\\n\" > \"x\"}",
             "{print\"x",
+            "{print 1,\n2 > \"o\"}",
+            "{print 1, # more\n2 > \"o\"}",
+            "{print 1 &&\n2 > \"o\"}",
+            "{print 1 ||\n\n2 > \"o\"}",
+            "{ if (1) /\"/; system(\"touch x\") } # \"",
+            "{ while ((1)) /\"/; print 1 > \"o\" } # \"",
+            "{print 1)",
         ];
         for program in all {
             assert!(!is_harmless(program), "{program}");

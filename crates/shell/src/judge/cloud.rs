@@ -6,7 +6,8 @@ use super::{Call, Judge, Outcome};
 use crate::globs::Arg;
 
 /// Operations that read, but give out what opens doors.
-const CREDENTIALS: [&str; 11] = [
+const CREDENTIALS: [&str; 12] = [
+    "get-cluster-credentials-with-iam",
     "get-session-token",
     "get-federation-token",
     "get-login",
@@ -20,7 +21,7 @@ const CREDENTIALS: [&str; 11] = [
     "get-secret-value",
 ];
 /// Operations that read, and write what they got into a file that is named by an operand.
-const STREAMS: [&str; 14] = [
+const STREAMS: [&str; 41] = [
     "get-object",
     "get-object-torrent",
     "get-job-output",
@@ -35,6 +36,33 @@ const STREAMS: [&str; 14] = [
     "get-raw-message-content",
     "get-configuration",
     "get-latest-configuration",
+    "get-hosted-configuration-version",
+    "get-introspection-schema",
+    "get-function",
+    "get-connection-function",
+    "get-profile",
+    "get-lineage-event",
+    "get-glyphs",
+    "get-sprites",
+    "get-static-map",
+    "get-style-descriptor",
+    "get-map-glyphs",
+    "get-map-sprites",
+    "get-map-style-descriptor",
+    "get-map-tile",
+    "get-position-estimate",
+    "get-resource-position",
+    "get-clip",
+    "get-media-for-fragment-list",
+    "describe-input-device-thumbnail",
+    "get-image-frame",
+    "get-image-set-metadata",
+    "get-read-set",
+    "get-reference",
+    "get-code-binding-source",
+    "get-sol-function-package-content",
+    "get-sol-function-package-descriptor",
+    "get-sol-network-package-content",
 ];
 /// Services in which every change is one of rights.
 const RIGHTS: [&str; 8] = ["iam", "sts", "organizations", "sso", "sso-admin", "identitystore", "ram", "cognito-idp"];
@@ -192,6 +220,8 @@ fn operation_effects(service: &str, operation: &str) -> Vec<Effect> {
         return vec![Effect::Read, Effect::Write];
     }
     match verb {
+        // The client's own: it copies a file from a cluster.
+        "get" if operation == "get" => vec![Effect::Execute],
         "get" | "list" | "describe" | "head" | "lookup" | "filter" | "scan" | "query" | "search" | "wait" => {
             vec![Effect::Read]
         }
@@ -213,7 +243,8 @@ fn operation_effects(service: &str, operation: &str) -> Vec<Effect> {
 
 /// Words after the operation: options and their values. What reads or writes a file of this machine, or asks another server, is not certain.
 fn aws_words(words: &[Arg], operands: bool) -> Option<String> {
-    const ELSEWHERE: [&str; 6] = [
+    const ELSEWHERE: [&str; 7] = [
+        "--save-as",
         "--endpoint-url",
         "--cli-input-json",
         "--cli-input-yaml",

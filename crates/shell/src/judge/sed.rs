@@ -87,16 +87,42 @@ impl Script<'_> {
         if delimiter == '\\' || delimiter == '\n' {
             return None;
         }
-        let mut bracket = false;
         loop {
             match self.rest.next()? {
                 '\\' => {
                     self.rest.next()?;
                 }
-                letter if letter == delimiter => return (!bracket).then_some(()),
-                '[' => bracket = true,
-                ']' => bracket = false,
+                letter if letter == delimiter => return Some(()),
+                '[' => self.bracket(delimiter)?,
                 '\n' => return None,
+                _ => {}
+            }
+        }
+    }
+
+    /// The rest of a bracket expression: `]` does not end it where it stands first, or in a class such as `[:alpha:]`.
+    fn bracket(&mut self, delimiter: char) -> Option<()> {
+        self.rest.next_if_eq(&'^');
+        if self.rest.next_if_eq(&']').is_some() && delimiter == ']' {
+            return None;
+        }
+        loop {
+            match self.rest.next()? {
+                letter if letter == delimiter || letter == '\n' => return None,
+                '\\' => {
+                    self.rest.next().filter(|letter| *letter != delimiter && *letter != ']')?;
+                }
+                ']' => return Some(()),
+                '[' => match self.rest.peek() {
+                    Some(':') => {
+                        self.rest.next();
+                        self.skip(|letter| letter.is_ascii_lowercase());
+                        self.rest.next_if_eq(&':')?;
+                        self.rest.next_if_eq(&']')?;
+                    }
+                    Some('.' | '=') => return None,
+                    Some(_) | None => {}
+                },
                 _ => {}
             }
         }
@@ -122,9 +148,12 @@ impl Script<'_> {
                 self.replacement(delimiter)?;
                 self.ends()
             }
+            // To GNU's a label ends at a blank, to others with the line.
             'b' | 't' | 'T' | ':' => {
-                self.skip(|letter| letter == ' ' || letter.is_ascii_alphanumeric() || letter == '_');
-                self.ends()
+                self.skip(|letter| letter == ' ');
+                self.skip(|letter| letter.is_ascii_alphanumeric() || letter == '_');
+                self.skip(|letter| letter == ' ');
+                matches!(self.rest.peek(), None | Some(';' | '\n' | '}')).then_some(())
             }
             _ => None,
         }
@@ -179,6 +208,10 @@ mod tests {
             "/x/I p",
             r"\,a,p",
             ":a;N;$!ba;s/\\n/ /g",
+            "s/[[:space:]]*$//",
+            "s/[]x]/y/",
+            "s/[^][:alpha:]]/y/",
+            ": a ;N;ba",
             "=",
         ];
         for script in all {
@@ -215,6 +248,14 @@ mod tests {
             "{p",
             "pw x",
             "bw;w x\n",
+            ":a e touch x",
+            ":a w out",
+            "ta w out",
+            "s/[[:alpha:]/]x/g;s/w d/f/g",
+            "s/[]/]x/;s/w d/f/",
+            "s/[^]/]x/;s/w d/f/",
+            "s/[[.x/]x/",
+            "s/[\\]/]x/;s/w d/f/",
         ];
         for script in all.iter().filter(|script| !script.is_empty() && **script != "{p") {
             assert!(!is_harmless(script), "{script}");

@@ -3,7 +3,13 @@
 use model::Effect;
 
 use super::{Call, Judge, Outcome, shown};
-use crate::globs::Arg;
+use crate::globs::{Arg, Kind};
+
+/// A name of a service.
+fn is_unit(name: &Arg) -> bool {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "@._-".contains(letter);
+    name.kind == Kind::Constant && !name.text.starts_with(['-', '.']) && name.text.chars().all(plain)
+}
 
 /// Options of xxd without a value, each a word of its own.
 const XXD: [&str; 23] = [
@@ -45,6 +51,40 @@ impl Judge<'_> {
             outcome.effects.insert(Effect::Admin);
         }
         outcome.text()
+    }
+
+    /// It reads names and files: no scripts, no addresses, no lists of options out of a file.
+    pub(super) fn plain(&mut self, call: &Call<'_>) -> Outcome {
+        let parsed = call.reader(false).read(call.rest);
+        let mut outcome = Outcome { effects: parsed.effects, ..Outcome::default() }.and(Effect::Read);
+        if let Some(why) = parsed.reason {
+            self.say(format!("{}: {why}", call.tool));
+        }
+        let simple = |letter: char| letter.is_alphanumeric() || "/._-+:@%,=~*?[]".contains(letter);
+        let elsewhere = |text: &str| text.contains("://") || text.starts_with('@');
+        let odd = |text: &str| elsewhere(text) || !text.chars().all(simple);
+        let values = parsed.options.iter().filter_map(|(_, value)| *value);
+        if parsed.operands.iter().any(|operand| odd(&operand.text)) || values.into_iter().any(elsewhere) {
+            self.say(format!("{}: a word that is no plain name", call.tool));
+            outcome.effects.insert(Effect::Execute);
+        }
+        outcome
+    }
+
+    /// Of several modes some take the first and some the last: only those that are never taken for another do no harm.
+    pub(super) fn compress(&mut self, call: &Call<'_>) -> Outcome {
+        let parsed = call.reader(false).read(call.rest);
+        let shown = parsed.has(&["-c", "--stdout", "--to-stdout"]);
+        let looks =
+            parsed.has(&["-l", "-t", "--list", "--test"]) && !parsed.has(&["-d", "--decompress", "-k", "--keep"]);
+        let mut outcome = Outcome { effects: parsed.effects, ..Outcome::default() }.and(Effect::Read);
+        if let Some(why) = parsed.reason {
+            self.say(format!("{}: {why}", call.tool));
+        }
+        if !shown && !looks {
+            outcome = outcome.and(Effect::Write).and(Effect::Delete);
+        }
+        outcome
     }
 
     /// Its own parser: one option per word, known by how the word begins, and `-cols 8` beside `-c 8` and `-c8`. A second operand is written.
@@ -172,9 +212,8 @@ impl Judge<'_> {
     pub(super) fn service(&mut self, call: &Call<'_>) -> Outcome {
         match call.rest {
             [all] if all.text == "--status-all" => Outcome::read(),
-            [name, action] if !name.is_glob() && !name.text.starts_with('-') && action.text == "status" => {
-                Outcome::read()
-            }
+            // Where systemd is not, it runs the script of this name.
+            [name, action] if is_unit(name) && action.text == "status" => Outcome::read(),
             _ => Outcome::of([Effect::Admin]),
         }
     }

@@ -77,6 +77,30 @@ fn options_that_do_more_are_seen() {
             "top -n 1 x -b",
             "jq -n 'import \"x\" as $d {search: \"/srv\"}; $d'",
             "jq -nf /srv/x",
+            "sed ':a e touch x' in",
+            "kubectl get --raw /api/v1/namespaces/x/services/y:80/proxy/delete",
+            "kubectl get --raw=/api/v1/nodes/n/proxy/run/x",
+            "kubectl get --raw /api/v1/nodes/n/pr%6fxy/run/x",
+            "nft list ruleset ';' flush ruleset",
+            "nft list 'ruleset; flush ruleset'",
+            "dnf history undo last",
+            "nstat -d 1",
+            "getent -s x/evil passwd root",
+            "nm @opts",
+            "haproxy -c -- ev.cfg",
+            "haproxy -qc -- ev.cfg",
+            "rpm -Vp evil.rpm",
+            "rpm -qp http://h/x.rpm",
+            "xmllint http://h/x",
+            "openssl x509 -in http://h/x",
+            "gawk 1 /inet/tcp/0/h/80",
+            "zpool status -c x",
+            "lspci -qq -O net.cache_name=/x",
+            "docker buildx history rm --all",
+            "uuidgen -o f",
+            "arch -x86_64 rm x",
+            "aws gamelift get-game-session-log --game-session-id x --save-as f",
+            "aws emr get --cluster-id x --src a --dest b",
             "docker -H tcp://x ps",
             "sed -f x y",
         ],
@@ -515,5 +539,55 @@ fn a_handler_named_in_the_table_exists() {
     ] {
         let reasons = analyze(text.as_bytes()).reasons;
         assert!(!reasons.iter().any(|reason| reason.contains("no rule")), "{text}: {reasons:?}");
+    }
+}
+
+#[test]
+fn what_other_parsers_read_is_more_than_reading() {
+    for text in [
+        "httpd -v",
+        "busybox httpd -vv",
+        "resolvectl dns eth0 6.6.6.6",
+        "service ../../srv/evil status",
+        "service /srv/evil status",
+        "chrt -o rm ls x",
+        "xz -td f.xz",
+        "zstd -ld f.zst",
+        "bzip2 -tk f.bz2",
+        "arp -Dd 10.0.0.1",
+        "arp -Df FILE",
+        "smartctl -l scterc,70,70 /dev/sda",
+        "arping -U -c 1 -I eth0 10.0.0.1",
+        "apache2ctl status stop",
+        "nvidia-smi -dm=1",
+        "aws omics get-read-set --id 1 out",
+        "aws redshift get-cluster-credentials-with-iam",
+    ] {
+        assert_ne!(effects(text), "read", "{text}");
+    }
+    for text in [
+        "nft list ruleset",
+        "kubectl get --raw '/readyz?verbose'",
+        "kubectl get pods -o wide",
+        "nft list table inet filter",
+        "nm -D /usr/lib/x.so",
+        "rpm -qi openssl",
+        "rpm -qa",
+        "getent passwd root",
+        "xz -dc f.xz",
+        "gzip -l f.gz",
+        "xz -t f.xz",
+        "zcat f",
+        "lspci -vnn",
+        "resolvectl dns",
+        "openssl x509 -in /etc/ssl/a.pem -noout -dates",
+        "service nginx status",
+        "dnf history list",
+        "arp -an",
+        "nvidia-smi",
+        "nvidia-smi --query-gpu=name --format=csv",
+        "xmllint --xpath '//a[@b=\"c\"]' x.xml",
+    ] {
+        assert_eq!(effects(text), "read", "{text}");
     }
 }
