@@ -124,7 +124,7 @@ pub(crate) enum Sessions {
         #[arg(long)]
         json: bool,
     },
-    /// List what a session did to files, or write the content of one, where the policy has it recorded (`records: full`)
+    /// List what a session did to files, or write the content of one, where the policy has it recorded (`results: full`)
     #[command(
         after_help = "Examples:\n  sallyport sessions files last\n  sallyport sessions files ses_0199… --extract 4 -o report.csv"
     )]

@@ -66,7 +66,7 @@ pub(super) async fn run(source: &Source, id: SessionId, extract: Option<(u64, &P
         return Ok(Outcome::Done);
     }
     let rows = operations.into_iter().map(row).collect();
-    let heading = ["number", "operation", "path", "size", "kept", "blake3", "outcome"];
+    let heading = ["number", "operation", "size", "kept", "blake3", "outcome", "path"];
     output::table(&heading, rows, "the session has done nothing to files")?;
     Ok(Outcome::Done)
 }
@@ -80,7 +80,8 @@ fn row(operation: Operation) -> Vec<String> {
         kept => kept.to_string(),
     };
     let digest = digest.map_or_else(|| "-".to_owned(), |digest| digest.chars().take(16).collect());
-    vec![number.to_string(), operation, path, size.to_string(), kept, digest, outcome]
+    // A path may be as long as a screen is wide: nothing is to be pushed out by it.
+    vec![number.to_string(), operation, size.to_string(), kept, digest, outcome, path]
 }
 
 async fn operations(source: &Source, id: SessionId) -> Result<Vec<Operation>> {
@@ -126,7 +127,7 @@ fn content(event: &Event<'_>) -> Result<Vec<u8>> {
 async fn extract(source: &Source, id: SessionId, operation: &Operation, path: &Path) -> Result<Outcome> {
     if operation.kept == 0 && operation.size > 0 {
         bail!(
-            "the recording has size and digest of {} only: its content is kept where the policy says `records: full`",
+            "the recording has size and digest of {} only: its content is kept where the policy says `results: full`",
             operation.path
         );
     }
