@@ -51,8 +51,13 @@ impl Server {
         let mut socket = Socket::new(link, Transport::plain(stream, peer));
         let mut outbox = Outbox::<ToClient>::default();
         let identities = self.gate.identities().as_ref();
-        let mut login =
-            Login { socket: &mut socket, outbox: &mut outbox, identities, failure_delay: self.listen.failure_delay };
+        let mut login = Login {
+            socket: &mut socket,
+            outbox: &mut outbox,
+            identities,
+            failure_delay: self.listen.failure_delay,
+            next: None,
+        };
         let logged_in = match login.run(deadline).await {
             Ok(logged_in) => logged_in,
             Err(end) => {

@@ -6,7 +6,7 @@ mod cover;
 
 use std::fmt;
 
-use model::{Aggregates, Effect, Target};
+use model::{Aggregates, Effect, ObjectKind, Target};
 use serde::Serialize;
 
 use crate::error::Place;
@@ -61,6 +61,7 @@ pub(crate) fn lint(inner: &Inner, targets: &[Target]) -> Vec<Finding> {
     for rule in &inner.rules {
         findings.rule(rule);
         findings.reach(rule);
+        findings.beside(rule);
     }
     findings.connect();
     for mask in &inner.masks {
@@ -227,6 +228,32 @@ impl Findings<'_> {
             );
         }
         all
+    }
+
+    /// A denial of paths says nothing about commands that read the same files by their words.
+    fn beside(&mut self, rule: &Rule) {
+        let names = |rule: &Rule, kind| rule.objects.iter().flatten().any(|pattern| pattern.names_kind(kind));
+        if rule.then != Then::Deny || !names(rule, ObjectKind::Path) || names(rule, ObjectKind::Command) {
+            return;
+        }
+        let past = |other: &&Rule| {
+            other.then != Then::Deny
+                && !other.shadow
+                && other.shares_effects(rule.bits)
+                && (other.objects.is_none() || names(other, ObjectKind::Command))
+        };
+        let Some(other) = self.inner.rules.iter().find(past) else {
+            return;
+        };
+        self.add(
+            Level::Warning,
+            rule.place,
+            &rule.name,
+            format!(
+                "speaks of files that are moved, and of credentials that a command names: other commands that \"{}\" lets run may reach these paths; name there the folders that they may use",
+                other.name
+            ),
+        );
     }
 
     /// Without `connect` no session opens.

@@ -41,6 +41,10 @@ fn rules() {
             "  - { name: x, who: any, do: [connect], objects: ['*'], then: deny }\n",
             "error: \"x\": never applies: `connect` has no object",
         ),
+        (
+            "  - { name: x, who: any, do: [read], objects: ['path:/srv/key'], then: deny }\n  - { name: look, who: any, do: [read], commands: ['cat *'], then: allow }\n",
+            "warning: \"x\": speaks of files that are moved, and of credentials that a command names: other commands that \"look\" lets run",
+        ),
         ("  - { name: x, who: any, do: [read], objects: ['?.a'], then: allow }\n", "error: \"x\": `?.a` never fits"),
         (
             "  - { name: x, who: any, on: { targets: [order-db] }, do: [read], then: allow }\n",
@@ -121,6 +125,8 @@ fn what_is_meant_is_not_found_fault_with() {
         "  - { name: x, who: any, do: [write], objects: ['public.*'], then: allow }\n  - { name: no, who: any, do: [write], objects: [public.a], then: deny }\n",
         "  - { name: x, who: { claims: { a: 1 } }, do: [read], then: allow }\n  - { name: no, who: { claims: { b: 1 } }, do: [read], then: deny }\n",
         "  - { name: x, who: any, do: [destroy], objects: ['public.*'], then: deny, message: Never. }\n  - { name: no, who: any, do: [destroy], then: deny }\n",
+        "  - { name: x, who: any, do: [read], objects: ['path:/srv/*'], then: allow }\n  - { name: no, who: any, do: [read], objects: ['path:/srv/key'], then: deny }\n",
+        "  - { name: x, who: any, do: [execute], commands: ['make'], then: allow }\n  - { name: no, who: any, do: [read], objects: ['path:/srv/key'], then: deny }\n",
         "  - { name: x, who: any, on: { targets: ['orders-*'], labels: { env: [prod] }, roles: ['*'], kinds: [postgres] }, do: [read], then: allow }\n",
     ] {
         let text = format!(

@@ -84,6 +84,11 @@ pub(super) struct Attempt {
     pub(super) by_browser: bool,
 }
 
+impl Attempt {
+    /// The client did not answer what it was asked, or asks for something else.
+    const NONE: Self = Self { proven: Err(AuthFailure::Unknown), by_browser: false };
+}
+
 enum Turn {
     Done(Result<Proven, AuthFailure>),
     Said(Vec<u8>),
@@ -96,7 +101,9 @@ impl Login<'_> {
         if !self.identities.offers_login(target) {
             return self.token(TOKEN, target).await;
         }
-        let answer = self.question(TOKEN_OR_BROWSER).await?;
+        let Some(answer) = self.question(TOKEN_OR_BROWSER).await? else {
+            return Ok(Attempt::NONE);
+        };
         if !answer.is_empty() {
             return Ok(Attempt { proven: self.prove(&answer, target).await, by_browser: false });
         }
@@ -107,9 +114,12 @@ impl Login<'_> {
         let left = deadline.wait_for(login.prompt().good_for);
         let words = self.words(login.prompt(), target, left);
         let answer = self.question(&words).await?;
-        if !answer.is_empty() {
+        if answer.as_ref().is_none_or(|answer| !answer.is_empty()) {
             drop(login);
             deadline.no_more();
+            let Some(answer) = answer else {
+                return Ok(Attempt::NONE);
+            };
             return Ok(Attempt { proven: self.prove(&answer, target).await, by_browser: false });
         }
         let proven = self.wait(login).await?;
@@ -121,7 +131,9 @@ impl Login<'_> {
     }
 
     async fn token(&mut self, question: &str, target: &str) -> Result<Attempt, LoginEnd> {
-        let secret = self.question(question).await?;
+        let Some(secret) = self.question(question).await? else {
+            return Ok(Attempt::NONE);
+        };
         Ok(Attempt { proven: self.prove(&secret, target).await, by_browser: false })
     }
 
@@ -141,7 +153,7 @@ impl Login<'_> {
         )
     }
 
-    /// Waits until somebody has logged in. The client may leave meanwhile; it has nothing to say but that it has read what it was told.
+    /// Waits until somebody has logged in. The client may leave meanwhile, or try something else, which ends the wait.
     async fn wait(&mut self, login: Box<dyn BrowserLogin>) -> Result<Result<Proven, AuthFailure>, LoginEnd> {
         let mut finish = login.finish();
         let mut patience = pin!(tokio::time::sleep(PATIENCE));
@@ -155,6 +167,7 @@ impl Login<'_> {
             };
             match turn {
                 Turn::Done(proven) => break proven,
+                Turn::Said(message) if self.begins_anew(&message) => return Ok(Err(AuthFailure::Unknown)),
                 Turn::Said(message) if unread => unread = read(&message)?,
                 Turn::Said(_) => return Err(WireError("a message while a login waits").into()),
                 Turn::Silence => {
@@ -165,23 +178,46 @@ impl Login<'_> {
         };
         if unread {
             let message = self.socket.receive(self.outbox).await?;
+            if self.begins_anew(&message) {
+                return Ok(Err(AuthFailure::Unknown));
+            }
             read(&message)?;
         }
         Ok(proven)
     }
 
-    /// Asks for one answer.
-    async fn question(&mut self, question: &str) -> Result<String, LoginEnd> {
+    /// Whether the message is another request, which takes the place of the one under way (RFC 4252, section 5): it is answered next.
+    fn begins_anew(&mut self, message: &[u8]) -> bool {
+        let anew = message.first() == Some(&number::USERAUTH_REQUEST);
+        if anew {
+            self.next = Some(message.to_vec());
+        }
+        anew
+    }
+
+    /// Asks for one answer; none when the client asks for something else, or brings another number of answers, which proves nothing (RFC 4256,
+    /// section 3.4).
+    async fn question(&mut self, question: &str) -> Result<Option<String>, LoginEnd> {
         // No instruction: clients print it on standard error, each time.
         self.ask("", Some(question));
         let message = self.socket.receive(self.outbox).await?;
+        if self.begins_anew(&message) {
+            return Ok(None);
+        }
         let mut cursor = Cursor::new(&message);
-        if cursor.byte()? != number::USERAUTH_INFO_RESPONSE || cursor.u32()? != 1 {
+        if cursor.byte()? != number::USERAUTH_INFO_RESPONSE {
             return Err(WireError("not the answer to the question").into());
+        }
+        if cursor.u32()? != 1 {
+            return Ok(None);
         }
         let answer = cursor.text()?;
         cursor.end()?;
-        if answer.len() > SECRET { Err(WireError("a secret above the limit").into()) } else { Ok(answer.to_owned()) }
+        if answer.len() > SECRET {
+            Err(WireError("a secret above the limit").into())
+        } else {
+            Ok(Some(answer.to_owned()))
+        }
     }
 
     /// An instruction, and a question whose answer is not shown.

@@ -74,6 +74,8 @@ pub(crate) struct Login<'a> {
     pub(crate) outbox: &'a mut Outbox<ToClient>,
     pub(crate) identities: &'a dyn Identities,
     pub(crate) failure_delay: Duration,
+    /// A request that has come in place of an answer.
+    pub(crate) next: Option<Vec<u8>>,
 }
 
 impl Login<'_> {
@@ -102,7 +104,10 @@ impl Login<'_> {
         let (mut attempts, mut queries) = (0, 0);
         let mut last = AuthFailure::Unknown;
         for _ in 0..limits::LOGIN_MESSAGES {
-            let message = self.socket.receive(self.outbox).await?;
+            let message = match self.next.take() {
+                Some(message) => message,
+                None => self.socket.receive(self.outbox).await?,
+            };
             let request = Request::read(&message)?;
             let mut by_browser = false;
             let proven = match request.method {
@@ -134,6 +139,10 @@ impl Login<'_> {
             attempts += 1;
             if attempts >= limits::ATTEMPTS {
                 break;
+            }
+            // What the client has left for something else gets no answer.
+            if self.next.is_some() {
+                continue;
             }
             self.banner(&last.to_string());
             self.fail();

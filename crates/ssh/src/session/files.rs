@@ -220,15 +220,14 @@ impl Relay {
                     let content = FileContent { number: open.number, to_target: true, offset, data };
                     self.session.content(flow, &content).map_err(End::refused)?;
                 }
-                Pending::Quiet
+                Pending::Write { handle: handle.to_vec() }
             }
-            Does::Close | Does::Look | Does::Change => Pending::Quiet,
+            Does::Close => {
+                let open = self.state(index).and_then(|state| state.open.remove(handle));
+                open.map_or(Pending::Quiet, |open| Pending::Close { handle: handle.to_vec(), open: Box::new(open) })
+            }
+            Does::Look | Does::Change => Pending::Quiet,
         };
-        if matches!(does, Does::Close)
-            && let Some(open) = self.state(index).and_then(|state| state.open.remove(handle))
-        {
-            self.closed(open, "ok");
-        }
         self.expect_answer(index, request.id, pending)?;
         self.put(index, permitted);
         self.drop_front(index, bytes.len());
@@ -378,7 +377,15 @@ impl Relay {
                 kept = Kept::Already;
             }
             (Some(Pending::Operation(operation)), answer) => self.operated(*operation, &outcome(&answer)),
-            (Some(Pending::Read { .. } | Pending::Quiet), _) => {}
+            (Some(Pending::Close { open, .. }), answer) => self.closed(*open, &outcome(&answer)),
+            (Some(Pending::Read { handle, .. } | Pending::Write { handle }), answer) => {
+                if let (Some(state), Answer::Status { code, .. }) = (self.state(index), answer)
+                    && !matches!(code, packet::OK | packet::EOF)
+                {
+                    state.failed(&handle, outcome(&answer));
+                }
+            }
+            (Some(Pending::Quiet), _) => {}
         }
         self.show_packet(index, bytes, kept)
     }
@@ -399,7 +406,7 @@ impl Relay {
 
     /// Something that was open is closed, or was not opened.
     pub(super) fn closed(&mut self, mut open: Open, outcome: &str) {
-        let digest = open.digest();
+        let (digest, outcome) = (open.digest(), &open.outcome(outcome));
         let done = FileDone { operation: open.word, path: &open.path, to: None, size: open.size, digest, outcome };
         if let Some(flow) = open.flow.take() {
             self.done(open.number, &done, flow);
@@ -434,9 +441,9 @@ impl Relay {
         }
         for pending in pending {
             match pending {
-                Pending::Open(open) => self.closed(*open, "cut"),
+                Pending::Open(open) | Pending::Close { open, .. } => self.closed(*open, "cut"),
                 Pending::Operation(operation) => self.operated(*operation, "cut"),
-                Pending::Where | Pending::Read { .. } | Pending::Quiet => {}
+                Pending::Where | Pending::Read { .. } | Pending::Write { .. } | Pending::Quiet => {}
             }
         }
     }

@@ -29,6 +29,10 @@ pub const DATA: u8 = 103;
 /// `SSH_FXP_NAME`.
 pub const NAME: u8 = 104;
 
+/// `SSH_FX_OK`.
+pub const OK: u32 = 0;
+/// `SSH_FX_EOF`.
+pub const EOF: u32 = 1;
 /// `SSH_FX_PERMISSION_DENIED`.
 pub const PERMISSION_DENIED: u32 = 3;
 /// `SSH_FX_BAD_MESSAGE`.

@@ -25,12 +25,14 @@ pub(crate) struct Open {
     digest: Option<Box<blake3::Hasher>>,
     next: u64,
     pub(crate) size: u64,
+    /// What the target said of the first piece that it did not take or give.
+    failed: Option<String>,
 }
 
 impl Open {
     pub(crate) fn new(number: u64, asked: Asked, ticket: Ticket, flow: Flow, word: &'static str, path: String) -> Self {
         let digest = (word != "list").then(|| Box::new(blake3::Hasher::new()));
-        Self { number, asked, ticket, flow: Some(flow), word, path, digest, next: 0, size: 0 }
+        Self { number, asked, ticket, flow: Some(flow), word, path, digest, next: 0, size: 0, failed: None }
     }
 
     /// Content at this place passes.
@@ -43,6 +45,16 @@ impl Open {
             digest.update(data);
         }
         self.next = offset.saturating_add(data.len() as u64);
+    }
+
+    /// The target did not take or give a piece.
+    fn fails(&mut self, why: String) {
+        self.failed.get_or_insert(why);
+    }
+
+    /// How it ended, when the last that was heard of it is this.
+    pub(crate) fn outcome(&self, last: &str) -> String {
+        self.failed.clone().unwrap_or_else(|| last.to_owned())
     }
 
     /// BLAKE3 of the content, when it passed in order.
@@ -68,6 +80,10 @@ pub(crate) enum Pending {
     Open(Box<Open>),
     /// Content of an open file.
     Read { handle: Vec<u8>, offset: u64 },
+    /// Content for an open file.
+    Write { handle: Vec<u8> },
+    /// What was open is closed: the target may say only now that something went wrong.
+    Close { handle: Vec<u8>, open: Box<Open> },
     /// One that is recorded when it ends.
     Operation(Box<Operated>),
     /// One whose end nobody asks for.
@@ -128,6 +144,17 @@ impl State {
     /// An answer comes in.
     pub(crate) fn answered(&mut self, id: u32) -> Option<Pending> {
         self.pending.remove(&id)
+    }
+
+    /// A piece of what is, or was, open by this handle was not taken or given.
+    pub(crate) fn failed(&mut self, handle: &[u8], why: String) {
+        let closing = self.pending.values_mut().find_map(|pending| match pending {
+            Pending::Close { handle: other, open } if other == handle => Some(&mut **open),
+            _ => None,
+        });
+        if let Some(open) = closing.or_else(|| self.open.get_mut(handle)) {
+            open.fails(why);
+        }
     }
 
     /// A number for a question of our own that no request has.

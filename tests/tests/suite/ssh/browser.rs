@@ -282,21 +282,40 @@ fn who_leaves_or_does_not_wait_ends_the_login() {
     let polls = idp.polls();
     std::thread::sleep(Duration::from_millis(2500));
     assert_eq!(idp.polls(), polls, "nobody waits any more, and nobody is asked");
-    // Something else than patience ends the connection.
+    // Another request takes the place of the one under way, and nobody is asked for that any more.
+    let token = world.gateway.token_for(&Who::agent("agent-7"), TARGET).unwrap();
     let mut hasty = Asked::new(&world);
-    hasty.question();
-    hasty.answer(&[""]);
-    hasty.question();
-    hasty.answer(&[""]);
     hasty.begin();
-    assert_eq!(hasty.wire.next(Instant::now() + Duration::from_secs(10)).unwrap(), Next::Closed);
-    // An answer too many, or too few.
-    for answers in [&["", ""][..], &[]] {
+    assert_eq!((hasty.question(), hasty.question()), (FIRST.to_owned(), FIRST.to_owned()));
+    hasty.answer(&[""]);
+    assert!(hasty.question().ends_with(SECOND));
+    hasty.answer(&[""]);
+    wait_for("a poll", Duration::from_secs(10), || Ok(idp.polls() > polls)).unwrap();
+    hasty.begin();
+    assert_eq!(hasty.question(), FIRST);
+    let polls = idp.polls();
+    std::thread::sleep(Duration::from_millis(2500));
+    assert!(idp.polls() <= polls + 1, "the provider is still asked");
+    hasty.answer(&[&token]);
+    assert_eq!(hasty.next()[0], number::USERAUTH_SUCCESS);
+    // Nor does anything else end it: an answer too many or too few proves nothing.
+    for answers in [&["", ""][..], &[&token, &token], &[]] {
         let mut wrong = Asked::new(&world);
         wrong.question();
         wrong.answer(answers);
-        assert_eq!(wrong.wire.next(Instant::now() + Duration::from_secs(10)).unwrap(), Next::Closed);
+        assert_eq!((wrong.next()[0], wrong.next()[0]), (number::USERAUTH_BANNER, number::USERAUTH_FAILURE));
+        wrong.begin();
+        wrong.question();
+        wrong.answer(&[&token]);
+        assert_eq!(wrong.next()[0], number::USERAUTH_SUCCESS);
     }
+    // And whoever goes on for ever is sent away.
+    let mut restless = Asked::new(&world);
+    let closed = (0..50).any(|_| {
+        restless.begin();
+        restless.wire.next(Instant::now() + Duration::from_secs(10)).unwrap() == Next::Closed
+    });
+    assert!(closed, "there is no end of requests");
 }
 
 /// What a person sees at a terminal, where the questions are not for a program.

@@ -265,3 +265,48 @@ fn a_name_that_no_rule_can_speak_of_ends_nothing() {
     }
     assert!(carried(UP, &two(RENAME, 9 << 24, "/up/a", "/up/b"), &There::File));
 }
+
+/// Puts two bytes to a file: what is recorded when the target says this of the write and of the close, which the client may send at once.
+fn written(write: u32, close: u32, at_once: bool) -> String {
+    const CLOSE: u8 = 4;
+    let mut rig = Rig::new(UP, "subsystem", "sftp", 1 << 20);
+    rig.at_target();
+    rig.client_says(&open(7, "/up/a"));
+    answered(&mut rig, &There::File);
+    rig.target_says(&packet(packet::HANDLE, |out| {
+        encode::u32(out, 7);
+        encode::string(out, b"h");
+    }));
+    rig.client_says(&packet(WRITE, |out| {
+        encode::u32(out, 8);
+        encode::string(out, b"h");
+        out.extend_from_slice(&[0; 8]);
+        encode::string(out, b"hi");
+    }));
+    let said = |id, code| packet::status(id, code, "");
+    if !at_once {
+        rig.target_says(&said(8, write));
+    }
+    rig.client_says(&packet(CLOSE, |out| {
+        encode::u32(out, 9);
+        encode::string(out, b"h");
+    }));
+    if at_once {
+        rig.target_says(&said(8, write));
+    }
+    rig.target_says(&said(9, close));
+    rig.recorded().pop().unwrap()
+}
+
+#[test]
+fn what_the_target_did_not_take_is_no_file_that_was_put() {
+    for (write, close, pipelined, outcome) in [
+        (0, 0, false, "ok"),
+        (4, 0, false, "failed with 4"),
+        (4, 0, true, "failed with 4"),
+        (0, 4, false, "failed with 4"),
+    ] {
+        let recorded = written(write, close, pipelined);
+        assert!(recorded.starts_with("put /up/a 2 ") && recorded.ends_with(outcome), "{recorded}");
+    }
+}
