@@ -29,6 +29,8 @@ const HOLD: usize = 8 * 1024;
 /// Released bytes that are kept to know what stands before the next value, unless the line is shorter: an e-mail address that was
 /// released in part has 320 characters.
 const CONTEXT: usize = 1024;
+/// Bytes beyond it that may be kept: what is kept is not to be looked through for each letter that is typed.
+const SLACK: usize = 256;
 /// Bytes that are looked at together, so that a large piece needs no large memory.
 const STEP: usize = 64 * 1024;
 
@@ -152,6 +154,7 @@ impl TerminalMasker {
         }
         (self.hidden, self.string, self.doubt, self.released) = (None, None, None, 0);
         self.buffer.clear();
+        self.views.forget();
     }
 
     /// Bytes taken and not yet released.
@@ -246,6 +249,7 @@ impl TerminalMasker {
     /// Finds in bytes without control functions; says how many may be released, if it is not all of them.
     fn find_in_plain(&mut self, until: Until, finds: &mut Vec<Find>) -> usize {
         let (bytes, from) = (self.buffer.as_slice(), self.released);
+        self.views.forget();
         self.views.whole = bytes.len();
         let open = scan_open(bytes, self.set, &mut self.hits);
         find::in_bytes(bytes, from, (&self.hits, &open), finds);
@@ -292,7 +296,7 @@ impl TerminalMasker {
             look(&views.erased, true, finds);
         }
         if views.edited {
-            view::lines(bytes, self.string, &mut View::default(), |view, growing| look(view, growing, finds));
+            views.lines(bytes, from, |view, growing| look(view, growing, finds));
         }
         let start = doubts.into_iter().min();
         if until == Until::Certain {
@@ -317,8 +321,13 @@ impl TerminalMasker {
         }
         let keep = self.doubt.unwrap_or(self.released).clamp(self.released.saturating_sub(HOLD), self.released);
         let least = self.released.saturating_sub(CONTEXT).min(keep);
+        let (lines, far) = (self.buffer.get(..keep).unwrap_or_default().contains(&b'\n'), least >= SLACK);
+        if !lines && !far {
+            return;
+        }
         let (end, string) = if self.plain { self.plain_cut(least, keep) } else { self.cut(least, keep) };
         self.buffer.drain(..end);
+        self.views.forget();
         self.string = string;
         self.released -= end;
         self.doubt = self.doubt.map(|doubt| doubt.saturating_sub(end));

@@ -4,7 +4,7 @@
 //! somewhere else, where it stands alone (*apart*); a back space may take back what was written (*erased*); and a line that is
 //! edited shows what was written last (*lines*). A value counts when it is in any of them.
 
-use terminal::{Csi, Kind, StringKind, Tokens};
+use terminal::{Csi, Kind, StringKind, Token, Tokens};
 
 /// A text, and where each of its bytes is.
 #[derive(Clone, Debug, Default)]
@@ -75,40 +75,92 @@ pub(super) struct Views {
     pub(super) whole: usize,
     /// The control string that the bytes end inside of.
     pub(super) string: Option<StringKind>,
+    /// The bytes cut into text and control functions, for [`Views::lines`].
+    tokens: Vec<Piece>,
+    /// How many bytes were read, from the same start as the next.
+    read: usize,
+}
+
+/// A token, small: of coloured or edited output there are nearly as many as bytes.
+#[derive(Clone, Copy, Debug)]
+struct Piece {
+    kind: Kind,
+    start: u32,
+    end: u32,
+}
+
+impl Piece {
+    /// What is read at once is far below 4 GiB.
+    fn of(token: &Token, start: usize) -> Self {
+        let place = |at| u32::try_from(start + at).unwrap_or(u32::MAX);
+        Self { kind: token.kind, start: place(token.range.start), end: place(token.range.end) }
+    }
+
+    const fn range(self) -> std::ops::Range<usize> {
+        self.start as usize..self.end as usize
+    }
 }
 
 impl Views {
-    /// Reads bytes that begin inside of `string`.
+    /// Reads bytes that begin inside of `string`. Unless [`forget`](Self::forget) was called since, they begin with those that were read before,
+    /// and only what is new is looked at: a letter that is typed is not to cost a look at the whole line.
     pub(super) fn read(&mut self, bytes: &[u8], string: Option<StringKind>) {
-        self.joined.clear();
-        self.apart.clear();
-        self.erased.clear();
-        (self.moved, self.edited) = (false, false);
-        self.backed = bytes.contains(&0x08);
-        self.whole = bytes.len();
-        let mut tokens = Tokens::new(bytes, string);
+        let fresh = bytes.get(self.read..).unwrap_or_default();
+        // What was not whole is read anew, and the first back space makes another text.
+        let goes_on = self.read > 0 && self.whole == self.read && (self.backed || !fresh.contains(&0x08));
+        if !goes_on {
+            self.clear(string);
+        }
+        let start = self.read;
+        let fresh = bytes.get(start..).unwrap_or_default();
+        self.backed = self.backed || fresh.contains(&0x08);
+        (self.read, self.whole) = (bytes.len(), bytes.len());
+        let mut tokens = Tokens::new(fresh, self.string);
         for token in tokens.by_ref() {
-            let (at, piece) = (token.range.start, bytes.get(token.range.clone()).unwrap_or_default());
-            match token.kind {
-                Kind::Text => self.each(|view| view.extend(piece, at)),
-                Kind::Control(control) => self.control(control, bytes, at),
-                Kind::Csi => {
-                    if let Some(csi) = Csi::read(piece).filter(|csi| !csi.stays()) {
-                        self.edited |= is_edit(csi.last);
-                        self.part(at);
-                    }
-                }
-                Kind::Escape(b'D' | b'E') => self.each(|view| view.push(b'\n', at)),
-                Kind::Escape(b'8' | b'M' | b'H' | b'c') | Kind::StringStart(_) | Kind::StringEnd(_) => self.part(at),
-                Kind::Payload(_) => {
-                    self.moved = true;
-                    self.apart.extend(piece, at);
-                }
-                Kind::Incomplete => self.whole = at,
-                Kind::ZeroWidth | Kind::Escape(_) => {}
+            let piece = Piece::of(&token, start);
+            self.token(piece, bytes);
+            match self.tokens.last_mut() {
+                Some(last) if (last.kind, piece.kind) == (Kind::Text, Kind::Text) => last.end = piece.end,
+                _ => self.tokens.push(piece),
             }
         }
         self.string = tokens.string();
+    }
+
+    /// The bytes that are read next begin elsewhere.
+    pub(super) const fn forget(&mut self) {
+        self.read = 0;
+    }
+
+    fn clear(&mut self, string: Option<StringKind>) {
+        self.joined.clear();
+        self.apart.clear();
+        self.erased.clear();
+        self.tokens.clear();
+        (self.moved, self.edited, self.backed) = (false, false, false);
+        (self.read, self.string) = (0, string);
+    }
+
+    fn token(&mut self, token: Piece, bytes: &[u8]) {
+        let (at, piece) = (token.range().start, bytes.get(token.range()).unwrap_or_default());
+        match token.kind {
+            Kind::Text => self.each(|view| view.extend(piece, at)),
+            Kind::Control(control) => self.control(control, bytes, at),
+            Kind::Csi => {
+                if let Some(csi) = Csi::read(piece).filter(|csi| !csi.stays()) {
+                    self.edited |= is_edit(csi.last);
+                    self.part(at);
+                }
+            }
+            Kind::Escape(b'D' | b'E') => self.each(|view| view.push(b'\n', at)),
+            Kind::Escape(b'8' | b'M' | b'H' | b'c') | Kind::StringStart(_) | Kind::StringEnd(_) => self.part(at),
+            Kind::Payload(_) => {
+                self.moved = true;
+                self.apart.extend(piece, at);
+            }
+            Kind::Incomplete => self.whole = at,
+            Kind::ZeroWidth | Kind::Escape(_) => {}
+        }
     }
 
     fn each(&mut self, mut push: impl FnMut(&mut View)) {
@@ -169,49 +221,60 @@ struct Line {
     cursor: usize,
     edited: bool,
     written: bool,
+    /// Where the character is that was written last.
+    last: usize,
 }
 
-/// Goes through edited lines and gives each state that a line was left in: when the cursor was set back, and when the line ended.
-/// `last` tells of the text before the cursor at the end of the bytes, to which more will be written.
-pub(super) fn lines(bytes: &[u8], string: Option<StringKind>, view: &mut View, mut each: impl FnMut(&View, bool)) {
-    let mut line = Line::default();
-    for token in Tokens::new(bytes, string) {
-        let piece = bytes.get(token.range.clone()).unwrap_or_default();
-        let at = token.range.start;
-        let csi = if token.kind == Kind::Csi { Csi::read(piece).filter(|csi| !csi.stays()) } else { None };
-        match (token.kind, csi) {
-            (Kind::Text, _) => {
-                if line.cells.len() > MAX_CELLS {
-                    line.leave(bytes, view, &mut each);
+impl Views {
+    /// Goes through edited lines and gives each state that a line was left in: when the cursor was set back, and when the line ended. States with
+    /// nothing that was written from `from` on are left out. The flag tells of the text before the cursor at the end of the bytes, to which more
+    /// will be written. The bytes are those that were read last.
+    pub(super) fn lines(&self, bytes: &[u8], from: usize, mut each: impl FnMut(&View, bool)) {
+        let mut view = View::default();
+        let mut each = |line: &Line, growing| {
+            if growing || line.last >= from {
+                line.show(bytes, &mut view);
+                each(&view, growing);
+            }
+        };
+        let mut line = Line::default();
+        for token in &self.tokens {
+            let piece = bytes.get(token.range()).unwrap_or_default();
+            let at = token.range().start;
+            let csi = if token.kind == Kind::Csi { Csi::read(piece).filter(|csi| !csi.stays()) } else { None };
+            match (token.kind, csi) {
+                (Kind::Text, _) => {
+                    if line.cells.len() > MAX_CELLS {
+                        line.leave(&mut each);
+                        line = Line::default();
+                    }
+                    line.write(piece, at);
+                }
+                (Kind::Control(0x08 | b'\r'), _) => {
+                    line.leave(&mut each);
+                    line.edited = true;
+                    line.cursor = if piece == b"\r" { 0 } else { line.cursor.saturating_sub(1) };
+                }
+                (_, Some(csi)) if is_edit(csi.last) => {
+                    // To the right of all that is written nothing is lost.
+                    if line.cursor < line.cells.len() || !matches!(csi.last, b'C' | b'a' | b'K' | b'X' | b'P' | b'@') {
+                        line.leave(&mut each);
+                    }
+                    line.edit(&csi);
+                }
+                (Kind::Control(b'\n' | 0x0b | 0x0c) | Kind::Escape(b'8' | b'D' | b'E' | b'M' | b'H' | b'c'), _)
+                | (_, Some(_)) => {
+                    line.leave(&mut each);
                     line = Line::default();
                 }
-                line.write(piece, at);
+                (Kind::Control(b'\t'), _) => line.blank(1),
+                _ => {}
             }
-            (Kind::Control(0x08 | b'\r'), _) => {
-                line.leave(bytes, view, &mut each);
-                line.edited = true;
-                line.cursor = if piece == b"\r" { 0 } else { line.cursor.saturating_sub(1) };
-            }
-            (_, Some(csi)) if is_edit(csi.last) => {
-                // To the right of all that is written nothing is lost.
-                if line.cursor < line.cells.len() || !matches!(csi.last, b'C' | b'a' | b'K' | b'X' | b'P' | b'@') {
-                    line.leave(bytes, view, &mut each);
-                }
-                line.edit(&csi);
-            }
-            (Kind::Control(b'\n' | 0x0b | 0x0c) | Kind::Escape(b'8' | b'D' | b'E' | b'M' | b'H' | b'c'), _)
-            | (_, Some(_)) => {
-                line.leave(bytes, view, &mut each);
-                line = Line::default();
-            }
-            (Kind::Control(b'\t'), _) => line.blank(1),
-            _ => {}
         }
-    }
-    if line.edited {
-        line.cells.truncate(line.cursor);
-        line.show(bytes, view);
-        each(view, true);
+        if line.edited {
+            line.cells.truncate(line.cursor);
+            each(&line, true);
+        }
     }
 }
 
@@ -223,6 +286,7 @@ impl Line {
             let more = text.get(start + 1..).unwrap_or_default();
             let length = 1 + more.iter().take(3).take_while(|byte| **byte & 0xc0 == 0x80).count();
             self.put((at + start, length));
+            self.last = at + start;
             start += length;
         }
     }
@@ -269,10 +333,9 @@ impl Line {
     }
 
     /// Gives the line as it is, unless nothing was written since or it was never edited.
-    fn leave(&mut self, bytes: &[u8], view: &mut View, each: &mut impl FnMut(&View, bool)) {
+    fn leave(&mut self, each: &mut impl FnMut(&Self, bool)) {
         if self.edited && self.written {
-            self.show(bytes, view);
-            each(view, false);
+            each(self, false);
         }
         self.written = false;
     }
@@ -283,6 +346,45 @@ impl Line {
             match bytes.get(*at..at + length) {
                 Some(char) if *length > 0 => view.extend(char, *at),
                 _ => view.push(b' ', bytes.len()),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn same(one: &Views, other: &Views) -> bool {
+        let text = |view: &View| (view.text.clone(), view.at.clone());
+        let texts = |views: &Views| (text(&views.joined), text(&views.apart), text(&views.erased));
+        let rest = |views: &Views| (views.moved, views.backed, views.edited, views.whole, views.string);
+        let lines = |views: &Views, bytes: &[u8]| {
+            let mut all = Vec::new();
+            views.lines(bytes, 0, |view, growing| all.push((text(view), growing)));
+            all
+        };
+        let bytes = vec![b'x'; one.read];
+        texts(one) == texts(other) && rest(one) == rest(other) && lines(one, &bytes) == lines(other, &bytes)
+    }
+
+    proptest! {
+        #[test]
+        fn what_comes_in_pieces_is_read_as_at_once(
+            pieces in prop::collection::vec(prop::collection::vec(prop_oneof![
+                prop::sample::select(b"a 1\r\n\t\x08\x1b[]KCDm8cP\\\x07\xc3\xa9\xe2\x80\x8b\xc2\x9b\x18;".to_vec()),
+                any::<u8>(),
+            ], 0..6), 0..12),
+        ) {
+            let (mut bytes, mut pieced) = (Vec::new(), Views::default());
+            for piece in &pieces {
+                bytes.extend_from_slice(piece);
+                pieced.read(&bytes, None);
+                let mut whole = Views::default();
+                whole.read(&bytes, None);
+                prop_assert!(same(&pieced, &whole), "{bytes:?}\n{pieced:?}\n{whole:?}");
             }
         }
     }
