@@ -270,7 +270,7 @@ impl TerminalMasker {
     fn find_in_views(&mut self, until: Until, finds: &mut Vec<Find>) -> usize {
         let (bytes, from, set) = (self.buffer.as_slice(), self.released, self.set);
         self.views.read(bytes, self.string);
-        let (views, hits) = (&self.views, &mut self.hits);
+        let (views, hits) = (&mut self.views, &mut self.hits);
         // A character whose rest has not come is in none of the texts.
         let half = bytes.get(views.whole).is_some_and(|byte| *byte >= 0x80);
         let most = if half { views.whole } else { bytes.len() };

@@ -79,6 +79,9 @@ pub(super) struct Views {
     tokens: Vec<Piece>,
     /// How many bytes were read, from the same start as the next.
     read: usize,
+    /// The line as some of the tokens left it, and how many.
+    line: Line,
+    seen: usize,
 }
 
 /// A token, small: of coloured or edited output there are nearly as many as bytes.
@@ -106,8 +109,9 @@ impl Views {
     /// and only what is new is looked at: a letter that is typed is not to cost a look at the whole line.
     pub(super) fn read(&mut self, bytes: &[u8], string: Option<StringKind>) {
         let fresh = bytes.get(self.read..).unwrap_or_default();
-        // What was not whole is read anew, and the first back space makes another text.
-        let goes_on = self.read > 0 && self.whole == self.read && (self.backed || !fresh.contains(&0x08));
+        // What was not whole is read anew: a control function, or what may be the end of a control string. The first back space makes another text.
+        let whole = self.whole == self.read && bytes.get(self.read.wrapping_sub(1)).is_some_and(|last| *last != 0xc2);
+        let goes_on = whole && (self.backed || !fresh.contains(&0x08));
         if !goes_on {
             self.clear(string);
         }
@@ -139,6 +143,7 @@ impl Views {
         self.tokens.clear();
         (self.moved, self.edited, self.backed) = (false, false, false);
         (self.read, self.string) = (0, string);
+        (self.line, self.seen) = (Line::default(), 0);
     }
 
     fn token(&mut self, token: Piece, bytes: &[u8]) {
@@ -214,14 +219,14 @@ const fn is_edit(last: u8) -> bool {
 const MAX_CELLS: usize = 1024;
 
 /// One line as it is shown while it is written, changed and written over.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Line {
     /// Where the character of each cell is, and its bytes; nothing for a blank one.
     cells: Vec<(usize, usize)>,
     cursor: usize,
     edited: bool,
     written: bool,
-    /// Where the character is that was written last.
+    /// Where the character ends that was written last: its last byte.
     last: usize,
 }
 
@@ -229,7 +234,14 @@ impl Views {
     /// Goes through edited lines and gives each state that a line was left in: when the cursor was set back, and when the line ended. States with
     /// nothing that was written from `from` on are left out. The flag tells of the text before the cursor at the end of the bytes, to which more
     /// will be written. The bytes are those that were read last.
-    pub(super) fn lines(&self, bytes: &[u8], from: usize, mut each: impl FnMut(&View, bool)) {
+    pub(super) fn lines(&mut self, bytes: &[u8], from: usize, mut each: impl FnMut(&View, bool)) {
+        // More may be added to the last one.
+        let before = |token: &Piece| token.range().end <= from;
+        let kept = self.tokens.split_last().map_or(&[][..], |(_, kept)| kept);
+        for token in kept.get(self.seen..).unwrap_or_default().iter().take_while(|token| before(token)) {
+            self.line.step(*token, bytes, &mut |_, _| {});
+            self.seen += 1;
+        }
         let mut view = View::default();
         let mut each = |line: &Line, growing| {
             if growing || line.last >= from {
@@ -237,39 +249,9 @@ impl Views {
                 each(&view, growing);
             }
         };
-        let mut line = Line::default();
-        for token in &self.tokens {
-            let piece = bytes.get(token.range()).unwrap_or_default();
-            let at = token.range().start;
-            let csi = if token.kind == Kind::Csi { Csi::read(piece).filter(|csi| !csi.stays()) } else { None };
-            match (token.kind, csi) {
-                (Kind::Text, _) => {
-                    if line.cells.len() > MAX_CELLS {
-                        line.leave(&mut each);
-                        line = Line::default();
-                    }
-                    line.write(piece, at);
-                }
-                (Kind::Control(0x08 | b'\r'), _) => {
-                    line.leave(&mut each);
-                    line.edited = true;
-                    line.cursor = if piece == b"\r" { 0 } else { line.cursor.saturating_sub(1) };
-                }
-                (_, Some(csi)) if is_edit(csi.last) => {
-                    // To the right of all that is written nothing is lost.
-                    if line.cursor < line.cells.len() || !matches!(csi.last, b'C' | b'a' | b'K' | b'X' | b'P' | b'@') {
-                        line.leave(&mut each);
-                    }
-                    line.edit(&csi);
-                }
-                (Kind::Control(b'\n' | 0x0b | 0x0c) | Kind::Escape(b'8' | b'D' | b'E' | b'M' | b'H' | b'c'), _)
-                | (_, Some(_)) => {
-                    line.leave(&mut each);
-                    line = Line::default();
-                }
-                (Kind::Control(b'\t'), _) => line.blank(1),
-                _ => {}
-            }
+        let mut line = self.line.clone();
+        for token in self.tokens.get(self.seen..).unwrap_or_default() {
+            line.step(*token, bytes, &mut each);
         }
         if line.edited {
             line.cells.truncate(line.cursor);
@@ -279,6 +261,39 @@ impl Views {
 }
 
 impl Line {
+    fn step(&mut self, token: Piece, bytes: &[u8], each: &mut impl FnMut(&Self, bool)) {
+        let piece = bytes.get(token.range()).unwrap_or_default();
+        let csi = if token.kind == Kind::Csi { Csi::read(piece).filter(|csi| !csi.stays()) } else { None };
+        match (token.kind, csi) {
+            (Kind::Text, _) => {
+                if self.cells.len() > MAX_CELLS {
+                    self.leave(each);
+                    *self = Self::default();
+                }
+                self.write(piece, token.range().start);
+            }
+            (Kind::Control(0x08 | b'\r'), _) => {
+                self.leave(each);
+                self.edited = true;
+                self.cursor = if piece == b"\r" { 0 } else { self.cursor.saturating_sub(1) };
+            }
+            (_, Some(csi)) if is_edit(csi.last) => {
+                // To the right of all that is written nothing is lost.
+                if self.cursor < self.cells.len() || !matches!(csi.last, b'C' | b'a' | b'K' | b'X' | b'P' | b'@') {
+                    self.leave(each);
+                }
+                self.edit(&csi);
+            }
+            (Kind::Control(b'\n' | 0x0b | 0x0c) | Kind::Escape(b'8' | b'D' | b'E' | b'M' | b'H' | b'c'), _)
+            | (_, Some(_)) => {
+                self.leave(each);
+                *self = Self::default();
+            }
+            (Kind::Control(b'\t'), _) => self.blank(1),
+            _ => {}
+        }
+    }
+
     fn write(&mut self, text: &[u8], at: usize) {
         self.written = true;
         let mut start = 0;
@@ -286,8 +301,8 @@ impl Line {
             let more = text.get(start + 1..).unwrap_or_default();
             let length = 1 + more.iter().take(3).take_while(|byte| **byte & 0xc0 == 0x80).count();
             self.put((at + start, length));
-            self.last = at + start;
             start += length;
+            self.last = at + start - 1;
         }
     }
 
@@ -361,13 +376,15 @@ mod tests {
         let text = |view: &View| (view.text.clone(), view.at.clone());
         let texts = |views: &Views| (text(&views.joined), text(&views.apart), text(&views.erased));
         let rest = |views: &Views| (views.moved, views.backed, views.edited, views.whole, views.string);
-        let lines = |views: &Views, bytes: &[u8]| {
-            let mut all = Vec::new();
-            views.lines(bytes, 0, |view, growing| all.push((text(view), growing)));
-            all
-        };
-        let bytes = vec![b'x'; one.read];
-        texts(one) == texts(other) && rest(one) == rest(other) && lines(one, &bytes) == lines(other, &bytes)
+        texts(one) == texts(other) && rest(one) == rest(other)
+    }
+
+    type Lines = Vec<(Vec<u8>, Vec<usize>, bool)>;
+
+    fn lines(views: &mut Views, bytes: &[u8], from: usize) -> Lines {
+        let mut all = Vec::new();
+        views.lines(bytes, from, |view, growing| all.push((view.text.clone(), view.at.clone(), growing)));
+        all
     }
 
     proptest! {
@@ -377,14 +394,22 @@ mod tests {
                 prop::sample::select(b"a 1\r\n\t\x08\x1b[]KCDm8cP\\\x07\xc3\xa9\xe2\x80\x8b\xc2\x9b\x18;".to_vec()),
                 any::<u8>(),
             ], 0..6), 0..12),
+            from in prop::collection::vec(0_usize..6, 12),
         ) {
-            let (mut bytes, mut pieced) = (Vec::new(), Views::default());
-            for piece in &pieces {
+            let (mut bytes, mut pieced, mut released) = (Vec::new(), Views::default(), 0);
+            for (piece, more) in pieces.iter().zip(&from) {
                 bytes.extend_from_slice(piece);
+                released = (released + more).min(bytes.len());
                 pieced.read(&bytes, None);
                 let mut whole = Views::default();
                 whole.read(&bytes, None);
                 prop_assert!(same(&pieced, &whole), "{bytes:?}\n{pieced:?}\n{whole:?}");
+                // Of states that were left, those count that have something new in them.
+                let fresh = |all: Lines| -> Lines {
+                    let new = |at: &[usize]| at.iter().any(|at| (released..bytes.len()).contains(at));
+                    all.into_iter().filter(|(_, at, growing)| *growing || new(at)).collect()
+                };
+                prop_assert_eq!(fresh(lines(&mut pieced, &bytes, released)), fresh(lines(&mut whole, &bytes, 0)));
             }
         }
     }
