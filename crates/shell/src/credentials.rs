@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use model::{Action, Effect, Object, ObjectKind};
 
-use crate::globs::Arg;
+use crate::globs::{Arg, matches};
 
 /// Names of files, wherever they are.
-const NAMES: [&str; 23] = [
+pub(crate) const NAMES: [&str; 39] = [
     ".netrc",
     ".pgpass",
     ".my.cnf",
@@ -32,9 +32,29 @@ const NAMES: [&str; 23] = [
     ".zsh_history",
     ".psql_history",
     ".mysql_history",
+    ".rediscli_history",
+    ".python_history",
+    ".boto",
+    ".s3cfg",
+    ".dockercfg",
+    ".terraformrc",
+    "rclone.conf",
+    "kubeconfig",
+    "opasswd",
+    "master.key",
+    "wp-config.php",
+    "terraform.tfstate",
+    "secrets.yaml",
+    "secrets.yml",
+    "secrets.json",
+    "secrets.env",
 ];
 /// Endings of names.
-const ENDINGS: [&str; 4] = ["shadow-", "_rsa_key", "_ed25519_key", "-key.pem"];
+const ENDINGS: [&str; 10] =
+    ["shadow-", "_rsa_key", "_ed25519_key", "_ecdsa_key", "-key.pem", ".key", ".p12", ".pfx", ".ppk", ".kdbx"];
+/// Devices that are no disks, memory and the like, in which everything is.
+const DEVICES: [&str; 12] =
+    ["null", "zero", "full", "random", "urandom", "stdin", "stdout", "stderr", "tty", "console", "log", "ptmx"];
 /// A folder and what in it is meant; `*` is anything, at any depth.
 const PLACES: [(&str, &str); 12] = [
     (".kube", "config"),
@@ -63,6 +83,10 @@ const READERS: [&str; 50] = [
     "column", "look", "iconv", "sed", "gsed", "awk", "gawk", "mawk", "nawk", "cp", "grep", "egrep", "fgrep", "zgrep",
     "rg", "jq", "yq", "tar", "gtar", "bsdtar", "git", "date", "getent",
 ];
+/// Tools that run others for the files that they find.
+const SEEKERS: [&str; 2] = ["find", "gfind"];
+/// What of a file's name they look for.
+const TESTS: [&str; 6] = ["-name", "-iname", "-path", "-ipath", "-wholename", "-iwholename"];
 /// Tools whose first operand is a pattern, unless an option has it.
 const SEARCHERS: [&str; 6] = ["grep", "egrep", "fgrep", "zgrep", "rg", "ag"];
 /// Tools that tell of a file what a listing does; options of theirs may read it.
@@ -71,7 +95,8 @@ const LISTERS: [&str; 9] = ["ls", "stat", "test", "[", "du", "readlink", "realpa
 const TALKERS: [&str; 11] =
     ["echo", "printf", "logger", "true", "false", ":", "wall", "write", "systemctl", "systemd-escape", "logname"];
 /// Tools whose words may be programs that name files.
-const PROGRAMS: [&str; 11] = ["awk", "gawk", "mawk", "nawk", "sed", "gsed", "find", "gfind", "jq", "perl", "python3"];
+const PROGRAMS: [&str; 12] =
+    ["awk", "gawk", "mawk", "nawk", "sed", "gsed", "find", "gfind", "jq", "yq", "perl", "python3"];
 
 /// The files of credentials that a reading command of these words names, each to be read.
 pub(crate) fn read_by(args: &[Arg]) -> BTreeSet<Action> {
@@ -87,7 +112,10 @@ pub(crate) fn read_by(args: &[Arg]) -> BTreeSet<Action> {
     let mut paths = BTreeSet::new();
     for (_, word) in words {
         let path = path(word);
-        paths.insert(if word.is_glob() { before_glob(path) } else { path });
+        paths.insert(path);
+        if word.is_glob() {
+            paths.insert(before_glob(path));
+        }
         if lists {
             continue;
         }
@@ -96,8 +124,14 @@ pub(crate) fn read_by(args: &[Arg]) -> BTreeSet<Action> {
             paths.extend(named_in(&word.text));
         }
     }
-    let reads = |path: &&str| is_secret(path) && (READERS.contains(&tool) || !WORDS.contains(path));
+    let runs =
+        SEEKERS.contains(&tool) && args.iter().any(|arg| arg.text.starts_with("-exec") || arg.text.starts_with("-ok"));
+    let reader = READERS.contains(&tool) || runs;
+    let reads = |path: &&str| is_secret(path) && (reader || !WORDS.contains(path)) || reader && is_device(path);
     let mut found: BTreeSet<Action> = paths.into_iter().filter(reads).map(to_read).collect();
+    if runs {
+        found.extend(sought(args).map(to_read));
+    }
     if tool == "ps" && shows_environments(args) {
         found.insert(to_read("/proc/*/environ"));
     }
@@ -106,6 +140,19 @@ pub(crate) fn read_by(args: &[Arg]) -> BTreeSet<Action> {
 
 fn to_read(path: &str) -> Action {
     Action::on(Effect::Read, Object::new(ObjectKind::Path, path))
+}
+
+/// The patterns of a search that may mean files of credentials, as more than "all of a kind".
+fn sought(args: &[Arg]) -> impl Iterator<Item = &str> {
+    let means = |pattern: &str| {
+        let pattern = pattern.rsplit('/').next().unwrap_or_default();
+        let particular = !pattern.starts_with("*.") && pattern.bytes().any(|byte| byte != b'*');
+        // To a search a star may be a dot, as it may be any letter but the first.
+        let pattern = format!("/{}", pattern.to_ascii_lowercase());
+        particular && NAMES.iter().any(|name| matches(&pattern, &format!("/{name}")))
+    };
+    let asked = args.iter().zip(args.iter().skip(1)).filter(|(test, _)| TESTS.contains(&test.text.as_str()));
+    asked.map(|(_, pattern)| pattern.text.as_str()).filter(move |pattern| means(pattern))
 }
 
 /// A path behind options that are packed into one word: `-uf/etc/x`.
@@ -160,6 +207,18 @@ fn path(word: &Arg) -> &str {
 fn before_glob(path: &str) -> &str {
     let constant = path.split(['*', '?', '[']).next().unwrap_or_default();
     constant.rfind('/').and_then(|at| constant.get(..at)).unwrap_or_default()
+}
+
+/// Whether a path is that of a disk, or of memory.
+fn is_device(path: &str) -> bool {
+    let mut parts = path.split('/').filter(|part| !part.is_empty() && *part != ".");
+    match (parts.next(), parts.next()) {
+        (Some("dev"), Some("fd" | "pts" | "shm" | "tcp" | "udp")) => false,
+        (Some("dev"), Some(name)) => !DEVICES.contains(&name) && !name.starts_with("tty"),
+        (Some("proc"), Some("kcore")) => true,
+        (Some("proc"), Some(_)) => parts.any(|part| part == "mem"),
+        _ => false,
+    }
 }
 
 fn is_secret(path: &str) -> bool {
@@ -236,10 +295,31 @@ mod tests {
             "ps aux e",
             "cat /var/lib/kubelet/pki/kubelet-client-current.pem",
             "tail .bash_history",
+            "cat /dev/sda",
+            "grep -a x /dev/mapper/root",
+            "strings /proc/1/mem",
+            "cat /proc/kcore",
+            "find /etc -name shadow -exec cat {} +",
+            "find /etc -name sh*ow -exec cat {} ;",
+            "find / -iname ID_R?A -execdir cat {} ;",
+            "find / -path */.ssh/id_* -ok cat {} ;",
+            "find / -name *env -exec cat {} ;",
+            "yq eval load(\"/etc/shadow\") x",
         ] {
             assert!(!read(text).is_empty(), "{text}");
         }
+        for text in ["/home/*/.ssh/id_rsa", "/proc/*/environ", "*/.env", "/srv/[ab]/.aws/credentials"] {
+            let glob = Arg { text: text.to_owned(), kind: Kind::Glob };
+            assert_eq!(read_by(&[Arg::constant("cat"), glob]).len(), 1, "{text}");
+        }
         for text in [
+            "cat /dev/null",
+            "sort /dev/stdin",
+            "smartctl -a /dev/sda",
+            "find /etc -name shadow",
+            "find /srv -name *.conf -exec grep x {} +",
+            "find /srv -type f -exec wc -l {} +",
+            "head -c 9 /dev/urandom",
             "grep credentials app.log",
             "kubectl get secret credentials",
             "ls -l /etc/shadow",

@@ -1,5 +1,6 @@
 //! Words of a command as tools see them, and what a word with globs may turn into.
 
+use crate::credentials::NAMES;
 use crate::lexer::{Why, Word};
 
 /// What a word may be when the shell is done with it.
@@ -122,6 +123,11 @@ const SECRETS: [(&[&str], &str); 27] = [
 
 /// Whether a glob in the path may stand for one of [`SECRETS`], as more than "anything in here".
 fn may_be_secret(path: &[Component<'_>]) -> bool {
+    // Of other names those that nobody means by a glob for something else.
+    let hidden = NAMES.iter().filter(|name| name.starts_with('.'));
+    if hidden.into_iter().any(|name| path.iter().any(|component| component.wild && matches(component.text, name))) {
+        return true;
+    }
     SECRETS.iter().any(|(folders, name)| {
         path.iter().enumerate().any(|(at, component)| {
             // A bare `*` names nothing in particular: it is what a listing of the folder is. Except where the folder is that of secrets.
@@ -144,7 +150,7 @@ fn in_folders(path: &[Component<'_>], folders: &[&str]) -> bool {
 }
 
 /// Whether a glob may match a name. Two pointers, one step back: linear but for the star, which is bounded by the short name.
-fn matches(glob: &str, name: &str) -> bool {
+pub(crate) fn matches(glob: &str, name: &str) -> bool {
     if name.starts_with('.') != glob.starts_with('.') {
         return false;
     }

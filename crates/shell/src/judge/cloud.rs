@@ -1,7 +1,8 @@
 //! Command lines of clouds: `aws service operation`, `gcloud group… verb`, `az group… verb`.
 
-use model::Effect;
+use model::{Effect, EffectSet};
 
+use super::options::Parsed;
 use super::{Call, Judge, Outcome};
 use crate::globs::Arg;
 
@@ -64,6 +65,8 @@ const STREAMS: [&str; 41] = [
     "get-sol-function-package-descriptor",
     "get-sol-network-package-content",
 ];
+/// Shapes of output that show of a secret only that it is there.
+const SHAPES: [&str; 2] = ["name", "wide"];
 /// Services in which every change is one of rights.
 const RIGHTS: [&str; 8] = ["iam", "sts", "organizations", "sso", "sso-admin", "identitystore", "ram", "cognito-idp"];
 
@@ -81,6 +84,10 @@ impl Judge<'_> {
         let mut outcome =
             if service == "s3" { s3(operation) } else { Outcome::of(operation_effects(service, operation)) };
         outcome.effects = outcome.effects.iter().chain(global.effects.iter()).collect();
+        // Options may be cut short.
+        if words.iter().any(|word| word.text.len() > 2 && "--with-decryption".starts_with(word.text.as_str())) {
+            outcome.effects.insert(Effect::Grant);
+        }
         if let Some(why) =
             global.reason.or_else(|| aws_words(words, service == "s3" || (service, operation) == ("logs", "tail")))
         {
@@ -208,6 +215,44 @@ fn s3(operation: &str) -> Outcome {
         "cp" | "mv" | "sync" => Outcome::of([Effect::Write, Effect::Delete, Effect::Export, Effect::Import]),
         _ => Outcome::of([Effect::Execute]),
     }
+}
+
+/// What a cluster's API server is asked for beyond what the subcommand says: paths that it hands on to nodes, pods and services, files that it is to be
+/// asked about, which may be anywhere, and secrets with what is in them.
+pub(super) fn cluster(call: &Call<'_>, own: EffectSet, parsed: &Parsed<'_>) -> EffectSet {
+    if !matches!(call.tool, "kubectl" | "oc") || !own.contains(Effect::Read) && !own.contains(Effect::Alter) {
+        return EffectSet::EMPTY;
+    }
+    let values = |names: &'static [&'static str]| {
+        parsed.options.iter().filter(|(name, _)| names.contains(&name.as_str())).map(|(_, value)| value.unwrap_or("*"))
+    };
+    let mut effects = Vec::new();
+    let on = |path: &str| path.contains("proxy") || path.contains(['%', '\\']) || path.contains("..");
+    let globs = call.rest.iter().any(Arg::is_glob);
+    if values(&["--raw"]).any(|path| globs || on(path)) {
+        effects.push(Effect::Execute);
+    }
+    let named = parsed.operands.iter().enumerate().any(|(at, operand)| {
+        let kinds = operand.text.split(',').filter(|kind| at == 0 || kind.contains('/'));
+        operand.is_glob() || kinds.into_iter().any(is_secret)
+    });
+    let files = || values(&["-f", "--filename", "-k", "--kustomize"]);
+    if files().any(|file| file.contains("://")) {
+        effects.push(Effect::Execute);
+    }
+    let whole = values(&["-o", "--output", "--template"]).any(|shape| !SHAPES.contains(&shape));
+    if (named || files().next().is_some()) && whole
+        || values(&["--raw"]).any(|path| path.split(['/', '?']).any(is_secret))
+    {
+        effects.push(Effect::Grant);
+    }
+    effects.into_iter().collect()
+}
+
+/// Whether a kind of a cluster's objects, as `kubectl` lets it be written, is that of secrets.
+fn is_secret(kind: &str) -> bool {
+    let kind = kind.split(['/', '.']).next().unwrap_or_default();
+    kind.eq_ignore_ascii_case("secret") || kind.eq_ignore_ascii_case("secrets")
 }
 
 /// The effects of an operation by its verb (design: `Get* List* Describe*` read, `Delete* Terminate*` destroy).

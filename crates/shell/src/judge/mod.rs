@@ -249,12 +249,9 @@ impl Judge<'_> {
         let open = own.contains(Effect::Execute) || own.contains(Effect::Unknown);
         let lenient = open || bare && !row.strict && !own.contains(Effect::Read);
         let parsed = Reader { lenient, ..call.reader(false) }.read(call.rest);
-        let effects: EffectSet = own.iter().chain(parsed.effects.iter()).collect();
-        let effects = if runs_gpg(call) || leads_through(call) {
-            effects.iter().chain([Effect::Execute]).collect()
-        } else {
-            effects
-        };
+        let beyond = cloud::cluster(call, own, &parsed);
+        let effects: EffectSet = own.iter().chain(parsed.effects.iter()).chain(beyond.iter()).collect();
+        let effects = if runs_gpg(call) { effects.iter().chain([Effect::Execute]).collect() } else { effects };
         if let Some(why) = parsed.reason {
             self.say(format!("{}: {why}", call.tool));
         } else if !call.reason.is_empty() && effects.iter().any(|effect| effect != Effect::Read) {
@@ -306,14 +303,6 @@ impl Judge<'_> {
 /// Whether a format of git asks for signatures: the program that checks them is named by the repository.
 fn runs_gpg(call: &Call<'_>) -> bool {
     call.tool == "git" && call.rest.iter().any(|arg| arg.text.contains("%G") || arg.text.contains("%(signature"))
-}
-
-/// Whether the API server of a cluster is asked for a path that it may hand on to a node, a pod or a service.
-fn leads_through(call: &Call<'_>) -> bool {
-    let on = |text: &str| text.contains("proxy") || text.contains(['%', '\\']) || text.contains("..");
-    matches!(call.tool, "kubectl" | "oc")
-        && call.rest.iter().any(|arg| arg.text.starts_with("--raw"))
-        && call.rest.iter().any(|arg| arg.is_glob() || on(&arg.text))
 }
 
 /// The effects of a subcommand that has no row: those of the level above where they are no reading, else `execute`.

@@ -46,6 +46,21 @@ fn quoting_hides_nothing() {
 #[test]
 fn options_that_do_more_are_seen() {
     all_are(
+        "grant",
+        &[
+            "aws ssm get-parameter --name x --with-decryption",
+            "aws ssm get-parameters-by-path --path / --with-d",
+            "kubectl get secret x -o yaml",
+            "kubectl get -ojson Secrets.v1.",
+            "kubectl get pods,secrets -o 'jsonpath={.data}'",
+            "kubectl get pod/a secret/b --output=yaml",
+            "kubectl get secrets --template='{{.}}'",
+            "kubectl get -f x.yaml -o yaml",
+            "kubectl get --raw /api/v1/namespaces/x/secrets/y",
+            "kubectl get s?cret x -o yaml",
+        ],
+    );
+    all_are(
         "write",
         &[
             "sort -o x y",
@@ -80,6 +95,7 @@ fn options_that_do_more_are_seen() {
             "sed ':a e touch x' in",
             "kubectl get --raw /api/v1/namespaces/x/services/y:80/proxy/delete",
             "kubectl get --raw=/api/v1/nodes/n/proxy/run/x",
+            "kubectl get -f https://x/y",
             "kubectl get --raw /api/v1/nodes/n/pr%6fxy/run/x",
             "nft list ruleset ';' flush ruleset",
             "nft list 'ruleset; flush ruleset'",
@@ -569,6 +585,10 @@ fn what_other_parsers_read_is_more_than_reading() {
         "nft list ruleset",
         "kubectl get --raw '/readyz?verbose'",
         "kubectl get pods -o wide",
+        "kubectl get secrets -n x",
+        "kubectl get secrets -o name",
+        "kubectl get pod secret -n secrets -o yaml",
+        "kubectl get externalsecrets -o yaml",
         "nft list table inet filter",
         "nm -D /usr/lib/x.so",
         "rpm -qi openssl",
