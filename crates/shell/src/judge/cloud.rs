@@ -240,13 +240,23 @@ pub(super) fn cluster(call: &Call<'_>, own: EffectSet, parsed: &Parsed<'_>) -> E
     if files().any(|file| file.contains("://")) {
         effects.push(Effect::Execute);
     }
-    let whole = values(&["-o", "--output", "--template"]).any(|shape| !SHAPES.contains(&shape));
+    // From this level of its log on, what the server says is in it.
+    let logged = |level: &str| level.parse::<u32>().map_or(true, |level| level > 5);
+    let whole = values(&["-o", "--output", "--template"]).any(|shape| !SHAPES.contains(&shape))
+        || values(&["-v", "--v"]).any(logged)
+        || call.before.iter().any(|word| is_loud(&word.text));
     if (named || files().next().is_some()) && whole
         || values(&["--raw"]).any(|path| path.split(['/', '?']).any(is_secret))
     {
         effects.push(Effect::Grant);
     }
     effects.into_iter().collect()
+}
+
+/// Whether an option before the subcommand asks for a log with what the server says.
+fn is_loud(word: &str) -> bool {
+    let level = word.strip_prefix("--v").or_else(|| word.strip_prefix("-v"));
+    level.is_some_and(|level| !matches!(level.trim_start_matches('=').as_bytes(), [b'0'..=b'5']))
 }
 
 /// Whether a kind of a cluster's objects, as `kubectl` lets it be written, is that of secrets.

@@ -101,6 +101,8 @@ impl Outcome {
 struct Call<'a> {
     /// The tool's name.
     tool: &'a str,
+    /// Words between the name and its last subcommand.
+    before: &'a [Arg],
     /// Words after the name and its subcommands.
     rest: &'a [Arg],
     specs: Vec<&'a Spec>,
@@ -232,7 +234,8 @@ impl Judge<'_> {
             }
             specs.insert(0, &row.spec);
         }
-        let call = Call { tool: name, rest: args.get(at..).unwrap_or_default(), specs, reason: &row.reason };
+        let (before, rest) = (args.get(1..at).unwrap_or_default(), args.get(at..).unwrap_or_default());
+        let call = Call { tool: name, before, rest, specs, reason: &row.reason };
         let outcome = self.leaf(row, &call);
         Outcome { effects: effects.iter().chain(outcome.effects.iter()).collect(), ..outcome }
     }
