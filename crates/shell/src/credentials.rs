@@ -5,50 +5,8 @@ use std::collections::BTreeSet;
 
 use model::{Action, Effect, Object, ObjectKind};
 
-use crate::globs::{Arg, matches};
+use crate::globs::{Arg, NAMES, matches};
 
-/// Names of files, wherever they are.
-pub(crate) const NAMES: [&str; 39] = [
-    ".netrc",
-    ".pgpass",
-    ".my.cnf",
-    ".mylogin.cnf",
-    ".env",
-    ".git-credentials",
-    ".vault-token",
-    ".htpasswd",
-    ".npmrc",
-    ".pypirc",
-    "id_rsa",
-    "id_dsa",
-    "id_ecdsa",
-    "id_ed25519",
-    "credentials",
-    "shadow",
-    "gshadow",
-    "secring.gpg",
-    "krb5.keytab",
-    ".bash_history",
-    ".zsh_history",
-    ".psql_history",
-    ".mysql_history",
-    ".rediscli_history",
-    ".python_history",
-    ".boto",
-    ".s3cfg",
-    ".dockercfg",
-    ".terraformrc",
-    "rclone.conf",
-    "kubeconfig",
-    "opasswd",
-    "master.key",
-    "wp-config.php",
-    "terraform.tfstate",
-    "secrets.yaml",
-    "secrets.yml",
-    "secrets.json",
-    "secrets.env",
-];
 /// Endings of names.
 const ENDINGS: [&str; 10] =
     ["shadow-", "_rsa_key", "_ed25519_key", "_ecdsa_key", "-key.pem", ".key", ".p12", ".pfx", ".ppk", ".kdbx"];

@@ -1,6 +1,5 @@
 //! Words of a command as tools see them, and what a word with globs may turn into.
 
-use crate::credentials::NAMES;
 use crate::lexer::{Why, Word};
 
 /// What a word may be when the shell is done with it.
@@ -89,6 +88,48 @@ fn components(word: &Word) -> Vec<Component<'_>> {
     list
 }
 
+/// Names of files that hold credentials, wherever they are.
+pub(crate) const NAMES: [&str; 39] = [
+    ".netrc",
+    ".pgpass",
+    ".my.cnf",
+    ".mylogin.cnf",
+    ".env",
+    ".git-credentials",
+    ".vault-token",
+    ".htpasswd",
+    ".npmrc",
+    ".pypirc",
+    "id_rsa",
+    "id_dsa",
+    "id_ecdsa",
+    "id_ed25519",
+    "credentials",
+    "shadow",
+    "gshadow",
+    "secring.gpg",
+    "krb5.keytab",
+    ".bash_history",
+    ".zsh_history",
+    ".psql_history",
+    ".mysql_history",
+    ".rediscli_history",
+    ".python_history",
+    ".boto",
+    ".s3cfg",
+    ".dockercfg",
+    ".terraformrc",
+    "rclone.conf",
+    "kubeconfig",
+    "opasswd",
+    "master.key",
+    "wp-config.php",
+    "terraform.tfstate",
+    "secrets.yaml",
+    "secrets.yml",
+    "secrets.json",
+    "secrets.env",
+];
 /// Names that mean a secret: where they are (the folders before, `**` for any, `*` for one), and the name itself. A rule of a policy that
 /// names such a file by its text must not be passed by a glob that only might mean it.
 const SECRETS: [(&[&str], &str); 27] = [
