@@ -12,7 +12,7 @@ use std::future::Future;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use gate::ports::{Clock, StoreAway};
 use record::Micros;
@@ -29,6 +29,8 @@ pub(crate) use transaction::Transaction;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 #[cfg(test)]
 const BUSY_TIMEOUT: Duration = Duration::from_millis(500);
+/// How long to wait before the next try where SQLite itself does not wait.
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
 /// How long an operation waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Reading connections: readers do not block each other, and each costs a thread.
@@ -181,7 +183,6 @@ impl Store {
 
 async fn connect(path: &Path) -> Result<(SqlitePool, SqlitePool), OpenError> {
     prepare_file(path)?;
-    let failed = |error: sqlx::Error| Class::of(&error).open_error(path.to_path_buf());
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(false)
@@ -190,6 +191,32 @@ async fn connect(path: &Path) -> Result<(SqlitePool, SqlitePool), OpenError> {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT);
+    let write = writer(path, &options).await?;
+    let read = SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_with(options.pragma("query_only", "ON"))
+        .await
+        .map_err(|error| Class::of(&error).open_error(path.to_path_buf()))?;
+    Ok((write, read))
+}
+
+/// The writing connection, with the schema up to date.
+///
+/// The change of a new file to write-ahead logging takes a lock that SQLite does not wait for when another connection is at
+/// the same change, since both would wait for ever (sqlite.org/c3ref/busy_handler.html); so the waiting is done here.
+async fn writer(path: &Path, options: &SqliteConnectOptions) -> Result<SqlitePool, OpenError> {
+    let began = Instant::now();
+    loop {
+        match open_writer(path, options).await {
+            Err(OpenError::Locked { .. }) if began.elapsed() < BUSY_TIMEOUT => tokio::time::sleep(BUSY_PAUSE).await,
+            done => return done,
+        }
+    }
+}
+
+async fn open_writer(path: &Path, options: &SqliteConnectOptions) -> Result<SqlitePool, OpenError> {
+    let failed = |error: sqlx::Error| Class::of(&error).open_error(path.to_path_buf());
     let write = SqlitePoolOptions::new()
         .max_connections(1)
         .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -201,13 +228,7 @@ async fn connect(path: &Path) -> Result<(SqlitePool, SqlitePool), OpenError> {
         check(&mut connection, path).await?;
         schema::migrate(&mut connection, path).await?;
     }
-    let read = SqlitePoolOptions::new()
-        .max_connections(READERS)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .connect_with(options.pragma("query_only", "ON"))
-        .await
-        .map_err(failed)?;
-    Ok((write, read))
+    Ok(write)
 }
 
 /// Looks at every page of a file of reasonable size, so that damage shows at the start and not at the first revocation.
@@ -261,7 +282,11 @@ fn prepare_file(path: &Path) -> Result<(), OpenError> {
         .mode(0o600)
         .open(&probe)
         .map_err(|error| refused(directory, &error))?;
-    std::fs::remove_file(&probe).map_err(|error| refused(directory, &error))
+    match std::fs::remove_file(&probe) {
+        // A process with the same number, in another container, has tried here at the same moment.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        removed => removed.map_err(|error| refused(directory, &error)),
+    }
 }
 
 /// Checks that an existing file can be written, and takes it away from others if they could read it.

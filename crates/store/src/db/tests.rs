@@ -61,10 +61,13 @@ async fn what_was_written_is_there_after_a_restart() {
 #[tokio::test]
 async fn two_processes_may_make_the_file_at_once() {
     let directory = TempDir::new().unwrap();
-    let path = directory.path().join("sallyport.db");
-    let all = futures_util::future::join_all((0..6).map(|_| opened(&path))).await;
-    for store in all {
-        store.unwrap().write(&entry("test")).await.unwrap();
+    // They meet at the change to write-ahead logging once in some hundred times.
+    for round in 0..60 {
+        let path = directory.path().join(format!("{round}.db"));
+        let all = futures_util::future::join_all((0..6).map(|_| opened(&path))).await;
+        for store in all {
+            store.unwrap().write(&entry("test")).await.unwrap();
+        }
     }
 }
 
