@@ -15,7 +15,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::find::Places;
 
-/// A gateway between agents and production databases: every command is judged, masked and recorded.
+/// A gateway between agents and production: every command is judged, masked and recorded.
 #[derive(Debug, Parser)]
 #[command(
     name = "sallyport",
