@@ -14,6 +14,7 @@
 //! - `spend`: limits, and what a token has used of them
 //! - `standing`: what a policy means for one session
 //! - [`hold`]: parked commands, from the request to its single use
+//! - [`flow`]: one result as it goes by: what is counted, and how much of it is kept
 //! - [`release`]: results masked and recorded before the client sees them
 //! - [`stream`]: what programs print and read, the same
 //! - [`masks`]: which column of a result wears which mask; what an error text may still say
@@ -23,6 +24,7 @@
 //! - [`ports`]: what the gate needs from the outside
 //! - [`metrics`]: what is counted
 
+pub mod flow;
 pub mod gate;
 pub mod grant;
 pub mod hold;
@@ -44,6 +46,7 @@ mod spend;
 mod standing;
 pub mod stream;
 
+pub use flow::Flow;
 pub use gate::{Gate, Parts, Settings, Targets};
 pub use grant::{Endpoint, Grant};
 pub use hold::{Ended, Held, Parked};
@@ -57,7 +60,7 @@ pub use proof::{Permitted, Released};
 pub use record::Micros;
 pub use record::StreamKind;
 pub use refusal::{Refusal, RefusalKind};
-pub use release::{Content, Flow};
+pub use release::Content;
 pub use secret::Secret;
 pub use session::{Asked, Session, Ticket};
 pub use spend::Returned;

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use model::{Effect, Intent, Limits, Most, TokenId};
 use record::Micros;
 
+use crate::flow::Flow;
 use crate::ports::Proven;
 use crate::refusal::RefusalKind;
-use crate::release::Flow;
 use crate::{Refusal, Session, Ticket};
 
 /// Whose use is counted together: a Sallyport token's, or an identity's of another issuer, whose tokens come and go.

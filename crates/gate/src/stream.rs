@@ -9,7 +9,8 @@ use mask::TerminalMasker;
 use model::RecordLevel;
 use record::{Event, StreamKind};
 
-use crate::release::{HEAD_BYTES, PIECE};
+use crate::flow::HEAD_BYTES;
+use crate::release::PIECE;
 use crate::{Encode, Flow, Outbox, Permitted, Refusal, Session, ToClient, ToTarget};
 
 /// Typed bytes that are counted at most: more is pasted, and nobody waits for each of its letters.

@@ -1,4 +1,4 @@
-//! What recording costs: `cargo run --release -p sallyport-store --example cost [directory]`.
+//! What recording costs: `cargo run --release -p sallyport-store --example recording [directory]`.
 //!
 //! CPU time, not wall time: of the thread that appends, and of the whole process, which adds the scribe and the disk's
 //! thread. The events are those of a small statement: the command, its columns, one row and its end.
