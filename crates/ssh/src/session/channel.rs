@@ -11,7 +11,7 @@ use super::program::{HeldStart, Program};
 use crate::link::socket::{Framed, frame};
 use crate::scp;
 use crate::sftp::packet;
-use crate::wire::channel as words;
+use crate::wire::channel::{self as words, Message};
 use crate::wire::{limits, number};
 
 /// What of a client's window is kept for the gateway's own words, at most a quarter of it.
@@ -99,6 +99,8 @@ pub(super) struct Channel {
     pub(super) client: End,
     pub(super) target: End,
     pub(super) program: Option<Program>,
+    /// One side was asked to open it, and has not answered.
+    pub(super) opening: bool,
     /// A program was asked for, whatever became of it: there is one in the life of a channel.
     pub(super) asked: bool,
     pub(super) terminal: Option<Terminal>,
@@ -127,6 +129,7 @@ impl Channel {
     pub(super) fn asked_by_target(kind: Kind, sender: u32, window: u32, packet: u32) -> Self {
         let mut channel = Self::new(kind);
         channel.target = End { number: Some(sender), window: window.into(), packet, ..End::default() };
+        channel.opening = true;
         channel
     }
 
@@ -136,6 +139,7 @@ impl Channel {
             client: End::default(),
             target: End::default(),
             program: None,
+            opening: false,
             asked: false,
             terminal: None,
             out: Shown::default(),
@@ -149,9 +153,16 @@ impl Channel {
         }
     }
 
-    /// Whether both ends are over.
+    /// Whether both ends are over. One that is still to be opened is not: its number is in use until the answer is here.
     pub(super) const fn is_over(&self) -> bool {
-        self.client.is_over() && self.target.is_over()
+        !self.opening && self.client.is_over() && self.target.is_over()
+    }
+
+    /// Forgets requests of this kind that wait behind a held command.
+    pub(super) fn forget_waiting(&mut self, kind: &str) {
+        let is_one = |bytes: &[u8]| matches!(Message::read(bytes), Ok(Message::Request { kind: it, .. }) if it == kind);
+        self.waiting.retain(|bytes| !is_one(bytes));
+        self.waiting_bytes = self.waiting.iter().map(Vec::len).sum();
     }
 
     /// Bytes that the target may send more, now that the client has room for them. It is told by [`words::adjust`].

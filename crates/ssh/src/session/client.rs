@@ -29,7 +29,10 @@ impl Relay {
     fn open_session(&mut self, open: &Open<'_>) -> Step {
         let channel = Channel::asked_by_client(Kind::Session, open.sender, open.window, open.packet);
         match self.place(channel, open.kind, open.rest) {
-            Some((_, message)) => self.pass(message),
+            Some((index, message)) => {
+                self.is_opening(index);
+                self.pass(message)
+            }
             None => self.refuse_open(open.sender, "too many channels"),
         }
     }
@@ -44,15 +47,29 @@ impl Relay {
         Some((index, words::open(&Open { kind, sender, window, packet, rest })))
     }
 
+    /// The target is asked to open this channel.
+    pub(super) fn is_opening(&mut self, index: usize) {
+        if let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) {
+            channel.opening = true;
+        }
+    }
+
     /// The client has opened a channel that the target asked for.
     pub(super) fn confirmed_by_client(&mut self, recipient: u32, sender: u32, window: u32, packet: u32) -> Step {
         let Some((index, channel)) = self.channel(recipient) else { return unknown_of_client() };
         if channel.client.number.is_some() {
             return Err(End::Client("a channel is opened twice"));
         }
+        channel.opening = false;
         channel.client.number = Some(sender);
         (channel.client.window, channel.client.packet) = (window.into(), packet);
-        let (more, number) = (channel.room_for_target(), channel.target.number.unwrap_or(0));
+        let more = channel.room_for_target();
+        // The target was told meanwhile that there will be none.
+        let Some(number) = channel.target.number else {
+            channel.client.told_close = true;
+            self.tell(super::bare(number::CHANNEL_CLOSE, sender));
+            return Ok(());
+        };
         let packet = packet.min(limits::DATA);
         self.pass(words::confirmation(number, recipient, more, packet))?;
         self.widen_client(index);
@@ -64,14 +81,18 @@ impl Relay {
         if channel.client.number.is_some() {
             return Err(End::Client("an open channel fails to open"));
         }
-        let number = channel.target.number.take().unwrap_or(0);
+        channel.opening = false;
+        let Some(number) = channel.target.number.take() else {
+            self.sweep(index);
+            return Ok(());
+        };
         self.finish_program(index, "not opened");
         self.sweep(index);
         self.pass(words::open_failure(number, words::CONNECT_FAILED, ""))
     }
 
     pub(super) fn adjusted_by_client(&mut self, recipient: u32, bytes: u32) -> Step {
-        let Some((index, channel)) = self.channel(recipient) else { return unknown_of_client() };
+        let Some((index, channel)) = self.channel_of_client(recipient) else { return unknown_of_client() };
         channel.client.window = channel.client.window.saturating_add(bytes.into());
         self.pump(index)?;
         self.files_of_client(index)?;
@@ -80,18 +101,22 @@ impl Relay {
     }
 
     pub(super) fn data_of_client(&mut self, recipient: u32, data: &[u8]) -> Step {
-        let Some((index, channel)) = self.channel(recipient) else { return unknown_of_client() };
+        let Some((index, channel)) = self.channel_of_client(recipient) else { return unknown_of_client() };
         if !channel.client.spend(data.len()) || channel.client.ended {
             return Err(End::Client("more data than was asked for"));
         }
-        if channel.target.told_close || channel.target.closed {
+        // A target drops what is longer than it said: that would be recorded, and nobody would have read it.
+        if data.len() as u64 > channel.target.packet.min(limits::DATA).into() {
+            return Err(End::Client("more data in one message than was agreed"));
+        }
+        if channel.target.told_close || channel.target.closed || channel.target.number.is_none() {
             return Ok(());
         }
         self.input(index, data)
     }
 
     pub(super) fn eof_of_client(&mut self, recipient: u32) -> Step {
-        let Some((index, channel)) = self.channel(recipient) else { return unknown_of_client() };
+        let Some((index, channel)) = self.channel_of_client(recipient) else { return unknown_of_client() };
         channel.client.ended = true;
         if channel.held.is_some() {
             return Ok(());
@@ -114,7 +139,7 @@ impl Relay {
     }
 
     pub(super) fn close_of_client(&mut self, recipient: u32) -> Step {
-        let Some((index, channel)) = self.channel(recipient) else { return unknown_of_client() };
+        let Some((index, channel)) = self.channel_of_client(recipient) else { return unknown_of_client() };
         channel.client.closed = true;
         self.abandon_held(index);
         self.close_target(index)?;

@@ -263,11 +263,11 @@ impl Relay {
         let Some(copies) = program.and_then(|program| program.copies.as_deref_mut()) else { return Ok(()) };
         let to_target = copies.state.to_target();
         let Some(open) = &mut copies.open else { return Ok(()) };
-        let content = FileContent { number: open.number, to_target, offset: open.size, data };
+        let content = FileContent { number: open.number, to_target, offset: open.size(to_target), data };
         if let Some(flow) = &open.flow {
             self.session.content(flow, &content).map_err(End::refused)?;
         }
-        open.passes(open.size, data);
+        open.passes(to_target, open.size(to_target), data);
         Ok(())
     }
 

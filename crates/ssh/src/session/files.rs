@@ -11,6 +11,7 @@ use super::program::{Message, Program, Then, Wanted};
 use super::{End, Relay, Step};
 use crate::answer;
 use crate::classify;
+use crate::sftp::attributes::Attributes;
 use crate::sftp::packet::{self, Answer};
 use crate::sftp::request::{About, Does, Request};
 use crate::sftp::{Open, Operated, Pending, State};
@@ -95,7 +96,7 @@ impl Relay {
         let unread = channel.out.len() > UNREAD || !channel.given.is_empty();
         let waits = unread || channel.held.is_some() || channel.target.told_close || channel.target.number.is_none();
         let files = channel.program.as_mut()?.files.as_deref_mut()?;
-        (!waits && !files.asking).then_some(files)
+        (!waits && !files.asking && !files.is_full()).then_some(files)
     }
 
     pub(super) fn program(&mut self, index: usize) -> Option<&mut Program> {
@@ -150,7 +151,7 @@ impl Relay {
 
     pub(super) fn expect_answer(&mut self, index: usize, id: u32, pending: Pending) -> Step {
         let taken = self.state(index).is_none_or(|state| state.expect(id, pending));
-        if taken { Ok(()) } else { Err(End::Client("too many requests of one number, or unanswered")) }
+        if taken { Ok(()) } else { Err(End::Client("two requests of one number")) }
     }
 
     /// Passes on what is not judged.
@@ -187,8 +188,8 @@ impl Relay {
         does: Does<'_>,
         bytes: &[u8],
     ) -> Result<bool, End> {
-        if matches!(does, Does::Change)
-            && let Some(path) = self.read_only(index, handle)
+        if let Does::Change(to) = does
+            && let Some(path) = self.changed(index, handle, to)
         {
             return self.change(index, request, path, bytes.len(), Message::Files(bytes.to_vec()));
         }
@@ -215,7 +216,7 @@ impl Relay {
         let pending = match does {
             Does::Read { offset } => Pending::Read { handle: handle.to_vec(), offset },
             Does::Write { offset, data } => {
-                open.passes(offset, data);
+                open.passes(true, offset, data);
                 if let Some(flow) = &open.flow {
                     let content = FileContent { number: open.number, to_target: true, offset, data };
                     self.session.content(flow, &content).map_err(End::refused)?;
@@ -226,7 +227,11 @@ impl Relay {
                 let open = self.state(index).and_then(|state| state.open.remove(handle));
                 open.map_or(Pending::Quiet, |open| Pending::Close { handle: handle.to_vec(), open: Box::new(open) })
             }
-            Does::Look | Does::Change => Pending::Quiet,
+            Does::Change(to) => {
+                to.size.into_iter().for_each(|size| open.resized(size));
+                Pending::Changed { number: open.number, path: open.path.clone(), size: to.size.unwrap_or(0) }
+            }
+            Does::Look => Pending::Quiet,
         };
         self.expect_answer(index, request.id, pending)?;
         self.put(index, permitted);
@@ -234,13 +239,14 @@ impl Relay {
         Ok(false)
     }
 
-    /// The path of something that was opened to be read, or listed.
-    fn read_only(&mut self, index: usize, handle: &[u8]) -> Option<String> {
+    /// The path of something of which more is to be changed than was asked for when it was opened: all of what was opened to be read or listed; of
+    /// what is written, its owner and rights that it lends.
+    fn changed(&mut self, index: usize, handle: &[u8], to: Attributes) -> Option<String> {
         let open = self.state(index)?.open.get(handle)?;
-        (open.word != "put").then(|| open.path.clone())
+        (open.word != "put" || to.special).then(|| open.path.clone())
     }
 
-    /// What is known of something is to be changed by a handle that was opened to read it: that is more than was asked for then.
+    /// What is known of something is to be changed by its handle.
     fn change(
         &mut self,
         index: usize,
@@ -343,8 +349,12 @@ impl Relay {
                 return Ok(());
             }
             let bytes: Vec<u8> = state.from_target.drain(..len).collect();
+            let full = state.is_full();
             let answer = Answer::read(&bytes).map_err(|error| End::Target(error.0))?;
             self.answered(index, &answer, &bytes)?;
+            if full {
+                self.files_of_client(index)?;
+            }
         }
     }
 
@@ -382,8 +392,12 @@ impl Relay {
                 if let (Some(state), Answer::Status { code, .. }) = (self.state(index), answer)
                     && !matches!(code, packet::OK | packet::EOF)
                 {
-                    state.failed(&handle, outcome(&answer));
+                    let why = outcome(&answer);
+                    state.opened(&handle).into_iter().for_each(|open| open.fails(why.clone()));
                 }
+            }
+            (Some(Pending::Changed { number, path, size }), answer) => {
+                self.resized_file(number, &path, size, &outcome(&answer))?;
             }
             (Some(Pending::Quiet), _) => {}
         }
@@ -395,8 +409,8 @@ impl Relay {
         let program =
             self.channels.get_mut(index).and_then(Option::as_mut).and_then(|channel| channel.program.as_mut());
         let files = program.and_then(|program| program.files.as_deref_mut());
-        let Some(open) = files.and_then(|files| files.open.get_mut(handle)) else { return Ok(()) };
-        open.passes(offset, data);
+        let Some(open) = files.and_then(|files| files.opened(handle)) else { return Ok(()) };
+        open.passes(false, offset, data);
         let content = FileContent { number: open.number, to_target: false, offset, data };
         match &open.flow {
             Some(flow) => self.session.content(flow, &content).map_err(End::refused),
@@ -406,22 +420,30 @@ impl Relay {
 
     /// Something that was open is closed, or was not opened.
     pub(super) fn closed(&mut self, mut open: Open, outcome: &str) {
-        let (digest, outcome) = (open.digest(), &open.outcome(outcome));
-        let done = FileDone { operation: open.word, path: &open.path, to: None, size: open.size, digest, outcome };
-        if let Some(flow) = open.flow.take() {
-            self.done(open.number, &done, flow);
+        let outcome = &open.outcome(outcome);
+        let Some(flow) = open.flow.take() else { return };
+        let mut recorded = Ok(());
+        for (operation, passed) in open.done() {
+            let (size, digest) = (passed.size, passed.digest());
+            let done = FileDone { operation, path: &open.path, to: None, size, digest, outcome };
+            recorded = recorded.and_then(|()| self.session.file(open.number, &done));
         }
+        if let Err(refusal) = recorded.and_then(|()| self.session.finish(flow, outcome, None)) {
+            self.failed = Some(refusal);
+        }
+    }
+
+    /// What is known of an open file was changed.
+    fn resized_file(&mut self, number: u64, path: &str, size: u64, outcome: &str) -> Step {
+        let done = FileDone { operation: "setstat", path, to: None, size, digest: None, outcome };
+        self.session.file(number, &done).map_err(End::refused)
     }
 
     /// An operation that opens nothing has ended.
     fn operated(&mut self, operated: Operated, outcome: &str) {
         let Operated { word, path, to, number, flow } = operated;
         let done = FileDone { operation: word, path: &path, to: to.as_deref(), size: 0, digest: None, outcome };
-        self.done(number, &done, flow);
-    }
-
-    fn done(&mut self, number: u64, done: &FileDone<'_>, flow: gate::Flow) {
-        let recorded = self.session.file(number, done).and_then(|()| self.session.finish(flow, done.outcome, None));
+        let recorded = self.session.file(number, &done).and_then(|()| self.session.finish(flow, outcome, None));
         if let Err(refusal) = recorded {
             self.failed = Some(refusal);
         }
@@ -443,6 +465,11 @@ impl Relay {
             match pending {
                 Pending::Open(open) | Pending::Close { open, .. } => self.closed(*open, "cut"),
                 Pending::Operation(operation) => self.operated(*operation, "cut"),
+                Pending::Changed { number, path, size } => {
+                    if let Err(End::Refused(refusal)) = self.resized_file(number, &path, size, "cut") {
+                        self.failed = Some(*refusal);
+                    }
+                }
                 Pending::Where | Pending::Read { .. } | Pending::Write { .. } | Pending::Quiet => {}
             }
         }

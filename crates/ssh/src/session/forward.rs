@@ -12,8 +12,10 @@ use crate::wire::{Cursor, WireError, encode, limits, number};
 
 /// Places at which the target may listen for one client.
 const LISTENING: usize = 64;
-/// Requests about the connection that may be unanswered.
+/// Requests about the connection that the target may have to answer; more are refused.
 const UNANSWERED: usize = 64;
+/// Those and refusals that wait for their turn.
+const MOST: usize = 4096;
 
 /// The longest name of a host, or path of a socket.
 const HOST: usize = 1024;
@@ -37,13 +39,19 @@ enum Awaited {
 /// What was granted for the whole connection.
 #[derive(Debug, Default)]
 pub(super) struct Forwards {
-    listening: Vec<Place>,
+    /// Where the target listens, and what was asked for: of a port that it chose, none.
+    listening: Vec<(Place, Place)>,
     awaited: VecDeque<Awaited>,
     agent: bool,
     x11: bool,
 }
 
 impl Forwards {
+    /// Whether so many requests are unanswered that no more go to the target.
+    fn is_full(&self) -> bool {
+        self.awaited.iter().filter(|awaited| matches!(awaited, Awaited::Target { .. })).count() >= UNANSWERED
+    }
+
     /// The client lends its keys or its screen.
     pub(super) fn lent(&mut self, text: &str) {
         self.agent |= text == classify::lend("agent").text;
@@ -73,7 +81,10 @@ impl Relay {
             }
             "cancel-tcpip-forward" | "cancel-streamlocal-forward@openssh.com" => {
                 let place = place(kind, rest).map_err(|error| End::Client(error.0))?;
-                if !self.forwards.listening.contains(&place) {
+                if !self.forwards.listening.iter().any(|(at, _)| *at == place) {
+                    return self.own_global(reply, false);
+                }
+                if self.forwards.is_full() {
                     return self.own_global(reply, false);
                 }
                 self.await_global(Awaited::Target { reply, place, listens: false })?;
@@ -89,7 +100,7 @@ impl Relay {
     }
 
     fn listen(&mut self, kind: &str, reply: bool, rest: &[u8], place: Place) -> Step {
-        if self.forwards.listening.len() >= LISTENING {
+        if self.forwards.listening.len() >= LISTENING || self.forwards.is_full() {
             return self.own_global(reply, false);
         }
         let asked = match &place {
@@ -113,7 +124,7 @@ impl Relay {
     }
 
     fn await_global(&mut self, awaited: Awaited) -> Step {
-        if self.forwards.awaited.len() >= UNANSWERED {
+        if self.forwards.awaited.len() >= MOST {
             return Err(End::Client("too many unanswered requests"));
         }
         self.forwards.awaited.push_back(awaited);
@@ -142,19 +153,19 @@ impl Relay {
             return Err(End::Target("an answer to nothing"));
         };
         let mut answer = vec![if granted { number::REQUEST_SUCCESS } else { number::REQUEST_FAILURE }];
-        let place = match place {
+        let at = match &place {
             // The target chose the port.
             Place::Port(host, 0) if granted && listens => {
                 let port = Cursor::new(rest).u32().map_err(|_| End::Target("a port that is not said"))?;
                 encode::u32(&mut answer, port);
-                Place::Port(host, port)
+                Place::Port(host.clone(), port)
             }
-            place => place,
+            place => place.clone(),
         };
         if granted {
-            self.forwards.listening.retain(|other| *other != place);
+            self.forwards.listening.retain(|(other, _)| *other != at);
             if listens {
-                self.forwards.listening.push(place);
+                self.forwards.listening.push((at, place));
             }
         }
         if reply {
@@ -207,16 +218,18 @@ impl Relay {
             "forwarded-tcpip" => {
                 let (host, port) = (cursor.text()?.to_owned(), cursor.u32()?);
                 // The target may name the address as it resolved it; the port is the one that it listens at.
-                let listens = |place: &&Place| matches!(place, Place::Port(_, other) if *other == port);
+                let listens = |(at, _): &&(Place, Place)| matches!(at, Place::Port(_, other) if *other == port);
                 let place = self.forwards.listening.iter().find(listens);
-                place.map(|place| match place {
+                // Judged as what was granted: a rule for a port that the target chooses is one for port 0.
+                place.map(|(_, asked)| match asked {
                     Place::Port(host, port) => classify::listen(host, *port),
                     Place::Socket(_) => classify::listen(&host, port),
                 })
             }
             "forwarded-streamlocal@openssh.com" => {
                 let path = cursor.text()?.to_owned();
-                self.forwards.listening.contains(&Place::Socket(path.clone())).then(|| classify::listen_socket(&path))
+                let there = Place::Socket(path.clone());
+                self.forwards.listening.iter().any(|(at, _)| *at == there).then(|| classify::listen_socket(&path))
             }
             "auth-agent@openssh.com" => self.forwards.agent.then(|| classify::lend("agent")),
             "x11" => self.forwards.x11.then(|| classify::lend("x11")),

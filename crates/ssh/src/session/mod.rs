@@ -2,7 +2,7 @@
 //!
 //! - `channel`: one channel's two ends and what each may send
 //! - `client`, `target`: what each side's messages mean
-//! - `requests`: what a client asks of a channel before and beside a program
+//! - `requests`: what a client asks of a channel before and beside a program; `terminal`: which modes of one it chooses
 //! - `program`: programs and tunnels: asked for, held, refused, begun, ended
 //! - `files`: file transfers, operation by operation; `places`: where their paths are, and links lead; `copies`: scp's old protocol, file by file
 //! - `forward`: requests about the whole connection, and the channels that come of them
@@ -19,6 +19,7 @@ mod places;
 mod program;
 mod requests;
 mod target;
+mod terminal;
 #[cfg(test)]
 mod tests;
 
@@ -223,6 +224,11 @@ impl Relay {
         self.channels.get_mut(index)?.as_mut().map(|channel| (index, channel))
     }
 
+    /// A channel that the client may speak of: one whose opening is over.
+    fn channel_of_client(&mut self, recipient: u32) -> Option<(usize, &mut Channel)> {
+        self.channel(recipient).filter(|(_, channel)| !channel.opening && channel.client.number.is_some())
+    }
+
     /// Gives a message of the gateway's own to the client.
     fn tell(&mut self, message: Framed<Vec<u8>>) {
         let released = self.session.release(message);
@@ -289,7 +295,10 @@ impl Relay {
         if !channel.is_pumped() {
             return Ok(());
         }
-        let Some(recipient) = channel.client.number else { return Ok(()) };
+        let Some(recipient) = channel.client.number else {
+            self.sweep(index);
+            return Ok(());
+        };
         let end = channel.target.ended && !channel.client.told_end && !channel.client.told_close;
         channel.client.told_end |= end;
         let close = channel.target.closed && !channel.client.told_close;

@@ -148,6 +148,13 @@ impl Relay {
             Asked::Allow(permitted, ticket) => self.go_ahead(index, permitted, ticket, asked, then),
             Asked::Deny(refusal) => self.refuse(index, &refusal, &then),
             Asked::Close(refusal) => Err(End::Refused(refusal)),
+            Asked::Hold(held)
+                if self.channels.iter().flatten().filter(|it| it.held.is_some()).count() >= limits::HELD =>
+            {
+                let (refusal, id) = self.session.abandon(*held, false);
+                self.withdrawn.push(id);
+                self.refuse(index, &refusal, &then)
+            }
             Asked::Hold(held) => {
                 self.parking.push(Parking { index, request: held.request().clone() });
                 if let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) {
@@ -169,6 +176,9 @@ impl Relay {
         match then {
             Then::Begin { reply } => {
                 self.to_target.push(permitted);
+                if self.channels.get(index).and_then(Option::as_ref).is_some_and(|it| it.kind == Kind::Tunnel) {
+                    self.is_opening(index);
+                }
                 self.begin(index, ticket, asked, reply)
             }
             Then::Copy { word, path } => self.permit_copy(index, permitted, ticket, asked, (word, path)),
@@ -225,16 +235,28 @@ impl Relay {
         };
         let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) else { return Ok(()) };
         if channel.kind == Kind::Tunnel {
-            let number = channel.client.number.take().unwrap_or(0);
-            let message = words::open_failure(number, words::PROHIBITED, &answer::short(refusal));
-            self.sweep(index);
-            self.tell(Framed(message));
-            return Ok(());
+            return self.not_opened(index, refusal);
         }
         let words = answer::refusal(refusal, channel.terminal.is_some());
         channel.replies.push_back(Awaited::Over { reply, words });
         self.close_target(index)?;
         self.reply_own(index)
+    }
+
+    /// There will be no tunnel: whoever asked for it is told so instead of its number. If the other side was asked already, its number stays in
+    /// use until that has answered.
+    fn not_opened(&mut self, index: usize, refusal: &Refusal) -> Step {
+        let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) else { return Ok(()) };
+        if let Some(number) = channel.client.number.take() {
+            let message = words::open_failure(number, words::PROHIBITED, &answer::short(refusal));
+            (channel.client.closed, channel.client.told_close) = (true, true);
+            self.tell(Framed(message));
+        } else if let Some(number) = channel.target.number.take() {
+            self.pass(words::open_failure(number, words::PROHIBITED, ""))?;
+        }
+        self.finish_program(index, refusal.kind.code());
+        self.sweep(index);
+        Ok(())
     }
 
     /// The last words, an exit status, and the end of the channel for the client.
@@ -432,6 +454,9 @@ impl Relay {
     /// Ends a program in the middle: the client is told why, and the channel is closed at both ends.
     pub(super) fn stop(&mut self, index: usize, refusal: &Refusal) -> Step {
         let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) else { return Ok(()) };
+        if channel.kind == Kind::Tunnel && channel.opening {
+            return self.not_opened(index, refusal);
+        }
         let words = answer::refusal(refusal, channel.terminal.is_some());
         channel.replies.push_back(Awaited::Over { reply: false, words });
         self.kill(index);

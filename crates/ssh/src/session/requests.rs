@@ -7,7 +7,7 @@ use model::Tool;
 use super::channel::{Awaited, Kind, Terminal};
 use super::client::unknown_of_client;
 use super::program::{Message, Then, Wanted};
-use super::{End, Relay, Step};
+use super::{End, Relay, Step, terminal};
 use crate::classify;
 use crate::wire::channel as words;
 use crate::wire::{Cursor, WireError, limits};
@@ -15,10 +15,15 @@ use crate::wire::{Cursor, WireError, limits};
 /// The longest name of a terminal, variable or subsystem.
 const NAME: usize = 256;
 
+/// The request that says how large a terminal is by now.
+const RESIZED: &str = "window-change";
+
 /// What becomes of a request.
 enum Become {
     /// It goes on to the target; it asks for nothing that is judged.
     Pass,
+    /// The same request goes on with other words.
+    Instead(Vec<u8>),
     /// A program.
     Start(classify::Asked),
     /// It is judged, and goes on if it may.
@@ -36,11 +41,16 @@ impl Relay {
         rest: &[u8],
         bytes: &[u8],
     ) -> Step {
-        let Some((index, channel)) = self.channel(recipient) else { return unknown_of_client() };
+        let Some((index, channel)) = self.channel_of_client(recipient) else { return unknown_of_client() };
         if channel.held.is_some() {
+            if kind == RESIZED {
+                // Only the last size counts.
+                channel.forget_waiting(RESIZED);
+            }
             return self.wait_behind(index, bytes);
         }
-        if channel.target.told_close || channel.target.closed || channel.client.told_close {
+        let gone = channel.target.told_close || channel.target.closed || channel.target.number.is_none();
+        if gone || channel.client.told_close {
             return Ok(());
         }
         if channel.replies.len() >= limits::UNANSWERED {
@@ -54,6 +64,10 @@ impl Relay {
             Become::Pass => {
                 self.expect(index, reply);
                 self.pass(words::request(number, kind, reply, rest))
+            }
+            Become::Instead(rest) => {
+                self.expect(index, reply);
+                self.pass(words::request(number, kind, reply, &rest))
             }
             Become::Start(asked) => {
                 let message = Message::Whole(words::request(number, kind, true, rest));
@@ -115,13 +129,14 @@ impl Relay {
         let become_ = match kind {
             "pty-req" if !channel.asked && channel.terminal.is_none() => {
                 let (term, columns, rows) = (named(&mut cursor)?, cursor.u32()?, cursor.u32()?);
-                let _pixels = (cursor.u32()?, cursor.u32()?);
-                let _modes = cursor.string()?;
+                let (wide, high) = (cursor.u32()?, cursor.u32()?);
+                let modes = terminal::modes(cursor.string()?);
                 cursor.end()?;
+                let instead = terminal::request(term, [columns, rows, wide, high], &modes);
                 // A terminal without a name is one all the same.
                 let term = if term.is_empty() { "dumb" } else { term };
                 channel.terminal = Some(Terminal { term: term.to_owned(), columns, rows });
-                Become::Pass
+                Become::Instead(instead)
             }
             "env" if !channel.asked => {
                 let (name, value) = (cursor.string()?, cursor.string()?);
@@ -129,7 +144,7 @@ impl Relay {
                 // Clients send what is in their environment, whatever it is.
                 match std::str::from_utf8(name) {
                     Ok(name) if is_variable(name) && !value.contains(&0) => {
-                        if classify::is_looks(name) {
+                        if classify::is_looks(name, value) {
                             Become::Pass
                         } else {
                             Become::Judge(classify::environment(name))
@@ -138,7 +153,7 @@ impl Relay {
                     Ok(_) | Err(_) => Become::Fail,
                 }
             }
-            "window-change" => {
+            RESIZED => {
                 let (columns, rows) = (cursor.u32()?, cursor.u32()?);
                 if let Some(terminal) = &mut channel.terminal {
                     (terminal.columns, terminal.rows) = (columns, rows);
@@ -148,6 +163,8 @@ impl Relay {
                 }
                 Become::Pass
             }
+            // A terminal changes what goes through it: what the other side of a protocol reads would not be what was judged here.
+            "subsystem" if channel.terminal.is_some() => Become::Fail,
             "shell" | "exec" | "subsystem" if !channel.asked => {
                 channel.asked = true;
                 let terminal = channel.terminal.is_some();

@@ -12,30 +12,36 @@ impl Relay {
     /// The target has opened a channel that the client asked for. Until a program runs in it, nobody reads what the client would send.
     pub(super) fn confirmed_by_target(&mut self, recipient: u32, sender: u32, window: u32, packet: u32) -> Step {
         let Some((_, channel)) = self.channel(recipient) else { return unknown_of_target() };
-        if channel.target.number.is_some() {
+        if channel.target.number.is_some() || !channel.opening {
             return Err(End::Target("a channel is opened twice"));
         }
         if self.target_has(sender) {
             return Err(End::Target("two channels of one number"));
         }
         let Some((index, channel)) = self.channel(recipient) else { return unknown_of_target() };
+        channel.opening = false;
         channel.target.number = Some(sender);
         (channel.target.window, channel.target.packet) = (window.into(), packet);
         let allowed = match channel.kind {
             Kind::Session => 0,
             Kind::Tunnel => channel.room_for_client(),
         };
-        let (number, gone) = (channel.client.number.unwrap_or(0), channel.client.closed);
+        // The client was told meanwhile that there will be none.
+        let Some(number) = channel.client.number else { return self.close_target(index) };
         self.tell(Framed(words::confirmation(number, recipient, allowed, packet.min(limits::DATA))));
-        if gone { self.close_target(index) } else { Ok(()) }
+        Ok(())
     }
 
     pub(super) fn open_failed_at_target(&mut self, recipient: u32, reason: u32) -> Step {
         let Some((index, channel)) = self.channel(recipient) else { return unknown_of_target() };
-        if channel.target.number.is_some() {
+        if channel.target.number.is_some() || !channel.opening {
             return Err(End::Target("an open channel fails to open"));
         }
-        let number = channel.client.number.take().unwrap_or(0);
+        channel.opening = false;
+        let Some(number) = channel.client.number.take() else {
+            self.sweep(index);
+            return Ok(());
+        };
         self.finish_program(index, "not opened");
         self.sweep(index);
         let reason =

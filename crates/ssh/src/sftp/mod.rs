@@ -2,8 +2,10 @@
 //!
 //! - [`packet`]: packets in, and the few that the gateway writes itself
 //! - [`request`]: a client's request: what it is about, and what it would do
+//! - [`attributes`]: what a file is to be known as
 //! - `state`: handles and requests under way; `path` paths as the target sees them
 
+pub mod attributes;
 pub mod packet;
 pub(crate) mod path;
 pub mod request;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use model::Effect;
 
+use super::attributes::Attributes;
 use super::packet::{INIT, LENGTH};
 use super::path;
 use crate::wire::{Cursor, NOT_TEXT, WireError};
@@ -53,6 +54,11 @@ impl<'a> Named<'a> {
 
     fn itself(effect: Effect, path: impl Into<Cow<'a, str>>) -> Self {
         Self { path: path.into(), itself: true, effect, lost: false }
+    }
+
+    /// As [`itself`](Self::itself), where a slash at the end says that a link is to be followed after all (POSIX, 4.16).
+    fn last(effect: Effect, path: &'a str) -> Self {
+        if path.ends_with('/') { Self::to(effect, path) } else { Self::itself(effect, path) }
     }
 
     /// What is asked of the target to know where it is: the path, or the directory that it is in.
@@ -128,7 +134,7 @@ pub enum Does<'a> {
     /// Names are read, or what is known of it.
     Look,
     /// What is known of it is changed.
-    Change,
+    Change(Attributes),
 }
 
 impl<'a> Request<'a> {
@@ -166,9 +172,13 @@ impl<'a> Request<'a> {
             }
             FSTAT => ("stat", handle(cursor, Does::Look)?),
             READDIR => ("list", handle(cursor, Does::Look)?),
-            FSETSTAT => ("setstat", handle(cursor, Does::Change)?),
+            FSETSTAT => {
+                let handle = cursor.string()?;
+                let does = Does::Change(Attributes::read(cursor)?);
+                ("setstat", About::Handle { handle, does })
+            }
             STAT => ("stat", one(Named::to(Effect::Read, cursor.path()?))),
-            LSTAT => ("stat", one(Named::itself(Effect::Read, cursor.path()?))),
+            LSTAT => ("stat", one(Named::last(Effect::Read, cursor.path()?))),
             // Where something is, which clients ask before anything else; that it is there is all that it tells.
             REALPATH => ("realpath", About::Nothing),
             READLINK => ("readlink", one(Named::itself(Effect::Read, cursor.path()?))),
@@ -205,12 +215,16 @@ fn handle<'a>(cursor: &mut Cursor<'a>, does: Does<'a>) -> Result<About<'a>, Wire
 
 fn open<'a>(cursor: &mut Cursor<'a>) -> Result<(&'static str, About<'a>), WireError> {
     let (path, flags) = (cursor.path()?, cursor.u32()?);
+    let attributes = Attributes::read(cursor)?;
     let mut paths = Vec::new();
     if flags & TO_READ != 0 || flags & MORE_THAN_READ == 0 {
         paths.push(Named::to(Effect::Read, path));
     }
     if flags & MORE_THAN_READ != 0 {
         paths.push(Named::to(Effect::Write, path));
+        if attributes.special {
+            paths.push(Named::to(Effect::Alter, path));
+        }
     }
     Ok((if flags & MORE_THAN_READ != 0 { "put" } else { "get" }, About::Paths(paths)))
 }
@@ -254,7 +268,7 @@ fn extended<'a>(cursor: &mut Cursor<'a>) -> Result<(&'static str, About<'a>), Wi
         "statvfs@openssh.com" => ("stat", one(Named::to(Effect::Read, cursor.path()?))),
         "fstatvfs@openssh.com" => ("stat", handle(cursor, Does::Look)?),
         "fsync@openssh.com" => ("sync", handle(cursor, Does::Look)?),
-        "lsetstat@openssh.com" => ("setstat", one(Named::itself(Effect::Alter, cursor.path()?))),
+        "lsetstat@openssh.com" => ("setstat", one(Named::last(Effect::Alter, cursor.path()?))),
         "expand-path@openssh.com" => ("realpath", About::Nothing),
         "limits@openssh.com" | "users-groups-by-id@openssh.com" => ("info", About::Nothing),
         _ => ("unknown", About::Unknown),
@@ -293,8 +307,15 @@ mod tests {
             (0x03, vec![Effect::Read, Effect::Write]),
             (0x08, vec![Effect::Write]),
         ] {
-            let found = effects(&with_paths(OPEN, &["/a/b"], &u32::to_be_bytes(flags)));
-            assert_eq!(found.into_iter().map(|it| it.0).collect::<Vec<_>>(), expected, "{flags}");
+            let open = |attributes: &[u8]| {
+                let tail = [&u32::to_be_bytes(flags), attributes].concat();
+                effects(&with_paths(OPEN, &["/a/b"], &tail)).into_iter().map(|it| it.0).collect::<Vec<_>>()
+            };
+            assert_eq!(open(&[0; 4]), expected, "{flags}");
+            assert_eq!(open(&[0, 0, 0, 4, 0, 0, 0o1, 0o244]), expected, "{flags}");
+            // A file that lends its owner's rights is more than one that is written.
+            let lends = open(&[0, 0, 0, 4, 0, 0, 0x09, 0xed]);
+            assert_eq!(lends.contains(&Effect::Alter), expected.contains(&Effect::Write), "{flags}");
         }
     }
 
@@ -302,6 +323,13 @@ mod tests {
     fn links_are_followed_or_meant_themselves() {
         assert_eq!(effects(&with_paths(STAT, &["/a/b"], b"")), [(Effect::Read, "/a/b".to_owned())]);
         assert_eq!(effects(&with_paths(LSTAT, &["/a/b"], b"")), [(Effect::Read, "/a".to_owned())]);
+        assert_eq!(effects(&with_paths(LSTAT, &["/a/b/"], b"")), [(Effect::Read, "/a/b/".to_owned())]);
+        let lsetstat = packet(EXTENDED, |out| {
+            encode::u32(out, 1);
+            encode::string(out, b"lsetstat@openssh.com");
+            encode::string(out, b"/a/link/");
+        });
+        assert_eq!(effects(&lsetstat), [(Effect::Alter, "/a/link/".to_owned())]);
         assert_eq!(effects(&with_paths(REMOVE, &["/a/.."], b"")), [(Effect::Delete, "/a/..".to_owned())]);
         assert_eq!(
             effects(&with_paths(SYMLINK, &["up/it", "/srv/x"], b""))[0],

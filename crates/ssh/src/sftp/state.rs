@@ -8,7 +8,7 @@ use crate::classify::Asked;
 
 /// Things that may be open at once.
 const HANDLES: usize = 1024;
-/// Requests that may be unanswered at once.
+/// Requests that may be unanswered at once; more wait.
 const UNANSWERED: usize = 4096;
 
 /// Something that is open.
@@ -21,34 +21,49 @@ pub(crate) struct Open {
     /// `get`, `put` or `list`.
     pub(crate) word: &'static str,
     pub(crate) path: String,
-    /// Content that passed, as long as it came in order; a transfer that jumps has no digest.
-    digest: Option<Box<blake3::Hasher>>,
-    next: u64,
-    pub(crate) size: u64,
+    /// What was written to it.
+    sent: Passed,
+    /// What was read from it.
+    came: Passed,
     /// What the target said of the first piece that it did not take or give.
     failed: Option<String>,
 }
 
 impl Open {
     pub(crate) fn new(number: u64, asked: Asked, ticket: Ticket, flow: Flow, word: &'static str, path: String) -> Self {
-        let digest = (word != "list").then(|| Box::new(blake3::Hasher::new()));
-        Self { number, asked, ticket, flow: Some(flow), word, path, digest, next: 0, size: 0, failed: None }
+        let (sent, came) = (Passed::default(), Passed::default());
+        Self { number, asked, ticket, flow: Some(flow), word, path, sent, came, failed: None }
+    }
+
+    /// How much passed one way.
+    pub(crate) const fn size(&self, to_target: bool) -> u64 {
+        if to_target { self.sent.size } else { self.came.size }
     }
 
     /// Content at this place passes.
-    pub(crate) fn passes(&mut self, offset: u64, data: &[u8]) {
-        self.size += data.len() as u64;
-        if offset != self.next {
-            self.digest = None;
-        }
-        if let Some(digest) = &mut self.digest {
-            digest.update(data);
-        }
-        self.next = offset.saturating_add(data.len() as u64);
+    pub(crate) fn passes(&mut self, to_target: bool, offset: u64, data: &[u8]) {
+        let side = if to_target { &mut self.sent } else { &mut self.came };
+        side.passes(offset, data);
+    }
+
+    /// It is to be of this length from now on: if that is not where it was written to, what was written is not what is there.
+    pub(crate) fn resized(&mut self, size: u64) {
+        self.sent.jumped |= size != self.sent.next;
+    }
+
+    /// What was done with it, in words, and what passed. One that was opened to be written may have been read, too, or only that.
+    pub(crate) fn done(&self) -> impl Iterator<Item = (&'static str, &Passed)> {
+        let (sent, came) = (self.sent.size > 0, self.came.size > 0);
+        let written = (self.word == "put" && (sent || !came)).then_some(("put", &self.sent));
+        let read = match self.word {
+            "put" => came.then_some(("get", &self.came)),
+            word => Some((word, &self.came)),
+        };
+        written.into_iter().chain(read)
     }
 
     /// The target did not take or give a piece.
-    fn fails(&mut self, why: String) {
+    pub(crate) fn fails(&mut self, why: String) {
         self.failed.get_or_insert(why);
     }
 
@@ -56,10 +71,32 @@ impl Open {
     pub(crate) fn outcome(&self, last: &str) -> String {
         self.failed.clone().unwrap_or_else(|| last.to_owned())
     }
+}
+
+/// Content that passed one way.
+#[derive(Default)]
+pub(crate) struct Passed {
+    digest: Option<Box<blake3::Hasher>>,
+    next: u64,
+    pub(crate) size: u64,
+    /// It did not come in order, and has no digest.
+    jumped: bool,
+}
+
+impl Passed {
+    fn passes(&mut self, offset: u64, data: &[u8]) {
+        self.size += data.len() as u64;
+        self.jumped |= offset != self.next;
+        if !self.jumped {
+            self.digest.get_or_insert_with(|| Box::new(blake3::Hasher::new())).update(data);
+        }
+        self.next = offset.saturating_add(data.len() as u64);
+    }
 
     /// BLAKE3 of the content, when it passed in order.
     pub(crate) fn digest(&self) -> Option<[u8; 32]> {
-        self.digest.as_ref().filter(|_| self.size > 0).map(|digest| *digest.finalize().as_bytes())
+        let digest = self.digest.as_ref().filter(|_| self.size > 0 && !self.jumped);
+        digest.map(|digest| *digest.finalize().as_bytes())
     }
 }
 
@@ -84,6 +121,8 @@ pub(crate) enum Pending {
     Write { handle: Vec<u8> },
     /// What was open is closed: the target may say only now that something went wrong.
     Close { handle: Vec<u8>, open: Box<Open> },
+    /// What is known of an open file is changed, as part of writing it.
+    Changed { number: u64, path: String, size: u64 },
     /// One that is recorded when it ends.
     Operation(Box<Operated>),
     /// One whose end nobody asks for.
@@ -132,13 +171,18 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// A request goes out; false when too many are out, or the client uses a number twice.
+    /// A request goes out; false when the client uses a number twice.
     pub(crate) fn expect(&mut self, id: u32, pending: Pending) -> bool {
-        if self.pending.len() >= UNANSWERED || self.pending.contains_key(&id) {
+        if self.pending.contains_key(&id) {
             return false;
         }
         self.pending.insert(id, pending);
         true
+    }
+
+    /// Whether so many requests are unanswered that the next one has to wait.
+    pub(crate) fn is_full(&self) -> bool {
+        self.pending.len() >= UNANSWERED
     }
 
     /// An answer comes in.
@@ -146,15 +190,16 @@ impl State {
         self.pending.remove(&id)
     }
 
-    /// A piece of what is, or was, open by this handle was not taken or given.
-    pub(crate) fn failed(&mut self, handle: &[u8], why: String) {
-        let closing = self.pending.values_mut().find_map(|pending| match pending {
+    /// What is open by this handle, or is to be closed once what was asked before is answered.
+    pub(crate) fn opened(&mut self, handle: &[u8]) -> Option<&mut Open> {
+        // Answers come by the thousand: what is open is looked for first.
+        if let Some(open) = self.open.get_mut(handle) {
+            return Some(open);
+        }
+        self.pending.values_mut().find_map(|pending| match pending {
             Pending::Close { handle: other, open } if other == handle => Some(&mut **open),
             _ => None,
-        });
-        if let Some(open) = closing.or_else(|| self.open.get_mut(handle)) {
-            open.fails(why);
-        }
+        })
     }
 
     /// A number for a question of our own that no request has.

@@ -27,6 +27,8 @@ pub const REKEY_PACKETS: u64 = 1 << 28;
 pub const SEALED: usize = 256 * 1024;
 /// Requests of a channel that the target has not answered.
 pub const UNANSWERED: usize = 256;
+/// Commands of one connection that may wait for humans at once.
+pub const HELD: usize = 32;
 /// Messages of a channel that wait behind a held command.
 pub const WAITING: usize = 64;
 /// Bytes of the messages that wait behind a held command.

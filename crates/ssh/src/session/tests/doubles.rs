@@ -19,7 +19,7 @@ pub(super) struct Rig {
 }
 
 impl Rig {
-    /// `kind` and `text` are the request's: `exec` and a command, `subsystem` and its name. The target has room for `window` bytes.
+    /// `kind` and `text` are the request's: `exec` and a command, `subsystem` and its name; without a kind there is no channel. The target has room for `window` bytes.
     pub(super) fn new(rules: &str, kind: &str, text: &str, window: u32) -> Self {
         let log = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&log);
@@ -27,7 +27,11 @@ impl Rig {
         let targets = vec![doubles::target("ssh", "web-1", "ops", "127.0.0.1:1")];
         let gate = Gate::new(Parts { recordings, ..doubles::parts(rules, targets) });
         let opened = doubles::open(&gate, "ssh", "web-1");
-        let mut rig = Self { relay: Relay::new(opened.session), gate: Arc::clone(&gate), log };
+        let relay = Relay::new(opened.session);
+        let mut rig = Self { relay, gate, log };
+        if kind.is_empty() {
+            return rig;
+        }
         rig.client(&words::open(&Open { kind: "session", sender: 0, window: 1 << 21, packet: 1 << 15, rest: b"" }));
         rig.target(&words::confirmation(0, 0, window, 1 << 15));
         let mut rest = Vec::new();
@@ -74,6 +78,13 @@ impl Rig {
     pub(super) fn each_at_target(&mut self, mut look: impl FnMut(Message<'_>)) {
         let bytes = self.relay.to_target.pending().to_vec();
         self.relay.to_target.wrote(bytes.len());
+        messages(&bytes).into_iter().for_each(|message| look(Message::read(message).unwrap()));
+    }
+
+    /// Looks at the messages that the client was sent since the last time.
+    pub(super) fn each_at_client(&mut self, mut look: impl FnMut(Message<'_>)) {
+        let bytes = self.relay.to_client.pending().to_vec();
+        self.relay.to_client.wrote(bytes.len());
         messages(&bytes).into_iter().for_each(|message| look(Message::read(message).unwrap()));
     }
 

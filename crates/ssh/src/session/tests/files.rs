@@ -310,3 +310,126 @@ fn what_the_target_did_not_take_is_no_file_that_was_put() {
         assert!(recorded.starts_with("put /up/a 2 ") && recorded.ends_with(outcome), "{recorded}");
     }
 }
+
+const READS: &str = "
+rules:
+  - { name: in, who: any, do: [connect, session], then: allow }
+  - { name: files, who: any, do: [read, write], objects: [\"path:/up/*\"], then: allow }
+";
+const CLOSE: u8 = 4;
+const READ: u8 = 5;
+const FSETSTAT: u8 = 10;
+
+/// Something that is open with these flags, by the handle `h`.
+fn opened(rules: &str, flags: u32) -> Rig {
+    let mut rig = Rig::new(rules, "subsystem", "sftp", 1 << 20);
+    rig.at_target();
+    rig.client_says(&packet(OPEN, |out| {
+        encode::u32(out, 7);
+        encode::string(out, b"/up/a");
+        encode::u32(out, flags);
+        encode::u32(out, 0);
+    }));
+    answered(&mut rig, &There::File);
+    rig.target_says(&packet(packet::HANDLE, |out| {
+        encode::u32(out, 7);
+        encode::string(out, b"h");
+    }));
+    rig.at_target();
+    rig.recorded();
+    rig
+}
+
+fn on_handle(kind: u8, id: u32, rest: &[u8]) -> Vec<u8> {
+    packet(kind, |out| {
+        encode::u32(out, id);
+        encode::string(out, b"h");
+        out.extend_from_slice(rest);
+    })
+}
+
+fn read(id: u32, offset: u64) -> Vec<u8> {
+    on_handle(READ, id, &[offset.to_be_bytes().as_slice(), &[0, 0, 0, 9]].concat())
+}
+
+fn data(id: u32, bytes: &[u8]) -> Vec<u8> {
+    packet(packet::DATA, |out| {
+        encode::u32(out, id);
+        encode::string(out, bytes);
+    })
+}
+
+#[test]
+fn what_is_read_and_closed_at_once_is_recorded() {
+    let mut rig = opened(READS, 1);
+    rig.client_says(&[read(8, 0), on_handle(CLOSE, 9, b"")].concat());
+    rig.target_says(&data(8, b"secret"));
+    rig.target_says(&packet::status(9, 0, ""));
+    assert_eq!(rig.recorded(), ["get /up/a 6 digest: ok"]);
+}
+
+#[test]
+fn what_was_opened_for_both_is_recorded_as_what_was_done() {
+    let write = on_handle(WRITE, 20, &[[0; 8].as_slice(), &[0, 0, 0, 2], b"hi"].concat());
+    for (sent, expected) in [
+        (vec![], vec!["put /up/a 0: ok"]),
+        (vec![read(8, 0)], vec!["get /up/a 6 digest: ok"]),
+        (vec![write.clone()], vec!["put /up/a 2 digest: ok"]),
+        (vec![read(8, 0), write], vec!["put /up/a 2 digest: ok", "get /up/a 6 digest: ok"]),
+    ] {
+        let mut rig = opened(READS, 3);
+        for packet in &sent {
+            rig.client_says(packet);
+            let read = packet[4] == READ;
+            rig.target_says(&if read { data(8, b"secret") } else { packet::status(20, 0, "") });
+        }
+        rig.client_says(&on_handle(CLOSE, 9, b""));
+        rig.target_says(&packet::status(9, 0, ""));
+        assert_eq!(rig.recorded(), expected);
+    }
+}
+
+#[test]
+fn what_is_changed_by_the_handle_is_judged_or_recorded() {
+    // Its length is what a writer says, and then what was written is not what is there.
+    let mut rig = opened(READS, 0x1a);
+    rig.client_says(&on_handle(WRITE, 20, &[[0; 8].as_slice(), &[0, 0, 0, 2], b"hi"].concat()));
+    rig.target_says(&packet::status(20, 0, ""));
+    rig.client_says(&on_handle(FSETSTAT, 21, &[0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]));
+    assert!(!rig.at_target().is_empty());
+    rig.target_says(&packet::status(21, 0, ""));
+    rig.client_says(&on_handle(CLOSE, 9, b""));
+    rig.target_says(&packet::status(9, 0, ""));
+    assert_eq!(rig.recorded(), ["setstat /up/a 0: ok", "put /up/a 2: ok"]);
+    // Whose rights a program has is not.
+    for attributes in [[0, 0, 0, 4, 0, 0, 0x09, 0xff].as_slice(), &[0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0]] {
+        let mut rig = opened(READS, 0x1a);
+        rig.client_says(&on_handle(FSETSTAT, 21, attributes));
+        assert!(rig.at_target().is_empty());
+        assert_eq!(rig.recorded(), ["deny setstat /up/a"]);
+    }
+}
+
+#[test]
+fn requests_that_the_target_is_to_answer_wait_when_they_are_many() {
+    const MANY: u32 = 10_000;
+    let mut rig = opened(READS, 1);
+    let (mut asked, mut answered) = (0, 0);
+    let mut sent = Vec::new();
+    for id in 0..MANY {
+        rig.client_says(&read(100 + id, u64::from(id)));
+        sent.extend(rig.at_target());
+        assert!(sent.len() / read(0, 0).len() <= 5000, "the target has room for all");
+    }
+    while answered < MANY {
+        asked = asked.max(u32::try_from(sent.len() / read(0, 0).len()).unwrap());
+        assert!(asked > answered, "nothing goes on after {answered}");
+        rig.target_says(&data(100 + answered, b"x"));
+        rig.at_client();
+        sent.extend(rig.at_target());
+        answered += 1;
+    }
+    rig.client_says(&on_handle(CLOSE, 9, b""));
+    rig.target_says(&packet::status(9, 0, ""));
+    assert_eq!(rig.recorded(), [format!("get /up/a {MANY} digest: ok")]);
+}

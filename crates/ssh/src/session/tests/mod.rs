@@ -4,3 +4,4 @@ mod copies;
 mod doubles;
 mod files;
 mod programs;
+mod tunnels;

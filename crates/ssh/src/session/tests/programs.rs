@@ -96,3 +96,106 @@ fn a_target_names_no_two_channels_alike() {
     rig.client(&words::open(&Open { kind: "session", sender: 1, window: 1 << 21, packet: 1 << 15, rest: b"" }));
     assert!(rig.relay.target(&words::confirmation(1, 0, 1 << 20, 1 << 15)).is_err());
 }
+
+/// A channel without a program, number 1 everywhere.
+fn second(rig: &mut Rig) {
+    rig.client(&words::open(&Open { kind: "session", sender: 1, window: 1 << 21, packet: 1 << 15, rest: b"" }));
+    rig.target(&words::confirmation(1, 1, 1 << 20, 1 << 15));
+    rig.each_at_target(|_| ());
+}
+
+fn terminal(modes: &[u8]) -> Vec<u8> {
+    let mut rest = Vec::new();
+    encode::string(&mut rest, b"xterm");
+    [80, 24, 0, 0].into_iter().for_each(|size| encode::u32(&mut rest, size));
+    encode::string(&mut rest, modes);
+    words::request(1, "pty-req", true, &rest)
+}
+
+#[test]
+fn a_terminal_changes_nothing_of_what_was_judged() {
+    let mut rig = Rig::new(RULES, "exec", "sleep 100", 1 << 20);
+    second(&mut rig);
+    // IGNCR, OLCUC, ECHO off, and the size of a character.
+    rig.client(&terminal(&[35, 0, 0, 0, 1, 71, 0, 0, 0, 1, 53, 0, 0, 0, 0, 91, 0, 0, 0, 1, 0]));
+    let mut modes = Vec::new();
+    rig.each_at_target(|message| {
+        if let Message::Request { kind: "pty-req", rest, .. } = message {
+            modes = rest.to_vec();
+        }
+    });
+    assert!(modes.ends_with(&[0, 0, 0, 6, 91, 0, 0, 0, 1, 0]), "{modes:?}");
+    let mut sftp = Vec::new();
+    encode::string(&mut sftp, b"sftp");
+    rig.client(&words::request(1, "subsystem", true, &sftp));
+    let mut asked = false;
+    rig.each_at_target(|message| asked |= matches!(message, Message::Request { kind: "subsystem", .. }));
+    assert!(!asked, "packets in a terminal are not what was read here");
+}
+
+#[test]
+fn a_client_that_says_more_than_was_agreed_is_cut_off() {
+    let mut rig = Rig::new(RULES, "exec", "sort", 1 << 20);
+    let mut message = Vec::new();
+    words::data(&mut message, 0, None, &[b'x'; (1 << 15) + 1]);
+    assert!(rig.relay.client(&message).is_err());
+    let mut rig = Rig::new(RULES, "exec", "sort", 1 << 20);
+    rig.client_says(&[b'x'; 1 << 15]);
+    assert_eq!(rig.at_target().len(), 1 << 15);
+}
+
+#[test]
+fn a_window_may_change_as_often_as_it_likes_while_a_command_is_held() {
+    let held = RULES.replace(
+        "do: [read, execute], then: allow",
+        "do: [read, execute], then: approve, approval: { by: { groups: [dba] }, expires: 60s }",
+    );
+    let mut rig = Rig::new(&held, "", "", 1 << 20);
+    rig.client(&words::open(&Open { kind: "session", sender: 1, window: 1 << 21, packet: 1 << 15, rest: b"" }));
+    rig.target(&words::confirmation(0, 1, 1 << 20, 1 << 15));
+    rig.client(
+        &terminal(&[0]).into_iter().enumerate().map(|(at, byte)| if at == 4 { 0 } else { byte }).collect::<Vec<_>>(),
+    );
+    let mut rest = Vec::new();
+    encode::string(&mut rest, b"top");
+    rig.client(&words::request(0, "exec", true, &rest));
+    assert!(rig.waits());
+    rig.each_at_target(|_| ());
+    for columns in 0..1000_u32 {
+        let size: Vec<u8> = [columns, 24, 0, 0].into_iter().flat_map(u32::to_be_bytes).collect();
+        rig.client(&words::request(0, "window-change", false, &size));
+    }
+    rig.approve().unwrap();
+    let mut sizes = Vec::new();
+    rig.each_at_target(|message| {
+        if let Message::Request { kind: "window-change", rest, .. } = message {
+            sizes.push(rest.to_vec());
+        }
+    });
+    assert_eq!(sizes.len(), 1, "the last one counts");
+    assert!(sizes[0].starts_with(&999_u32.to_be_bytes()));
+}
+
+#[test]
+fn commands_of_one_connection_that_wait_are_bounded() {
+    let held = RULES.replace(
+        "do: [read, execute], then: allow",
+        "do: [read, execute], then: approve, approval: { by: { groups: [dba] }, expires: 60s }",
+    );
+    let mut rig = Rig::new(&held, "", "", 1 << 20);
+    let mut rest = Vec::new();
+    encode::string(&mut rest, b"top");
+    for number in 0..100_u32 {
+        rig.client(&words::open(&Open {
+            kind: "session",
+            sender: number,
+            window: 1 << 21,
+            packet: 1 << 15,
+            rest: b"",
+        }));
+        rig.target(&words::confirmation(number, number, 1 << 20, 1 << 15));
+        rig.client(&words::request(number, "exec", true, &rest));
+    }
+    assert_eq!(rig.relay.parking.len(), 32);
+    assert_eq!(rig.relay.withdrawn.len(), 68);
+}
