@@ -235,8 +235,42 @@ impl Words {
 
     fn match_command(&self, command: &str, strictly: bool) -> bool {
         let Some(words) = model::argv::split(command) else { return false };
+        if !strictly && self.may_mean(&words) {
+            return true;
+        }
         let enough = if self.any_rest { words.len() >= self.words.len() } else { words.len() == self.words.len() };
         enough && self.words.iter().zip(&words).all(|(glob, word)| fits(glob, word, strictly))
+    }
+
+    /// Whether the command is, or may be, the one that is named, in other words: the program by a path of its own, and options, with a value or
+    /// without, where the pattern has none (`/usr/bin/kubectl -n dev delete pods` for `kubectl delete *`).
+    fn may_mean(&self, words: &[String]) -> bool {
+        let (Some((name, globs)), Some((program, words))) = (self.words.split_first(), words.split_first()) else {
+            return false;
+        };
+        if !fits(name, program, false) && !program.rsplit('/').next().is_some_and(|last| fits(name, last, false)) {
+            return false;
+        }
+        // Which words may come next, once those before them are accounted for.
+        let mut next = vec![false; words.len() + 1];
+        next.first_mut().into_iter().for_each(|first| *first = true);
+        let skip_options = |next: &mut Vec<bool>| {
+            for (at, word) in words.iter().enumerate() {
+                if next.get(at) == Some(&true) && word.starts_with('-') {
+                    next.iter_mut().skip(at + 1).take(2).for_each(|after| *after = true);
+                }
+            }
+        };
+        for glob in globs {
+            skip_options(&mut next);
+            let here = |(at, word): (usize, &String)| next.get(at) == Some(&true) && fits(glob, word, false);
+            let matched: Vec<bool> = words.iter().enumerate().map(here).collect();
+            next = std::iter::once(false).chain(matched).collect();
+        }
+        if self.any_rest {
+            return next.contains(&true);
+        }
+        next.last() == Some(&true)
     }
 
     fn includes(&self, other: &Self) -> bool {
@@ -391,6 +425,36 @@ mod tests {
         assert!(ObjectPattern::parse("function:").is_err());
         assert!(ObjectPattern::parse("").is_err());
         assert!(ObjectPattern::parse(" public.x").is_err());
+    }
+
+    #[test]
+    fn a_denial_means_a_command_in_other_words_too() {
+        let command = |text: &str| Object::new(ObjectKind::Command, text);
+        for (pattern, text, denied) in [
+            ("curl *", "/usr/bin/curl https://x", true),
+            ("curl *", "./curl", true),
+            ("curl *", "/opt/curl.d/other x", false),
+            ("kubectl delete *", "kubectl -n dev delete pods x", true),
+            ("kubectl delete *", "/usr/local/bin/kubectl --namespace=dev delete pods", true),
+            ("kubectl delete *", "kubectl -A --now delete", true),
+            ("kubectl delete *", "kubectl get pods delete", false),
+            ("kubectl delete *", "kubectl -n dev get delete", false),
+            ("git push", "git push", true),
+            ("git push", "git push -f", false),
+            ("git push", "git --no-pager push", true),
+            ("git push", "git push origin main", false),
+            ("rm -rf *", "rm -rf /srv", true),
+            ("rm -rf *", "rm -f -r /srv", false),
+            ("systemctl * nginx", "systemctl --no-block restart nginx", true),
+            ("*", "anything at all", true),
+        ] {
+            let pattern = ObjectPattern::command(pattern).unwrap();
+            assert_eq!(pattern.may_mean(&command(text)), denied, "{pattern} {text}");
+        }
+        // What is allowed is allowed in these words.
+        for (pattern, text) in [("curl *", "/usr/bin/curl x"), ("kubectl get *", "kubectl -n dev get pods")] {
+            assert!(!ObjectPattern::command(pattern).unwrap().covers(&command(text)), "{text}");
+        }
     }
 
     #[test]

@@ -298,7 +298,11 @@ pub(crate) fn is_looks(name: &str, value: &[u8]) -> bool {
 /// A connection that the target makes for the client. Names of hosts have no case.
 pub(crate) fn direct(host: &str, port: u32) -> Asked {
     let host = host.to_ascii_lowercase();
-    let place = if is_one_spelling(&host) { place(&host, port) } else { format!("?.{}", place(&host, port)) };
+    let place = if is_one_spelling(&host) && u16::try_from(port).is_ok() {
+        place(&host, port)
+    } else {
+        format!("?.{}", place(&host, port))
+    };
     Asked::simple("tunnel", format!("tunnel to {place}"), Effect::Tunnel, Object::new(ObjectKind::Host, place))
 }
 
@@ -429,6 +433,7 @@ mod tests {
             assert!(name(&direct(host, 22)).starts_with("?."), "{host}");
         }
         assert_eq!(name(&direct("DB.internal", 5432)), "db.internal:5432");
+        assert!(name(&direct("a", 65_536 + 22)).starts_with("?."), "some targets take it for 22");
         for path in ["/run/app.sock", "/srv/a.b/..c/x y"] {
             assert_eq!((name(&socket(path)), name(&listen_socket(path))), (path.to_owned(), format!("listen:{path}")));
         }

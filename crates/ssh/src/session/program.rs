@@ -248,7 +248,8 @@ impl Relay {
     fn not_opened(&mut self, index: usize, refusal: &Refusal) -> Step {
         let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) else { return Ok(()) };
         if let Some(number) = channel.client.number.take() {
-            let message = words::open_failure(number, words::PROHIBITED, &answer::short(refusal));
+            let why = answer::short(refusal);
+            let message = words::open_failure(number, words::PROHIBITED, &self.session.scrub(&why, false));
             (channel.client.closed, channel.client.told_close) = (true, true);
             self.tell(Framed(message));
         } else if let Some(number) = channel.target.number.take() {
@@ -264,8 +265,11 @@ impl Relay {
         self.pump(index)?;
         let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) else { return Ok(()) };
         let Some(recipient) = channel.client.number else { return Ok(()) };
-        let released = self.session.release(Words { recipient, text: text.to_owned() });
-        channel.say(released, &mut self.to_client, text.len());
+        // It may repeat the words of the command.
+        let text = self.session.scrub(text, false).into_owned();
+        let len = text.len();
+        let released = self.session.release(Words { recipient, text });
+        channel.say(released, &mut self.to_client, len);
         if mem::replace(&mut channel.client.told_close, true) {
             return Ok(());
         }
