@@ -44,6 +44,15 @@ fn sftp_is_judged_operation_by_operation() {
     assert!(replay.matches(digest).count() >= 2 && replay.contains("put ") && replay.contains("denied"), "{replay}");
 }
 
+/// A terminal changes what goes through it: with `IGNCR` the target would read other packets than were judged.
+#[test]
+fn files_do_not_go_through_a_terminal() {
+    let world = world();
+    let said = world.run("ssh", &["-tt", "-s", "gw", "sftp"]);
+    assert!(said.code != Some(0) && said.out.is_empty() && said.err.contains("subsystem request failed"), "{said:?}");
+    assert!(world.feed("sftp", &["-b", "-", "gw"], b"pwd\n").code == Some(0));
+}
+
 #[test]
 fn scp_speaks_both_protocols() {
     let world = world();
