@@ -218,26 +218,63 @@ pub(crate) fn matches(glob: &str, name: &str) -> bool {
 }
 
 #[derive(Clone, PartialEq, Eq)]
-enum Piece<'g> {
+enum Piece {
     Letter(u8),
     Any,
     Run,
     /// What is between brackets.
-    Set(&'g [u8]),
+    Set(Set),
 }
 
-impl Piece<'_> {
+impl Piece {
     fn may_be(&self, letter: u8) -> bool {
         match self {
             Self::Letter(own) => *own == letter,
             Self::Any | Self::Run => true,
             // Digits and ranges of them are what people write; of anything else it is enough that it may.
-            Self::Set(set) => letter.is_ascii_digit() || !set.iter().all(|byte| byte.is_ascii_digit() || *byte == b'-'),
+            Self::Set(set) => letter.is_ascii_digit() || *set == Set::Letters,
         }
     }
 }
 
-fn pieces(glob: &str) -> Vec<Piece<'_>> {
+/// What a set may be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Set {
+    Digits,
+    Letters,
+}
+
+/// What stands behind an unquoted `[`: the set, and its length with the bracket that closes it. `None` where shells may differ in what closes it.
+///
+/// `[:x:]`, `[.x.]` and `[=x=]` within it end at their own brackets, and a bracket that comes first is a letter (POSIX, 9.3.5).
+pub(crate) fn set(text: &[u8]) -> Option<(Set, usize)> {
+    let mut kind = Set::Digits;
+    let mut at = 0;
+    if let Some(b'!' | b'^') = text.first() {
+        (kind, at) = (Set::Letters, 1);
+    }
+    let first = at;
+    loop {
+        let rest = text.get(at..)?;
+        match rest {
+            [b']', ..] if at > first => return Some((kind, at + 1)),
+            [b'[', mark @ (b':' | b'.' | b'='), unit @ ..] => {
+                let ends = |two: &[u8]| two == [*mark, b']'] || two.first() == Some(&b'/');
+                let length = unit.windows(2).position(ends).filter(|at| unit.get(*at) == Some(mark))?;
+                if unit.get(..length) != Some(b"digit") {
+                    kind = Set::Letters;
+                }
+                at += length + 4;
+            }
+            [b'-' | b'0'..=b'9', ..] => at += 1,
+            // No name of a file has a slash.
+            [b'/', ..] | [] => return None,
+            [_, ..] => (kind, at) = (Set::Letters, at + 1),
+        }
+    }
+}
+
+fn pieces(glob: &str) -> Vec<Piece> {
     let mut list = Vec::new();
     let mut rest = glob.as_bytes();
     while let Some((byte, after)) = rest.split_first() {
@@ -247,13 +284,13 @@ fn pieces(glob: &str) -> Vec<Piece<'_>> {
             b'*' => list.push(Piece::Run),
             b'?' => list.push(Piece::Any),
             b'[' => {
-                // The first letter may be a bracket itself. Without an end it may be anything.
-                let Some(length) = after.iter().skip(1).position(|byte| *byte == b']').map(|at| at + 1) else {
+                // Without an end it may be anything.
+                let Some((set, length)) = set(after) else {
                     list.push(Piece::Run);
                     break;
                 };
-                list.push(Piece::Set(after.get(..length).unwrap_or_default()));
-                rest = after.get(length + 1..).unwrap_or_default();
+                list.push(Piece::Set(set));
+                rest = after.get(length..).unwrap_or_default();
             }
             letter => list.push(Piece::Letter(*letter)),
         }
@@ -284,6 +321,8 @@ mod tests {
             "/proc/[0-9]*/status",
             "/users/*",
             "app-?.txt",
+            "/etc/[[:digit:]]hadow",
+            "logs/[0-9]'a b'",
         ] {
             assert_eq!(kind(text), Some(Kind::Glob), "{text}");
         }
@@ -311,6 +350,18 @@ mod tests {
             "/srv/i[d]_rsa",
             "/proc/self/e*n",
             "/etc/[s",
+            "/etc/[[:alpha:]]hadow",
+            "/etc/[[.s.]]hadow",
+            "/etc/[[=s=]]hadow",
+            "/etc/[a[:alpha:]]hadow",
+            "/etc/[^[:digit:]]hadow",
+            "/etc/[]s]hadow",
+            "/etc/[!]]hadow",
+            "/etc/[[:alpha]hadow",
+            "/etc/[[:alpha:]hadow",
+            "/etc/[s\"]\"]hadow",
+            "/etc/[s\\]]hadow",
+            "/etc/[]']'s]hadow",
         ];
         for text in all {
             assert_eq!(kind(text), None, "{text}");
@@ -321,5 +372,10 @@ mod tests {
     fn a_long_glob_takes_no_time() {
         let long = format!("/etc/{}", "*a?".repeat(10_000));
         assert_eq!(kind(&long), Some(Kind::Glob));
+        for piece in ["[a]", "[a]''", "[/", "[[:/", "[/''", "[[:a:]]/''"] {
+            let long = piece.repeat(60_000 / piece.len());
+            let known = kind(&format!("/srv/{long}''"));
+            assert_eq!(known.is_some(), !piece.contains("/") || piece.contains(":]"), "{piece}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! One word: quotes resolved, and what is left that a shell would expand.
 
 use super::{Lexer, Why};
+use crate::globs;
 
 /// A word as every shell of the list passes it on, unless it has globs or a tilde, which are kept as written.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -26,6 +27,8 @@ struct Builder {
     quoted: bool,
     continued: bool,
     globs: Vec<usize>,
+    /// Up to here no set is open.
+    closed: usize,
     tilde: bool,
     assignment: Option<usize>,
 }
@@ -34,6 +37,23 @@ impl Builder {
     /// Nothing at all is read yet, not even empty quotes.
     fn is_fresh(&self) -> bool {
         self.bytes.is_empty() && !self.quoted && !self.continued
+    }
+
+    /// Within a set, as `[a-` is. What is quoted there closes none, which the text alone does not say.
+    fn is_in_set(&mut self) -> bool {
+        while let Some(at) = self.globs.get(self.globs.partition_point(|at| *at < self.closed)) {
+            let behind = self.bytes.get(at + 1..).unwrap_or_default();
+            let slash = || behind.iter().position(|byte| *byte == b'/');
+            let length = match self.bytes.get(*at) {
+                Some(b'[') => match globs::set(behind).map(|(_, length)| length).or_else(slash) {
+                    Some(length) => length,
+                    None => return true,
+                },
+                _ => 0,
+            };
+            self.closed = at + 1 + length;
+        }
+        false
     }
 
     fn finish(self) -> Result<Word, Why> {
@@ -48,6 +68,9 @@ impl Lexer<'_> {
     pub(super) fn word(&mut self) -> Result<Word, Why> {
         let mut word = Builder::default();
         while let Some(byte) = self.peek() {
+            if matches!(byte, b'\'' | b'"' | b'\\') && word.is_in_set() {
+                return Err("quotes in a set of a glob".into());
+            }
             match byte {
                 b' ' | b'\t' | b'\n' | b';' | b'&' | b'|' | b'<' | b'>' | b'(' | b')' => break,
                 b'\'' => self.single(&mut word)?,
