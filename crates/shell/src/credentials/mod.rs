@@ -1,40 +1,20 @@
 //! Files that hold credentials by their names. A rule for the command that reads one covers the command, not the file: that needs a rule for
 //! its path.
+//!
+//! - `files`: which those are
+//! - `overlap`: whether a glob may mean one
+
+mod files;
+mod overlap;
 
 use std::collections::BTreeSet;
 
 use model::{Action, Effect, Object, ObjectKind};
 
-use crate::globs::{Arg, NAMES, matches};
+use crate::globs::Arg;
+use files::{Globs, is_device, is_secret, is_sought, is_word};
 
-/// Endings of names.
-const ENDINGS: [&str; 10] =
-    ["shadow-", "_rsa_key", "_ed25519_key", "_ecdsa_key", "-key.pem", ".key", ".p12", ".pfx", ".ppk", ".kdbx"];
-/// Devices that are no disks, memory and the like, in which everything is.
-const DEVICES: [&str; 12] =
-    ["null", "zero", "full", "random", "urandom", "stdin", "stdout", "stderr", "tty", "console", "log", "ptmx"];
-/// A folder and what in it is meant; `*` is anything, at any depth.
-const PLACES: [(&str, &str); 12] = [
-    (".kube", "config"),
-    (".docker", "config.json"),
-    (".gnupg", "*"),
-    (".azure", "*"),
-    (".ssh", "*"),
-    (".aws", "cli"),
-    (".aws", "sso"),
-    ("gcloud", "*"),
-    ("kubernetes", "admin.conf"),
-    ("ssl/private", "*"),
-    ("kubelet/pki", "*"),
-    ("run/secrets", "*"),
-];
-/// Folders of credentials: whoever reads all that is in them reads those.
-const FOLDERS: [&str; 8] = [".ssh", ".aws", ".kube", ".docker", ".gnupg", ".azure", "ssl/private", "run/secrets"];
-/// Beside keys, and no secrets themselves.
-const PUBLIC: [&str; 3] = ["known_hosts", "config", "authorized_keys"];
-/// Names that are words as well: files only to tools that read files by their names.
-const WORDS: [&str; 3] = ["shadow", "gshadow", "credentials"];
-/// Such tools.
+/// Tools that read files by their names.
 const READERS: [&str; 50] = [
     "cat", "tac", "head", "tail", "less", "more", "nl", "od", "xxd", "hexdump", "hd", "strings", "base64", "base32",
     "sort", "uniq", "cut", "paste", "join", "comm", "diff", "cmp", "rev", "fold", "fmt", "expand", "unexpand",
@@ -67,12 +47,19 @@ pub(crate) fn read_by(args: &[Arg]) -> BTreeSet<Action> {
     let pattern = if SEARCHERS.contains(&tool) { pattern(words) } else { None };
     let words =
         words.iter().enumerate().filter(|(at, word)| Some(*at) != pattern && (!lists || word.text.starts_with("--")));
-    let mut paths = BTreeSet::new();
+    let runs =
+        SEEKERS.contains(&tool) && args.iter().any(|arg| arg.text.starts_with("-exec") || arg.text.starts_with("-ok"));
+    let reader = READERS.contains(&tool) || runs;
+    let mut globs = Globs::new();
+    let (mut paths, mut found) = (BTreeSet::new(), BTreeSet::new());
     for (_, word) in words {
         let path = path(word);
         paths.insert(path);
         if word.is_glob() {
             paths.insert(before_glob(path));
+            if !lists && globs.may_be_secret(path, reader) {
+                found.insert(to_read(path));
+            }
         }
         if lists {
             continue;
@@ -82,11 +69,8 @@ pub(crate) fn read_by(args: &[Arg]) -> BTreeSet<Action> {
             paths.extend(named_in(&word.text));
         }
     }
-    let runs =
-        SEEKERS.contains(&tool) && args.iter().any(|arg| arg.text.starts_with("-exec") || arg.text.starts_with("-ok"));
-    let reader = READERS.contains(&tool) || runs;
-    let reads = |path: &&str| is_secret(path) && (reader || !WORDS.contains(path)) || reader && is_device(path);
-    let mut found: BTreeSet<Action> = paths.into_iter().filter(reads).map(to_read).collect();
+    let reads = |path: &&str| is_secret(path) && (reader || !is_word(path)) || reader && is_device(path);
+    found.extend(paths.into_iter().filter(reads).map(to_read));
     if runs {
         found.extend(sought(args).map(to_read));
     }
@@ -102,13 +86,7 @@ fn to_read(path: &str) -> Action {
 
 /// The patterns of a search that may mean files of credentials, as more than "all of a kind".
 fn sought(args: &[Arg]) -> impl Iterator<Item = &str> {
-    let means = |pattern: &str| {
-        let pattern = pattern.rsplit('/').next().unwrap_or_default();
-        let particular = !pattern.starts_with("*.") && pattern.bytes().any(|byte| byte != b'*');
-        // To a search a star may be a dot, as it may be any letter but the first.
-        let pattern = format!("/{}", pattern.to_ascii_lowercase());
-        particular && NAMES.iter().any(|name| matches(&pattern, &format!("/{name}")))
-    };
+    let means = |pattern: &str| is_sought(pattern.rsplit('/').next().unwrap_or_default());
     let asked = args.iter().zip(args.iter().skip(1)).filter(|(test, _)| TESTS.contains(&test.text.as_str()));
     asked.map(|(_, pattern)| pattern.text.as_str()).filter(move |pattern| means(pattern))
 }
@@ -165,51 +143,6 @@ fn path(word: &Arg) -> &str {
 fn before_glob(path: &str) -> &str {
     let constant = path.split(['*', '?', '[']).next().unwrap_or_default();
     constant.rfind('/').and_then(|at| constant.get(..at)).unwrap_or_default()
-}
-
-/// Whether a path is that of a disk, or of memory.
-fn is_device(path: &str) -> bool {
-    let mut parts = path.split('/').filter(|part| !part.is_empty() && *part != ".");
-    match (parts.next(), parts.next()) {
-        (Some("dev"), Some("fd" | "pts" | "shm" | "tcp" | "udp")) => false,
-        (Some("dev"), Some(name)) => !DEVICES.contains(&name) && !name.starts_with("tty"),
-        (Some("proc"), Some("kcore")) => true,
-        (Some("proc"), Some(_)) => parts.any(|part| part == "mem"),
-        _ => false,
-    }
-}
-
-fn is_secret(path: &str) -> bool {
-    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
-    let Some((name, folders)) = parts.split_last() else { return false };
-    let lower = name.to_ascii_lowercase();
-    if lower.ends_with(".pub") {
-        return false;
-    }
-    // `.env.production`, and not `.env.example`.
-    let environment =
-        lower.strip_prefix(".env.").is_some_and(|rest| !matches!(rest, "example" | "sample" | "template" | "dist"));
-    if environment || NAMES.contains(&lower.as_str()) || ENDINGS.iter().any(|ending| lower.ends_with(ending)) {
-        return true;
-    }
-    if parts.first() == Some(&"proc") && lower == "environ" {
-        return true;
-    }
-    let ends = |folder: &&str| {
-        let folder: Vec<&str> = folder.split('/').collect();
-        parts.ends_with(&folder)
-    };
-    if FOLDERS.iter().any(ends) {
-        return true;
-    }
-    let below = |folder: &str, meant: &str| {
-        let folder: Vec<&str> = folder.split('/').collect();
-        folders.windows(folder.len()).enumerate().any(|(at, found)| {
-            let next = parts.get(at + folder.len()).copied().unwrap_or_default();
-            found == folder && (meant == "*" || next == meant) && !(folder == [".ssh"] && PUBLIC.contains(name))
-        })
-    };
-    PLACES.iter().any(|(folder, meant)| below(folder, meant))
 }
 
 #[cfg(test)]
@@ -296,50 +229,96 @@ mod tests {
         }
     }
 
+    /// What a command reads of which the last word is a glob.
+    fn read_glob(tool: &str, text: &str) -> Vec<String> {
+        let kind = if text.starts_with(['*', '?', '[']) { Kind::Wild } else { Kind::Glob };
+        let found = read_by(&[Arg::constant(tool), Arg { text: text.to_owned(), kind }]);
+        found.into_iter().filter_map(|action| Some(action.object?.name)).collect()
+    }
+
     #[test]
-    fn files_of_credentials_are_known_wherever_they_are() {
-        for path in [
-            "/etc/shadow",
-            "shadow",
-            "../etc/shadow-",
-            "/etc/ssh/ssh_host_rsa_key",
-            "~/.aws/credentials",
-            "/srv/.ssh/id_ed25519",
-            "/home2/a/.ssh/work",
-            ".env",
-            "app/.env.production",
-            "/proc/self/environ",
-            "/proc/7/task/8/environ",
-            "~/.kube/config",
-            "/etc/kubernetes/admin.conf",
-            "/etc/ssl/private/site.pem",
-            "/run/secrets/db",
-            "~/.docker/config.json",
-            ".//.netrc",
-            "~/.aws/sso/cache/1.json",
-            "/srv/.ssh",
-            "~/.kube/",
-            "/etc/ssl/private",
-            "~/.config/gcloud/application_default_credentials.json",
-            "~/.ssh//id_rsa",
+    fn a_glob_that_may_mean_a_file_of_credentials_is_asked_for_as_it_stands() {
+        for text in [
+            "/pro?/1/environ",
+            "/proc/1/env*",
+            "/proc/1/me*",
+            "/proc/*/task/*/m?m",
+            "/proc/kcor?",
+            "/pr[o]c/kcore",
+            "/de*/sda",
+            "/d[e]v/sda",
+            "/dev/sd[a-z]",
+            "/srv/../d?v/sda",
+            "../../d?v/sda",
+            "/proc/1/root/d?v/sda",
+            "/proc/1/ro?t/etc/krb5.k*",
+            "/etc/krb5.k*",
+            "/etc/[k]rb5.keytab",
+            "/etc/[[:alpha:]]rb5.keytab",
+            "/etc/security/op*",
+            "/e**/op*",
+            "/etc/ssh/ssh_host_ecdsa_ke?",
+            "/etc/kub*/admin.conf",
+            "/etc/ss?/private/server.pem",
+            "/run/secr*/kubernetes.io/serviceaccount/token",
+            "~/.config/gcl*/application_default_credentials.json",
+            "/srv/app/secrets.y*ml",
+            "/srv/app/sec*.yaml",
+            "/srv/keys/site.k?y",
+            "/srv/id_*",
+            "cred*",
+            "/SRV/ID_R*",
         ] {
-            assert!(is_secret(path), "{path}");
+            assert!(read_glob("cat", text).iter().any(|name| name == text), "{text}");
+            assert!(read_glob("ls", text).is_empty(), "{text}");
         }
-        for path in [
-            "/etc/passwd",
-            "~/.ssh/known_hosts",
-            "~/.ssh/config",
-            "~/.ssh/id_rsa.pub",
-            ".env.example",
-            "/var/log/app.log",
-            "config",
-            "~/.config/app.toml",
-            "/proc/cpuinfo",
-            "/etc/ssl/certs/ca.pem",
-            "environ",
-            "",
+        let long = format!("/srv/{}", "a*".repeat(4_000));
+        assert_eq!(read_glob("cat", &long), [long]);
+        assert!(!read_glob("kubectl", "/srv/cred*").is_empty());
+        assert!(read_glob("kubectl", "cred*").is_empty());
+        assert!(read_glob("smartctl", "/dev/sd*").is_empty());
+    }
+
+    #[test]
+    fn a_glob_of_anything_else_is_not() {
+        for text in [
+            "/var/log/app.*",
+            "/var/log/*.log",
+            "/var/log/*/*.gz",
+            "/var/log/app.log.[0-9]*",
+            "/var/log/app-20??????.log",
+            "/var/log/20??????",
+            "/etc/nginx/conf.d/*",
+            "/etc/nginx/*.conf",
+            "/etc/ssl/certs/*.pem",
+            "/etc/ssh/*.pub",
+            "/etc/*release",
+            "/etc/cron.*/*",
+            "logs/s*",
+            "/run/*/x.pid",
+            "/run/systemd/*",
+            "*.log",
+            "*.yaml",
+            "*.p*y",
+            "*",
+            "*/*",
+            "app-*",
+            "*.py",
+            "*/app.log",
+            "../*/app.log",
+            "/proc/*/status",
+            "/proc/[0-9]*/io",
+            "/proc/net/*",
+            "/proc/sys/vm/*",
+            "/proc/mem*",
+            "/dev/tty*",
+            "/dev/shm/*",
+            "/sys/block/*/size",
+            "/srv/*/config.json",
+            "~/.ssh/*.pub",
         ] {
-            assert!(!is_secret(path), "{path}");
+            let found = read_glob("cat", text);
+            assert!(found.iter().all(|name| name != text), "{text}: {found:?}");
         }
     }
 }

@@ -1,0 +1,299 @@
+//! Which paths are files of credentials, by lists that constant paths and globs are judged by alike.
+
+use std::sync::LazyLock;
+
+use super::overlap::{Glob, Overlap, Pattern};
+use crate::globs::{NAMES, matches};
+
+/// Endings of names.
+const ENDINGS: [&str; 10] =
+    ["shadow-", "_rsa_key", "_ed25519_key", "_ecdsa_key", "-key.pem", ".key", ".p12", ".pfx", ".ppk", ".kdbx"];
+/// Devices that are no disks, memory and the like, in which everything is.
+const DEVICES: [&str; 12] =
+    ["null", "zero", "full", "random", "urandom", "stdin", "stdout", "stderr", "tty", "console", "log", "ptmx"];
+/// Folders of `/dev` in which no disks are.
+const NO_DISKS: [&str; 5] = ["fd", "pts", "shm", "tcp", "udp"];
+/// A folder and what in it is meant; `*` is anything, at any depth.
+const PLACES: [(&str, &str); 12] = [
+    (".kube", "config"),
+    (".docker", "config.json"),
+    (".gnupg", "*"),
+    (".azure", "*"),
+    (".ssh", "*"),
+    (".aws", "cli"),
+    (".aws", "sso"),
+    ("gcloud", "*"),
+    ("kubernetes", "admin.conf"),
+    ("ssl/private", "*"),
+    ("kubelet/pki", "*"),
+    ("run/secrets", "*"),
+];
+/// Folders of credentials: whoever reads all that is in them reads those.
+const FOLDERS: [&str; 8] = [".ssh", ".aws", ".kube", ".docker", ".gnupg", ".azure", "ssl/private", "run/secrets"];
+/// Beside keys, and no secrets themselves.
+const PUBLIC: [&str; 3] = ["known_hosts", "config", "authorized_keys"];
+/// Names that are words as well: files only to tools that read files by their names.
+const WORDS: [&str; 3] = ["shadow", "gshadow", "credentials"];
+/// Files of which a glob need not say much: where they are, it says. What else is in their folders is not read by globs.
+const ANCHORED: [&str; 6] =
+    ["/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-", "/etc/security/opasswd", "/etc/krb5.keytab"];
+/// What a process may have of others in `/proc`.
+const OF_PROCESSES: [&str; 2] = ["environ", "mem"];
+/// How many bytes of a command's globs are looked at. One beyond them may be anything.
+const MOST_GLOBS: usize = 4096;
+
+static BY_NAME: LazyLock<Pattern> = LazyLock::new(|| by_name(&[]));
+static BY_NAME_BUT_WORDS: LazyLock<Pattern> = LazyLock::new(|| by_name(&WORDS));
+static BY_ENDING: LazyLock<Pattern> = LazyLock::new(|| Pattern::ending(&ENDINGS, &[]));
+static BY_FOLDER: LazyLock<Pattern> = LazyLock::new(|| {
+    let below = PLACES.iter().map(|(folder, meant)| match *meant {
+        "*" => format!("{folder}/**"),
+        meant => format!("{folder}/{meant}/**"),
+    });
+    let folders = FOLDERS.iter().map(|folder| (*folder).to_owned());
+    Pattern::anywhere(&below.chain(folders).collect::<Vec<_>>(), &[])
+});
+static BY_PATH: LazyLock<Pattern> = LazyLock::new(|| {
+    let of_processes = OF_PROCESSES.iter().flat_map(|name| {
+        let of = move |process| [format!("/proc/{process}/{name}"), format!("/proc/{process}/task/*/{name}")];
+        ["#*", "self", "thread-self"].into_iter().flat_map(of)
+    });
+    let list = ANCHORED.iter().map(|path| (*path).to_owned()).chain(["/proc/kcore".to_owned()]);
+    Pattern::at(&list.chain(of_processes).collect::<Vec<_>>())
+});
+static DISKS: LazyLock<Pattern> = LazyLock::new(|| Pattern::at(&["/dev/**".to_owned()]));
+
+fn by_name(without: &[&str]) -> Pattern {
+    let names = NAMES.iter().filter(|name| !without.contains(name)).map(|name| (*name).to_owned());
+    let places = PLACES.iter().filter(|(_, meant)| *meant != "*").map(|(folder, meant)| format!("{folder}/{meant}"));
+    Pattern::anywhere(&names.chain(places).collect::<Vec<_>>(), &[])
+}
+
+/// The names of a path without `.`, and without `..` as far as the text says where that leads; a folder of `/proc` that is another name of the
+/// root is none.
+fn names(path: &str) -> Vec<&str> {
+    let mut names: Vec<&str> = Vec::new();
+    for name in path.split('/') {
+        match name {
+            "" | "." => {}
+            ".." => {
+                names.pop();
+            }
+            name => names.push(name),
+        }
+        let root = match names.as_slice() {
+            [proc, _, root] | [proc, _, _, _, root] => {
+                may_be(proc, "proc") && (may_be(root, "root") || may_be(root, "cwd"))
+            }
+            _ => false,
+        };
+        if root {
+            names.clear();
+        }
+    }
+    names
+}
+
+/// Whether a name of a path is this one, or a glob that may be it and says something of it.
+fn may_be(name: &str, wanted: &str) -> bool {
+    name == wanted || name.bytes().any(|byte| byte != b'*') && matches(name, wanted)
+}
+
+/// Whether a path is that of a disk, or of memory.
+pub(super) fn is_device(path: &str) -> bool {
+    let names = names(path);
+    match names.as_slice() {
+        ["dev", name, ..] => !NO_DISKS.contains(name) && !is_no_disk(name),
+        ["proc", "kcore", ..] => true,
+        ["proc", _, within @ ..] => within.contains(&"mem"),
+        _ => false,
+    }
+}
+
+fn is_no_disk(name: &str) -> bool {
+    DEVICES.contains(&name) || name.starts_with("tty")
+}
+
+/// Whether a path is one word that need not be a file.
+pub(super) fn is_word(path: &str) -> bool {
+    WORDS.contains(&path)
+}
+
+pub(super) fn is_secret(path: &str) -> bool {
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    is_secret_of(&parts) || is_secret_of(&names(path))
+}
+
+fn is_secret_of(parts: &[&str]) -> bool {
+    let Some((name, folders)) = parts.split_last() else { return false };
+    let lower = name.to_ascii_lowercase();
+    if lower.ends_with(".pub") {
+        return false;
+    }
+    // `.env.production`, and not `.env.example`.
+    let environment =
+        lower.strip_prefix(".env.").is_some_and(|rest| !matches!(rest, "example" | "sample" | "template" | "dist"));
+    if environment || NAMES.contains(&lower.as_str()) || ENDINGS.iter().any(|ending| lower.ends_with(ending)) {
+        return true;
+    }
+    if parts.first() == Some(&"proc") && lower == "environ" {
+        return true;
+    }
+    let ends = |folder: &&str| {
+        let folder: Vec<&str> = folder.split('/').collect();
+        parts.ends_with(&folder)
+    };
+    if FOLDERS.iter().any(ends) {
+        return true;
+    }
+    let below = |folder: &str, meant: &str| {
+        let folder: Vec<&str> = folder.split('/').collect();
+        folders.windows(folder.len()).enumerate().any(|(at, found)| {
+            let next = parts.get(at + folder.len()).copied().unwrap_or_default();
+            found == folder && (meant == "*" || next == meant) && !(folder == [".ssh"] && PUBLIC.contains(name))
+        })
+    };
+    PLACES.iter().any(|(folder, meant)| below(folder, meant))
+}
+
+/// The globs of one command.
+pub(super) struct Globs {
+    /// How many bytes of them are still looked at.
+    left: usize,
+}
+
+impl Globs {
+    pub(super) const fn new() -> Self {
+        Self { left: MOST_GLOBS }
+    }
+
+    /// Whether a glob may mean a file of credentials, or a device where that counts, as more than all that is in a folder.
+    pub(super) fn may_be_secret(&mut self, path: &str, reader: bool) -> bool {
+        let Some(left) = self.left.checked_sub(path.len()) else { return true };
+        self.left = left;
+        let lower = path.to_ascii_lowercase();
+        let names = names(&lower);
+        let glob = Glob::of(&names);
+        let by_name: &Pattern = if reader || path.contains('/') { &BY_NAME } else { &BY_NAME_BUT_WORDS };
+        let particular = |pattern| glob.overlap(pattern).is_some_and(Overlap::is_particular);
+        // Where it begins at the root, the path says enough; else `*/x` might be anywhere.
+        let anchored = |pattern| match glob.overlap(pattern) {
+            Some(overlap) => path.starts_with('/') || overlap.is_particular(),
+            None => false,
+        };
+        glob.overlap(&BY_ENDING).is_some_and(Overlap::is_said)
+            || particular(by_name)
+            || particular(&BY_FOLDER)
+            || anchored(&BY_PATH)
+            || reader && !is_elsewhere(&names) && anchored(&DISKS)
+    }
+}
+
+/// Whether a path that may be one of `/dev` is none of a disk.
+fn is_elsewhere(names: &[&str]) -> bool {
+    names.get(1).is_some_and(|name| NO_DISKS.contains(name)) || names.last().is_some_and(|name| is_no_disk(name))
+}
+
+/// Whether a name that is searched for may be one of credentials, as more than "all of a kind".
+pub(super) fn is_sought(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    if lower.starts_with("*.") || lower.bytes().all(|byte| byte == b'*') {
+        return false;
+    }
+    // To a search a star may be a dot, as it may be any letter but the first.
+    let after = format!("/{lower}");
+    NAMES.iter().any(|name| matches(&after, &format!("/{name}")))
+        || Glob::searched(&lower).overlap(&BY_ENDING).is_some_and(Overlap::is_said)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_credentials_are_known_wherever_they_are() {
+        for path in [
+            "/etc/shadow",
+            "shadow",
+            "../etc/shadow-",
+            "/etc/ssh/ssh_host_rsa_key",
+            "~/.aws/credentials",
+            "/srv/.ssh/id_ed25519",
+            "/home2/a/.ssh/work",
+            ".env",
+            "app/.env.production",
+            "/proc/self/environ",
+            "/proc/7/task/8/environ",
+            "~/.kube/config",
+            "/etc/kubernetes/admin.conf",
+            "/etc/ssl/private/site.pem",
+            "/run/secrets/db",
+            "~/.docker/config.json",
+            ".//.netrc",
+            "~/.aws/sso/cache/1.json",
+            "/srv/.ssh",
+            "~/.kube/",
+            "/etc/ssl/private",
+            "~/.config/gcloud/application_default_credentials.json",
+            "~/.ssh//id_rsa",
+        ] {
+            assert!(is_secret(path), "{path}");
+        }
+        for path in ["/srv/../proc/1/environ", "/proc/1/root/proc/2/environ"] {
+            assert!(is_secret(path), "{path}");
+        }
+        for path in [
+            "/etc/passwd",
+            "~/.ssh/known_hosts",
+            "~/.ssh/config",
+            "~/.ssh/id_rsa.pub",
+            ".env.example",
+            "/var/log/app.log",
+            "config",
+            "~/.config/app.toml",
+            "/proc/cpuinfo",
+            "/etc/ssl/certs/ca.pem",
+            "environ",
+            "",
+        ] {
+            assert!(!is_secret(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn devices_are_known_by_where_their_paths_lead() {
+        for path in [
+            "/dev/sda",
+            "/srv/../dev/sda",
+            "../../dev/sda",
+            "/proc/1/root/dev/sda",
+            "/proc/self/task/1/cwd/dev/mapper/x",
+            "/proc/../proc/1/mem",
+            "/./dev//mem",
+            "/proc/1/root/proc/kcore",
+        ] {
+            assert!(is_device(path), "{path}");
+        }
+        for path in ["/dev/null", "/dev/../srv/x", "/srv/../dev/tty1", "/dev/fd/3", "/proc/1/root/srv/x", "dev"] {
+            assert!(!is_device(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_a_glob_may_be_is_what_constants_are() {
+        // One letter of each path as a glob: it says as much as may be said without being constant.
+        let ending = ENDINGS.map(|ending| format!("/srv/x{ending}"));
+        let names = NAMES.map(|name| format!("/srv/{name}"));
+        let places = PLACES.map(|(folder, meant)| format!("/srv/{folder}/{}", meant.replace('*', "x")));
+        let folders = FOLDERS.map(|folder| format!("/srv/{folder}"));
+        let of_processes = OF_PROCESSES.map(|name| format!("/proc/1/{name}"));
+        let all = [&ending[..], &names, &places, &folders, &of_processes, &ANCHORED.map(str::to_owned)].concat();
+        for path in all.iter().map(String::as_str).chain(["/dev/sda", "/proc/kcore"]) {
+            assert!(is_secret(path) || is_device(path), "{path}");
+            let meant = path.strip_suffix("/x").unwrap_or(path);
+            let at = meant.len() - 2;
+            let glob = format!("{}?{}", &path[..at], &path[at + 1..]);
+            assert!(Globs::new().may_be_secret(&glob, true), "{glob}");
+        }
+    }
+}
