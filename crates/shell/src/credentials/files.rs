@@ -194,16 +194,28 @@ fn is_elsewhere(names: &[&str]) -> bool {
     names.get(1).is_some_and(|name| NO_DISKS.contains(name)) || names.last().is_some_and(|name| is_no_disk(name))
 }
 
-/// Whether a name that is searched for may be one of credentials, as more than "all of a kind".
-pub(super) fn is_sought(name: &str) -> bool {
-    let lower = name.to_ascii_lowercase();
-    if lower.starts_with("*.") || lower.bytes().all(|byte| byte == b'*') {
-        return false;
-    }
+/// Whether a pattern of a search may mean files of credentials, as more than "all of a kind", or folders of them.
+pub(super) fn is_sought(pattern: &str) -> bool {
+    let lower = without_braces(&pattern.to_ascii_lowercase());
+    let (folders, name) = lower.rsplit_once('/').unwrap_or(("", &lower));
     // To a search a star may be a dot, as it may be any letter but the first.
-    let after = format!("/{lower}");
-    NAMES.iter().any(|name| matches(&after, &format!("/{name}")))
-        || Glob::searched(&lower).overlap(&BY_ENDING).is_some_and(Overlap::is_said)
+    let means = |part: &str, name: &str| {
+        let particular = !part.starts_with("*.") && part.bytes().any(|byte| byte != b'*');
+        particular && matches(&format!("/{part}"), &format!("/{name}"))
+    };
+    NAMES.iter().any(|known| means(name, known))
+        || FOLDERS
+            .iter()
+            .filter(|folder| !folder.contains('/'))
+            .any(|folder| folders.split('/').chain([name]).any(|part| means(part, folder)))
+        || !name.starts_with("*.") && Glob::searched(name).overlap(&BY_ENDING).is_some_and(Overlap::is_said)
+}
+
+/// A name where `{a,b}` may be anything.
+fn without_braces(name: &str) -> String {
+    let Some((before, rest)) = name.split_once('{') else { return name.to_owned() };
+    let after = rest.rsplit_once('}').map_or("", |(_, after)| after);
+    format!("{before}*{after}")
 }
 
 #[cfg(test)]

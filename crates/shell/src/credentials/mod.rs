@@ -71,8 +71,8 @@ pub(crate) fn read_by(args: &[Arg]) -> BTreeSet<Action> {
     }
     let reads = |path: &&str| is_secret(path) && (reader || !is_word(path)) || reader && is_device(path);
     found.extend(paths.into_iter().filter(reads).map(to_read));
-    if runs {
-        found.extend(sought(args).map(to_read));
+    if runs || SEARCHERS.contains(&tool) {
+        found.extend(sought(tool, args).map(to_read));
     }
     if tool == "ps" && shows_environments(args) {
         found.insert(to_read("/proc/*/environ"));
@@ -84,11 +84,27 @@ fn to_read(path: &str) -> Action {
     Action::on(Effect::Read, Object::new(ObjectKind::Path, path))
 }
 
-/// The patterns of a search that may mean files of credentials, as more than "all of a kind".
-fn sought(args: &[Arg]) -> impl Iterator<Item = &str> {
-    let means = |pattern: &str| is_sought(pattern.rsplit('/').next().unwrap_or_default());
-    let asked = args.iter().zip(args.iter().skip(1)).filter(|(test, _)| TESTS.contains(&test.text.as_str()));
-    asked.map(|(_, pattern)| pattern.text.as_str()).filter(move |pattern| means(pattern))
+/// The patterns by which a tool is to look for files that may mean those of credentials, as more than "all of a kind".
+fn sought<'a>(tool: &str, args: &'a [Arg]) -> impl Iterator<Item = &'a str> {
+    let searcher = SEARCHERS.contains(&tool);
+    let asked = args.iter().zip(args.iter().skip(1).map(Some).chain([None]));
+    let patterns = asked.filter_map(move |(test, next)| {
+        let (test, next) = (test.text.as_str(), next.map(|next| next.text.as_str()));
+        if searcher { included(test, next) } else { next.filter(|_| TESTS.contains(&test)) }
+    });
+    patterns.filter(|pattern| is_sought(pattern))
+}
+
+/// The pattern of the files to look into that an option of a search has; options may be cut short.
+fn included<'a>(option: &'a str, next: Option<&'a str>) -> Option<&'a str> {
+    if let Some(long) = option.strip_prefix("--") {
+        let (name, value) = long.split_once('=').map_or((long, next), |(name, value)| (name, Some(value)));
+        let is = |full: &str, least: usize| name.len() >= least && full.starts_with(name);
+        return value.filter(|_| is("include", "inc".len()) || is("glob", "glob".len()) || is("iglob", "iglob".len()));
+    }
+    // Letters before it have no values: else it is part of one, and asking is all that comes of it.
+    let (_, value) = option.strip_prefix('-')?.split_once('g')?;
+    if value.is_empty() { next } else { Some(value.strip_prefix('=').unwrap_or(value)) }
 }
 
 /// A path behind options that are packed into one word: `-uf/etc/x`.
@@ -195,6 +211,20 @@ mod tests {
             "find / -iname ID_R?A -execdir cat {} ;",
             "find / -path */.ssh/id_* -ok cat {} ;",
             "find / -name *env -exec cat {} ;",
+            "find /etc -name *_rsa_ke? -exec cat {} ;",
+            "grep -r --include=sh* x /etc",
+            "grep -r --include sha*w x /etc",
+            "grep -r --inc=sha?ow x /etc",
+            "grep -r --include=[[:alpha:]]hadow x /etc",
+            "grep -r --include=ssh_host_*_ke? x /etc",
+            "rg -g sh*ow x /etc",
+            "rg -uug/etc/sh*ow x",
+            "rg --glob=**/sh*ow x",
+            "rg --iglob SH*OW x",
+            "rg -g {sh,x}ado[w] x",
+            "rg -g .n?trc x",
+            "rg --hidden -g **/.ss?/* x",
+            "find / -path */.[s]sh/* -exec cat {} +",
             "yq eval load(\"/etc/shadow\") x",
         ] {
             assert!(!read(text).is_empty(), "{text}");
@@ -209,6 +239,17 @@ mod tests {
             "smartctl -a /dev/sda",
             "find /etc -name shadow",
             "find /srv -name *.conf -exec grep x {} +",
+            "find /srv -name app* -exec grep x {} +",
+            "grep -r --include=*.yaml x /etc",
+            "grep -r --include *.conf x /etc",
+            "grep -r --include=app* x /etc",
+            "grep -r --exclude=sh* x /etc",
+            "rg -g *.{yml,json} x",
+            "rg -g !.git/** x",
+            "rg -g src/**/s*/* x",
+            "find / -path */.cache/* -exec cat {} +",
+            "rg --glob *.rs sh*ow",
+            "grep -g x",
             "find /srv -type f -exec wc -l {} +",
             "head -c 9 /dev/urandom",
             "grep credentials app.log",
