@@ -36,6 +36,16 @@ fn no_row_is_written_twice_by_mistake() {
 }
 
 #[test]
+fn no_row_says_two_things_of_one_option() {
+    for (path, row) in TABLE.iter() {
+        let mut seen = HashSet::new();
+        for (name, _) in row.spec.options() {
+            assert!(seen.insert(name.clone()), "{path}: {name}");
+        }
+    }
+}
+
+#[test]
 fn a_tool_that_no_option_makes_harmful_only_reads() {
     let odd = ["kill", "killall", "pkill", "skill", "snice", "renice", "logger", "wall", "write", "mesg"];
     for (path, row) in TABLE.iter().filter(|(path, row)| row.spec.any && !odd.contains(&path.as_str())) {
