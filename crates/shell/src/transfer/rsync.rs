@@ -140,19 +140,24 @@ fn far_side(rest: &[Arg]) -> Result<BTreeSet<Action>, String> {
             return Err("rsync: a path that is not certain".to_owned());
         }
         actions.extend(on(effects, path)?);
-        if !sender && links.lead_anywhere() {
+        if links.lead_anywhere(sender) {
             actions.insert(super::links());
         }
     }
     Ok(actions)
 }
 
-/// Links that a receiver makes as the client says: what they point to could be read and written under another name.
+/// Links by which paths lead out of the folder that is judged.
 #[derive(Default)]
 struct Links {
+    /// A receiver makes them as the client says: what they point to could be read and written under another name.
     made: bool,
     /// None is made that leads out of what is copied, or none works.
     safe: bool,
+    /// A sender reads what they point to.
+    read: bool,
+    /// A receiver writes into folders that they point to.
+    kept: bool,
 }
 
 impl Links {
@@ -163,12 +168,19 @@ impl Links {
             "--links" => self.made = true,
             "--no-links" => self.made = false,
             "--safe-links" | "--munge-links" => self.safe = true,
-            _ => self.made |= letters.contains('l'),
+            "--copy-links" | "--copy-unsafe-links" | "--copy-dirlinks" => self.read = true,
+            // Folders on the way to a file are left as they are found.
+            "--keep-dirlinks" | "--no-implied-dirs" => self.kept = true,
+            _ => {
+                self.made |= letters.contains('l');
+                self.read |= letters.contains(['L', 'k']);
+                self.kept |= letters.contains('K');
+            }
         }
     }
 
-    const fn lead_anywhere(&self) -> bool {
-        self.made && !self.safe
+    const fn lead_anywhere(&self, sender: bool) -> bool {
+        if sender { self.read } else { self.made && !self.safe || self.kept }
     }
 }
 

@@ -99,6 +99,33 @@ fn links_that_rsync_makes_lead_anywhere() {
 }
 
 #[test]
+fn links_that_rsync_follows_lead_anywhere() {
+    let asks =
+        |options: &str| actions(&format!("rsync --server {options} . /srv")).contains(&"create other:links".to_owned());
+    for options in [
+        "--sender -Lre.iLsfxCIvu",
+        "--sender -logDtprLe.iLsfxCIvu",
+        "--sender -kr",
+        "--sender -rl --copy-unsafe-links",
+        "--sender -re.i --safe-links -L",
+        "-rKe.iLsfxCIvu",
+        "-rtK --safe-links",
+        "-rR --no-implied-dirs",
+    ] {
+        assert!(asks(options), "{options}: {:?}", actions(&format!("rsync --server {options} . /srv")));
+    }
+    for options in
+        ["--sender -logDtpre.iLsfxCIvu", "--sender -vlogDtprze.iLsfxCIvuk", "--sender -rK", "-Lre.iLsf", "-kr"]
+    {
+        assert!(!asks(options), "{options}");
+    }
+    for options in ["--sender -r --copy-links", "--sender -r --copy-dirlinks", "-r --keep-dirlinks"] {
+        let found = actions(&format!("rsync --server {options} . /srv"));
+        assert!(asks(options) || found[0].starts_with("unknown"), "{options}");
+    }
+}
+
+#[test]
 fn git_reads_or_writes_a_repository() {
     assert_eq!(actions("git-upload-pack '/srv/git/app.git'"), ["read path:/srv/git/app.git"]);
     assert_eq!(actions("git upload-pack 'app.git'"), ["read path:~/app.git"]);
