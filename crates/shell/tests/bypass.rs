@@ -140,6 +140,11 @@ const HIDDEN: &[&str] = &[
     "if rm x; then ls; fi",
     "ls() { rm x; }; ls",
     "set -- rm x; \"$@\"",
+    "set -H; ls \"!rm\"",
+    "set -o history -o histexpand\nls \"!rm\"",
+    "bash -H -c 'ls \"!rm\"'",
+    "bash -ic 'ls \"!rm\"'",
+    "bash -o histexpand -c 'ls \"!rm\"'",
     "read x; ls",
     "cd /tmp/evil && git status",
     "unset PATH; ls",
@@ -258,6 +263,9 @@ fn look_alikes_pass() {
         "ls \"\" '' x",
         "grep foo$ x",
         "git log HEAD@{1}..HEAD^",
+        "grep \"Hello!\" f",
+        "grep \"a!b\" f",
+        "grep \"!\" f",
     ];
     for text in all {
         assert!(passes(text), "{text:?}: {:?}", analyze(text.as_bytes()));

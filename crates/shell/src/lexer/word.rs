@@ -182,6 +182,8 @@ impl Lexer<'_> {
         Ok(())
     }
 
+    /// Between double quotes. A `!` is itself there, as it is between single ones: bash expands it only where it reads lines from a person, and csh
+    /// between both kinds of quotes.
     fn double(&mut self, word: &mut Builder) -> Result<(), Why> {
         word.quoted = true;
         self.at += 1;
@@ -193,7 +195,6 @@ impl Lexer<'_> {
                 Some(b'`') => return Err("a command substitution".into()),
                 // At its end it is itself; before anything else some shell reads a name into it.
                 Some(b'$') if !matches!(next, Some(b'"' | b' ')) => return Err("an expansion (`$`)".into()),
-                Some(b'!') if !matches!(next, Some(b' ' | b'=')) => return Err("`!` of a history expansion".into()),
                 Some(b'\\') => {
                     self.escaped_in_double(word)?;
                     continue;
@@ -216,7 +217,6 @@ impl Lexer<'_> {
         match self.ahead(1) {
             None => return Err("a quote that is not closed".into()),
             Some(b'\n') => {}
-            Some(b'!') => return Err("`!` of a history expansion".into()),
             Some(byte @ (b'$' | b'`' | b'"' | b'\\')) => word.bytes.push(byte),
             Some(_) => {
                 self.take(b'\\', word);

@@ -35,7 +35,7 @@ pub(crate) fn spelled(random: &mut Random, word: &str) -> String {
         let piece: String = letters[at..at + length].iter().collect();
         let said = match random.below(6) {
             0 => Some(format!("'{}'", piece.replace('\'', "'\\''"))),
-            1 if piece.is_ascii() && !piece.contains('!') => Some(in_double(random, &piece)),
+            1 if piece.is_ascii() => Some(in_double(random, &piece)),
             2 => {
                 out.push_str(if random.one_in(2) { "''" } else { "\"\"" });
                 continue;
