@@ -40,19 +40,13 @@ const PROGRAMS: [&str; 12] =
 pub(crate) fn read_by(args: &[Arg]) -> BTreeSet<Action> {
     let Some((name, words)) = args.split_first() else { return BTreeSet::new() };
     let tool = name.text.rsplit('/').next().unwrap_or_default();
-    if TALKERS.contains(&tool) {
-        return BTreeSet::new();
-    }
-    let lists = LISTERS.contains(&tool);
-    let pattern = if SEARCHERS.contains(&tool) { pattern(words) } else { None };
-    let words =
-        words.iter().enumerate().filter(|(at, word)| Some(*at) != pattern && (!lists || word.text.starts_with("--")));
+    let (texts, lists) = (TALKERS.contains(&tool), LISTERS.contains(&tool));
     let runs =
         SEEKERS.contains(&tool) && args.iter().any(|arg| arg.text.starts_with("-exec") || arg.text.starts_with("-ok"));
-    let reader = READERS.contains(&tool) || runs;
+    let reader = READERS.contains(&tool) || texts || runs;
     let mut globs = Globs::new();
     let (mut paths, mut found) = (BTreeSet::new(), BTreeSet::new());
-    for (_, word) in words {
+    for word in words_of_files(tool, words) {
         let path = path(word);
         paths.insert(path);
         if word.is_glob() {
@@ -78,6 +72,28 @@ pub(crate) fn read_by(args: &[Arg]) -> BTreeSet<Action> {
         found.insert(to_read("/proc/*/environ"));
     }
     found
+}
+
+/// The words of a tool that may name files which it reads.
+fn words_of_files<'a>(tool: &'a str, words: &'a [Arg]) -> impl Iterator<Item = &'a Arg> {
+    let (texts, lists) = (TALKERS.contains(&tool), LISTERS.contains(&tool));
+    let pattern = if SEARCHERS.contains(&tool) { pattern(words) } else { None };
+    let before = std::iter::once(None).chain(words.iter().map(Some));
+    let found = words.iter().zip(before).enumerate().filter(move |(at, (word, before))| {
+        Some(*at) != pattern && (!lists || word.text.starts_with("--")) && (!texts || is_spoken(tool, *before, word))
+    });
+    found.map(|(_, (word, _))| word)
+}
+
+/// Whether a word of a tool to which words are texts is a file that it reads.
+fn is_spoken(tool: &str, before: Option<&Arg>, word: &Arg) -> bool {
+    let option = before.map(|before| before.text.as_str()).filter(|before| before.starts_with('-')).unwrap_or_default();
+    match tool {
+        "logger" if option.starts_with("--") => option.starts_with("--f") || word.text.starts_with('-'),
+        "logger" => option.ends_with('f') || word.text.starts_with('-'),
+        "wall" => word.text.contains('/') && !word.text.contains(char::is_whitespace),
+        _ => false,
+    }
 }
 
 fn to_read(path: &str) -> Action {
@@ -226,6 +242,14 @@ mod tests {
             "rg --hidden -g **/.ss?/* x",
             "find / -path */.[s]sh/* -exec cat {} +",
             "yq eval load(\"/etc/shadow\") x",
+            "logger -f /etc/shadow",
+            "logger -tsf shadow",
+            "logger -f/etc/shadow",
+            "logger --file=/etc/shadow",
+            "logger --fi /etc/shadow",
+            "logger -f /dev/sda",
+            "wall /etc/shadow",
+            "wall -n /etc/shadow",
         ] {
             assert!(!read(text).is_empty(), "{text}");
         }
@@ -257,6 +281,10 @@ mod tests {
             "ls -l /etc/shadow",
             "id",
             "echo /etc/shadow",
+            "logger /dev/sda1 is full",
+            "logger -t f /etc/shadow was read",
+            "wall credentials",
+            "wall hello",
             "du -s /etc/shadow",
             "ps aux",
             "ps -ef",
