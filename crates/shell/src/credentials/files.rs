@@ -14,14 +14,17 @@ const DEVICES: [&str; 12] =
 /// Folders of `/dev` in which no disks are.
 const NO_DISKS: [&str; 5] = ["fd", "pts", "shm", "tcp", "udp"];
 /// A folder and what in it is meant; `*` is anything, at any depth.
-const PLACES: [(&str, &str); 12] = [
-    (".kube", "config"),
+const PLACES: [(&str, &str); 15] = [
+    (".kube", "*"),
     (".docker", "config.json"),
     (".gnupg", "*"),
     (".azure", "*"),
     (".ssh", "*"),
-    (".aws", "cli"),
-    (".aws", "sso"),
+    (".aws", "*"),
+    (".config/gh", "hosts.yml"),
+    (".cargo", "credentials.toml"),
+    (".claude", ".credentials.json"),
+    ("etc/wireguard", "*"),
     ("gcloud", "*"),
     ("kubernetes", "admin.conf"),
     ("ssl/private", "*"),
@@ -29,7 +32,15 @@ const PLACES: [(&str, &str); 12] = [
     ("run/secrets", "*"),
 ];
 /// Folders of credentials: whoever reads all that is in them reads those.
-const FOLDERS: [&str; 8] = [".ssh", ".aws", ".kube", ".docker", ".gnupg", ".azure", "ssl/private", "run/secrets"];
+const FOLDERS: [&str; 9] =
+    [".ssh", ".aws", ".kube", ".docker", ".gnupg", ".azure", "ssl/private", "run/secrets", "etc/wireguard"];
+/// Folders in those places in which there are none.
+const HARMLESS: [(&str, &str); 1] = [(".kube", "cache")];
+/// How names begin and end, with a number between.
+const NUMBERED: [(&str, &str); 1] = [("privkey", ".pem")];
+/// What editors, people and tools that rotate files put behind the name of a copy. `#` is a digit, of which there may be more.
+const COPIES: [&str; 13] =
+    ["~", "-", ".bak", ".old", ".orig", ".save", ".swp", ".swo", ".#", ".##", ".###", ".####", ".########"];
 /// Beside keys, and no secrets themselves.
 const PUBLIC: [&str; 3] = ["known_hosts", "config", "authorized_keys"];
 /// Names that are words as well: files only to tools that read files by their names.
@@ -44,7 +55,7 @@ const MOST_GLOBS: usize = 4096;
 
 static BY_NAME: LazyLock<Pattern> = LazyLock::new(|| by_name(&[]));
 static BY_NAME_BUT_WORDS: LazyLock<Pattern> = LazyLock::new(|| by_name(&WORDS));
-static BY_ENDING: LazyLock<Pattern> = LazyLock::new(|| Pattern::ending(&ENDINGS, &[]));
+static BY_ENDING: LazyLock<Pattern> = LazyLock::new(|| Pattern::ending(&ENDINGS, &COPIES));
 static BY_FOLDER: LazyLock<Pattern> = LazyLock::new(|| {
     let below = PLACES.iter().map(|(folder, meant)| match *meant {
         "*" => format!("{folder}/**"),
@@ -66,7 +77,8 @@ static DISKS: LazyLock<Pattern> = LazyLock::new(|| Pattern::at(&["/dev/**".to_ow
 fn by_name(without: &[&str]) -> Pattern {
     let names = NAMES.iter().filter(|name| !without.contains(name)).map(|name| (*name).to_owned());
     let places = PLACES.iter().filter(|(_, meant)| *meant != "*").map(|(folder, meant)| format!("{folder}/{meant}"));
-    Pattern::anywhere(&names.chain(places).collect::<Vec<_>>(), &[])
+    let numbered = NUMBERED.iter().map(|(start, end)| format!("{start}*{end}"));
+    Pattern::anywhere(&names.chain(places).chain(numbered).collect::<Vec<_>>(), &COPIES)
 }
 
 /// The names of a path without `.`, and without `..` as far as the text says where that leads; a folder of `/proc` that is another name of the
@@ -116,7 +128,30 @@ fn is_no_disk(name: &str) -> bool {
 
 /// Whether a path is one word that need not be a file.
 pub(super) fn is_word(path: &str) -> bool {
-    WORDS.contains(&path)
+    WORDS.contains(&original(path)) && !ENDINGS.contains(&path)
+}
+
+/// The name that a file has of which this may be a copy: `x` of `x~`, `x.bak`, `x.20260101`, and of `.x.swp`.
+fn original(name: &str) -> &str {
+    let mut name = name;
+    while let Some(before) = COPIES.iter().find_map(|copy| before_copy(name, copy)).filter(|before| !before.is_empty())
+    {
+        // An editor's name for its own copy begins with a dot.
+        let of_editor = name.ends_with(".swp") || name.ends_with(".swo");
+        name = before.strip_prefix('.').filter(|_| of_editor).unwrap_or(before);
+    }
+    name
+}
+
+fn before_copy<'n>(name: &'n str, copy: &str) -> Option<&'n str> {
+    if copy.ends_with('#') {
+        return name.rsplit_once('.').filter(|(_, number)| is_number(number)).map(|(before, _)| before);
+    }
+    name.strip_suffix(copy)
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 pub(super) fn is_secret(path: &str) -> bool {
@@ -127,33 +162,45 @@ pub(super) fn is_secret(path: &str) -> bool {
 fn is_secret_of(parts: &[&str]) -> bool {
     let Some((name, folders)) = parts.split_last() else { return false };
     let lower = name.to_ascii_lowercase();
-    if lower.ends_with(".pub") {
+    let known = original(&lower);
+    if known.ends_with(".pub") {
         return false;
     }
-    // `.env.production`, and not `.env.example`.
-    let environment =
-        lower.strip_prefix(".env.").is_some_and(|rest| !matches!(rest, "example" | "sample" | "template" | "dist"));
-    if environment || NAMES.contains(&lower.as_str()) || ENDINGS.iter().any(|ending| lower.ends_with(ending)) {
+    if is_name(&lower) || is_name(known) || parts.first() == Some(&"proc") && lower == "environ" {
         return true;
     }
-    if parts.first() == Some(&"proc") && lower == "environ" {
-        return true;
-    }
-    let ends = |folder: &&str| {
-        let folder: Vec<&str> = folder.split('/').collect();
-        parts.ends_with(&folder)
-    };
+    let ends = |folder: &&str| parts.ends_with(&folder.split('/').collect::<Vec<_>>());
     if FOLDERS.iter().any(ends) {
         return true;
     }
-    let below = |folder: &str, meant: &str| {
-        let folder: Vec<&str> = folder.split('/').collect();
+    let below = |place: &str, meant: &str| {
+        let folder: Vec<&str> = place.split('/').collect();
         folders.windows(folder.len()).enumerate().any(|(at, found)| {
             let next = parts.get(at + folder.len()).copied().unwrap_or_default();
-            found == folder && (meant == "*" || next == meant) && !(folder == [".ssh"] && PUBLIC.contains(name))
+            let public = place == ".ssh" && PUBLIC.contains(&known);
+            found == folder
+                && (meant == "*" || next == meant || original(next) == meant)
+                && !public
+                && !HARMLESS.contains(&(place, next))
         })
     };
     PLACES.iter().any(|(folder, meant)| below(folder, meant))
+}
+
+/// Whether a file is one of credentials by its name alone.
+fn is_name(name: &str) -> bool {
+    // `.env.production`, and not `.env.example`.
+    let environment = name
+        .strip_prefix(".env.")
+        .is_some_and(|rest| !matches!(original(rest), "example" | "sample" | "template" | "dist"));
+    let numbered = |(start, end): &(&str, &str)| {
+        let number = name.strip_prefix(start).and_then(|rest| rest.strip_suffix(end));
+        number.is_some_and(|number| number.is_empty() || is_number(number))
+    };
+    environment
+        || NAMES.contains(&name)
+        || ENDINGS.iter().any(|ending| name.ends_with(ending))
+        || NUMBERED.iter().any(numbered)
 }
 
 /// The globs of one command.
@@ -248,6 +295,31 @@ mod tests {
             "/etc/ssl/private",
             "~/.config/gcloud/application_default_credentials.json",
             "~/.ssh//id_rsa",
+            "id_rsa~",
+            "/etc/shadow.bak",
+            "/etc/gshadow-",
+            "/srv/.netrc.old",
+            "/srv/wp-config.php.orig",
+            "/srv/wp-config.php.save",
+            "/srv/.wp-config.php.swp",
+            "/srv/..env.swo",
+            "/srv/secrets.yaml.1",
+            "/srv/secrets.yaml.20260101",
+            "/srv/secrets.yaml.bak.2",
+            "/etc/ssl/site.key.old",
+            "~/.docker/config.json.bak",
+            "~/.aws/config",
+            "~/.aws/models/x",
+            "~/.kube/prod.yaml",
+            "~/.kube/config-prod",
+            "~/.config/gh/hosts.yml",
+            "~/.config/gh/hosts.yml~",
+            "~/.cargo/credentials.toml",
+            "~/.claude/.credentials.json",
+            "/etc/wireguard/wg0.conf",
+            "/etc/wireguard",
+            "/etc/letsencrypt/live/x/privkey.pem",
+            "/etc/letsencrypt/archive/x/privkey12.pem",
         ] {
             assert!(is_secret(path), "{path}");
         }
@@ -260,6 +332,22 @@ mod tests {
             "~/.ssh/config",
             "~/.ssh/id_rsa.pub",
             ".env.example",
+            ".env.example.bak",
+            ".env.example~",
+            "~/.ssh/known_hosts.old",
+            "~/.ssh/config.bak",
+            "~/.ssh/id_rsa.pub.bak",
+            "~/.kube/cache",
+            "~/.kube/cache/discovery/x.json",
+            "~/.cargo/config.toml",
+            "~/.config/gh/config.yml",
+            "/etc/letsencrypt/live/x/fullchain.pem",
+            "/srv/private-keys.md",
+            "/var/log/app.log.1",
+            "app~",
+            "~",
+            "-",
+            ".1",
             "/var/log/app.log",
             "config",
             "~/.config/app.toml",
@@ -269,6 +357,13 @@ mod tests {
             "",
         ] {
             assert!(!is_secret(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn copies_of_copies_take_no_time() {
+        for copy in ["~", ".1", ".swp", "-"] {
+            assert_eq!(original(&format!("id_rsa{}", copy.repeat(20_000))), "id_rsa", "{copy}");
         }
     }
 
@@ -297,9 +392,13 @@ mod tests {
         let ending = ENDINGS.map(|ending| format!("/srv/x{ending}"));
         let names = NAMES.map(|name| format!("/srv/{name}"));
         let places = PLACES.map(|(folder, meant)| format!("/srv/{folder}/{}", meant.replace('*', "x")));
+        let copies = COPIES.map(|copy| format!("/srv/id_rsa{}", copy.replace('#', "7")));
+        let numbered = NUMBERED.map(|(start, end)| format!("/srv/{start}4{end}"));
         let folders = FOLDERS.map(|folder| format!("/srv/{folder}"));
         let of_processes = OF_PROCESSES.map(|name| format!("/proc/1/{name}"));
-        let all = [&ending[..], &names, &places, &folders, &of_processes, &ANCHORED.map(str::to_owned)].concat();
+        let all =
+            [&ending[..], &names, &places, &copies, &numbered, &folders, &of_processes, &ANCHORED.map(str::to_owned)]
+                .concat();
         for path in all.iter().map(String::as_str).chain(["/dev/sda", "/proc/kcore"]) {
             assert!(is_secret(path) || is_device(path), "{path}");
             let meant = path.strip_suffix("/x").unwrap_or(path);

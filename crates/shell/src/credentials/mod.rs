@@ -197,7 +197,7 @@ mod tests {
         );
         assert_eq!(read("sort -o/srv/.ssh/id_rsa"), ["/srv/.ssh/id_rsa"]);
         let glob = Arg { text: "/srv/app/.aws/*".to_owned(), kind: Kind::Glob };
-        assert_eq!(read_by(&[Arg::constant("tail"), glob]).len(), 1);
+        assert!(!read_by(&[Arg::constant("tail"), glob]).is_empty());
         for text in [
             "awk {print} /etc/shadow",
             "awk BEGIN{ARGV[1]=\"/etc/shadow\";ARGC=2}{print}",
@@ -336,6 +336,11 @@ mod tests {
             "/srv/keys/site.k?y",
             "/srv/id_*",
             "cred*",
+            "/srv/id_rsa.b*",
+            "/srv/secrets.yaml.*",
+            "/etc/wiregu*/wg0.conf",
+            "/etc/letsencrypt/live/*/privk*.pem",
+            "/etc/letsencrypt/archive/x/privkey[0-9].pem",
             "/SRV/ID_R*",
         ] {
             assert!(read_glob("cat", text).iter().any(|name| name == text), "{text}");
@@ -385,6 +390,14 @@ mod tests {
             "/sys/block/*/size",
             "/srv/*/config.json",
             "~/.ssh/*.pub",
+            "~/.kube/cache/*",
+            "~/.kube/cache/*/x",
+            "/etc/letsencrypt/live/*/fullchain.pem",
+            "/var/log/app.*.log",
+            "*.bak",
+            "*~",
+            "/var/log/app.log.?",
+            "/srv/releases/2026*",
         ] {
             let found = read_glob("cat", text);
             assert!(found.iter().all(|name| name != text), "{text}: {found:?}");
