@@ -47,12 +47,13 @@ pub(crate) fn read_by(args: &[Arg]) -> BTreeSet<Action> {
     let mut globs = Globs::new();
     let (mut paths, mut found) = (BTreeSet::new(), BTreeSet::new());
     for word in words_of_files(tool, words) {
-        let path = path(word);
-        paths.insert(path);
-        if word.is_glob() {
-            paths.insert(before_glob(path));
-            if !lists && globs.may_be_secret(path, reader) {
-                found.insert(to_read(path));
+        for path in [Some(path(word)), whole(&word.text)].into_iter().flatten() {
+            paths.insert(path);
+            if word.is_glob() {
+                paths.insert(before_glob(path));
+                if !lists && globs.may_be_secret(path, reader) {
+                    found.insert(to_read(path));
+                }
             }
         }
         if lists {
@@ -171,6 +172,12 @@ fn path(word: &Arg) -> &str {
     option.and_then(|rest| rest.char_indices().nth(1).and_then(|(at, _)| rest.get(at..))).unwrap_or(text)
 }
 
+/// A word of which a path, or a set of a glob, begins before anything that could be a name with a value: `/srv/a=b/x`, `[[:alpha:]]x`.
+fn whole(text: &str) -> Option<&str> {
+    let before = text.split(['=', '@', ':']).next().unwrap_or_default();
+    (before.len() < text.len() && !text.starts_with('-') && before.contains(['/', '['])).then_some(text)
+}
+
 /// The folder that a glob is in.
 fn before_glob(path: &str) -> &str {
     let constant = path.split(['*', '?', '[']).next().unwrap_or_default();
@@ -221,6 +228,7 @@ mod tests {
             "cat /dev/sda",
             "grep -a x /dev/mapper/root",
             "strings /proc/1/mem",
+            "cat /dev/disk/by-label/a=b",
             "cat /proc/kcore",
             "find /etc -name shadow -exec cat {} +",
             "find /etc -name sh*ow -exec cat {} ;",
@@ -324,6 +332,9 @@ mod tests {
             "/etc/krb5.k*",
             "/etc/[k]rb5.keytab",
             "/etc/[[:alpha:]]rb5.keytab",
+            "/etc/[[=k=]]rb5.keytab",
+            "[[:alpha:]]d_rsa",
+            "/srv/a=b/../../dev/s*",
             "/etc/security/op*",
             "/e**/op*",
             "/etc/ssh/ssh_host_ecdsa_ke?",
