@@ -27,6 +27,16 @@ fn is_bare(word: &str) -> bool {
     !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_@%+=:,./-".contains(&byte))
 }
 
+/// Folders whose programs are those that a bare name means.
+const FOLDERS: [&str; 5] = ["/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/", "/usr/local/bin/"];
+
+/// The name of a program that is given by its path in a folder where a bare name is looked up: `ls` of `/usr/bin/ls`.
+#[must_use]
+pub fn name_in_path(program: &str) -> Option<&str> {
+    let name = FOLDERS.iter().find_map(|folder| program.strip_prefix(folder))?;
+    (!name.is_empty() && !name.contains('/')).then_some(name)
+}
+
 /// The words of a text: what [`join`] wrote, or bare words, single and double quotes and backslashes as a person writes them. Blanks and tabs
 /// stand between words. Nothing is expanded: `*`, `$` and `~` are themselves.
 ///
@@ -89,6 +99,14 @@ mod tests {
         assert_eq!(join(&words(&["kubectl", "get", "pods", "-n", "dev"])), "kubectl get pods -n dev");
         assert_eq!(join(&words(&["cat", "it's fine", "", "*"])), r"cat 'it'\''s fine' '' '*'");
         assert_eq!(join(&[]), "");
+    }
+
+    #[test]
+    fn programs_of_the_system_have_names() {
+        assert_eq!((name_in_path("/bin/ls"), name_in_path("/usr/local/bin/kubectl")), (Some("ls"), Some("kubectl")));
+        for program in ["ls", "/bin/", "/bin/../x", "/opt/bin/ls", "./bin/ls", "/usr/bin//ls", "bin/ls"] {
+            assert_eq!(name_in_path(program), None, "{program}");
+        }
     }
 
     #[test]

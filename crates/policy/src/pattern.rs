@@ -239,7 +239,15 @@ impl Words {
             return true;
         }
         let enough = if self.any_rest { words.len() >= self.words.len() } else { words.len() == self.words.len() };
-        enough && self.words.iter().zip(&words).all(|(glob, word)| fits(glob, word, strictly))
+        let (Some((name, globs)), Some((program, words))) = (self.words.split_first(), words.split_first()) else {
+            return enough;
+        };
+        // A bare name means the program of that name in the folders where names are looked up.
+        let bare = |glob: &Glob| !glob.as_str().contains('/') && !glob.is_any();
+        let named = model::argv::name_in_path(program).is_some_and(|last| bare(name) && fits(name, last, strictly));
+        enough
+            && (named || fits(name, program, strictly))
+            && globs.iter().zip(words).all(|(glob, word)| fits(glob, word, strictly))
     }
 
     /// Whether the command is, or may be, the one that is named, in other words: the program by a path of its own, and options, with a value or
@@ -452,8 +460,18 @@ mod tests {
             assert_eq!(pattern.may_mean(&command(text)), denied, "{pattern} {text}");
         }
         // What is allowed is allowed in these words.
-        for (pattern, text) in [("curl *", "/usr/bin/curl x"), ("kubectl get *", "kubectl -n dev get pods")] {
-            assert!(!ObjectPattern::command(pattern).unwrap().covers(&command(text)), "{text}");
+        for (pattern, text, allowed) in [
+            ("curl *", "/usr/bin/curl x", true),
+            ("cu* x", "/bin/curl x", true),
+            ("curl *", "/opt/bin/curl x", false),
+            ("curl *", "/bin/../tmp/curl x", false),
+            ("/usr/bin/curl *", "curl x", false),
+            ("kubectl get *", "kubectl -n dev get pods", false),
+            ("ls", "/bin/ls", true),
+            ("ls", "/bin/ls x", false),
+            ("*", "/bin/ls x", true),
+        ] {
+            assert_eq!(ObjectPattern::command(pattern).unwrap().covers(&command(text)), allowed, "{pattern} {text}");
         }
     }
 

@@ -39,9 +39,6 @@ const MOST_DEPTH: usize = 8;
 /// Why the far side of an scp inside of another command is not certain.
 const WRAPPED_SCP: &str = "scp is judged file by file, so it has to be all of the command";
 
-/// Folders whose programs are the tools of their names.
-const FOLDERS: [&str; 5] = ["/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/", "/usr/local/bin/"];
-
 /// Everything that a simple command would do, by the tables and `tools`. Why something is not certain is added to `reasons`.
 pub(crate) fn simple(command: &Simple, depth: usize, tools: &Tools, reasons: &mut Vec<String>) -> BTreeSet<Action> {
     let mut judge = Judge { depth, tools, reasons };
@@ -331,8 +328,7 @@ fn program(first: &Arg) -> Option<&str> {
     if first.kind == Kind::Constant && !name.contains('/') {
         return Some(name);
     }
-    let known = |folder: &&str| name.strip_prefix(*folder).filter(|name| !name.is_empty() && !name.contains('/'));
-    FOLDERS.iter().find_map(known).filter(|_| first.kind == Kind::Constant)
+    model::argv::name_in_path(name).filter(|_| first.kind == Kind::Constant)
 }
 
 /// Whether a path goes back up after it went down: `/var/log/../../etc`. Where that ends, the text does not say, since a folder on the
