@@ -7,7 +7,8 @@ use std::collections::VecDeque;
 
 use gate::{Given, Outbox, Shown, ToClient, ToTarget};
 
-use super::program::{HeldStart, Program};
+use super::held::HeldStart;
+use super::program::Program;
 use crate::link::socket::{Framed, frame};
 use crate::scp;
 use crate::sftp::packet;

@@ -3,7 +3,7 @@
 //! - `channel`: one channel's two ends and what each may send
 //! - `client`, `target`: what each side's messages mean
 //! - `requests`: what a client asks of a channel before and beside a program; `terminal`: which modes of one it chooses
-//! - `program`: programs and tunnels: asked for, held, refused, begun, ended
+//! - `program`: programs and tunnels: asked for, refused, begun, fed, ended; `held`: those that wait for a human
 //! - `files`: file transfers, operation by operation; `places`: where their paths are, and links lead; `copies`: scp's old protocol, file by file
 //! - `forward`: requests about the whole connection, and the channels that come of them
 //!
@@ -15,6 +15,7 @@ mod client;
 mod copies;
 mod files;
 mod forward;
+mod held;
 mod places;
 mod program;
 mod requests;
@@ -31,7 +32,7 @@ use model::ApprovalId;
 
 use channel::{Awaited, Channel, answer, bare};
 use forward::Forwards;
-pub(crate) use program::Parking;
+pub(crate) use held::Parking;
 
 use crate::link::socket::Framed;
 use crate::sftp::request::LinkOrder;
