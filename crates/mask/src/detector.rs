@@ -7,6 +7,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// One kind of value that [`scan`](crate::scan) recognises.
+///
+/// No letter or digit touches a value, but for those of an escape before it: `\n`, `%3D`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Detector {
@@ -15,7 +17,7 @@ pub enum Detector {
     Card,
     /// IBAN (ISO 13616): known country, its length, mod 97. Plain, or in groups of four; either case.
     Iban,
-    /// E-mail address with a dotted domain; international ones included.
+    /// E-mail address with a dotted domain; international ones included, and those whose `@` and dots are escaped as URLs do.
     Email,
     /// Telephone number: `+` and country code, or a national layout that is clearly one. A bare digit run is not.
     Phone,

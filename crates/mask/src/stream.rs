@@ -266,6 +266,7 @@ mod tests {
         for gap in [LOOK_AHEAD / 8 - 3, LOOK_AHEAD / 8 - 2, LOOK_AHEAD / 4, LOOK_AHEAD / 2] {
             same(&format!("{0}alice@example.com {0}4111 1111 1111 1111, {0}+14155550132", word.repeat(gap)));
         }
+        same(&format!("{0}%3D4111111111111111%26{0}alice%40example%2Ecom", word.repeat(LOOK_AHEAD / 8)));
         same(&"1".repeat(5 * LOOK_AHEAD));
         same(&"1 ".repeat(2 * LOOK_AHEAD));
     }

@@ -22,6 +22,8 @@ const fn anchors() -> [u8; 256] {
         digit += 1;
     }
     table[b'@' as usize] = AT;
+    // Begins the escapes of URLs, which stand before numbers and for the `@` of addresses.
+    table[b'%' as usize] = AT | DIGIT;
     table[b':' as usize] = COLON;
     table[b'+' as usize] = DIAL;
     table[b'(' as usize] = DIAL;
@@ -106,11 +108,40 @@ pub(super) fn digits_end(bytes: &[u8], start: usize) -> usize {
 }
 
 /// Whether a value may start at `at`: no letter or digit touches it on the left. The letter of an escape (`\n`, `\t`), as JSON
-/// and COPY write them, is not text and does not count.
+/// and COPY write them, is not text and does not count; nor do the digits of one (`%3D`), as URLs and forms write them.
 #[inline]
 pub(super) fn left_free(bytes: &[u8], at: usize) -> bool {
     let previous = before(bytes, at, 1);
-    !previous.is_ascii_alphanumeric() || (is_escape_letter(previous) && is_escaped(bytes, at - 1))
+    !previous.is_ascii_alphanumeric()
+        || (is_escape_letter(previous) && is_escaped(bytes, at - 1))
+        || (previous.is_ascii_hexdigit() && ends_percent(bytes, at))
+}
+
+/// Whether a percent escape ends at `at`: `%3D`, or `%253D` where a URL was put into another.
+pub(super) fn ends_percent(bytes: &[u8], at: usize) -> bool {
+    before(bytes, at, 1).is_ascii_hexdigit()
+        && before(bytes, at, 2).is_ascii_hexdigit()
+        && match before(bytes, at, 3) {
+            b'%' => true,
+            b'5' => before(bytes, at, 4) == b'2' && before(bytes, at, 5) == b'%',
+            _ => false,
+        }
+}
+
+/// The byte that the percent escape at `at` stands for, and how long the escape is. One that was escaped again is read to its
+/// end.
+pub(super) fn percent(bytes: &[u8], at: usize) -> Option<(u8, usize)> {
+    let value = |at: usize| {
+        let [high, low] = [byte(bytes, at), byte(bytes, at + 1)].map(|digit| char::from(digit).to_digit(16));
+        u8::try_from(high? << 4 | low?).ok()
+    };
+    if byte(bytes, at) != b'%' {
+        return None;
+    }
+    match (value(at + 1)?, value(at + 3)) {
+        (b'%', Some(inner)) => Some((inner, 5)),
+        (outer, _) => Some((outer, 3)),
+    }
 }
 
 /// Whether a value may end before `at`: no letter or digit follows.

@@ -1,7 +1,7 @@
 //! E-mail addresses around an `@`.
 
 use super::Found;
-use super::bytes::{self, before, byte, escape_tail, may_be};
+use super::bytes::{self, before, byte, escape_tail, may_be, percent};
 use crate::detector::Detector;
 
 /// Longest local part (RFC 5321, 4.5.3.1.1). Of a longer run its end is taken.
@@ -11,27 +11,77 @@ const LABEL: usize = 63;
 /// Longest domain (RFC 5321, 4.5.3.1.2).
 const DOMAIN: usize = 255;
 
-/// Looks at an `@`; returns where to go on.
-pub(super) fn at_sign(bytes: &[u8], at: usize, found: &mut Found<'_>) -> usize {
-    if let (Some(start), Some(end)) = (local_start(bytes, at), domain_end(bytes, at + 1)) {
+/// Looks at an `@`, or at `length` bytes that stand for it; returns where to go on.
+pub(super) fn at_sign(bytes: &[u8], at: usize, length: usize, found: &mut Found<'_>) -> usize {
+    if let (Some(start), Some(end)) = (local_start(bytes, at), domain_end(bytes, at + length)) {
         found.add(Detector::Email, start..end);
     }
     at + 1
 }
 
+/// The length of the `@` that stands at `at`, which URLs and forms write as `%40`.
+pub(super) fn sign(bytes: &[u8], at: usize) -> Option<usize> {
+    match byte(bytes, at) {
+        b'@' => Some(1),
+        _ => stands_for(bytes, at, b'@'),
+    }
+}
+
+/// The length of the dot between two labels, or 0 if there is none: `.`, or `%2E`.
+#[inline]
+fn dot(bytes: &[u8], at: usize) -> usize {
+    match byte(bytes, at) {
+        b'.' => 1,
+        b'%' => stands_for(bytes, at, b'.').unwrap_or(0),
+        _ => 0,
+    }
+}
+
+/// The length of the percent escape at `at`, if it is one of `wanted`.
+#[cold]
+fn stands_for(bytes: &[u8], at: usize, wanted: u8) -> Option<usize> {
+    percent(bytes, at).filter(|(byte, _)| *byte == wanted).map(|(_, length)| length)
+}
+
 fn local_start(bytes: &[u8], at: usize) -> Option<usize> {
     let mut start = at;
-    while at - start < LOCAL && may_be(before(bytes, start, 1), bytes::LOCAL) {
+    let mut escapes = false;
+    while at - start < LOCAL {
+        let previous = before(bytes, start, 1);
+        if !may_be(previous, bytes::LOCAL) {
+            break;
+        }
+        escapes |= previous == b'%';
         start -= 1;
     }
     start += escape_tail(bytes, start);
-    // Quotes, dashes and dots before an address are not its beginning; nor is the tail of a cut character.
+    let start = without_marks(bytes, start, at);
+    let start = if escapes { after_delimiters(bytes, start, at) } else { start };
+    (start < at).then_some(start)
+}
+
+/// The beginning without quotes, dashes and dots, which before an address are not its own; nor is the tail of a cut character.
+fn without_marks(bytes: &[u8], start: usize, at: usize) -> usize {
+    let mut start = start;
     while start < at
         && (matches!(byte(bytes, start), b'.' | b'%' | b'+' | b'-' | b'\'') || byte(bytes, start) & 0xC0 == 0x80)
     {
         start += 1;
     }
-    (start < at).then_some(start)
+    start
+}
+
+/// The beginning after the last percent escape of a byte that no local part has: `q%3Dalice`. Where nothing follows it, the
+/// beginning as it was: it is taken for a name after all.
+#[cold]
+fn after_delimiters(bytes: &[u8], start: usize, at: usize) -> usize {
+    let ends = |escape: usize| {
+        let (byte, length) = percent(bytes, escape)?;
+        let delimits = !may_be(byte, bytes::LOCAL) && byte != b'@' && escape + length <= at;
+        delimits.then_some(escape + length)
+    };
+    let after = (start..at).rev().find_map(ends).map_or(start, |end| without_marks(bytes, end, at));
+    if after < at { after } else { start }
 }
 
 /// The end of the longest domain of two or more labels that starts here and whose last label can be a top-level domain.
@@ -46,10 +96,11 @@ fn domain_end(bytes: &[u8], start: usize) -> Option<usize> {
         if label > start {
             best = top_level_end(bytes, label, at).filter(|end| end - start <= DOMAIN).or(best);
         }
-        if at == label || at - label > LABEL || at - start > DOMAIN || byte(bytes, at) != b'.' {
+        let dot = dot(bytes, at);
+        if at == label || at - label > LABEL || at - start > DOMAIN || dot == 0 {
             return best;
         }
-        at += 1;
+        at += dot;
     }
 }
 

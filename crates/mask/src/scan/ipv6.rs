@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 use std::ops::Range;
 
 use super::Found;
-use super::bytes::{self, before, byte, escape_tail, left_free, may_be, right_free};
+use super::bytes::{self, before, byte, ends_percent, escape_tail, left_free, may_be, right_free};
 use crate::detector::Detector;
 
 /// Longest run of hexadecimal digits, colons and dots that is looked into. The longest address has 45 bytes; the rest leaves
@@ -26,15 +26,27 @@ pub(super) fn at_colon(bytes: &[u8], at: usize, found: &mut Found<'_>) -> usize 
     while end - at <= RUN && may_be(byte(bytes, end), bytes::ADDRESS) {
         end += 1;
     }
-    if end - start <= RUN
-        && let Some(range) = find(bytes, start..end)
+    if end - start <= RUN {
+        look(bytes, start..end, found);
+        // After `%20` two of the digits may be the escape's, after `%2520` four.
+        for inner in [start + 2, start + 4] {
+            if inner < end && before(bytes, start, 1) == b'%' && ends_percent(bytes, inner) {
+                look(bytes, inner..end, found);
+            }
+        }
+    }
+    // The digits of the run are still ahead for the other detectors; the colons right here would find the same.
+    bytes.get(at..).map_or(bytes.len(), |rest| at + rest.iter().take_while(|byte| **byte == b':').count())
+}
+
+/// Adds the address in a run, if it is free on both sides.
+fn look(bytes: &[u8], run: Range<usize>, found: &mut Found<'_>) {
+    if let Some(range) = find(bytes, run)
         && left_free(bytes, range.start)
         && right_free(bytes, range.end)
     {
         found.add(Detector::Ip, range);
     }
-    // The digits of the run are still ahead for the other detectors; the colons right here would find the same.
-    bytes.get(at..).map_or(bytes.len(), |rest| at + rest.iter().take_while(|byte| **byte == b':').count())
 }
 
 /// Whether five more groups follow the one after this colon, which with the group before make at least seven: the eighth may be

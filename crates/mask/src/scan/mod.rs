@@ -2,10 +2,10 @@
 //!
 //! | file | anchor | finds |
 //! |---|---|---|
-//! | `number.rs` | first digit of a group | the groups joined by ` -./`, handed to `card.rs`, `phone.rs`, SSN and IPv4 |
+//! | `number.rs` | first digit of a group, or `%` of an escape before it | the groups joined by ` -./`, handed to `card.rs`, `phone.rs`, SSN and IPv4 |
 //! | `phone.rs` | `+`, `(`, groups | telephone numbers |
 //! | `iban.rs` | first digit of a group after two letters | IBANs |
-//! | `email.rs` | `@` | e-mail addresses |
+//! | `email.rs` | `@`, or `%` of `%40` | e-mail addresses |
 //! | `ipv6.rs` | `:` | IPv6 addresses |
 //! | `secret.rs`, `pem.rs` | `_ - A J` | tokens, keys, JWTs, PEM blocks |
 //! | `tail.rs` | the end | what may still become a value when more follows |
@@ -67,10 +67,11 @@ pub(crate) fn scan_open(bytes: &[u8], set: DetectorSet, hits: &mut Vec<Hit>) -> 
     while let Some(next) = next_anchor(bytes, at, mask) {
         at = match class(bytes::byte(bytes, next)) {
             DIGIT => number::at_digit(bytes, next, set, &mut found),
-            AT => email::at_sign(bytes, next, &mut found),
+            AT => email::at_sign(bytes, next, 1, &mut found),
             COLON => ipv6::at_colon(bytes, next, &mut found),
             DIAL => phone::at_dial(bytes, next, &mut found),
-            _ => secret::at_key(bytes, next, set, &mut found),
+            KEY => secret::at_key(bytes, next, set, &mut found),
+            _ => at_percent(bytes, next, set, &mut found),
         };
     }
     let reaches = |end: usize| end == bytes.len() && end > 0;
@@ -79,6 +80,21 @@ pub(crate) fn scan_open(bytes: &[u8], set: DetectorSet, hits: &mut Vec<Hit>) -> 
         jwt: reaches(found.jwt_run),
         pem: reaches(found.pem_end).then_some(found.pem_tail),
     }
+}
+
+/// Looks at a `%`, which may begin the escape of an at sign or of what stands before a number; returns where to go on.
+#[cold]
+fn at_percent(bytes: &[u8], at: usize, set: DetectorSet, found: &mut Found<'_>) -> usize {
+    if let Some((escaped, length)) = bytes::percent(bytes, at) {
+        if escaped == b'@' && set.contains(Detector::Email) {
+            email::at_sign(bytes, at, length, found);
+        }
+        // `%25` may be the sign itself, and the digits after it no escape's.
+        for start in [at + 3, at + length] {
+            number::after_escape(bytes, start, set, found);
+        }
+    }
+    at + 1
 }
 
 /// Which anchors matter to `set`.

@@ -96,8 +96,23 @@ pub(super) fn at_digit(bytes: &[u8], start: usize, set: DetectorSet, found: &mut
     }
 }
 
-/// Tries every detector whose value can start with this group.
-#[inline]
+/// Looks behind the percent escape that ends at `start`. Where its last digit is decimal the group before `start` goes on after
+/// it (`%204111`), and [`at_digit`] takes both for one: there the percent sign may be one, too (`LIKE '%4111%'`).
+pub(super) fn after_escape(bytes: &[u8], start: usize, set: DetectorSet, found: &mut Found<'_>) {
+    if !before(bytes, start, 1).is_ascii_digit() {
+        return;
+    }
+    if byte(bytes, start) == b'+' && set.contains(Detector::Phone) {
+        phone::at_dial(bytes, start, found);
+    }
+    let end = digits_end(bytes, start);
+    if end > start {
+        look(bytes, start..end, joins_next(bytes, end), set, found);
+    }
+}
+
+/// Tries every detector whose value can start with this group. Always inlined: it is in the innermost loop, and short.
+#[inline(always)]
 fn look(bytes: &[u8], first: Range<usize>, joined: bool, set: DetectorSet, found: &mut Found<'_>) {
     let length = first.len();
     if set.contains(Detector::Card) && card::may_start(bytes, first.start, length, joined) {

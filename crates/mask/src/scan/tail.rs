@@ -2,7 +2,7 @@
 
 use super::bytes::{self, before, left_free, may_be};
 use super::secret::{self, is_jwt_byte, is_token_byte};
-use super::{card, iban};
+use super::{card, email, iban};
 use crate::detector::{Detector, DetectorSet};
 
 /// The longest e-mail address: a local part, the `@` and a domain, and what is looked at around them.
@@ -157,8 +157,8 @@ fn long_number(text: &[u8], fresh: usize) -> Option<usize> {
 fn email_with_host(text: &[u8], fresh: usize) -> Option<usize> {
     let start = run(text, EMAIL, |byte| byte == b'@' || may_be(byte, bytes::LOCAL | bytes::LABEL))?;
     let word = text.get(start..)?;
-    let sign = word.iter().position(|byte| *byte == b'@')?;
-    (start >= fresh && sign > 0 && sign + 1 < word.len()).then_some(start)
+    let sign = (0..word.len()).find(|at| email::sign(word, *at).is_some())?;
+    (start >= fresh && sign > 0 && sign + email::sign(word, sign)? < word.len()).then_some(start)
 }
 
 /// The start of what may become an IBAN, and how many letters and digits of it are there.

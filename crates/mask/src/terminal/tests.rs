@@ -388,3 +388,16 @@ proptest! {
         prop_assert!(out.len() <= bytes.len() * 4 + 64);
     }
 }
+
+#[test]
+fn what_urls_escape_comes_in_pieces() {
+    for text in [
+        "GET /?k%3D4111111111111111%26b HTTP/1.1\r\n",
+        "u=alice%40example%2Ecom&v=a%20AKIAIOSFODNN7EXAMPLE\r\n",
+        "%22ghp_0123456789abcdefghijABCDEFGHIJ012345%22 %20415-555-0132\r\n",
+        "%204111 1111 1111 1111\r\n",
+    ] {
+        assert!(whole(Style::Redact, text).contains("[redacted]"), "{text}");
+        same(text);
+    }
+}

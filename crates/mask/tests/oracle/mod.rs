@@ -64,7 +64,7 @@ fn longest(text: &[u8], start: usize, most: usize, rule: &Regex, valid: impl Fn(
 }
 
 fn free_before(text: &[u8], at: usize) -> bool {
-    rule!(r"(?:^|[^A-Za-z0-9]|(?:^|[^\\])(?:\\\\)*\\[bfnrtv])$").is_match(&text[..at])
+    rule!(r"(?:^|[^A-Za-z0-9]|(?:^|[^\\])(?:\\\\)*\\[bfnrtv]|%(?:25)?[0-9A-Fa-f]{2})$").is_match(&text[..at])
 }
 
 fn free_after(text: &[u8], at: usize) -> bool {
@@ -179,7 +179,10 @@ fn iban(text: &[u8], start: usize) -> Option<usize> {
 
 fn emails(text: &[u8]) -> Vec<Range<usize>> {
     let mut found = Vec::new();
-    for at in (0..text.len()).filter(|at| text[*at] == b'@') {
+    for at in 0..text.len() {
+        let Some(sign) = rule!("^(?:@|%40|%2540)").find(&text[at..]) else {
+            continue;
+        };
         let Some(local) = rule!(r"[A-Za-z0-9._%+'\x80-\xff-]{1,64}$").find(&text[..at]) else {
             continue;
         };
@@ -187,18 +190,31 @@ fn emails(text: &[u8]) -> Vec<Range<usize>> {
         if rule!(r"(?:^|[^\\])(?:\\\\)*\\$").is_match(&text[..start]) {
             start += rule!(r"^(?:u[0-9A-Fa-f]{4}|[bfnrtv])").find(&text[start..at]).map_or(0, |escape| escape.len());
         }
-        start += rule!(r"^[.%+'\x80-\xbf-]*").find(&text[start..at]).map_or(0, |marks| marks.len());
-        if let Some(length) = domain(&text[at + 1..])
+        start = after_marks(text, start, at);
+        // The escapes of what is in no local part: all of ASCII but letters, digits and the marks above, and the at sign.
+        let delimiters = rule!(r"%(?:25)?(?:[01][0-9A-Fa-f]|2[0-4689ACFacf]|3[A-Fa-f]|5[BCDEbcde]|60|7[B-Fb-f])");
+        let mut after = (start..at).filter_map(|from| {
+            let escape = delimiters.find(&text[from..at])?;
+            (escape.start() == 0).then_some(from + escape.end())
+        });
+        let inner = after.next_back().map_or(start, |inner| after_marks(text, inner, at));
+        start = if inner < at { inner } else { start };
+        let domain_start = at + sign.len();
+        if let Some(length) = domain(&text[domain_start..])
             && start < at
         {
-            found.push(start..at + 1 + length);
+            found.push(start..domain_start + length);
         }
     }
     found
 }
 
+fn after_marks(text: &[u8], start: usize, at: usize) -> usize {
+    start + rule!(r"^[.%+'\x80-\xbf-]*").find(&text[start..at]).map_or(0, |marks| marks.len())
+}
+
 fn domain(text: &[u8]) -> Option<usize> {
-    let labels = rule!(r"^(?:[A-Za-z0-9_\x80-\xff-]{1,63}\.)+");
+    let labels = rule!(r"^(?:[A-Za-z0-9_\x80-\xff-]{1,63}(?:\.|%(?:25)?2[Ee]))+");
     let mut end = labels.find(text)?.end();
     loop {
         if let Some(top) = rule!(r"^(?:[A-Za-z][A-Za-z0-9-]*|[\x80-\xff]+)").find(&text[end..])
@@ -307,39 +323,42 @@ fn ipv6(text: &[u8]) -> Vec<Range<usize>> {
         if run.len() > 64 {
             continue;
         }
-        let mut range = run;
-        while range.start < range.end
-            && (text[range.start] == b'.' || text[range.start] == b':' && text.get(range.start + 1) != Some(&b':'))
-        {
-            range.start += 1;
-        }
-        while range.start < range.end
-            && (text[range.end - 1] == b'.'
-                || text[range.end - 1] == b':' && (range.end < 2 || text[range.end - 2] != b':'))
-        {
-            range.end -= 1;
-        }
-        let colons: Vec<usize> = range.clone().filter(|at| text[*at] == b':').collect();
-        let (Some(first), Some(last)) = (colons.first(), colons.last()) else {
-            continue;
-        };
-        let is_address = |range: &Range<usize>| {
-            range.start < range.end && {
-                let text = str::from_utf8(&text[range.clone()]).unwrap();
-                (text.bytes().any(|byte| byte.is_ascii_digit()) || text.matches(':').count() >= 3)
-                    && text.parse::<Ipv6Addr>().is_ok()
+        let percent = rule!("%$").is_match(&text[..run.start]);
+        for escape in [0, 2, 4] {
+            let start = run.start + escape;
+            if escape == 0 || percent && start < run.end && rule!("%(?:25)?[0-9A-Fa-f]{2}$").is_match(&text[..start]) {
+                found.extend(ipv6_in(text, start..run.end));
             }
-        };
-        let address =
-            [range.clone(), range.start..*last, first + 1..range.end, first + 1..*last].into_iter().find(is_address);
-        if let Some(address) = address
-            && free_before(text, address.start)
-            && free_after(text, address.end)
-        {
-            found.push(address);
         }
     }
     found
+}
+
+fn ipv6_in(text: &[u8], run: Range<usize>) -> Option<Range<usize>> {
+    let mut range = run;
+    while range.start < range.end
+        && (text[range.start] == b'.' || text[range.start] == b':' && text.get(range.start + 1) != Some(&b':'))
+    {
+        range.start += 1;
+    }
+    while range.start < range.end
+        && (text[range.end - 1] == b'.'
+            || text[range.end - 1] == b':' && (range.end < 2 || text[range.end - 2] != b':'))
+    {
+        range.end -= 1;
+    }
+    let colons: Vec<usize> = range.clone().filter(|at| text[*at] == b':').collect();
+    let (first, last) = (colons.first()?, colons.last()?);
+    let is_address = |range: &Range<usize>| {
+        range.start < range.end && {
+            let text = str::from_utf8(&text[range.clone()]).unwrap();
+            (text.bytes().any(|byte| byte.is_ascii_digit()) || text.matches(':').count() >= 3)
+                && text.parse::<Ipv6Addr>().is_ok()
+        }
+    };
+    let address =
+        [range.clone(), range.start..*last, first + 1..range.end, first + 1..*last].into_iter().find(is_address)?;
+    (free_before(text, address.start) && free_after(text, address.end)).then_some(address)
 }
 
 fn jwt(text: &[u8], start: usize) -> Option<usize> {
