@@ -18,6 +18,7 @@ pub enum Detector {
     /// IBAN (ISO 13616): known country, its length, mod 97. Plain, or in groups of four; either case.
     Iban,
     /// E-mail address with a dotted domain; international ones included, and those whose `@` and dots are escaped as URLs do.
+    /// Names of files that have an `@` (`getty@tty1.service`, `icon@2x.png`) are none.
     Email,
     /// Telephone number: `+` and country code, or a national layout that is clearly one. A bare digit run is not.
     Phone,

@@ -116,6 +116,36 @@ fn emails() {
     assert_eq!(found(r"x\nbob@example.com"), [(Detector::Email, "bob@example.com")]);
     assert_eq!(found(r"x\\nbob@example.com"), [(Detector::Email, "nbob@example.com")]);
     assert_eq!(found(r"\u00e9bob@example.com"), [(Detector::Email, "bob@example.com")]);
+    for ending in [
+        "service",
+        "socket",
+        "timer",
+        "mount",
+        "automount",
+        "slice",
+        "scope",
+        "path",
+        "device",
+        "swap",
+        "png",
+        "jpg",
+        "jpeg",
+        "gif",
+        "svg",
+        "webp",
+    ] {
+        clean(&format!("getty@tty1.{ending}"));
+        clean(&format!("  user@1000.{ending}   loaded active"));
+        clean(&format!("wg-quick@wg0.{ending}.\nx"));
+        // What has a real top-level domain is an address, whatever comes before or after that.
+        for (address, after) in [("a@b.com", format!(".{ending}")), ("a@b.com", format!("-{ending}"))] {
+            assert!(found(&format!("{address}{after}")).iter().any(|(_, hit)| hit.starts_with(address)));
+        }
+        finds(Detector::Email, &format!("alice@{ending}.com"));
+        finds(Detector::Email, &format!("alice@mail.{ending}.org"));
+        finds(Detector::Email, &format!("alice@mail.{ending}s"));
+    }
+    finds(Detector::Email, "alice@mail.target");
     clean("user@host");
     clean("@decorator.name");
     clean("lodash@4.17.21");

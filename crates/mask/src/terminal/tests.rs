@@ -401,3 +401,21 @@ fn what_urls_escape_comes_in_pieces() {
         same(text);
     }
 }
+
+#[test]
+fn names_of_units_come_in_pieces() {
+    let rows = "  getty@tty1.service    loaded active running Getty on tty1\r\n  user@1000.service\r\nicon@2x.png";
+    assert_eq!(whole(Style::Redact, rows), rows);
+    same(rows);
+    let address = "alice@tty1.service.com bob@example.com.socket\r\n";
+    assert_eq!(whole(Style::Redact, address), "[redacted] [redacted].socket\r\n");
+    same(address);
+    let mut stream = masker(DetectorSet::ALL, Style::Redact);
+    let mut out = Vec::new();
+    for piece in ["getty@tty1.serv", "ice loaded\r\nalice@acme.service", ".com\r\n"] {
+        stream.push(piece.as_bytes(), &mut out);
+        stream.flush_certain(&mut out);
+    }
+    stream.finish(&mut out);
+    assert_eq!(String::from_utf8_lossy(&out), "getty@tty1.service loaded\r\n[redacted]\r\n");
+}

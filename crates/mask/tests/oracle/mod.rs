@@ -221,7 +221,9 @@ fn domain(text: &[u8]) -> Option<usize> {
             && top.len() <= 63
         {
             let length = rule!("-*$").find(top.as_bytes()).map_or(top.len(), |dashes| dashes.start());
-            if length >= 2 && end + length <= 255 {
+            let file =
+                rule!("^(?:service|socket|timer|(?:auto)?mount|slice|scope|path|device|swap|png|jpe?g|gif|svg|webp)$");
+            if length >= 2 && end + length <= 255 && !file.is_match(&text[end..end + length]) {
                 return Some(end + length);
             }
         }
