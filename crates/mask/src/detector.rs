@@ -13,7 +13,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[repr(u8)]
 pub enum Detector {
     /// Payment card number (ISO/IEC 7812): 13 to 19 digits, known issuer range and length, Luhn. Plain, or in groups with
-    /// single spaces or dashes as cards are printed.
+    /// single spaces or dashes as cards are printed. Letters may touch it that name it (`PAN4111…`), or begin the first track of
+    /// a magnetic stripe (`%B4111…^`).
     Card,
     /// IBAN (ISO 13616): known country, its length, mod 97. Plain, or in groups of four; either case.
     Iban,

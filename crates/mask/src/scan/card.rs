@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::bytes::{before, byte, left_free, right_free};
+use super::bytes::{before, byte, left_free, percent, right_free};
 use super::number::Groups;
 
 /// Fewest and most digits of a card number (ISO/IEC 7812 allows 8 to 19; issued ones have 13 or more).
@@ -22,9 +22,49 @@ pub(super) fn may_begin(bytes: &[u8], start: usize) -> bool {
 
 /// Finds the card number that starts with the group of `length` digits at `start`; of several the longest.
 pub(super) fn find(bytes: &[u8], start: usize, length: usize) -> Option<Range<usize>> {
-    if !left_free(bytes, start) || is_fraction(bytes, start) {
+    if is_fraction(bytes, start) {
         return None;
     }
+    if !may_stand(bytes, start) {
+        return is_track(bytes, start)
+            .then(|| longest(bytes, start, length))?
+            .filter(|range| is_caret(bytes, range.end));
+    }
+    longest(bytes, start, length)
+}
+
+/// Words that are glued to a number they name. None is the beginning of an identifier (`DE`, `ORD`) or of hexadecimal digits.
+const NAMES: [&[u8]; 8] =
+    [b"pan", b"card", b"cardno", b"cardnumber", b"creditcard", b"ccnumber", b"visa", b"mastercard"];
+
+/// Whether nothing touches the digits on their left but a word that names them: `PAN4111111111111111`.
+pub(super) fn may_stand(bytes: &[u8], start: usize) -> bool {
+    if left_free(bytes, start) {
+        return true;
+    }
+    let named = |name: &&[u8]| {
+        let word = start.checked_sub(name.len());
+        word.is_some_and(|word| {
+            bytes.get(word..start).is_some_and(|text| text.eq_ignore_ascii_case(name)) && left_free(bytes, word)
+        })
+    };
+    // The last letters of all names; most of what touches digits ends here.
+    matches!(before(bytes, start, 1) | 0x20, b'n' | b'd' | b'o' | b'r' | b'a') && NAMES.iter().any(named)
+}
+
+/// Whether the letter before the digits is the format code of a magnetic stripe's first track (ISO/IEC 7813):
+/// `%B4111111111111111^DOE/JOHN^`. Alone it says nothing; the caret after the digits has to be there, too.
+pub(super) fn is_track(bytes: &[u8], start: usize) -> bool {
+    before(bytes, start, 1) == b'B' && left_free(bytes, start - 1)
+}
+
+/// Whether a caret, plain or escaped, is at `at`.
+fn is_caret(bytes: &[u8], at: usize) -> bool {
+    byte(bytes, at) == b'^' || percent(bytes, at).is_some_and(|(byte, _)| byte == b'^')
+}
+
+/// The longest card number at `start`.
+fn longest(bytes: &[u8], start: usize, length: usize) -> Option<Range<usize>> {
     if DIGITS.contains(&length) {
         return is_card(bytes, start..start + length).then_some(start..start + length);
     }

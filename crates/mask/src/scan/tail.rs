@@ -46,6 +46,9 @@ pub(crate) fn undecided(text: &[u8], set: DetectorSet) -> usize {
     {
         take(number(text));
     }
+    if set.contains(Detector::Card) {
+        take(track(text));
+    }
     if set.contains(Detector::Iban) {
         take(iban_start(text).map(|(start, _)| start));
     }
@@ -140,12 +143,19 @@ fn number(text: &[u8]) -> Option<usize> {
     first
 }
 
+/// The start of the digits of a magnetic stripe's track, when their caret is escaped and not whole yet.
+fn track(text: &[u8]) -> Option<usize> {
+    let escape = (1..=4).filter_map(|length| text.split_at_checked(text.len().checked_sub(length)?));
+    let digits = escape.filter(|(_, escape)| b"%255".starts_with(escape) || *escape == b"%5").map(|(digits, _)| digits);
+    digits.filter_map(number).find(|start| card::is_track(text, *start))
+}
+
 /// A number at the end that is as long as no ordinary one and begins as cards do. Where the reader has seen its beginning, the
 /// rest.
 fn long_number(text: &[u8], fresh: usize) -> Option<usize> {
     let start = number(text)?;
     let groups = start..text.len();
-    let begins = |at: &usize| left_free(text, *at) && before(text, *at, 1) != b'.' && card::may_begin(text, *at);
+    let begins = |at: &usize| card::may_stand(text, *at) && before(text, *at, 1) != b'.' && card::may_begin(text, *at);
     let first = groups.clone().find(begins)?;
     let digits: Vec<usize> = (first..text.len()).filter(|at| text.get(*at).is_some_and(u8::is_ascii_digit)).collect();
     let doubtful = digits.get(DOUBTFUL_DIGITS - 1)?;

@@ -396,6 +396,9 @@ fn what_urls_escape_comes_in_pieces() {
         "u=alice%40example%2Ecom&v=a%20AKIAIOSFODNN7EXAMPLE\r\n",
         "%22ghp_0123456789abcdefghijABCDEFGHIJ012345%22 %20415-555-0132\r\n",
         "%204111 1111 1111 1111\r\n",
+        "%B4111111111111111^DOE/JOHN^2512\r\n",
+        "%25B4111111111111111%5EDOE%2FJOHN%5E2512 x%B4111111111111111%255EDOE\r\n",
+        "PAN4111111111111111 Card4111111111111111\r\n",
     ] {
         assert!(whole(Style::Redact, text).contains("[redacted]"), "{text}");
         same(text);

@@ -119,10 +119,15 @@ const ISSUERS: &[(&str, &str, &[usize])] = &[
 fn card(text: &[u8], start: usize) -> Option<usize> {
     let layout = rule!(r"^(?:[0-9]{13,19}|(?:[0-9]{4}|[0-9]{6})(?:[ -][0-9]{4,6}){1,3}[ -][0-9]{1,7})$");
     let fraction = rule!(r"[0-9]\.$").is_match(&text[..start]);
-    if !free_before(text, start) || fraction {
+    let named = rule!("(?i)(?:pan|card|cardno|cardnumber|creditcard|ccnumber|visa|mastercard)$")
+        .find_iter(&text[..start])
+        .last();
+    let named = named.is_some_and(|name| free_before(text, name.start()));
+    let track = !free_before(text, start) && !named;
+    if fraction || track && !(text[..start].ends_with(b"B") && free_before(text, start - 1)) {
         return None;
     }
-    longest(text, start, 24, layout, |end| {
+    let end = longest(text, start, 24, layout, |end| {
         let digits = digits(&text[start..end]);
         let number: String = digits.iter().map(ToString::to_string).collect();
         let issued = ISSUERS.iter().any(|(first, last, lengths)| {
@@ -136,7 +141,8 @@ fn card(text: &[u8], start: usize) -> Option<usize> {
             .map(|(index, digit)| if index % 2 == 1 { (digit * 2) / 10 + (digit * 2) % 10 } else { *digit })
             .sum();
         issued && luhn.is_multiple_of(10) && free_after(text, end) && !rule!(r"^\.[0-9]").is_match(&text[end..])
-    })
+    })?;
+    (!track || rule!(r"^(?:\^|%(?:25)?5[Ee])").is_match(&text[end..])).then_some(end)
 }
 
 const COUNTRIES: &str = "AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 DK18 DO28 EE20 \
