@@ -84,6 +84,8 @@ pub struct Renderer {
     results: BTreeMap<u64, Table>,
     streams: BTreeMap<u64, Streams>,
     summary: Summary,
+    /// The session's own end was seen.
+    ended: bool,
 }
 
 impl Renderer {
@@ -100,6 +102,7 @@ impl Renderer {
             results: BTreeMap::new(),
             streams: BTreeMap::new(),
             summary: Summary { state: State::Open, commands: 0, denied: 0, held: 0, masked: 0, rows: 0 },
+            ended: false,
         }
     }
 
@@ -159,6 +162,7 @@ impl Renderer {
                 self.line(at, &format!("{}: {}", harmless(what), harmless(outcome)), out)
             }
             Event::Closed { reason, bytes, .. } => {
+                self.ended = true;
                 let text = format!(
                     "closed: {} ({} from the client, {} from the target)",
                     harmless(reason),
@@ -355,7 +359,8 @@ impl Renderer {
         let Summary { commands, denied, held, masked, rows, .. } = self.summary;
         let end = match state {
             State::Open => "no end yet: the session is live, or its end is missing",
-            State::Closed => "complete and signed",
+            State::Closed if self.ended => "complete and signed",
+            State::Closed => "signed, without the session's end: it could not be recorded",
             State::Recovered => "recovered after a crash and signed",
         };
         let lasted = self.last.0.saturating_sub(self.start.unwrap_or(self.last).0);

@@ -130,3 +130,15 @@ fn a_terminal_without_a_size_is_shown_at_the_usual_one() {
         assert!(out.contains(first) && !out.contains("0x0"), "{out}");
     }
 }
+
+#[test]
+fn a_session_whose_end_is_not_there_does_not_read_as_complete() {
+    let mut events = story();
+    events.retain(|(_, event)| !matches!(event, Event::Closed { .. }));
+    for (story, words) in [(story(), "complete and signed"), (events, "signed, without the session's end")] {
+        let mut out = Vec::new();
+        render(write(&story).as_slice(), &Options::default(), &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.lines().last().unwrap().contains(words), "{text}");
+    }
+}
