@@ -25,12 +25,10 @@ pub(super) fn find(bytes: &[u8], start: usize, length: usize) -> Option<Range<us
     if is_fraction(bytes, start) {
         return None;
     }
-    if !may_stand(bytes, start) {
-        return is_track(bytes, start)
-            .then(|| longest(bytes, start, length))?
-            .filter(|range| is_caret(bytes, range.end));
+    if left_free(bytes, start) || is_named(bytes, start) {
+        return longest(bytes, start, length);
     }
-    longest(bytes, start, length)
+    is_track(bytes, start).then(|| longest(bytes, start, length))?.filter(|range| is_caret(bytes, range.end))
 }
 
 /// Words that are glued to a number they name. None is the beginning of an identifier (`DE`, `ORD`) or of hexadecimal digits.
@@ -39,21 +37,22 @@ const NAMES: [&[u8]; 8] =
 
 /// Whether nothing touches the digits on their left but a word that names them: `PAN4111111111111111`.
 pub(super) fn may_stand(bytes: &[u8], start: usize) -> bool {
-    if left_free(bytes, start) {
-        return true;
-    }
-    let named = |name: &&[u8]| {
+    left_free(bytes, start) || is_named(bytes, start)
+}
+
+#[cold]
+fn is_named(bytes: &[u8], start: usize) -> bool {
+    NAMES.iter().any(|name| {
         let word = start.checked_sub(name.len());
         word.is_some_and(|word| {
             bytes.get(word..start).is_some_and(|text| text.eq_ignore_ascii_case(name)) && left_free(bytes, word)
         })
-    };
-    // The last letters of all names; most of what touches digits ends here.
-    matches!(before(bytes, start, 1) | 0x20, b'n' | b'd' | b'o' | b'r' | b'a') && NAMES.iter().any(named)
+    })
 }
 
 /// Whether the letter before the digits is the format code of a magnetic stripe's first track (ISO/IEC 7813):
 /// `%B4111111111111111^DOE/JOHN^`. Alone it says nothing; the caret after the digits has to be there, too.
+#[cold]
 pub(super) fn is_track(bytes: &[u8], start: usize) -> bool {
     before(bytes, start, 1) == b'B' && left_free(bytes, start - 1)
 }
@@ -64,6 +63,7 @@ fn is_caret(bytes: &[u8], at: usize) -> bool {
 }
 
 /// The longest card number at `start`.
+#[inline]
 fn longest(bytes: &[u8], start: usize, length: usize) -> Option<Range<usize>> {
     if DIGITS.contains(&length) {
         return is_card(bytes, start..start + length).then_some(start..start + length);

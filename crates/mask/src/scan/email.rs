@@ -84,27 +84,33 @@ fn after_delimiters(bytes: &[u8], start: usize, at: usize) -> usize {
     if after < at { after } else { start }
 }
 
-/// Endings of file names that follow an `@`: units of systemd (`getty@tty1.service`) and images of twice the size (`icon@2x.png`).
+/// Whether this is the ending of file names that follow an `@`: units of systemd (`getty@tty1.service`) and images of twice the size (`icon@2x.png`).
 /// None is a top-level domain, so no address ends in one. `.target` is: an instance of a target is rare, and looks the same as
 /// an address there.
-const FILES: [&[u8]; 16] = [
-    b"service",
-    b"socket",
-    b"timer",
-    b"mount",
-    b"automount",
-    b"slice",
-    b"scope",
-    b"path",
-    b"device",
-    b"swap",
-    b"png",
-    b"jpg",
-    b"jpeg",
-    b"gif",
-    b"svg",
-    b"webp",
-];
+#[inline]
+fn is_file(ending: &[u8]) -> bool {
+    match ending {
+        [b'g', b'i', b'f'] | [b'j', b'p', b'g'] | [b'p', b'n', b'g'] | [b's', b'v', b'g'] => true,
+        [_, _, _] | [_, _] => false,
+        _ => {
+            const LONGER: [&[u8]; 12] = [
+                b"service",
+                b"socket",
+                b"timer",
+                b"mount",
+                b"automount",
+                b"slice",
+                b"scope",
+                b"path",
+                b"device",
+                b"swap",
+                b"jpeg",
+                b"webp",
+            ];
+            LONGER.contains(&ending)
+        }
+    }
+}
 
 /// The end of the longest domain of two or more labels that starts here and whose last label can be a top-level domain.
 fn domain_end(bytes: &[u8], start: usize) -> Option<usize> {
@@ -139,6 +145,6 @@ fn top_level_end(bytes: &[u8], start: usize, end: usize) -> Option<usize> {
         label.iter().take_while(|byte| !byte.is_ascii()).count()
     };
     let dashes = label.get(..run)?.iter().rev().take_while(|byte| **byte == b'-').count();
-    let known = run <= LABEL && run - dashes >= 2 && !FILES.contains(&label.get(..run - dashes)?);
+    let known = run <= LABEL && run - dashes >= 2 && !is_file(label.get(..run - dashes)?);
     known.then_some(start + run - dashes)
 }

@@ -68,6 +68,7 @@ pub(super) struct Layout<const N: usize> {
 }
 
 /// Looks at the chain of digit groups that starts at `start`; returns where to go on.
+#[inline(never)]
 pub(super) fn at_digit(bytes: &[u8], start: usize, set: DetectorSet, found: &mut Found<'_>) -> usize {
     if before(bytes, start, 1).is_ascii_alphabetic() && set.contains(Detector::Iban) {
         iban::at_check_digits(bytes, start, found);
