@@ -35,7 +35,8 @@ pub enum Detector {
     GithubToken,
     /// PEM private key block, encrypted or not. Certificates and public keys are no secret.
     Pem,
-    /// Other well-known key prefixes: Stripe, Slack, GitLab, Google, npm, PyPI and the like.
+    /// Other well-known key prefixes: Stripe, Slack, GitLab, Google, npm, PyPI and the like; keys of SendGrid, tokens of Vault
+    /// and of Telegram's bots, age identities; of the address of a Slack webhook its last part.
     ApiKey,
 }
 

@@ -8,7 +8,7 @@ pub(super) const AT: u8 = 1 << 1;
 pub(super) const COLON: u8 = 1 << 2;
 /// `+` or `(`, which begin some telephone numbers.
 pub(super) const DIAL: u8 = 1 << 3;
-/// `_`, `-`, `A`, `J`: fixed points inside the prefixes of tokens, keys and PEM blocks.
+/// `_`, `-`, `A`, `G`, `J`, `T`, `v`: fixed points inside the prefixes of tokens, keys and PEM blocks.
 pub(super) const KEY: u8 = 1 << 4;
 
 /// The anchor class of every byte; 0 for a byte at which nothing is looked for.
@@ -31,6 +31,9 @@ const fn anchors() -> [u8; 256] {
     table[b'-' as usize] = KEY;
     table[b'A' as usize] = KEY;
     table[b'J' as usize] = KEY;
+    table[b'G' as usize] = KEY;
+    table[b'T' as usize] = KEY;
+    table[b'v' as usize] = KEY;
     table
 }
 

@@ -8,6 +8,7 @@
 //! | `email.rs` | `@`, or `%` of `%40` | e-mail addresses |
 //! | `ipv6.rs` | `:` | IPv6 addresses |
 //! | `secret.rs`, `pem.rs` | `_ - A J` | tokens, keys, JWTs, PEM blocks |
+//! | `dotted.rs` | `G T v`, `A` after `:` | keys of several parts |
 //! | `tail.rs` | the end | what may still become a value when more follows |
 //!
 //! Every function looks a bounded distance around its anchor, or consumes what it walked over, so the whole is linear.
@@ -15,6 +16,7 @@
 
 mod bytes;
 mod card;
+mod dotted;
 mod email;
 mod iban;
 mod ipv6;
@@ -59,9 +61,13 @@ pub(crate) struct Open {
 }
 
 /// [`scan`], for bytes that are not the last.
+///
+/// What looks at digits and keys is never inlined: in a short cell there are none, and the way in and out of this function is
+/// what it costs.
 pub(crate) fn scan_open(bytes: &[u8], set: DetectorSet, hits: &mut Vec<Hit>) -> Open {
     hits.clear();
-    let mut found = Found { hits, token_end: 0, jwt_end: 0, jwt_run: 0, pem_end: 0, pem_tail: PemTail::default() };
+    let mut found =
+        Found { hits, token_end: 0, part_end: 0, jwt_end: 0, jwt_run: 0, pem_end: 0, pem_tail: PemTail::default() };
     let mask = anchors_of(set);
     let mut at = 0;
     while let Some(next) = next_anchor(bytes, at, mask) {
@@ -76,7 +82,7 @@ pub(crate) fn scan_open(bytes: &[u8], set: DetectorSet, hits: &mut Vec<Hit>) -> 
     }
     let reaches = |end: usize| end == bytes.len() && end > 0;
     Open {
-        token: reaches(found.token_end),
+        token: reaches(found.token_end) || reaches(found.part_end),
         jwt: reaches(found.jwt_run),
         pem: reaches(found.pem_end).then_some(found.pem_tail),
     }
@@ -149,7 +155,9 @@ struct Found<'a> {
     hits: &'a mut Vec<Hit>,
     /// End of the last run of token bytes taken as a token. Its inside is not walked again, which keeps the scan linear.
     token_end: usize,
-    /// The same for the last JSON Web Token.
+    /// End of the last part of a key of several parts. It may have another token inside, which names it.
+    part_end: usize,
+    /// End of the last JSON Web Token, as for a token.
     jwt_end: usize,
     /// The same with the dots after it, which belong to it only if more follows.
     jwt_run: usize,

@@ -2,7 +2,7 @@
 
 use super::Found;
 use super::bytes::{before, byte, left_free, looked_at, right_free};
-use super::pem;
+use super::{dotted, pem};
 use crate::detector::{Detector, DetectorSet};
 
 /// A token's prefix, where in it the anchor (`_` or `-`) stands, and the fewest bytes that must follow.
@@ -23,7 +23,7 @@ const fn prefix(text: &'static [u8], least: usize, detector: Detector) -> Prefix
 
 /// The minimum is what a truncated token still has, not the issued length: a gateway would rather hide a stump.
 /// GitHub's checksum tail is not asked for, for the same reason.
-static PREFIXES: [Prefix; 37] = [
+static PREFIXES: [Prefix; 41] = [
     prefix(b"ghp_", 20, Detector::GithubToken),
     prefix(b"gho_", 20, Detector::GithubToken),
     prefix(b"ghu_", 20, Detector::GithubToken),
@@ -52,12 +52,16 @@ static PREFIXES: [Prefix; 37] = [
     prefix(b"rubygems_", 40, Detector::ApiKey),
     prefix(b"dckr_pat_", 20, Detector::ApiKey),
     prefix(b"dop_v1_", 40, Detector::ApiKey),
+    prefix(b"doo_v1_", 40, Detector::ApiKey),
+    prefix(b"dor_v1_", 40, Detector::ApiKey),
+    prefix(b"AGE-SECRET-KEY-1", 20, Detector::ApiKey),
     prefix(b"shpat_", 20, Detector::ApiKey),
     prefix(b"shpss_", 20, Detector::ApiKey),
     prefix(b"hf_", 30, Detector::ApiKey),
     prefix(b"sk-ant-", 20, Detector::ApiKey),
     prefix(b"sk-proj-", 20, Detector::ApiKey),
     prefix(b"sk-svcacct-", 20, Detector::ApiKey),
+    prefix(b"sk-admin-", 20, Detector::ApiKey),
     prefix(b"lin_api_", 20, Detector::ApiKey),
     prefix(b"pat-na1-", 20, Detector::ApiKey),
     prefix(b"key-live_", 20, Detector::ApiKey),
@@ -85,13 +89,19 @@ pub(crate) const fn is_jwt_byte(byte: u8) -> bool {
     is_token_byte(byte) || byte == b'.'
 }
 
-/// Looks at `_`, `-`, `A` or `J`; returns where to go on.
+/// Looks at `_`, `-`, `A`, `G`, `J`, `T` or `v`; returns where to go on.
+#[inline(never)]
 pub(super) fn at_key(bytes: &[u8], at: usize, set: DetectorSet, found: &mut Found<'_>) -> usize {
     match byte(bytes, at) {
         b'A' => at_capital_a(bytes, at, set, found),
         b'J' => {
             if set.contains(Detector::Jwt) {
                 jwt(bytes, at, found);
+            }
+        }
+        b'G' | b'T' | b'v' => {
+            if set.contains(Detector::ApiKey) {
+                dotted::at_letter(bytes, at, found);
             }
         }
         mark => {
@@ -103,8 +113,8 @@ pub(super) fn at_key(bytes: &[u8], at: usize, set: DetectorSet, found: &mut Foun
                 (found.pem_end, found.pem_tail) = pem::block_end(bytes, header_end);
                 found.add(Detector::Pem, at..found.pem_end);
             }
-            // The byte before an anchor is a letter in every prefix, which rules out dates and most identifiers.
-            if before(bytes, at, 1).is_ascii_lowercase() && set.intersects(DetectorSet::SECRET) {
+            // The byte before an anchor is one of these in every prefix, which rules out dates and most identifiers.
+            if matches!(before(bytes, at, 1), b'a'..=b'z' | b'E') && set.intersects(DetectorSet::SECRET) {
                 token(bytes, at, set, found);
             }
         }
@@ -158,7 +168,7 @@ pub(super) fn begins(rest: &[u8], set: DetectorSet) -> Option<Option<usize>> {
 }
 
 /// End of the run of bytes that `belongs` accepts.
-fn run_end(bytes: &[u8], start: usize, belongs: fn(u8) -> bool) -> usize {
+pub(super) fn run_end(bytes: &[u8], start: usize, belongs: fn(u8) -> bool) -> usize {
     let run = bytes.get(start..).map_or(0, |rest| rest.iter().take_while(|byte| belongs(**byte)).count());
     looked_at(run);
     start + run
@@ -168,6 +178,9 @@ fn run_end(bytes: &[u8], start: usize, belongs: fn(u8) -> bool) -> usize {
 fn at_capital_a(bytes: &[u8], at: usize, set: DetectorSet, found: &mut Found<'_>) {
     if before(bytes, at, 1) == b'y' && set.contains(Detector::Jwt) {
         jwt(bytes, at, found);
+    }
+    if before(bytes, at, 1) == b':' && set.contains(Detector::ApiKey) {
+        dotted::at_bot(bytes, at, found);
     }
     let Some(prefix) = bytes.get(at..at + 4) else {
         return;

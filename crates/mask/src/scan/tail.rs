@@ -2,7 +2,7 @@
 
 use super::bytes::{self, before, left_free, may_be};
 use super::secret::{self, is_jwt_byte, is_token_byte};
-use super::{card, email, iban};
+use super::{card, dotted, email, iban};
 use crate::detector::{Detector, DetectorSet};
 
 /// The longest e-mail address: a local part, the `@` and a domain, and what is looked at around them.
@@ -88,8 +88,21 @@ fn run(text: &[u8], most: usize, belongs: impl Fn(u8) -> bool) -> Option<usize> 
 /// The first place in the last run of token bytes where a token may have begun, and where its body begins if its prefix is
 /// whole.
 fn token(text: &[u8], set: DetectorSet) -> Option<(usize, Option<usize>)> {
-    let start = run(text, usize::MAX, is_jwt_byte)?;
     let word = run(text, usize::MAX, is_token_byte).unwrap_or(text.len());
+    let parts = if set.contains(Detector::ApiKey) { dotted::begins(text, word) } else { None };
+    let whole = in_run(text, word, set);
+    match (parts, whole) {
+        (Some(parts), Some(whole)) => {
+            let body = parts.1.into_iter().chain(whole.1).min();
+            Some((parts.0.min(whole.0), body))
+        }
+        (parts, whole) => parts.or(whole),
+    }
+}
+
+/// The same for those that are all of one run of token bytes and dots, which ends with the bytes from `word` on.
+fn in_run(text: &[u8], word: usize, set: DetectorSet) -> Option<(usize, Option<usize>)> {
+    let start = run(text, usize::MAX, is_jwt_byte)?;
     let at = |at: usize| {
         // Inside of a JSON Web Token nothing else begins before its end.
         let previous = before(text, at, 1);
@@ -103,8 +116,12 @@ fn token(text: &[u8], set: DetectorSet) -> Option<(usize, Option<usize>)> {
                 return Some((at, None));
             }
         }
-        let free = at >= word && left_free(text, at);
-        let found = free.then(|| secret::begins(text.get(at..).unwrap_or_default(), set)).flatten();
+        if !left_free(text, at) {
+            return None;
+        }
+        let rest = text.get(at..).unwrap_or_default();
+        let dotted = || set.contains(Detector::ApiKey).then(|| dotted::begins_dotted(rest)).flatten();
+        let found = (at >= word).then(|| secret::begins(rest, set)).flatten().or_else(dotted);
         found.map(|body| (at, body.map(|body| at + body)))
     };
     (start..text.len()).find_map(at)

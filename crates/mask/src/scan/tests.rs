@@ -284,6 +284,31 @@ fn secrets() {
     finds(Detector::ApiKey, "glpat-abcdefghij0123456789");
     finds(Detector::ApiKey, "AIzaSyA1234567890abcdefghijklmnopqrstuv");
     finds(Detector::ApiKey, "npm_abcdefghijklmnopqrstuvwxyz0123456789");
+    finds(Detector::ApiKey, "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");
+    for kind in ["hvs", "hvb", "hvr"] {
+        finds(Detector::ApiKey, &format!("{kind}.wW3iwoG9WxXwuq7hlbnvYqmZ"));
+    }
+    finds(Detector::ApiKey, "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX");
+    finds(Detector::ApiKey, "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw-");
+    finds(Detector::ApiKey, &format!("dop_v1_{}", "0123456789abcdef".repeat(4)));
+    finds(Detector::ApiKey, &format!("pypi-AgEIcHlwaS5vcmc{}", "CJDk1ZTQ".repeat(4)));
+    for prefix in ["whsec_", "rk_live_", "sk-ant-api03-", "sk-proj-", "sk-admin-"] {
+        finds(Detector::ApiKey, &format!("{prefix}4eC39HqLyjWDarjtT1zdp7dc"));
+    }
+    assert_eq!(
+        found("https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX?x"),
+        [(Detector::ApiKey, "XXXXXXXXXXXXXXXXXXXXXXXX")]
+    );
+    assert_eq!(
+        found("https://api.telegram.org/bot123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw-/getMe"),
+        [(Detector::ApiKey, "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw-")]
+    );
+    clean("SG.Singapore.example");
+    clean("MSG.ngeVfQFYQlKU0ufo8x5d1A.TwL2iGABf9DHoTf09kqeF8tAmbihYzrnopKc");
+    clean("hvs.short");
+    clean("hooks.slack.com/services/T00000000/B00000000/short");
+    clean("1234567:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw-");
+    clean("SK0123456789abcdef0123456789abcdef");
     clean("task_live_update_of_things_here");
     clean("risk_test_abcdefghijklmnop");
     clean("AKIAIOSFODNN7EXAMPLES");
@@ -435,6 +460,13 @@ fn hostile_input_takes_linear_work() {
         "x@b.co-ghp_AAAAAAAAAAAAAAAAAAAAAA_",
         "A",
         "AKIA",
+        "SG.",
+        "SG.ngeVfQFYQlKU0ufo8x5d1A.",
+        "hvs.",
+        "hvs.-",
+        "12345678:AA",
+        "hooks.slack.com/services/T0/B0/",
+        ".",
         "AIza",
         "eyJ",
         "-eyJ",

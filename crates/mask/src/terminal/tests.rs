@@ -406,6 +406,27 @@ fn what_urls_escape_comes_in_pieces() {
 }
 
 #[test]
+fn keys_of_several_parts_come_in_pieces() {
+    for key in [
+        "SG.ngeVfQFYQlKU0ufo8x5d1A.TwL2iGABf9DHoTf09kqeF8tAmbihYzrnopKc",
+        "hvs.CAESIJlBf0wW3iwoG9WxXwuq7",
+        "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX",
+        "bot123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw-",
+        "https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX",
+    ] {
+        for text in [format!("x {key}\r\n"), format!("{key} {key}"), format!("\"{key}\",")] {
+            assert!(whole(Style::Redact, &text).contains("[redacted]"), "{text}");
+            same(&text);
+            let mut stream = masker(DetectorSet::SECRET, Style::Redact);
+            let mut out = Vec::new();
+            text.bytes().for_each(|byte| stream.push(&[byte], &mut out));
+            stream.finish(&mut out);
+            assert_eq!(String::from_utf8_lossy(&out), whole(Style::Redact, &text));
+        }
+    }
+}
+
+#[test]
 fn names_of_units_come_in_pieces() {
     let rows = "  getty@tty1.service    loaded active running Getty on tty1\r\n  user@1000.service\r\nicon@2x.png";
     assert_eq!(whole(Style::Redact, rows), rows);

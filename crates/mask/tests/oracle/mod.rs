@@ -398,6 +398,19 @@ fn github(text: &[u8], start: usize) -> Option<usize> {
 }
 
 fn api_key(text: &[u8], start: usize) -> Option<usize> {
+    let end = |found: regex::bytes::Match<'_>| start + found.end();
+    let webhook = rule!("hooks[.]slack[.]com/services/T[A-Z0-9]{0,23}/B[A-Z0-9]{0,23}/$").is_match(&text[..start]);
+    if let Some(secret) = rule!("^[A-Za-z0-9_-]{20,}").find(&text[start..])
+        && webhook
+    {
+        return Some(end(secret));
+    }
+    let bot = free_before(text, start) || text[..start].ends_with(b"bot");
+    if let Some(bot) = rule!("^[0-9]{8,10}:AA[A-Za-z0-9_-]{33}").find(&text[start..]).filter(|_| bot)
+        && free_after(text, end(bot))
+    {
+        return Some(end(bot));
+    }
     if !free_before(text, start) {
         return None;
     }
@@ -405,7 +418,7 @@ fn api_key(text: &[u8], start: usize) -> Option<usize> {
         return free_after(text, start + google.end()).then_some(start + google.end());
     }
     let rule = rule!(
-        "^(?:(?:[sr]k_(?:live|test)_|xox[abcdeprs]-|xapp-)[A-Za-z0-9_-]{10,}|(?:glpat|gldt|glrt)-[A-Za-z0-9_-]{16,}|(?:whsec_|pypi-AgE|dckr_pat_|shpat_|shpss_|sk-ant-|sk-proj-|sk-svcacct-|lin_api_|pat-na1-|key-live_)[A-Za-z0-9_-]{20,}|(?:npm_|hf_)[A-Za-z0-9_-]{30,}|(?:rubygems_|dop_v1_)[A-Za-z0-9_-]{40,})"
+        "^(?:SG[.][A-Za-z0-9_-]{22}[.][A-Za-z0-9_-]{20,}|hv[sbr][.][A-Za-z0-9_-]{24,}|(?:AGE-SECRET-KEY-1|sk-admin-)[A-Za-z0-9_-]{20,}|do[or]_v1_[A-Za-z0-9_-]{40,}|(?:[sr]k_(?:live|test)_|xox[abcdeprs]-|xapp-)[A-Za-z0-9_-]{10,}|(?:glpat|gldt|glrt)-[A-Za-z0-9_-]{16,}|(?:whsec_|pypi-AgE|dckr_pat_|shpat_|shpss_|sk-ant-|sk-proj-|sk-svcacct-|lin_api_|pat-na1-|key-live_)[A-Za-z0-9_-]{20,}|(?:npm_|hf_)[A-Za-z0-9_-]{30,}|(?:rubygems_|dop_v1_)[A-Za-z0-9_-]{40,})"
     );
     rule.find(&text[start..]).map(|found| start + found.end())
 }
