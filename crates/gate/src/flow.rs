@@ -94,10 +94,6 @@ impl Flow {
         self.cut.get_or_insert(refusal);
     }
 
-    pub(crate) const fn level(&self) -> RecordLevel {
-        self.level
-    }
-
     /// What is kept of it at level `head` is all of it.
     pub(crate) fn record_whole(&mut self) {
         if self.level == RecordLevel::Head {

@@ -311,6 +311,13 @@ impl Session {
         (self.hold_refusal(RefusalKind::ApprovalCancelled, &held.request), held.request.id)
     }
 
+    /// As many commands wait as may, `most`: this one is given up at once.
+    pub fn crowded<M>(&mut self, held: Held<M>, most: usize) -> (Refusal, ApprovalId) {
+        let (refusal, id) = self.abandon(held, false);
+        let refusal = Refusal { kind: RefusalKind::Limit, approval: None, ..refusal };
+        (refusal.because(format!("{most} commands of this session wait for approval already")), id)
+    }
+
     /// Records that the command waits, once its request is stored.
     ///
     /// # Errors
@@ -382,7 +389,8 @@ impl Session {
             kind,
             request: Some(self.request()),
             rules: verdict.rules.clone(),
-            reasons: verdict.reasons.clone(),
+            // They repeat the command's own words.
+            reasons: verdict.reasons.iter().map(|reason| self.scrub(reason, false).into_owned()).collect(),
             message: verdict.message.clone(),
             approval: None,
         }

@@ -327,7 +327,7 @@ impl Session {
     }
 
     fn record_input(&mut self, flow: &mut Flow, data: &[u8]) -> Result<(), Refusal> {
-        let keep = match flow.level() {
+        let keep = match flow.level {
             RecordLevel::None | RecordLevel::Digest => 0,
             RecordLevel::Full => data.len(),
             RecordLevel::Head => {
@@ -359,7 +359,7 @@ impl Session {
     /// # Errors
     /// When it cannot be recorded; the session must close.
     pub fn content(&mut self, flow: &Flow, content: &FileContent<'_>) -> Result<(), Refusal> {
-        if flow.level() != RecordLevel::Full {
+        if flow.level != RecordLevel::Full {
             return Ok(());
         }
         let FileContent { number, to_target, mut offset, data } = *content;

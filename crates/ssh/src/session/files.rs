@@ -266,8 +266,8 @@ impl Relay {
 
     fn deny(&mut self, index: usize, used: usize, id: u32, refusal: &Refusal) -> Result<bool, End> {
         let words = answer::short(refusal);
-        let words = self.session.scrub(words.trim_start_matches("sallyport: "), false).into_owned();
-        self.reply_status(index, used, id, packet::PERMISSION_DENIED, &words)
+        let words = words.trim_start_matches("sallyport: ");
+        self.reply_status(index, used, id, packet::PERMISSION_DENIED, words)
     }
 
     /// A human has approved the operation at the front: it is asked again where its paths are.

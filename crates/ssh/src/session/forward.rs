@@ -15,7 +15,7 @@ const LISTENING: usize = 64;
 /// Requests about the connection that the target may have to answer; more are refused.
 const UNANSWERED: usize = 64;
 /// Those and refusals that wait for their turn.
-const MOST: usize = 4096;
+const MOST: usize = 256;
 
 /// The longest name of a host, or path of a socket.
 const HOST: usize = 1024;

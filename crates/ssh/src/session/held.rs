@@ -73,7 +73,10 @@ impl Relay {
     /// Messages that came behind a held command.
     fn go_on(&mut self, index: usize) -> Step {
         while let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) {
-            let Some(message) = channel.waiting.pop_front().filter(|_| channel.held.is_none()) else { break };
+            if channel.held.is_some() {
+                break;
+            }
+            let Some(message) = channel.waiting.pop_front() else { break };
             channel.waiting_bytes -= message.len();
             self.client(&message)?;
         }

@@ -136,7 +136,7 @@ impl Relay {
             Asked::Hold(held)
                 if self.channels.iter().flatten().filter(|it| it.held.is_some()).count() >= limits::HELD =>
             {
-                let (refusal, id) = self.session.abandon(*held, false);
+                let (refusal, id) = self.session.crowded(*held, limits::HELD);
                 self.withdrawn.push(id);
                 self.refuse(index, &refusal, &then)
             }
@@ -233,8 +233,7 @@ impl Relay {
     fn not_opened(&mut self, index: usize, refusal: &Refusal) -> Step {
         let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) else { return Ok(()) };
         if let Some(number) = channel.client.number.take() {
-            let why = answer::short(refusal);
-            let message = words::open_failure(number, words::PROHIBITED, &self.session.scrub(&why, false));
+            let message = words::open_failure(number, words::PROHIBITED, &answer::short(refusal));
             (channel.client.closed, channel.client.told_close) = (true, true);
             self.tell(Framed(message));
         } else if let Some(number) = channel.target.number.take() {
@@ -250,11 +249,8 @@ impl Relay {
         self.pump(index)?;
         let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) else { return Ok(()) };
         let Some(recipient) = channel.client.number else { return Ok(()) };
-        // It may repeat the words of the command.
-        let text = self.session.scrub(text, false).into_owned();
-        let len = text.len();
-        let released = self.session.release(Words { recipient, text });
-        channel.say(released, &mut self.to_client, len);
+        let released = self.session.release(Words { recipient, text: text.to_owned() });
+        channel.say(released, &mut self.to_client, text.len());
         if mem::replace(&mut channel.client.told_close, true) {
             return Ok(());
         }

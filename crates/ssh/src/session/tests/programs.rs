@@ -12,6 +12,12 @@ rules:
   - { name: all, who: any, do: [read, execute], then: allow }
 ";
 
+const HELD: &str = "
+rules:
+  - { name: in, who: any, do: [connect, session], then: allow }
+  - { name: all, who: any, do: [read, execute], then: approve, approval: { by: { groups: [dba] }, expires: 60s } }
+";
+
 fn was_killed(rig: &mut Rig) -> bool {
     let (mut killed, mut closed) = (false, false);
     rig.each_at_target(|message| match message {
@@ -146,11 +152,7 @@ fn a_client_that_says_more_than_was_agreed_is_cut_off() {
 
 #[test]
 fn a_window_may_change_as_often_as_it_likes_while_a_command_is_held() {
-    let held = RULES.replace(
-        "do: [read, execute], then: allow",
-        "do: [read, execute], then: approve, approval: { by: { groups: [dba] }, expires: 60s }",
-    );
-    let mut rig = Rig::new(&held, "", "", 1 << 20);
+    let mut rig = Rig::new(HELD, "", "", 1 << 20);
     rig.client(&words::open(&Open { kind: "session", sender: 1, window: 1 << 21, packet: 1 << 15, rest: b"" }));
     rig.target(&words::confirmation(0, 1, 1 << 20, 1 << 15));
     rig.client(
@@ -178,11 +180,7 @@ fn a_window_may_change_as_often_as_it_likes_while_a_command_is_held() {
 
 #[test]
 fn commands_of_one_connection_that_wait_are_bounded() {
-    let held = RULES.replace(
-        "do: [read, execute], then: allow",
-        "do: [read, execute], then: approve, approval: { by: { groups: [dba] }, expires: 60s }",
-    );
-    let mut rig = Rig::new(&held, "", "", 1 << 20);
+    let mut rig = Rig::new(HELD, "", "", 1 << 20);
     let mut rest = Vec::new();
     encode::string(&mut rest, b"top");
     for number in 0..100_u32 {
@@ -198,4 +196,18 @@ fn commands_of_one_connection_that_wait_are_bounded() {
     }
     assert_eq!(rig.relay.parking.len(), 32);
     assert_eq!(rig.relay.withdrawn.len(), 68);
+    let said = String::from_utf8_lossy(rig.relay.to_client.pending()).into_owned();
+    assert!(said.contains("SP-LIMIT") && said.contains("32 commands of this session wait"), "{said}");
+}
+
+#[test]
+fn a_refusal_repeats_no_value_that_detectors_know() {
+    let masked = RULES.replace("do: [read, execute]", "do: [read]")
+        + "masks:\n  - { name: cards, who: any, detect: [card], with: redact }\n";
+    for (kind, text) in [("exec", "nosuch 4111111111111111"), ("subsystem", "4111111111111111")] {
+        let mut rig = Rig::new(&masked, kind, text, 1 << 20);
+        let said = String::from_utf8_lossy(rig.relay.to_client.pending()).into_owned();
+        assert!(said.contains("SP-NOT-COVERED") && !said.contains("4111111111111111"), "{said}");
+        rig.at_client();
+    }
 }

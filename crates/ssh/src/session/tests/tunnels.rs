@@ -98,8 +98,8 @@ fn a_tunnel_leads_where_its_rule_says() {
     assert_eq!(opens(&mut rig), 1);
 }
 
-#[test]
-fn a_port_that_the_target_chooses_is_what_was_asked_for() {
+/// The target listens at a port that it chose, and somebody has connected to it.
+fn connected() -> Rig {
     let mut rig = Rig::new(RULES, "", "", 0);
     let mut rest = Vec::new();
     encode::string(&mut rest, b"localhost");
@@ -118,6 +118,12 @@ fn a_port_that_the_target_chooses_is_what_was_asked_for() {
         packet: 1 << 15,
         rest: &rest,
     }));
+    rig
+}
+
+#[test]
+fn a_port_that_the_target_chooses_is_what_was_asked_for() {
+    let mut rig = connected();
     let mut asked = false;
     rig.each_at_client(|message| asked |= matches!(message, Message::Open(_)));
     assert!(asked);
@@ -125,24 +131,7 @@ fn a_port_that_the_target_chooses_is_what_was_asked_for() {
 
 #[test]
 fn a_policy_edit_while_the_client_opens_a_tunnel_refuses_it() {
-    let mut rig = Rig::new(RULES, "", "", 0);
-    let mut rest = Vec::new();
-    encode::string(&mut rest, b"localhost");
-    encode::u32(&mut rest, 0);
-    rig.client(&words::global("tcpip-forward", true, &rest));
-    rig.target(&[81, 0, 0, 0x9c, 0x40]);
-    let mut rest = Vec::new();
-    encode::string(&mut rest, b"localhost");
-    encode::u32(&mut rest, 40_000);
-    encode::string(&mut rest, b"127.0.0.1");
-    encode::u32(&mut rest, 1);
-    rig.target(&words::open(&Open {
-        kind: "forwarded-tcpip",
-        sender: 3,
-        window: 1 << 20,
-        packet: 1 << 15,
-        rest: &rest,
-    }));
+    let mut rig = connected();
     told(&mut rig);
     rig.gate.replace_policy(policy(&RULES.replace("host:listen:localhost:0", "host:other:1")));
     rig.relay.tick().unwrap();
