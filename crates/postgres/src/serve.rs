@@ -147,6 +147,7 @@ impl Server {
             unfed: false,
             copy_left: 0,
             client_gone: false,
+            deaf: None,
         })
     }
 

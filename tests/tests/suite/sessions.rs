@@ -219,3 +219,42 @@ fn an_approver_sees_what_would_change_and_what_did() {
     assert!(world.answer("deny", &id));
     assert_eq!(code(&wire.until_ready(PATIENCE).unwrap()).as_deref(), Some("42501"));
 }
+
+/// The server closes while rows still flow to it: its last message was sent before, and comes through.
+#[test]
+fn a_server_that_ends_a_session_in_the_middle_of_a_copy_is_heard() {
+    const COPIES: &str = "rules: [{ name: loads, who: any, do: [connect, session, read, write, import], then: allow }]";
+    let server = Server::start(&ServerOptions::default()).unwrap();
+    server.sql("postgres", "CREATE TABLE loads(line text); GRANT ALL ON loads TO app").unwrap();
+    let mut options = Options::new(server.port(), "postgres", COPIES);
+    // The client's TLS reads nothing more once it could not write.
+    options.tls = false;
+    let gateway = Gateway::start(&options).unwrap();
+    let row = message::framed(b'd', b"a line\n").repeat(8192);
+    for round in 0..20 {
+        let mut client = Wire::login(&gateway.dsn(&Who::agent("loader"), APP, "postgres").unwrap()).unwrap();
+        client.send(&message::query(b"COPY loads FROM STDIN")).unwrap();
+        let until = Instant::now() + PATIENCE;
+        while !matches!(client.next(until).unwrap(), Next::Message(answer) if answer.tag == b'G') {}
+        for piece in 0..400 {
+            client.send(&row).unwrap();
+            if piece == 3 {
+                server
+                    .sql(
+                        "postgres",
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY loads%'",
+                    )
+                    .unwrap();
+            }
+            if client.closed() {
+                break;
+            }
+        }
+        assert!(client.closes_within(PATIENCE).unwrap(), "round {round}: the session goes on");
+        let mut said = Vec::new();
+        while let Next::Message(answer) = client.next(Instant::now()).unwrap() {
+            said.push(answer.describe());
+        }
+        assert!(said.iter().any(|answer| answer.contains("57P01")), "round {round}: {said:?}");
+    }
+}

@@ -294,15 +294,15 @@ impl Transport {
 }
 
 /// Reads, after pushing on what could not be sent before: a session that reads must not leave its own last bytes lying in TLS's buffer
-/// because its outbox is empty.
+/// because its outbox is empty. A peer that takes nothing more may have said why before: that is read first.
 fn read_pushing<S: AsyncRead + AsyncWrite>(
     mut stream: Pin<&mut S>,
     cx: &mut Context<'_>,
     unsent: bool,
     target: &mut ReadBuf<'_>,
 ) -> Poll<io::Result<()>> {
-    if unsent && let Poll::Ready(Err(error)) = stream.as_mut().poll_flush(cx) {
-        return Poll::Ready(Err(error));
+    if unsent {
+        let _pushed = stream.as_mut().poll_flush(cx);
     }
     stream.poll_read(cx, target)
 }

@@ -41,6 +41,8 @@ const HELD_AHEAD: usize = 64 * 1024;
 const IN_PIECES: usize = 256 * 1024;
 /// A target's message that must be seen whole, because something in it is masked, may be this large.
 const SEEN_WHOLE: usize = 64 * 1024 * 1024;
+/// How long what a target said is awaited after it took nothing more; it is there already, or never.
+const LAST_READ: Duration = Duration::from_secs(1);
 /// Turns before other sessions of the worker get theirs.
 const TURNS: usize = 32;
 
@@ -74,6 +76,8 @@ pub(crate) struct Drive {
     /// Bytes of a large CopyData of the client that are still to come.
     pub(crate) copy_left: usize,
     pub(crate) client_gone: bool,
+    /// The target takes nothing more: what it has said before is still read, until then.
+    pub(crate) deaf: Option<Pin<Box<Sleep>>>,
 }
 
 impl Drive {
@@ -151,7 +155,7 @@ impl Drive {
     }
 
     fn poll_client(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
-        if self.client_gone || self.relay.to_target.len() > HIGH_WATER {
+        if self.client_gone || self.deaf.is_some() || self.relay.to_target.len() > HIGH_WATER {
             return Ok(false);
         }
         let held = self.job.as_ref().is_some_and(Job::holds);
@@ -275,7 +279,10 @@ impl Drive {
         }
         let mut buffer = pool::take();
         let read = match self.target.poll_read(cx, &mut buffer) {
-            Poll::Pending => return Ok(false),
+            Poll::Pending => {
+                let over = self.deaf.as_mut().is_some_and(|until| until.as_mut().poll(cx).is_ready());
+                return if over { Err(Ending::TargetClosed) } else { Ok(false) };
+            }
             Poll::Ready(Ok(0) | Err(_)) => return Err(Ending::TargetClosed),
             Poll::Ready(Ok(read)) => read,
         };
@@ -343,10 +350,15 @@ impl Drive {
         {
             return Err(Ending::ClientClosed);
         }
-        if (before.1 > 0 || self.target.has_unsent())
+        if self.deaf.is_none()
+            && (before.1 > 0 || self.target.has_unsent())
             && let Poll::Ready(Err(_)) = self.target.poll_flush(cx, &mut self.relay.to_target)
         {
-            return Err(Ending::TargetClosed);
+            self.deaf = Some(Box::pin(tokio::time::sleep(LAST_READ)));
+            return Ok(true);
+        }
+        if self.deaf.is_some() {
+            self.relay.to_target.forget();
         }
         // Room was made where there was none: the side that was not read may be read again.
         let reopened = (before.0 > HIGH_WATER && self.relay.to_client.len() <= HIGH_WATER)

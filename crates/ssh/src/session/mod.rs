@@ -197,6 +197,18 @@ impl Relay {
         self.channels.iter().all(Option::is_none)
     }
 
+    /// The target says nothing more: shows what masks hold back, as far as the client has room.
+    ///
+    /// # Errors
+    /// When it cannot be recorded; then nothing of it may be shown.
+    pub fn end_all_output(&mut self) -> Step {
+        for index in 0..self.channels.len() {
+            self.end_output(index)?;
+            self.pump(index)?;
+        }
+        Ok(())
+    }
+
     /// The end of the session for every program that runs: recorded as ended with it.
     pub fn finish_all(&mut self) {
         for index in 0..self.channels.len() {

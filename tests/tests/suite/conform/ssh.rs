@@ -10,7 +10,7 @@ use ssh::wire::channel::{self, Message, Open};
 use ssh::wire::{encode, number};
 
 use super::target::Target;
-use super::{Client, Closes, End, Heard, PATIENCE, Protocol, Verb};
+use super::{Client, Closes, End, Heard, PATIENCE, Protocol, Verb, World};
 
 /// The password of the target's role.
 const PASSWORD: &str = "target-password-52b7e1";
@@ -230,4 +230,17 @@ fn closes(mut wire: SshWire) -> Closes {
 #[expect(clippy::disallowed_methods, reason = "a client of the tests, which no grant is for")]
 fn dial(gateway: &Gateway) -> TcpStream {
     TcpStream::connect(("127.0.0.1", gateway.ssh().unwrap())).unwrap()
+}
+
+/// Whether its last bytes and the end of the connection are read together or apart.
+#[test]
+fn what_a_target_says_before_it_goes_away_is_shown_and_masked() {
+    let world = World::<Ssh>::new();
+    for (round, how) in (0..40).zip(["leaves", "leaves-politely"].into_iter().cycle()) {
+        let mut client = world.connect();
+        client.say(Verb::Allowed, &format!("{how}-{round} alice@example.com"));
+        let heard = Heard::whole(&mut client);
+        assert!(heard.text.contains(&format!("ran cat {how}-{round} ")), "{heard:?}");
+        assert!(!heard.text.contains("alice") && heard.end == End::Closed, "{heard:?}");
+    }
 }

@@ -1,4 +1,5 @@
-//! An SSH server that lets the gateway in, notes every message that it gets in clear, and runs nothing: it says what it was asked for.
+//! An SSH server that lets the gateway in, notes every message that it gets in clear, and runs nothing: it says what it was asked for. After
+//! `cat leaves…` it closes the connection, after `cat leaves-politely…` with a word.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -10,6 +11,9 @@ use ssh::wire::channel::{self, Message};
 use ssh::wire::{Cursor, encode, number};
 
 use super::target::{Seen, Target};
+
+/// How the program begins after which the server closes the connection.
+const LEAVES: &[u8] = b"cat leaves";
 
 /// A target whose host key stands in `about`.
 pub(super) fn start() -> Target {
@@ -52,6 +56,14 @@ fn serve(mut stream: TcpStream, seen: &Seen, key: &Arc<SigningKey>) -> Option<()
                 }
                 link.send(&answer).ok()?;
             }
+            if let Ok(Message::Request { kind: "exec", rest, .. }) = Message::read(&message)
+                && let Some(how) = rest[4..].strip_prefix(LEAVES)
+            {
+                if how.starts_with(b"-politely") {
+                    link.send(&Link::goodbye(11, "good night")).ok()?;
+                }
+                return stream.write_all(link.unwritten()).ok();
+            }
         }
     }
 }
@@ -87,7 +99,7 @@ fn login(message: &[u8]) -> Vec<u8> {
     })
 }
 
-/// A program that says its own text, and ends unless it is `tail`.
+/// A program that says its own text, and ends unless it is `tail` or the server's last.
 fn exec(recipient: u32, reply: bool, rest: &[u8]) -> Vec<Vec<u8>> {
     let text = Cursor::new(rest).string().unwrap_or_default();
     let mut out = Vec::new();
@@ -100,7 +112,7 @@ fn exec(recipient: u32, reply: bool, rest: &[u8]) -> Vec<Vec<u8>> {
         channel::data(&mut data, recipient, None, piece);
         out.push(data);
     }
-    if !text.starts_with(b"tail") {
+    if !text.starts_with(b"tail") && !text.starts_with(LEAVES) {
         out.push(channel::request(recipient, "exit-status", false, &[0; 4]));
         out.push(channel::bare(number::CHANNEL_EOF, recipient));
         out.push(channel::bare(number::CHANNEL_CLOSE, recipient));

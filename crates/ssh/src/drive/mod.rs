@@ -1,4 +1,8 @@
 //! The only IO loop of a session: bytes of both links into the state machine, what it gives out to both links, and what it waits for.
+//!
+//! - `ending`: why it ends, and what both sides are told then.
+
+mod ending;
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -6,14 +10,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use gate::{Ended, Gate, Grant, Parked, Refusal, Silence};
+use gate::{Ended, Gate, Grant, Parked, Silence};
 use model::ApprovalId;
 use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep};
 
-use crate::answer;
-use crate::link::Link;
-use crate::link::socket::{Framed, Socket, SocketError};
-use crate::session::{End, Relay};
+use crate::link::socket::Socket;
+use crate::session::Relay;
+use ending::Ending;
 
 /// What may wait in an outbox before the other side is read no more, in bytes.
 const HIGH_WATER: usize = 256 * 1024;
@@ -27,32 +30,8 @@ const TICK: Duration = Duration::from_millis(250);
 const SILENCE: Duration = Duration::from_millis(15);
 /// How long a program without a terminal may print nothing before what may be a part of a value is hidden as one: it could wait for an answer.
 const LONG: Duration = Duration::from_secs(5);
-/// How long a peer may take to read our last words.
-const LAST_WORDS: Duration = Duration::from_millis(500);
-/// `SSH_DISCONNECT_PROTOCOL_ERROR` (RFC 4253, section 11.1).
-const PROTOCOL_ERROR: u32 = 2;
-/// `SSH_DISCONNECT_BY_APPLICATION`.
-const BY_APPLICATION: u32 = 11;
-
-/// Why a session ended.
-enum Ending {
-    ClientClosed,
-    TargetClosed(String),
-    Drained,
-    Refused(Box<Refusal>),
-    Client(String),
-    Target(String),
-}
-
-impl From<End> for Ending {
-    fn from(end: End) -> Self {
-        match end {
-            End::Refused(refusal) => Self::Refused(refusal),
-            End::Client(why) => Self::Client(why.to_owned()),
-            End::Target(why) => Self::Target(why.to_owned()),
-        }
-    }
-}
+/// How long what a target said is awaited after it took nothing more; it is there already, or never.
+const LAST_READ: Duration = Duration::from_secs(1);
 
 /// A held command on its way through the store.
 struct Job {
@@ -76,6 +55,14 @@ pub(crate) struct Drive {
     jobs: Vec<Job>,
     tick: Interval,
     waiting: Option<Waiting>,
+    /// The target takes nothing more: what it has said before is still read, until then.
+    deaf: Option<Deaf>,
+}
+
+/// What is known of a target that takes nothing more.
+struct Deaf {
+    why: Ending,
+    until: Pin<Box<Sleep>>,
 }
 
 /// Masks hold something back.
@@ -101,58 +88,13 @@ impl Drive {
     ) -> Self {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { client, target, relay, grant, expiry, jobs: Vec::new(), tick, waiting: None }
+        Self { client, target, relay, grant, expiry, jobs: Vec::new(), tick, waiting: None, deaf: None }
     }
 
     /// Carries the session to its end.
     pub(crate) async fn run(mut self) {
         let ending = poll_fn(|cx| self.turn(cx)).await;
-        let (reason, words) = self.last_words(&ending);
-        for job in std::mem::take(&mut self.jobs) {
-            tokio::task::spawn_local(self.gate().withdraw(job.id));
-        }
-        if matches!(ending, Ending::Refused(_)) {
-            self.relay.to_target.forget();
-            self.relay.kill_all();
-        }
-        self.relay.finish_all();
-        self.report();
-        if let Some((code, words)) = words {
-            self.relay.to_client.forget();
-            self.relay.welcome(Framed(Link::goodbye(code, &words)));
-            let client = tokio::time::timeout(LAST_WORDS, self.client.flush(&mut self.relay.to_client));
-            let target = tokio::time::timeout(LAST_WORDS, self.target.flush(&mut self.relay.to_target));
-            let _told = tokio::join!(client, target);
-        }
-        self.client.shutdown().await;
-        self.target.shutdown().await;
-        tracing::info!(session = %self.relay.session.id(), %reason, "session closed");
-        self.relay.session.close(&reason);
-        self.grant.release().await;
-    }
-
-    /// The reason for the recording, and what the client is told.
-    fn last_words(&self, ending: &Ending) -> (String, Option<(u32, String)>) {
-        match ending {
-            Ending::ClientClosed => ("client closed".to_owned(), None),
-            Ending::TargetClosed(why) => {
-                let words = "sallyport: the target closed the connection".to_owned();
-                (format!("target closed: {why}"), Some((BY_APPLICATION, words)))
-            }
-            Ending::Drained => {
-                let words = "sallyport: the gateway is stopping".to_owned();
-                ("gateway stopped".to_owned(), Some((BY_APPLICATION, words)))
-            }
-            Ending::Refused(refusal) => (refusal.detail(), Some((BY_APPLICATION, answer::short(refusal)))),
-            Ending::Client(why) => {
-                let words = format!("sallyport: the message breaks the protocol: {why}");
-                (format!("client broke the protocol: {why}"), Some((PROTOCOL_ERROR, words)))
-            }
-            Ending::Target(why) => {
-                let words = "sallyport: the target broke the protocol".to_owned();
-                (format!("target broke the protocol: {why}"), Some((BY_APPLICATION, words)))
-            }
-        }
+        self.finish(&ending).await;
     }
 
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
@@ -225,13 +167,16 @@ impl Drive {
     }
 
     fn poll_client(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
+        if self.deaf.is_some() {
+            return Ok(false);
+        }
         let mut moved = false;
         for _ in 0..TURN {
             // Before each message: what was packed may be far more than what was read.
             if self.relay.to_target.len() > HIGH_WATER || self.relay.to_client.len() > FLOOD {
                 return Ok(moved);
             }
-            let next = self.client.advance().map_err(|error| client_error(&error))?;
+            let next = self.client.advance().map_err(|error| Ending::by_client(&error))?;
             let Some(range) = next else { break };
             self.relay.client(self.client.message(range))?;
             moved = true;
@@ -245,7 +190,7 @@ impl Drive {
                 self.relay.session.received(read, 0);
                 Ok(true)
             }
-            Poll::Ready(Err(error)) => Err(client_error(&error)),
+            Poll::Ready(Err(error)) => Err(Ending::by_client(&error)),
         }
     }
 
@@ -255,7 +200,7 @@ impl Drive {
         }
         let mut moved = false;
         for _ in 0..TURN {
-            let next = self.target.advance().map_err(|error| target_error(&error))?;
+            let next = self.target.advance().map_err(|error| Ending::by_target(&error))?;
             let Some(range) = next else { break };
             self.relay.target(self.target.message(range))?;
             moved = true;
@@ -264,28 +209,38 @@ impl Drive {
             return Ok(true);
         }
         match self.target.poll_read(cx) {
-            Poll::Pending => Ok(false),
+            Poll::Pending => match self.deaf.take_if(|deaf| deaf.until.as_mut().poll(cx).is_ready()) {
+                Some(deaf) => Err(deaf.why),
+                None => Ok(false),
+            },
             Poll::Ready(Ok(read)) => {
                 self.waiting = None;
                 self.relay.session.received(0, read);
                 Ok(true)
             }
-            Poll::Ready(Err(error)) => Err(target_error(&error)),
+            Poll::Ready(Err(error)) => Err(Ending::by_target(&error)),
         }
     }
 
     fn flush(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
-        let before = (self.relay.to_client.len(), self.relay.to_target.len());
+        let before = (self.relay.to_client.len(), self.relay.to_target.len(), self.deaf.is_some());
         if let Poll::Ready(Err(error)) = self.client.poll_flush(cx, &mut self.relay.to_client) {
-            return Err(client_error(&error));
+            return Err(Ending::by_client(&error));
         }
-        if let Poll::Ready(Err(error)) = self.target.poll_flush(cx, &mut self.relay.to_target) {
-            return Err(target_error(&error));
+        if self.deaf.is_none()
+            && let Poll::Ready(Err(error)) = self.target.poll_flush(cx, &mut self.relay.to_target)
+        {
+            let until = Box::pin(tokio::time::sleep(LAST_READ));
+            self.deaf = Some(Deaf { why: Ending::by_target(&error), until });
         }
+        if self.deaf.is_some() {
+            self.relay.to_target.forget();
+        }
+        let deafened = before.2 != self.deaf.is_some();
         // Room was made where there was none: the side that was not read may be read again.
         let reopened =
             |before: usize, now: usize| [HIGH_WATER, FLOOD].into_iter().any(|mark| before > mark && now <= mark);
-        Ok(reopened(before.0, self.relay.to_client.len()) || reopened(before.1, self.relay.to_target.len()))
+        Ok(deafened || reopened(before.0, self.relay.to_client.len()) || reopened(before.1, self.relay.to_target.len()))
     }
 
     fn gate(&self) -> Arc<Gate> {
@@ -370,24 +325,6 @@ impl Drive {
         for (id, outcome) in self.relay.session.take_outcomes() {
             tokio::task::spawn_local(self.gate().report(id, outcome));
         }
-    }
-}
-
-fn client_error(error: &SocketError) -> Ending {
-    match error {
-        SocketError::Closed | SocketError::Io(_) | SocketError::Link(crate::link::LinkError::Disconnected(_)) => {
-            Ending::ClientClosed
-        }
-        SocketError::Link(error) => Ending::Client(error.to_string()),
-    }
-}
-
-fn target_error(error: &SocketError) -> Ending {
-    match error {
-        SocketError::Closed | SocketError::Io(_) | SocketError::Link(crate::link::LinkError::Disconnected(_)) => {
-            Ending::TargetClosed(error.to_string())
-        }
-        SocketError::Link(error) => Ending::Target(error.to_string()),
     }
 }
 
