@@ -77,6 +77,11 @@ impl Flow {
         self.before = before;
     }
 
+    /// The terminal that was [begun](crate::Session::terminal) is none: the target refused it.
+    pub const fn no_terminal(&mut self) {
+        self.streams.terminal = false;
+    }
+
     /// Whether a limit was passed: nothing more of it is shown.
     #[must_use]
     pub const fn is_cut(&self) -> bool {

@@ -111,7 +111,7 @@ pub struct Streams {
     /// Bytes of input that are recorded.
     input: u64,
     /// The program has a terminal.
-    terminal: bool,
+    pub(crate) terminal: bool,
     /// Bytes typed since the program last printed.
     typed: usize,
     /// Something was shown.

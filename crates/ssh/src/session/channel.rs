@@ -63,8 +63,8 @@ impl End {
 /// What a request of the client is answered with, in the order of the requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Awaited {
-    /// What the target answers. `pass`: the client wants to know; `starts`: it is a program's start.
-    Target { pass: bool, starts: bool },
+    /// What the target answers. `pass`: the client wants to know.
+    Target { pass: bool, about: About },
     /// This.
     Own(bool),
     /// There will be no program, or no more of it: these words, and the channel is closed.
@@ -77,7 +77,18 @@ impl Awaited {
     }
 }
 
-/// A terminal that was asked for.
+/// What a request was about that a target has to answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum About {
+    /// A program's start.
+    Start,
+    /// The program's terminal.
+    Terminal,
+    /// Anything else.
+    Other,
+}
+
+/// A terminal that was asked for, until the target refuses it.
 #[derive(Debug, Clone)]
 pub(super) struct Terminal {
     pub(super) term: String,
@@ -176,8 +187,12 @@ impl Channel {
         more
     }
 
-    /// Bytes that the client may send more, now that the target has room for them.
+    /// Bytes that the client may send more, now that the target has room for them. None before it is known whether there is a terminal: what is
+    /// typed is recorded in another way then.
     pub(super) fn room_for_client(&mut self) -> u32 {
+        if self.replies.iter().any(|it| matches!(it, Awaited::Target { about: About::Terminal, .. })) {
+            return 0;
+        }
         let unjudged = self.program.as_ref().map_or(0, Program::unjudged);
         // What waits to be judged waits here: a target's large window must not be room for all of it.
         let most = if self.one_packet() > 0 { UNJUDGED } else { u64::MAX };

@@ -57,8 +57,8 @@ impl Relay {
     /// The client has opened a channel that the target asked for.
     pub(super) fn confirmed_by_client(&mut self, recipient: u32, sender: u32, window: u32, packet: u32) -> Step {
         let Some((index, channel)) = self.channel(recipient) else { return unknown_of_client() };
-        if channel.client.number.is_some() {
-            return Err(End::Client("a channel is opened twice"));
+        if !channel.opening || channel.client.number.is_some() || channel.client.closed {
+            return Err(End::Client("a channel is opened that was not asked for"));
         }
         channel.opening = false;
         channel.client.number = Some(sender);
@@ -78,8 +78,8 @@ impl Relay {
 
     pub(super) fn open_failed_at_client(&mut self, recipient: u32) -> Step {
         let Some((index, channel)) = self.channel(recipient) else { return unknown_of_client() };
-        if channel.client.number.is_some() {
-            return Err(End::Client("an open channel fails to open"));
+        if !channel.opening || channel.client.number.is_some() || channel.client.closed {
+            return Err(End::Client("a channel fails to open that was not asked for"));
         }
         channel.opening = false;
         let Some(number) = channel.target.number.take() else {

@@ -71,6 +71,12 @@ impl Relay {
             };
             let request = Request::read(&bytes, self.link_order).map_err(|error| End::Client(error.0))?;
             let waits = match &request.about {
+                About::Greeting { version } => {
+                    let greeting = packet::greeting(*version).map_err(|error| End::Client(error.0))?;
+                    self.send_packet(index, &greeting)?;
+                    self.drop_front(index, bytes.len());
+                    false
+                }
                 About::Nothing => self.pass_packet(index, request.id, &bytes)?,
                 About::Unknown => {
                     self.reply_status(index, bytes.len(), request.id, packet::UNSUPPORTED, "not carried")?
@@ -157,10 +163,7 @@ impl Relay {
 
     /// Passes on what is not judged.
     fn pass_packet(&mut self, index: usize, id: u32, bytes: &[u8]) -> Result<bool, End> {
-        // The greeting has no number and no answer that has one.
-        if bytes.get(packet::LENGTH) != Some(&packet::INIT) {
-            self.expect_answer(index, id, Pending::Quiet)?;
-        }
+        self.expect_answer(index, id, Pending::Quiet)?;
         self.send_packet(index, bytes)?;
         self.drop_front(index, bytes.len());
         Ok(false)

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use gate::{Asked, Encode, Flow, Permitted, Refusal, Session, Silence, StreamKind, Ticket};
 
-use super::channel::{Awaited, Channel, Kind, Words};
+use super::channel::{About, Awaited, Channel, Kind, Words};
 use super::copies::Copies;
 use super::held::{HeldStart, Parking};
 use super::{End, Relay, Step, files};
@@ -175,7 +175,7 @@ impl Relay {
         let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) else { return Ok(()) };
         let mut flow = self.session.begin(&ticket, &asked.intent);
         match channel.kind {
-            Kind::Session => channel.replies.push_back(Awaited::Target { pass: reply, starts: true }),
+            Kind::Session => channel.replies.push_back(Awaited::Target { pass: reply, about: About::Start }),
             Kind::Tunnel => flow.carry(),
         }
         let (mut files, mut copies) = (None, None);
@@ -237,6 +237,7 @@ impl Relay {
             (channel.client.closed, channel.client.told_close) = (true, true);
             self.tell(Framed(message));
         } else if let Some(number) = channel.target.number.take() {
+            (channel.target.closed, channel.target.told_close) = (true, true);
             self.pass(words::open_failure(number, words::PROHIBITED, ""))?;
         }
         self.finish_program(index, refusal.kind.code());
@@ -270,7 +271,8 @@ impl Relay {
     pub(super) fn input(&mut self, index: usize, data: &[u8]) -> Step {
         let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) else { return Ok(()) };
         let (Some(program), Some(recipient)) = (&mut channel.program, channel.target.number) else {
-            return Err(End::Client("data for no program"));
+            // A client sends on until it hears that the target did not start its program. Before one is asked for it has no window.
+            return Ok(());
         };
         if let Some(files) = &mut program.files {
             files.from_client.extend_from_slice(data);

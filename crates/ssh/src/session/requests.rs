@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::Tool;
 
-use super::channel::{Awaited, Kind, Terminal};
+use super::channel::{About, Awaited, Kind, Terminal};
 use super::client::unknown_of_client;
 use super::program::{Message, Then, Wanted};
 use super::{End, Relay, Step, terminal};
@@ -22,8 +22,8 @@ const RESIZED: &str = "window-change";
 enum Become {
     /// It goes on to the target; it asks for nothing that is judged.
     Pass,
-    /// The same request goes on with other words.
-    Instead(Vec<u8>),
+    /// A terminal is asked for in these words. The target has to answer, also where the client does not want to know.
+    Terminal(Vec<u8>),
     /// A program.
     Start(classify::Asked),
     /// It is judged, and goes on if it may.
@@ -65,9 +65,9 @@ impl Relay {
                 self.expect(index, reply);
                 self.pass(words::request(number, kind, reply, rest))
             }
-            Become::Instead(rest) => {
-                self.expect(index, reply);
-                self.pass(words::request(number, kind, reply, &rest))
+            Become::Terminal(rest) => {
+                self.await_target(index, reply, About::Terminal);
+                self.pass(words::request(number, kind, true, &rest))
             }
             Become::Start(asked) => {
                 let message = Message::Whole(words::request(number, kind, true, rest));
@@ -82,10 +82,14 @@ impl Relay {
     }
 
     fn expect(&mut self, index: usize, reply: bool) {
-        if let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut)
-            && reply
-        {
-            channel.replies.push_back(Awaited::Target { pass: true, starts: false });
+        if reply {
+            self.await_target(index, true, About::Other);
+        }
+    }
+
+    fn await_target(&mut self, index: usize, pass: bool, about: About) {
+        if let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut) {
+            channel.replies.push_back(Awaited::Target { pass, about });
         }
     }
 
@@ -136,7 +140,7 @@ impl Relay {
                 // A terminal without a name is one all the same.
                 let term = if term.is_empty() { "dumb" } else { term };
                 channel.terminal = Some(Terminal { term: term.to_owned(), columns, rows });
-                Become::Instead(instead)
+                Become::Terminal(instead)
             }
             "env" if !channel.asked => {
                 let (name, value) = (cursor.string()?, cursor.string()?);

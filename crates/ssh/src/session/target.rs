@@ -2,7 +2,7 @@
 
 use gate::StreamKind;
 
-use super::channel::{Awaited, Kind, answer};
+use super::channel::{About, Awaited, Kind, answer};
 use super::{End, Relay, Step};
 use crate::link::socket::Framed;
 use crate::wire::channel as words;
@@ -12,8 +12,8 @@ impl Relay {
     /// The target has opened a channel that the client asked for. Until a program runs in it, nobody reads what the client would send.
     pub(super) fn confirmed_by_target(&mut self, recipient: u32, sender: u32, window: u32, packet: u32) -> Step {
         let Some((_, channel)) = self.channel(recipient) else { return unknown_of_target() };
-        if channel.target.number.is_some() || !channel.opening {
-            return Err(End::Target("a channel is opened twice"));
+        if channel.target.number.is_some() || channel.target.closed || !channel.opening {
+            return Err(End::Target("a channel is opened that was not asked for"));
         }
         if self.target_has(sender) {
             return Err(End::Target("two channels of one number"));
@@ -34,8 +34,8 @@ impl Relay {
 
     pub(super) fn open_failed_at_target(&mut self, recipient: u32, reason: u32) -> Step {
         let Some((index, channel)) = self.channel(recipient) else { return unknown_of_target() };
-        if channel.target.number.is_some() || !channel.opening {
-            return Err(End::Target("an open channel fails to open"));
+        if channel.target.number.is_some() || channel.target.closed || !channel.opening {
+            return Err(End::Target("a channel fails to open that was not asked for"));
         }
         channel.opening = false;
         let Some(number) = channel.client.number.take() else {
@@ -122,15 +122,32 @@ impl Relay {
         if reply && !over { self.pass(words::bare(number::CHANNEL_FAILURE, target)) } else { Ok(()) }
     }
 
+    /// Without its terminal a program echoes nothing: what is typed is recorded as it comes. None came yet, see [`Channel::room_for_client`].
+    ///
+    /// [`Channel::room_for_client`]: super::channel::Channel::room_for_client
+    fn terminal_answered(&mut self, index: usize, granted: bool) {
+        if let Some(channel) = self.channels.get_mut(index).and_then(Option::as_mut)
+            && !granted
+        {
+            channel.terminal = None;
+            if let Some(program) = &mut channel.program {
+                program.flow.no_terminal();
+            }
+        }
+        self.widen_client(index);
+    }
+
     /// The target answers a request that was passed on to it.
     pub(super) fn answered_by_target(&mut self, recipient: u32, granted: bool) -> Step {
         let Some((index, channel)) = self.channel(recipient) else { return unknown_of_target() };
-        let Some(Awaited::Target { pass, starts }) = channel.replies.pop_front() else {
+        let Some(Awaited::Target { pass, about }) = channel.replies.pop_front() else {
             return Err(End::Target("an answer to nothing"));
         };
         let (number, told) = (channel.client.number.unwrap_or(0), channel.client.told_close);
-        if starts && !granted {
-            self.finish_program(index, "refused by the target");
+        match about {
+            About::Start if !granted => self.finish_program(index, "refused by the target"),
+            About::Terminal => self.terminal_answered(index, granted),
+            About::Start | About::Other => {}
         }
         if pass && !told {
             self.tell(answer(granted, number));

@@ -4,6 +4,8 @@ use crate::wire::{Cursor, WireError, encode};
 
 /// Bytes of one packet behind its length, at most: what OpenSSH takes.
 pub const MOST: usize = 256 * 1024;
+/// The version that is decoded, and spoken by nearly everybody (draft-ietf-secsh-filexfer-02). Others lay their packets out differently.
+const SPOKEN: u32 = 3;
 /// Bytes of the length before a packet.
 pub const LENGTH: usize = 4;
 
@@ -99,13 +101,27 @@ pub fn ask(kind: u8, id: u32, path: &[u8]) -> Vec<u8> {
     })
 }
 
+/// A client's greeting as it goes on: in the version that is decoded, and with nothing of the client's own.
+///
+/// # Errors
+/// When it cannot be read, or offers less.
+pub fn greeting(version: u32) -> Result<Vec<u8>, WireError> {
+    if version < SPOKEN {
+        return Err(WireError("file transfers speak version 3 of SFTP"));
+    }
+    Ok(packet(INIT, |out| encode::u32(out, SPOKEN)))
+}
+
 /// What a server says of itself, without extensions that are not known.
 ///
 /// # Errors
-/// When it cannot be read.
+/// When it cannot be read, or is not in the version that it was asked for.
 pub fn known_version(body: &[u8]) -> Result<Vec<u8>, WireError> {
     let mut cursor = Cursor::new(body);
     let version = cursor.u32()?;
+    if version != SPOKEN {
+        return Err(WireError("the target speaks another version of SFTP than 3"));
+    }
     let mut known = Vec::new();
     while !cursor.rest().is_empty() {
         let (name, value) = (cursor.string()?, cursor.string()?);

@@ -97,7 +97,12 @@ pub struct Request<'a> {
 /// What a request is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum About<'a> {
-    /// Nothing that is judged: the greeting, limits, where a path is.
+    /// The first packet, which has no number and no answer that has one.
+    Greeting {
+        /// The highest version that the client speaks.
+        version: u32,
+    },
+    /// Nothing that is judged: limits, where a path is.
     Nothing,
     /// Paths, and what is done to each.
     Paths(Vec<Named<'a>>),
@@ -146,7 +151,7 @@ impl<'a> Request<'a> {
         let mut cursor = Cursor::new(packet.get(LENGTH..).unwrap_or_default());
         let kind = cursor.byte()?;
         if kind == INIT {
-            return Ok(Self { id: 0, word: "init", about: About::Nothing });
+            return Ok(Self { id: 0, word: "init", about: About::Greeting { version: cursor.u32()? } });
         }
         let id = cursor.u32()?;
         match Self::body(kind, &mut cursor, order) {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use doubles::Watched;
 pub(super) use doubles::policy;
-use gate::{Ended, Gate, Parts};
+use gate::{Ended, Gate, Parts, StreamKind};
 use record::Event;
 
 use crate::session::{Relay, Step};
@@ -138,13 +138,16 @@ fn messages(mut bytes: &[u8]) -> Vec<&[u8]> {
     all
 }
 
-/// What is recorded of commands and files.
+/// What is recorded of commands, of what they are given, and of files.
 fn line(event: &Event<'_>) -> Option<String> {
     match event {
         Event::Judged(judged) => Some(format!("{} {}", judged.command.outcome.as_str(), judged.command.text)),
         Event::File { operation, path, size, digest, outcome, .. } => {
             let digest = if digest.is_some() { " digest" } else { "" };
             Some(format!("{operation} {path} {size}{digest}: {outcome}"))
+        }
+        Event::Stream { stream: StreamKind::Input, data, .. } => {
+            Some(format!("input {}", String::from_utf8_lossy(data)))
         }
         Event::Content { to_target, offset, data, .. } => {
             Some(format!("content {to_target} {offset} {}", String::from_utf8_lossy(data)))

@@ -433,3 +433,32 @@ fn requests_that_the_target_is_to_answer_wait_when_they_are_many() {
     rig.target_says(&packet::status(9, 0, ""));
     assert_eq!(rig.recorded(), [format!("get /up/a {MANY} digest: ok")]);
 }
+
+#[test]
+fn one_version_is_spoken() {
+    const ALL: &str = "rules: [{ name: all, who: any, do: [connect, session, read], then: allow }]";
+    let version = |kind: u8, number: u32| {
+        packet(kind, |out| {
+            encode::u32(out, number);
+            for text in ["newline", "\r\n"] {
+                encode::string(out, text.as_bytes());
+            }
+        })
+    };
+    let bare = |kind: u8| packet(kind, |out| encode::u32(out, 3));
+    for offered in [3, 4, 6, u32::MAX] {
+        let mut rig = Rig::new(ALL, "subsystem", "sftp", 1 << 20);
+        rig.at_target();
+        rig.client_says(&version(packet::INIT, offered));
+        assert_eq!(rig.at_target(), bare(packet::INIT));
+        rig.target_says(&version(packet::VERSION, 3));
+        assert_eq!(rig.at_client(), bare(packet::VERSION));
+    }
+    for other in [0, 2, 4, 6] {
+        let mut rig = Rig::new(ALL, "subsystem", "sftp", 1 << 20);
+        rig.client_says(&version(packet::INIT, 6));
+        let mut message = Vec::new();
+        crate::wire::channel::data(&mut message, 0, None, &version(packet::VERSION, other));
+        assert!(rig.relay.target(&message).is_err(), "{other}");
+    }
+}

@@ -211,3 +211,65 @@ fn a_refusal_repeats_no_value_that_detectors_know() {
         rig.at_client();
     }
 }
+
+/// Asks for a program in the second channel.
+fn start(rig: &mut Rig, kind: &str, text: &str) {
+    let mut rest = Vec::new();
+    encode::string(&mut rest, text.as_bytes());
+    rig.client(&words::request(1, kind, true, &rest));
+}
+
+fn said(data: &[u8]) -> Vec<u8> {
+    let mut message = Vec::new();
+    words::data(&mut message, 1, None, data);
+    message
+}
+
+#[test]
+fn what_a_client_sends_behind_a_program_that_does_not_start_is_dropped() {
+    let mut rig = Rig::new(RULES, "exec", "sleep 100", 1 << 20);
+    second(&mut rig);
+    assert!(rig.relay.client(&said(b"early")).is_err());
+    let mut rig = Rig::new(RULES, "exec", "sleep 100", 1 << 20);
+    second(&mut rig);
+    start(&mut rig, "subsystem", "backup");
+    rig.target(&words::bare(100, 1));
+    rig.at_target();
+    rig.client(&said(b"hello"));
+    rig.client(&words::bare(96, 1));
+    rig.client(&words::bare(97, 1));
+    assert!(rig.at_target().is_empty());
+    rig.client_says(b"the other program goes on");
+    assert_eq!(rig.at_target(), b"the other program goes on");
+}
+
+#[test]
+fn what_is_typed_without_the_terminal_that_was_asked_for_is_recorded() {
+    for (granted, reply) in [(false, true), (false, false), (true, true), (true, false)] {
+        let mut rig = Rig::new(RULES, "exec", "sleep 100", 1 << 20);
+        second(&mut rig);
+        let mut request = terminal(&[0]);
+        let place = request.iter().position(|byte| *byte == b'q').unwrap() + 1;
+        request[place] = u8::from(reply);
+        rig.client(&request);
+        let mut wants = None;
+        rig.each_at_target(|message| {
+            if let Message::Request { kind: "pty-req", reply, .. } = message {
+                wants = Some(reply);
+            }
+        });
+        assert_eq!(wants, Some(true));
+        rig.granted();
+        start(&mut rig, "exec", "cat");
+        assert_eq!(rig.granted(), 0, "nobody knows yet how input is recorded");
+        rig.target(&words::bare(if granted { 99 } else { 100 }, 1));
+        let mut told = false;
+        rig.each_at_client(|message| told |= matches!(message, Message::Success { .. } | Message::Failure { .. }));
+        assert_eq!(told, reply);
+        rig.target(&words::bare(99, 1));
+        rig.recorded();
+        rig.client(&said(b"rm -rf /srv/data\n"));
+        let recorded = rig.recorded();
+        assert_eq!(recorded.contains(&"input rm -rf /srv/data\n".to_owned()), !granted, "{recorded:?}");
+    }
+}

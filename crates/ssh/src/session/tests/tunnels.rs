@@ -87,6 +87,24 @@ fn a_policy_edit_while_a_tunnel_is_opened_refuses_it() {
 }
 
 #[test]
+fn what_was_refused_while_it_was_opened_is_not_the_clients_to_open() {
+    for late in [words::open_failure(0, 1, ""), words::confirmation(0, 9, 1 << 20, 1 << 15)] {
+        for confirmed in [false, true] {
+            let mut rig = Rig::new(RULES, "", "", 0);
+            rig.client(&direct(5, "db"));
+            rig.gate.replace_policy(policy(&RULES.replace("host:db:5432", "host:other:1")));
+            rig.relay.tick().unwrap();
+            assert_eq!((told(&mut rig).as_str(), opens(&mut rig)), ("f", 1));
+            if confirmed {
+                rig.target(&words::confirmation(0, 40, 1 << 20, 1 << 15));
+            }
+            // Its number would be free for another tunnel, and the target's answer for this one would be taken for that one's.
+            assert!(matches!(rig.relay.client(&late), Err(End::Client(_))));
+        }
+    }
+}
+
+#[test]
 fn a_tunnel_leads_where_its_rule_says() {
     for path in ["/srv/app/../other.sock", "/srv/app//x", "/srv/app/./x", "/srv/app/x/"] {
         let mut rig = Rig::new(RULES, "", "", 0);
