@@ -249,6 +249,9 @@ mod tests {
             "rg -g .n?trc x",
             "rg --hidden -g **/.ss?/* x",
             "find / -path */.[s]sh/* -exec cat {} +",
+            "find /etc -name shadow[-] -exec cat {} +",
+            "find /srv -name secrets[--9]yaml -exec cat {} +",
+            "find /srv -name [[:c]r[e:][d]entials -exec cat {} +",
             "yq eval load(\"/etc/shadow\") x",
             "logger -f /etc/shadow",
             "logger -tsf shadow",
@@ -353,6 +356,19 @@ mod tests {
             "/etc/letsencrypt/live/*/privk*.pem",
             "/etc/letsencrypt/archive/x/privkey[0-9].pem",
             "/SRV/ID_R*",
+            "/etc/gshadow[-]",
+            "/srv/www/wp[0-]config.php",
+            "/srv/secrets[--9]yaml",
+            "/etc/krb5[--9]keytab",
+            "/srv/site[+-9]key",
+            "/srv/terraform[0-9.]tfstate",
+            "/srv/secrets[[.period.]]yaml",
+            "/srv/wp[[=-=]]config.php",
+            "/srv/[[=c=]r[e]dentials",
+            "/srv/[x.k?y",
+            "/srv/site[.][k][e][y]",
+            "/srv/site[-][k][e][y].pem",
+            "/srv/[s][e][c]*.yaml",
         ] {
             assert!(read_glob("cat", text).iter().any(|name| name == text), "{text}");
             assert!(read_glob("ls", text).is_empty(), "{text}");
@@ -409,6 +425,14 @@ mod tests {
             "*~",
             "/var/log/app.log.?",
             "/srv/releases/2026*",
+            "/srv/wp[0-9]config.php",
+            "/srv/[!.][!.]*.yaml",
+            "/srv/[a-z]*.yaml",
+            "/srv/releases/[0-9a-f]*",
+            "/srv/secrets[[:digit:]]yaml",
+            "/var/log/app[.-]*.log",
+            ".items[]",
+            ".items[].name",
         ] {
             let found = read_glob("cat", text);
             assert!(found.iter().all(|name| name != text), "{text}: {found:?}");

@@ -54,7 +54,7 @@ impl Piece {
 const fn is(wild: What, letter: u8) -> bool {
     match wild {
         What::Deep => true,
-        What::Set(Set::Digits) => letter.is_ascii_digit(),
+        What::Set(set) => set.may_be(letter),
         _ => letter != b'/',
     }
 }
@@ -146,6 +146,8 @@ fn named(text: &str) -> Vec<Piece> {
 /// A glob of a path: names that a shell, or a tool, fills in.
 pub(super) struct Glob {
     pieces: Vec<Piece>,
+    /// Those who read it may read other pieces: whatever it may be is meant.
+    unsure: bool,
     /// Its wild cards may be the dots of hidden files.
     hidden: bool,
 }
@@ -154,16 +156,16 @@ impl Glob {
     /// Of a shell's.
     pub(super) fn of(names: &[&str]) -> Self {
         let mut pieces = Vec::new();
-        let mut slash = true;
+        let (mut slash, mut unsure) = (true, false);
         for name in names {
             if slash {
                 pieces.push(Piece::of(What::Letter(b'/')));
             }
             // In zsh `**/` is any folders, or none.
             slash = !(name.len() > 1 && name.bytes().all(|byte| byte == b'*'));
-            component(name, &mut pieces);
+            unsure |= !component(name, &mut pieces);
         }
-        Self { pieces, hidden: false }
+        Self { pieces, unsure, hidden: false }
     }
 
     /// Of one name, to a tool that looks for files.
@@ -188,7 +190,8 @@ impl Glob {
                 row = next;
             }
         }
-        row.pop().flatten()
+        let found = row.pop().flatten()?;
+        Some(if self.unsure { Overlap { same: Overlap::TELLING, ..found } } else { found })
     }
 
     /// From a place in both to all places that may follow: `row` is of the same place in the glob, `next` of the next.
@@ -221,11 +224,11 @@ impl Glob {
     }
 }
 
-/// One name of a glob.
-fn component(name: &str, pieces: &mut Vec<Piece>) {
+/// One name of a glob. Whether it is the same to all who may read it.
+fn component(name: &str, pieces: &mut Vec<Piece>) -> bool {
     let wild = name.contains(['*', '?', '[']);
     let mut rest = name.as_bytes();
-    let mut first = true;
+    let (mut first, mut sure) = (true, true);
     while let Some((byte, after)) = rest.split_first() {
         rest = after;
         let what = match byte {
@@ -243,6 +246,9 @@ fn component(name: &str, pieces: &mut Vec<Piece>) {
                     What::Set(set)
                 }
                 None => {
+                    // A bracket that nothing closes is a letter to all of them, and what follows may be.
+                    sure &=
+                        !after.iter().enumerate().any(|(at, byte)| at > 0 && *byte == b']' || b"*?[\\".contains(byte));
                     rest = &[];
                     What::Run
                 }
@@ -252,6 +258,7 @@ fn component(name: &str, pieces: &mut Vec<Piece>) {
         pieces.push(Piece { what, first, counts: wild });
         first = false;
     }
+    sure
 }
 
 /// How much a glob says of what it overlaps with, in names that are not constant, on the best of all ways.
@@ -290,7 +297,8 @@ impl Overlap {
             return self;
         }
         let more = match own.what {
-            What::Letter(_) => 1,
+            // `[k]` says as much as `k`.
+            What::Letter(_) | What::Set(Set::Letters) => 1,
             What::Run | What::Deep => -1,
             _ => 0,
         };
