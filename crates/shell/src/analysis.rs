@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use model::{Action, Effect, Object, ObjectKind};
 
+use crate::credentials::Globs;
 use crate::globs::Arg;
-use crate::judge;
+use crate::judge::{self, Around};
 use crate::parser::{Simple, parse};
 use crate::table::tools::Tools;
 
@@ -56,7 +57,7 @@ pub fn analyze(text: &[u8]) -> Analysis {
 pub fn analyze_with(text: &[u8], tools: &Tools) -> Analysis {
     let known = if text.len() > MOST_BYTES { Err("longer than is looked at") } else { utf8(text) };
     match known {
-        Ok(text) => nested(text, 0, tools),
+        Ok(text) => nested(text, &mut Around { depth: 0, tools, globs: &mut Globs::default() }),
         Err(why) => Gathered::default().finish(Some(why.to_owned())),
     }
 }
@@ -65,12 +66,12 @@ fn utf8(text: &[u8]) -> Result<&str, &'static str> {
     std::str::from_utf8(text).map_err(|_| "not UTF-8")
 }
 
-/// The same for a text inside of another (`sh -c '…'`), so many shells deep.
-pub(crate) fn nested(text: &str, depth: usize, tools: &Tools) -> Analysis {
+/// The same for a text inside of another (`sh -c '…'`).
+pub(crate) fn nested(text: &str, around: &mut Around<'_>) -> Analysis {
     let script = parse(text);
     let mut gathered = Gathered::default();
     for command in &script.commands {
-        gathered.add(command, depth, tools);
+        gathered.add(command, around);
     }
     gathered.finish(script.problem.map(std::borrow::Cow::into_owned))
 }
@@ -83,9 +84,9 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn add(&mut self, command: &Simple, depth: usize, tools: &Tools) {
+    fn add(&mut self, command: &Simple, around: &mut Around<'_>) {
         let mut reasons = Vec::new();
-        let mut actions = judge::simple(command, depth, tools, &mut reasons);
+        let mut actions = judge::simple(command, around, &mut reasons);
         let argv: Vec<String> = command.words.iter().map(|word| word.text.clone()).collect();
         if command.background {
             // It outlives the session, its recording and its limits, so it is more than what it does.

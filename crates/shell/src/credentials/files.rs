@@ -1,5 +1,6 @@
 //! Which paths are files of credentials, by lists that constant paths and globs are judged by alike.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use super::overlap::{Glob, Overlap, Pattern};
@@ -50,8 +51,8 @@ const ANCHORED: [&str; 6] =
     ["/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-", "/etc/security/opasswd", "/etc/krb5.keytab"];
 /// What a process may have of others in `/proc`.
 const OF_PROCESSES: [&str; 2] = ["environ", "mem"];
-/// How many bytes of a command's globs are looked at. One beyond them may be anything.
-const MOST_GLOBS: usize = 4096;
+/// How many bytes of a text's globs are looked at. One beyond them may be anything.
+const MOST_GLOBS: usize = 1024;
 
 static BY_NAME: LazyLock<Pattern> = LazyLock::new(|| by_name(&[]));
 static BY_NAME_BUT_WORDS: LazyLock<Pattern> = LazyLock::new(|| by_name(&WORDS));
@@ -156,7 +157,8 @@ fn is_number(text: &str) -> bool {
 
 pub(super) fn is_secret(path: &str) -> bool {
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
-    is_secret_of(&parts) || is_secret_of(&names(path))
+    let names = names(path);
+    is_secret_of(&parts) || names != parts && is_secret_of(&names)
 }
 
 fn is_secret_of(parts: &[&str]) -> bool {
@@ -169,22 +171,24 @@ fn is_secret_of(parts: &[&str]) -> bool {
     if is_name(&lower) || is_name(known) || parts.first() == Some(&"proc") && lower == "environ" {
         return true;
     }
-    let ends = |folder: &&str| parts.ends_with(&folder.split('/').collect::<Vec<_>>());
-    if FOLDERS.iter().any(ends) {
+    if FOLDERS.iter().any(|folder| ends_with(parts, folder)) {
         return true;
     }
-    let below = |place: &str, meant: &str| {
-        let folder: Vec<&str> = place.split('/').collect();
-        folders.windows(folder.len()).enumerate().any(|(at, found)| {
-            let next = parts.get(at + folder.len()).copied().unwrap_or_default();
-            let public = place == ".ssh" && PUBLIC.contains(&known);
-            found == folder
-                && (meant == "*" || next == meant || original(next) == meant)
-                && !public
-                && !HARMLESS.contains(&(place, next))
-        })
+    let below = |at: usize, place: &str, meant: &str| {
+        let next = parts.get(at).copied().unwrap_or_default();
+        let public = place == ".ssh" && PUBLIC.contains(&known);
+        (meant == "*" || next == meant || original(next) == meant) && !public && !HARMLESS.contains(&(place, next))
     };
-    PLACES.iter().any(|(folder, meant)| below(folder, meant))
+    (1..=folders.len()).any(|at| {
+        let above = folders.get(..at).unwrap_or_default();
+        PLACES.iter().any(|(place, meant)| ends_with(above, place) && below(at, place, meant))
+    })
+}
+
+/// Whether the names of a path end with those of a folder.
+fn ends_with(names: &[&str], folder: &str) -> bool {
+    let mut names = names.iter().rev();
+    folder.rsplit('/').all(|wanted| names.next().is_some_and(|name| *name == wanted))
 }
 
 /// Whether a file is one of credentials by its name alone.
@@ -203,37 +207,75 @@ fn is_name(name: &str) -> bool {
         || NUMBERED.iter().any(numbered)
 }
 
-/// The globs of one command.
-pub(super) struct Globs {
+/// The globs of a whole text, those of all commands and of the texts in it: looking at them is dear.
+#[derive(Debug)]
+pub(crate) struct Globs {
     /// How many bytes of them are still looked at.
     left: usize,
+    /// What is known of those that were: wrappers show the words that they run once more.
+    known: BTreeMap<String, [Option<bool>; 3]>,
+}
+
+/// What a glob is used for.
+#[derive(Clone, Copy, Debug)]
+enum Use {
+    /// A tool reads what it means.
+    Read,
+    /// Another tool gets it.
+    Word,
+    /// A tool looks for it in folders.
+    Search,
+}
+
+impl Default for Globs {
+    fn default() -> Self {
+        Self { left: MOST_GLOBS, known: BTreeMap::new() }
+    }
 }
 
 impl Globs {
-    pub(super) const fn new() -> Self {
-        Self { left: MOST_GLOBS }
-    }
-
     /// Whether a glob may mean a file of credentials, or a device where that counts, as more than all that is in a folder.
     pub(super) fn may_be_secret(&mut self, path: &str, reader: bool) -> bool {
-        let Some(left) = self.left.checked_sub(path.len()) else { return true };
-        self.left = left;
-        let lower = path.to_ascii_lowercase();
-        let names = names(&lower);
-        let glob = Glob::of(&names);
-        let by_name: &Pattern = if reader || path.contains('/') { &BY_NAME } else { &BY_NAME_BUT_WORDS };
-        let particular = |pattern| glob.overlap(pattern).is_some_and(Overlap::is_particular);
-        // Where it begins at the root, the path says enough; else `*/x` might be anywhere.
-        let anchored = |pattern| match glob.overlap(pattern) {
-            Some(overlap) => path.starts_with('/') || overlap.is_particular(),
-            None => false,
-        };
-        glob.overlap(&BY_ENDING).is_some_and(Overlap::is_said)
-            || particular(by_name)
-            || particular(&BY_FOLDER)
-            || anchored(&BY_PATH)
-            || reader && !is_elsewhere(&names) && anchored(&DISKS)
+        self.once(if reader { Use::Read } else { Use::Word }, path, || may_be_secret(path, reader))
     }
+
+    /// Whether a pattern of a search may mean files of credentials.
+    pub(super) fn is_sought(&mut self, pattern: &str) -> bool {
+        self.once(Use::Search, pattern, || is_sought(pattern))
+    }
+
+    /// What is said of a glob, which may be anything when too many were looked at.
+    fn once(&mut self, used: Use, glob: &str, look: impl FnOnce() -> bool) -> bool {
+        let known = self.known.get(glob).and_then(|uses| uses.get(used as usize).copied().flatten());
+        if let Some(known) = known {
+            return known;
+        }
+        let Some(left) = self.left.checked_sub(glob.len()) else { return true };
+        self.left = left;
+        let found = look();
+        if let Some(known) = self.known.entry(glob.to_owned()).or_default().get_mut(used as usize) {
+            *known = Some(found);
+        }
+        found
+    }
+}
+
+fn may_be_secret(path: &str, reader: bool) -> bool {
+    let lower = path.to_ascii_lowercase();
+    let names = names(&lower);
+    let glob = Glob::of(&names);
+    let by_name: &Pattern = if reader || path.contains('/') { &BY_NAME } else { &BY_NAME_BUT_WORDS };
+    let particular = |pattern| glob.overlap(pattern).is_some_and(Overlap::is_particular);
+    // Where it begins at the root, the path says enough; else `*/x` might be anywhere.
+    let anchored = |pattern| match glob.overlap(pattern) {
+        Some(overlap) => path.starts_with('/') || overlap.is_particular(),
+        None => false,
+    };
+    glob.overlap(&BY_ENDING).is_some_and(Overlap::is_said)
+        || particular(by_name)
+        || particular(&BY_FOLDER)
+        || anchored(&BY_PATH)
+        || reader && !is_elsewhere(&names) && anchored(&DISKS)
 }
 
 /// Whether a path that may be one of `/dev` is none of a disk.
@@ -242,7 +284,7 @@ fn is_elsewhere(names: &[&str]) -> bool {
 }
 
 /// Whether a pattern of a search may mean files of credentials, as more than "all of a kind", or folders of them.
-pub(super) fn is_sought(pattern: &str) -> bool {
+fn is_sought(pattern: &str) -> bool {
     let lower = without_braces(&pattern.to_ascii_lowercase());
     let (folders, name) = lower.rsplit_once('/').unwrap_or(("", &lower));
     // To a search a star may be a dot, as it may be any letter but the first.
@@ -404,7 +446,7 @@ mod tests {
             let meant = path.strip_suffix("/x").unwrap_or(path);
             let at = meant.len() - 2;
             let glob = format!("{}?{}", &path[..at], &path[at + 1..]);
-            assert!(Globs::new().may_be_secret(&glob, true), "{glob}");
+            assert!(Globs::default().may_be_secret(&glob, true), "{glob}");
         }
     }
 }

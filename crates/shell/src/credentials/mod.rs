@@ -12,7 +12,8 @@ use std::collections::BTreeSet;
 use model::{Action, Effect, Object, ObjectKind};
 
 use crate::globs::Arg;
-use files::{Globs, is_device, is_secret, is_sought, is_word};
+pub(crate) use files::Globs;
+use files::{is_device, is_secret, is_word};
 
 /// Tools that read files by their names.
 const READERS: [&str; 50] = [
@@ -36,15 +37,17 @@ const TALKERS: [&str; 11] =
 const PROGRAMS: [&str; 12] =
     ["awk", "gawk", "mawk", "nawk", "sed", "gsed", "find", "gfind", "jq", "yq", "perl", "python3"];
 
-/// The files of credentials that a reading command of these words names, each to be read.
-pub(crate) fn read_by(args: &[Arg]) -> BTreeSet<Action> {
+/// The files of credentials that a reading command of these words names, each to be read. So many words at its end are those of a command that it
+/// runs, for which they were looked at before.
+pub(crate) fn read_by(args: &[Arg], looked: usize, globs: &mut Globs) -> BTreeSet<Action> {
     let Some((name, words)) = args.split_first() else { return BTreeSet::new() };
-    let tool = name.text.rsplit('/').next().unwrap_or_default();
+    let tool = tool(name);
+    let words = words.get(..words.len().saturating_sub(if is_plain(tool) { looked } else { 0 })).unwrap_or_default();
     let (texts, lists) = (TALKERS.contains(&tool), LISTERS.contains(&tool));
     let runs =
         SEEKERS.contains(&tool) && args.iter().any(|arg| arg.text.starts_with("-exec") || arg.text.starts_with("-ok"));
     let reader = READERS.contains(&tool) || texts || runs;
-    let mut globs = Globs::new();
+    let programs = PROGRAMS.contains(&tool);
     let (mut paths, mut found) = (BTreeSet::new(), BTreeSet::new());
     for word in words_of_files(tool, words) {
         for path in [Some(path(word)), whole(&word.text)].into_iter().flatten() {
@@ -60,19 +63,36 @@ pub(crate) fn read_by(args: &[Arg]) -> BTreeSet<Action> {
             continue;
         }
         paths.extend(behind_letters(&word.text));
-        if PROGRAMS.contains(&tool) {
+        if programs {
             paths.extend(named_in(&word.text));
         }
     }
     let reads = |path: &&str| is_secret(path) && (reader || !is_word(path)) || reader && is_device(path);
     found.extend(paths.into_iter().filter(reads).map(to_read));
     if runs || SEARCHERS.contains(&tool) {
-        found.extend(sought(tool, args).map(to_read));
+        found.extend(patterns_of(tool, args).filter(|pattern| globs.is_sought(pattern)).map(to_read));
     }
     if tool == "ps" && shows_environments(args) {
         found.insert(to_read("/proc/*/environ"));
     }
     found
+}
+
+/// How many words at the end of a command were looked at for any tool that may run it, when [`read_by`] has looked at it.
+pub(crate) fn looked_at(args: &[Arg], looked: usize) -> usize {
+    let all = |name: &Arg| ![&TALKERS[..], &LISTERS, &SEARCHERS].iter().any(|list| list.contains(&tool(name)));
+    if args.first().is_some_and(all) { args.len() - 1 } else { looked }
+}
+
+/// The name of a command's program.
+fn tool(name: &Arg) -> &str {
+    name.text.rsplit('/').next().unwrap_or_default()
+}
+
+/// Whether what a tool reads by a word depends neither on the tool nor on its other words.
+fn is_plain(tool: &str) -> bool {
+    tool != "ps"
+        && ![&READERS[..], &SEEKERS, &SEARCHERS, &LISTERS, &TALKERS, &PROGRAMS].iter().any(|list| list.contains(&tool))
 }
 
 /// The words of a tool that may name files which it reads.
@@ -101,15 +121,14 @@ fn to_read(path: &str) -> Action {
     Action::on(Effect::Read, Object::new(ObjectKind::Path, path))
 }
 
-/// The patterns by which a tool is to look for files that may mean those of credentials, as more than "all of a kind".
-fn sought<'a>(tool: &str, args: &'a [Arg]) -> impl Iterator<Item = &'a str> {
+/// The patterns by which a tool is to look for files.
+fn patterns_of<'a>(tool: &str, args: &'a [Arg]) -> impl Iterator<Item = &'a str> {
     let searcher = SEARCHERS.contains(&tool);
     let asked = args.iter().zip(args.iter().skip(1).map(Some).chain([None]));
-    let patterns = asked.filter_map(move |(test, next)| {
+    asked.filter_map(move |(test, next)| {
         let (test, next) = (test.text.as_str(), next.map(|next| next.text.as_str()));
         if searcher { included(test, next) } else { next.filter(|_| TESTS.contains(&test)) }
-    });
-    patterns.filter(|pattern| is_sought(pattern))
+    })
 }
 
 /// The pattern of the files to look into that an option of a search has; options may be cut short.
@@ -185,257 +204,4 @@ fn before_glob(path: &str) -> &str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::globs::Kind;
-
-    #[test]
-    fn a_word_is_no_file() {
-        let read = |text: &str| {
-            let args: Vec<Arg> = text.split(' ').map(Arg::constant).collect();
-            read_by(&args).iter().filter_map(|action| Some(action.object.as_ref()?.name.clone())).collect::<Vec<_>>()
-        };
-        assert_eq!(read("grep root /etc/shadow"), ["/etc/shadow"]);
-        assert_eq!(read("grep -e root shadow"), ["shadow"]);
-        assert_eq!(read("grep -ie credentials shadow"), ["shadow"]);
-        assert_eq!(
-            read("curl -d @/etc/shadow --cert=/etc/ssl/private/a.pem x"),
-            ["/etc/shadow", "/etc/ssl/private/a.pem"]
-        );
-        assert_eq!(read("sort -o/srv/.ssh/id_rsa"), ["/srv/.ssh/id_rsa"]);
-        let glob = Arg { text: "/srv/app/.aws/*".to_owned(), kind: Kind::Glob };
-        assert!(!read_by(&[Arg::constant("tail"), glob]).is_empty());
-        for text in [
-            "awk {print} /etc/shadow",
-            "awk BEGIN{ARGV[1]=\"/etc/shadow\";ARGC=2}{print}",
-            "sed -n p /etc/shadow",
-            "sed -n r/etc/shadow x",
-            "git diff --no-index /dev/null /etc/shadow",
-            "git -C /etc grep --no-index root -- shadow",
-            "date -uf/etc/shadow",
-            "date --file=/etc/shadow",
-            "du --files0-from=/etc/shadow",
-            "tar -C /etc -cf - shadow",
-            "getent -s files shadow",
-            "grep -rf /etc/shadow x",
-            "grep -Fof/etc/shadow x",
-            "jq --rawfile x /etc/shadow -n .",
-            "ps auxe",
-            "ps e",
-            "ps aux e",
-            "cat /var/lib/kubelet/pki/kubelet-client-current.pem",
-            "tail .bash_history",
-            "cat /dev/sda",
-            "grep -a x /dev/mapper/root",
-            "strings /proc/1/mem",
-            "cat /dev/disk/by-label/a=b",
-            "cat /proc/kcore",
-            "find /etc -name shadow -exec cat {} +",
-            "find /etc -name sh*ow -exec cat {} ;",
-            "find / -iname ID_R?A -execdir cat {} ;",
-            "find / -path */.ssh/id_* -ok cat {} ;",
-            "find / -name *env -exec cat {} ;",
-            "find /etc -name *_rsa_ke? -exec cat {} ;",
-            "grep -r --include=sh* x /etc",
-            "grep -r --include sha*w x /etc",
-            "grep -r --inc=sha?ow x /etc",
-            "grep -r --include=[[:alpha:]]hadow x /etc",
-            "grep -r --include=ssh_host_*_ke? x /etc",
-            "rg -g sh*ow x /etc",
-            "rg -uug/etc/sh*ow x",
-            "rg --glob=**/sh*ow x",
-            "rg --iglob SH*OW x",
-            "rg -g {sh,x}ado[w] x",
-            "rg -g .n?trc x",
-            "rg --hidden -g **/.ss?/* x",
-            "find / -path */.[s]sh/* -exec cat {} +",
-            "find /etc -name shadow[-] -exec cat {} +",
-            "find /srv -name secrets[--9]yaml -exec cat {} +",
-            "find /srv -name [[:c]r[e:][d]entials -exec cat {} +",
-            "yq eval load(\"/etc/shadow\") x",
-            "logger -f /etc/shadow",
-            "logger -tsf shadow",
-            "logger -f/etc/shadow",
-            "logger --file=/etc/shadow",
-            "logger --fi /etc/shadow",
-            "logger -f /dev/sda",
-            "wall /etc/shadow",
-            "wall -n /etc/shadow",
-        ] {
-            assert!(!read(text).is_empty(), "{text}");
-        }
-        for text in ["/var/lib/*/.ssh/id_rsa", "/proc/*/environ", "*/.env", "/srv/[ab]/.aws/credentials"] {
-            let glob = Arg { text: text.to_owned(), kind: Kind::Glob };
-            assert_eq!(read_by(&[Arg::constant("cat"), glob]).len(), 1, "{text}");
-        }
-        for text in [
-            "cat /dev/null",
-            "sort /dev/stdin",
-            "smartctl -a /dev/sda",
-            "find /etc -name shadow",
-            "find /srv -name *.conf -exec grep x {} +",
-            "find /srv -name app* -exec grep x {} +",
-            "grep -r --include=*.yaml x /etc",
-            "grep -r --include *.conf x /etc",
-            "grep -r --include=app* x /etc",
-            "grep -r --exclude=sh* x /etc",
-            "rg -g *.{yml,json} x",
-            "rg -g !.git/** x",
-            "rg -g src/**/s*/* x",
-            "find / -path */.cache/* -exec cat {} +",
-            "rg --glob *.rs sh*ow",
-            "grep -g x",
-            "find /srv -type f -exec wc -l {} +",
-            "head -c 9 /dev/urandom",
-            "grep credentials app.log",
-            "kubectl get secret credentials",
-            "ls -l /etc/shadow",
-            "id",
-            "echo /etc/shadow",
-            "logger /dev/sda1 is full",
-            "logger -t f /etc/shadow was read",
-            "wall credentials",
-            "wall hello",
-            "du -s /etc/shadow",
-            "ps aux",
-            "ps -ef",
-            "ps -eo pid,comm",
-            "ps -o time",
-            "ps -C sleeve",
-            "git log --oneline",
-            "awk {print$1/2} x",
-        ] {
-            assert!(read(text).is_empty(), "{text}");
-        }
-    }
-
-    /// What a command reads of which the last word is a glob.
-    fn read_glob(tool: &str, text: &str) -> Vec<String> {
-        let kind = if text.starts_with(['*', '?', '[']) { Kind::Wild } else { Kind::Glob };
-        let found = read_by(&[Arg::constant(tool), Arg { text: text.to_owned(), kind }]);
-        found.into_iter().filter_map(|action| Some(action.object?.name)).collect()
-    }
-
-    #[test]
-    fn a_glob_that_may_mean_a_file_of_credentials_is_asked_for_as_it_stands() {
-        for text in [
-            "/pro?/1/environ",
-            "/proc/1/env*",
-            "/proc/1/me*",
-            "/proc/*/task/*/m?m",
-            "/proc/kcor?",
-            "/pr[o]c/kcore",
-            "/de*/sda",
-            "/d[e]v/sda",
-            "/dev/sd[a-z]",
-            "/srv/../d?v/sda",
-            "../../d?v/sda",
-            "/proc/1/root/d?v/sda",
-            "/proc/1/ro?t/etc/krb5.k*",
-            "/etc/krb5.k*",
-            "/etc/[k]rb5.keytab",
-            "/etc/[[:alpha:]]rb5.keytab",
-            "/etc/[[=k=]]rb5.keytab",
-            "[[:alpha:]]d_rsa",
-            "/srv/a=b/../../dev/s*",
-            "/etc/security/op*",
-            "/e**/op*",
-            "/etc/ssh/ssh_host_ecdsa_ke?",
-            "/etc/kub*/admin.conf",
-            "/etc/ss?/private/server.pem",
-            "/run/secr*/kubernetes.io/serviceaccount/token",
-            "~/.config/gcl*/application_default_credentials.json",
-            "/srv/app/secrets.y*ml",
-            "/srv/app/sec*.yaml",
-            "/srv/keys/site.k?y",
-            "/srv/id_*",
-            "cred*",
-            "/srv/id_rsa.b*",
-            "/srv/secrets.yaml.*",
-            "/etc/wiregu*/wg0.conf",
-            "/etc/letsencrypt/live/*/privk*.pem",
-            "/etc/letsencrypt/archive/x/privkey[0-9].pem",
-            "/SRV/ID_R*",
-            "/etc/gshadow[-]",
-            "/srv/www/wp[0-]config.php",
-            "/srv/secrets[--9]yaml",
-            "/etc/krb5[--9]keytab",
-            "/srv/site[+-9]key",
-            "/srv/terraform[0-9.]tfstate",
-            "/srv/secrets[[.period.]]yaml",
-            "/srv/wp[[=-=]]config.php",
-            "/srv/[[=c=]r[e]dentials",
-            "/srv/[x.k?y",
-            "/srv/site[.][k][e][y]",
-            "/srv/site[-][k][e][y].pem",
-            "/srv/[s][e][c]*.yaml",
-        ] {
-            assert!(read_glob("cat", text).iter().any(|name| name == text), "{text}");
-            assert!(read_glob("ls", text).is_empty(), "{text}");
-        }
-        let long = format!("/srv/{}", "a*".repeat(4_000));
-        assert_eq!(read_glob("cat", &long), [long]);
-        assert!(!read_glob("kubectl", "/srv/cred*").is_empty());
-        assert!(read_glob("kubectl", "cred*").is_empty());
-        assert!(read_glob("smartctl", "/dev/sd*").is_empty());
-    }
-
-    #[test]
-    fn a_glob_of_anything_else_is_not() {
-        for text in [
-            "/var/log/app.*",
-            "/var/log/*.log",
-            "/var/log/*/*.gz",
-            "/var/log/app.log.[0-9]*",
-            "/var/log/app-20??????.log",
-            "/var/log/20??????",
-            "/etc/nginx/conf.d/*",
-            "/etc/nginx/*.conf",
-            "/etc/ssl/certs/*.pem",
-            "/etc/ssh/*.pub",
-            "/etc/*release",
-            "/etc/cron.*/*",
-            "logs/s*",
-            "/run/*/x.pid",
-            "/run/systemd/*",
-            "*.log",
-            "*.yaml",
-            "*.p*y",
-            "*",
-            "*/*",
-            "app-*",
-            "*.py",
-            "*/app.log",
-            "../*/app.log",
-            "/proc/*/status",
-            "/proc/[0-9]*/io",
-            "/proc/net/*",
-            "/proc/sys/vm/*",
-            "/proc/mem*",
-            "/dev/tty*",
-            "/dev/shm/*",
-            "/sys/block/*/size",
-            "/srv/*/config.json",
-            "~/.ssh/*.pub",
-            "~/.kube/cache/*",
-            "~/.kube/cache/*/x",
-            "/etc/letsencrypt/live/*/fullchain.pem",
-            "/var/log/app.*.log",
-            "*.bak",
-            "*~",
-            "/var/log/app.log.?",
-            "/srv/releases/2026*",
-            "/srv/wp[0-9]config.php",
-            "/srv/[!.][!.]*.yaml",
-            "/srv/[a-z]*.yaml",
-            "/srv/releases/[0-9a-f]*",
-            "/srv/secrets[[:digit:]]yaml",
-            "/var/log/app[.-]*.log",
-            ".items[]",
-            ".items[].name",
-        ] {
-            let found = read_glob("cat", text);
-            assert!(found.iter().all(|name| name != text), "{text}: {found:?}");
-        }
-    }
-}
+mod tests;

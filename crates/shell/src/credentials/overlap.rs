@@ -2,6 +2,12 @@
 
 use crate::globs::{Set, set};
 
+#[cfg(test)]
+thread_local! {
+    /// How often a place of a glob met one of a pattern.
+    pub(super) static STEPS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 /// What a place of a glob or of a pattern may be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum What {
@@ -176,18 +182,20 @@ impl Glob {
     /// How they overlap; `None` if nothing is both.
     pub(super) fn overlap(&self, pattern: &Pattern) -> Option<Overlap> {
         let width = pattern.0.len() + 1;
-        let mut row = vec![None; width];
+        let (mut row, mut next) = (vec![None; width], vec![None; width]);
         relax(&mut row, 0, Overlap::default());
         for at in 0..=self.pieces.len() {
             let own = self.pieces.get(at).copied();
-            let mut next = vec![None; width];
             for place in 0..width {
                 if let Some(found) = row.get(place).copied().flatten() {
+                    #[cfg(test)]
+                    STEPS.set(STEPS.get() + 1);
                     self.step(own, pattern.0.get(place).copied(), place, found, &mut row, &mut next);
                 }
             }
             if own.is_some() {
-                row = next;
+                std::mem::swap(&mut row, &mut next);
+                next.fill(None);
             }
         }
         let found = row.pop().flatten()?;

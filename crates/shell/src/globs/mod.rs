@@ -167,23 +167,30 @@ const SECRETS: [(&[&str], &str); 27] = [
     (&["proc", "*", "task", "*"], "environ"),
 ];
 
+/// In at most so many folders [`SECRETS`] says they are.
+const MOST_FOLDERS: usize = 4;
+
 /// Whether a glob in the path may stand for one of [`SECRETS`], as more than "anything in here".
 fn may_be_secret(path: &[Component<'_>]) -> bool {
-    // Of other names those that nobody means by a glob for something else.
-    let hidden = NAMES.iter().filter(|name| name.starts_with('.'));
-    if hidden.into_iter().any(|name| path.iter().any(|component| component.wild && matches(component.text, name))) {
-        return true;
-    }
-    SECRETS.iter().any(|(folders, name)| {
-        path.iter().enumerate().any(|(at, component)| {
-            // A bare `*` names nothing in particular: it is what a listing of the folder is. Except where the folder is that of secrets.
-            let particular =
-                !component.text.bytes().all(|byte| byte == b'*') || !(folders.is_empty() || folders.contains(&"**"));
-            component.wild
-                && particular
-                && matches(component.text, name)
-                && in_folders(path.get(..at).unwrap_or_default(), folders)
-        })
+    path.iter().enumerate().filter(|(_, component)| component.wild).any(|(at, component)| {
+        // A bare `*` names nothing in particular: it is what a listing of the folder is. Except where the folder is that of secrets.
+        let particular = component.text.bytes().any(|byte| byte != b'*');
+        if !particular && at > MOST_FOLDERS {
+            return false;
+        }
+        let glob = pieces(component.text);
+        let length = (!glob.contains(&Piece::Run)).then_some(glob.len());
+        let hidden = component.text.starts_with('.');
+        let means = |name: &str| {
+            name.starts_with('.') == hidden && length.is_none_or(|length| length == name.len()) && fits(&glob, name)
+        };
+        // Of other names those that nobody means by a glob for something else.
+        hidden && NAMES.iter().any(|name| means(name))
+            || SECRETS.iter().any(|(folders, name)| {
+                (particular || !(folders.is_empty() || folders.contains(&"**")))
+                    && means(name)
+                    && in_folders(path.get(..at).unwrap_or_default(), folders)
+            })
     })
 }
 
@@ -195,12 +202,13 @@ fn in_folders(path: &[Component<'_>], folders: &[&str]) -> bool {
             })
 }
 
-/// Whether a glob may match a name. Two pointers, one step back: linear but for the star, which is bounded by the short name.
+/// Whether a glob may match a name.
 pub(crate) fn matches(glob: &str, name: &str) -> bool {
-    if name.starts_with('.') != glob.starts_with('.') {
-        return false;
-    }
-    let pattern = pieces(glob);
+    name.starts_with('.') == glob.starts_with('.') && fits(&pieces(glob), name)
+}
+
+/// The same where their first letters may be. Two pointers, one step back: linear but for the star, which is bounded by the short name.
+fn fits(pattern: &[Piece], name: &str) -> bool {
     let name = name.as_bytes();
     let (mut p, mut n, mut back) = (0, 0, None);
     while let Some(letter) = name.get(n) {
@@ -333,6 +341,11 @@ mod tests {
         for text in all {
             assert_eq!(kind(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn secrets_are_in_so_many_folders() {
+        assert_eq!(SECRETS.iter().map(|(folders, _)| folders.len()).max(), Some(MOST_FOLDERS));
     }
 
     #[test]

@@ -150,7 +150,10 @@ impl Judge<'_> {
         if args.iter().skip(1).any(|arg| arg.text.contains("{}") && arg.text != "{}") {
             return Err("find: a path inside of a word of what it runs".to_owned());
         }
-        Ok(self.command(&args))
+        // It has words of its own, and they are not the last ones.
+        let actions = self.command(&args);
+        self.looked = 0;
+        Ok(actions)
     }
 }
 

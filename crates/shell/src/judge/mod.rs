@@ -24,7 +24,7 @@ use std::collections::BTreeSet;
 use model::{Action, Effect, EffectSet, Object, ObjectKind};
 
 use crate::analysis::{texts, uncertain};
-use crate::credentials;
+use crate::credentials::{self, Globs};
 use crate::globs::{Arg, Kind};
 use crate::parser::Simple;
 use crate::table::tools::Tools;
@@ -39,9 +39,18 @@ const MOST_DEPTH: usize = 8;
 /// Why the far side of an scp inside of another command is not certain.
 const WRAPPED_SCP: &str = "scp is judged file by file, so it has to be all of the command";
 
+/// What is known around a simple command.
+pub(crate) struct Around<'r> {
+    /// In so many commands and texts it lies.
+    pub(crate) depth: usize,
+    pub(crate) tools: &'r Tools,
+    /// Those of the whole text.
+    pub(crate) globs: &'r mut Globs,
+}
+
 /// Everything that a simple command would do, by the tables and `tools`. Why something is not certain is added to `reasons`.
-pub(crate) fn simple(command: &Simple, depth: usize, tools: &Tools, reasons: &mut Vec<String>) -> BTreeSet<Action> {
-    let mut judge = Judge { depth, tools, reasons };
+pub(crate) fn simple(command: &Simple, around: &mut Around<'_>, reasons: &mut Vec<String>) -> BTreeSet<Action> {
+    let mut judge = Judge { depth: around.depth, tools: around.tools, globs: around.globs, looked: 0, reasons };
     let args: Result<Vec<Arg>, _> = command.words.iter().map(Arg::of).collect();
     let mut actions = match args {
         Ok(args) => judge.command(&args),
@@ -115,6 +124,9 @@ impl<'a> Call<'a> {
 struct Judge<'r> {
     depth: usize,
     tools: &'r Tools,
+    globs: &'r mut Globs,
+    /// So many words at the end of the command that is judged were looked at for files of credentials.
+    looked: usize,
     reasons: &'r mut Vec<String>,
 }
 
@@ -168,7 +180,8 @@ impl Judge<'_> {
             effects.insert(Effect::Unknown);
         }
         if !effects.is_empty() {
-            let secrets = credentials::read_by(args);
+            let secrets = credentials::read_by(args, self.looked, self.globs);
+            self.looked = credentials::looked_at(args, self.looked);
             if !secrets.is_empty() {
                 self.say("a file of credentials: a rule for its path decides, too");
             }

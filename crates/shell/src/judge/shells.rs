@@ -1,6 +1,6 @@
 //! Shells and interpreters.
 
-use super::{Call, Judge, Outcome};
+use super::{Around, Call, Judge, Outcome};
 use crate::analysis;
 use crate::globs::{Arg, Kind};
 
@@ -46,7 +46,8 @@ impl Judge<'_> {
         if self.depth > MOST_TEXTS {
             return self.unknown("texts in texts, deeper than is looked at");
         }
-        let inner = analysis::nested(&text.text, self.depth, self.tools);
+        let inner =
+            analysis::nested(&text.text, &mut Around { depth: self.depth, tools: self.tools, globs: self.globs });
         self.reasons.extend(inner.reasons);
         Outcome::inner(inner.actions.into_iter().collect())
     }
