@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use super::overlap::{Glob, Overlap, Pattern};
-use crate::globs::{NAMES, matches};
+use crate::globs::{NAMES, matches, set};
 
 /// Endings of names.
 const ENDINGS: [&str; 10] =
@@ -213,7 +213,7 @@ pub(crate) struct Globs {
     /// How many bytes of them are still looked at.
     left: usize,
     /// What is known of those that were: wrappers show the words that they run once more.
-    known: BTreeMap<String, [Option<bool>; 3]>,
+    known: BTreeMap<String, [Option<bool>; 4]>,
 }
 
 /// What a glob is used for.
@@ -223,8 +223,10 @@ enum Use {
     Read,
     /// Another tool gets it.
     Word,
-    /// A tool looks for it in folders.
+    /// A tool looks for such names in folders.
     Search,
+    /// The same for paths.
+    SearchPaths,
 }
 
 impl Default for Globs {
@@ -239,9 +241,10 @@ impl Globs {
         self.once(if reader { Use::Read } else { Use::Word }, path, || may_be_secret(path, reader))
     }
 
-    /// Whether a pattern of a search may mean files of credentials.
-    pub(super) fn is_sought(&mut self, pattern: &str) -> bool {
-        self.once(Use::Search, pattern, || is_sought(pattern))
+    /// Whether a pattern of a search, for names or for whole paths, may mean files of credentials.
+    pub(super) fn is_sought(&mut self, pattern: &str, path: bool) -> bool {
+        let used = if path { Use::SearchPaths } else { Use::Search };
+        self.once(used, pattern, || is_sought(pattern, path))
     }
 
     /// What is said of a glob, which may be anything when too many were looked at.
@@ -284,8 +287,20 @@ fn is_elsewhere(names: &[&str]) -> bool {
 }
 
 /// Whether a pattern of a search may mean files of credentials, as more than "all of a kind", or folders of them.
-fn is_sought(pattern: &str) -> bool {
-    let lower = without_braces(&pattern.to_ascii_lowercase());
+fn is_sought(pattern: &str, path: bool) -> bool {
+    let lower = without_backslashes(&pattern.to_ascii_lowercase());
+    // Without any, the word was looked at as the path of a file.
+    if pattern.contains('\\') && is_secret(&lower) {
+        return true;
+    }
+    if path {
+        let glob = Glob::searched_path(&lower);
+        let particular = |pattern: &LazyLock<Pattern>| glob.overlap(pattern).is_some_and(Overlap::is_particular);
+        if [&BY_NAME, &BY_FOLDER, &BY_PATH].into_iter().any(particular) {
+            return true;
+        }
+    }
+    let lower = without_braces(&lower);
     let (folders, name) = lower.rsplit_once('/').unwrap_or(("", &lower));
     // To a search a star may be a dot, as it may be any letter but the first.
     let means = |part: &str, name: &str| {
@@ -298,6 +313,27 @@ fn is_sought(pattern: &str) -> bool {
             .filter(|folder| !folder.contains('/'))
             .any(|folder| folders.split('/').chain([name]).any(|part| means(part, folder)))
         || !name.starts_with("*.") && Glob::searched(name).overlap(&BY_ENDING).is_some_and(Overlap::is_said)
+}
+
+/// A pattern without the backslashes by which letters are themselves. A wild card that is one may be any letter.
+fn without_backslashes(pattern: &str) -> String {
+    let mut text = String::new();
+    let mut rest = pattern.chars();
+    while let Some(letter) = rest.next() {
+        match letter {
+            '\\' => text.extend(rest.next().map(|letter| if "*?[{".contains(letter) { '?' } else { letter })),
+            '[' => {
+                // In a set they may be letters: `set` knows.
+                let behind = rest.as_str();
+                let length = set(behind.as_bytes()).map_or(behind.len(), |(_, length)| length);
+                text.push('[');
+                text.push_str(behind.get(..length).unwrap_or_default());
+                rest = behind.get(length..).unwrap_or_default().chars();
+            }
+            letter => text.push(letter),
+        }
+    }
+    text
 }
 
 /// A name where `{a,b}` may be anything.

@@ -25,7 +25,9 @@ const READERS: [&str; 50] = [
 /// Tools that run others for the files that they find.
 const SEEKERS: [&str; 2] = ["find", "gfind"];
 /// What of a file's name they look for.
-const TESTS: [&str; 6] = ["-name", "-iname", "-path", "-ipath", "-wholename", "-iwholename"];
+const TESTS: [&str; 2] = ["-name", "-iname"];
+/// The same of its whole path.
+const TESTS_OF_PATHS: [&str; 4] = ["-path", "-ipath", "-wholename", "-iwholename"];
 /// Tools whose first operand is a pattern, unless an option has it.
 const SEARCHERS: [&str; 6] = ["grep", "egrep", "fgrep", "zgrep", "rg", "ag"];
 /// Tools that tell of a file what a listing does; options of theirs may read it.
@@ -70,7 +72,11 @@ pub(crate) fn read_by(args: &[Arg], looked: usize, globs: &mut Globs) -> BTreeSe
     let reads = |path: &&str| is_secret(path) && (reader || !is_word(path)) || reader && is_device(path);
     found.extend(paths.into_iter().filter(reads).map(to_read));
     if runs || SEARCHERS.contains(&tool) {
-        found.extend(patterns_of(tool, args).filter(|pattern| globs.is_sought(pattern)).map(to_read));
+        found.extend(
+            patterns_of(tool, args)
+                .filter(|(pattern, path)| globs.is_sought(pattern, *path))
+                .map(|(pattern, _)| to_read(pattern)),
+        );
     }
     if tool == "ps" && shows_environments(args) {
         found.insert(to_read("/proc/*/environ"));
@@ -121,13 +127,15 @@ fn to_read(path: &str) -> Action {
     Action::on(Effect::Read, Object::new(ObjectKind::Path, path))
 }
 
-/// The patterns by which a tool is to look for files.
-fn patterns_of<'a>(tool: &str, args: &'a [Arg]) -> impl Iterator<Item = &'a str> {
+/// The patterns by which a tool is to look for files, and whether they are of whole paths.
+fn patterns_of<'a>(tool: &str, args: &'a [Arg]) -> impl Iterator<Item = (&'a str, bool)> {
     let searcher = SEARCHERS.contains(&tool);
     let asked = args.iter().zip(args.iter().skip(1).map(Some).chain([None]));
     asked.filter_map(move |(test, next)| {
         let (test, next) = (test.text.as_str(), next.map(|next| next.text.as_str()));
-        if searcher { included(test, next) } else { next.filter(|_| TESTS.contains(&test)) }
+        let paths = TESTS_OF_PATHS.contains(&test);
+        let pattern = if searcher { included(test, next) } else { next.filter(|_| paths || TESTS.contains(&test)) };
+        Some((pattern?, paths && !searcher))
     })
 }
 

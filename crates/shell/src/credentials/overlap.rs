@@ -40,11 +40,12 @@ impl Piece {
     }
 
     /// Whether one letter may be both. The dot of a hidden file is none to a wild card of a shell.
-    const fn meets(self, pattern: Self, hidden: bool) -> bool {
+    const fn meets(self, pattern: Self, Wild { hidden, slashes }: Wild) -> bool {
         match (self.what, pattern.what) {
             (What::Letter(one), What::Letter(b'.')) if pattern.first && !hidden => one == b'.' && self.first,
             (What::Letter(one), What::Letter(other)) => one == other,
             (What::Either(_) | What::Jump(_), _) | (_, What::Either(_) | What::Jump(_)) => false,
+            (What::Any | What::Set(Set::Letters | Set::Others), What::Letter(b'/')) => slashes,
             (one, What::Letter(letter)) => (!pattern.first || letter != b'.' || hidden) && is(one, letter),
             (What::Letter(letter), other) => is(other, letter),
             _ => true,
@@ -154,8 +155,15 @@ pub(super) struct Glob {
     pieces: Vec<Piece>,
     /// Those who read it may read other pieces: whatever it may be is meant.
     unsure: bool,
-    /// Its wild cards may be the dots of hidden files.
+    wild: Wild,
+}
+
+/// What wild cards may be, beside letters.
+#[derive(Clone, Copy, Default)]
+struct Wild {
+    /// The dots of hidden files.
     hidden: bool,
+    slashes: bool,
 }
 
 impl Glob {
@@ -171,12 +179,31 @@ impl Glob {
             slash = !(name.len() > 1 && name.bytes().all(|byte| byte == b'*'));
             unsure |= !component(name, &mut pieces);
         }
-        Self { pieces, unsure, hidden: false }
+        Self { pieces, unsure, wild: Wild::default() }
     }
 
     /// Of one name, to a tool that looks for files.
     pub(super) fn searched(name: &str) -> Self {
-        Self { hidden: true, ..Self::of(&[name]) }
+        Self { wild: Wild { hidden: true, slashes: false }, ..Self::of(&[name]) }
+    }
+
+    /// Of a path, to a tool to which a slash is a letter.
+    pub(super) fn searched_path(path: &str) -> Self {
+        let mut pieces = Vec::new();
+        if !path.starts_with('/') {
+            pieces.push(Piece::of(What::Letter(b'/')));
+        }
+        let unsure = !component(path, &mut pieces);
+        for name in pieces.split_mut(|piece| piece.what == What::Letter(b'/')) {
+            let counts = name.iter().any(|piece| !matches!(piece.what, What::Letter(_)));
+            for piece in name {
+                piece.counts = counts;
+                if piece.what == What::Run {
+                    piece.what = What::Deep;
+                }
+            }
+        }
+        Self { pieces, unsure, wild: Wild { hidden: true, slashes: true } }
     }
 
     /// How they overlap; `None` if nothing is both.
@@ -225,7 +252,7 @@ impl Glob {
         if own.repeats() {
             relax(next, place, found);
         }
-        let Some(wanted) = wanted.filter(|wanted| own.meets(*wanted, self.hidden)) else { return };
+        let Some(wanted) = wanted.filter(|wanted| own.meets(*wanted, self.wild)) else { return };
         let found = found.with(own, wanted);
         let place = if wanted.repeats() { place } else { place + 1 };
         relax(if own.repeats() { row } else { next }, place, found);
