@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use super::overlap::{Glob, Overlap, Pattern};
-use crate::globs::{NAMES, matches, set};
+use super::sought::{alternatives, is_sought, without_backslashes};
+use crate::globs::{NAMES, matches};
 
 /// Endings of names.
 const ENDINGS: [&str; 10] =
@@ -33,7 +34,7 @@ const PLACES: [(&str, &str); 15] = [
     ("run/secrets", "*"),
 ];
 /// Folders of credentials: whoever reads all that is in them reads those.
-const FOLDERS: [&str; 9] =
+pub(super) const FOLDERS: [&str; 9] =
     [".ssh", ".aws", ".kube", ".docker", ".gnupg", ".azure", "ssl/private", "run/secrets", "etc/wireguard"];
 /// Folders in those places in which there are none.
 const HARMLESS: [(&str, &str); 1] = [(".kube", "cache")];
@@ -52,12 +53,12 @@ const ANCHORED: [&str; 6] =
 /// What a process may have of others in `/proc`.
 const OF_PROCESSES: [&str; 2] = ["environ", "mem"];
 /// How many bytes of a text's globs are looked at. One beyond them may be anything.
-const MOST_GLOBS: usize = 1024;
+pub(super) const MOST_GLOBS: usize = 1024;
 
-static BY_NAME: LazyLock<Pattern> = LazyLock::new(|| by_name(&[]));
+pub(super) static BY_NAME: LazyLock<Pattern> = LazyLock::new(|| by_name(&[]));
 static BY_NAME_BUT_WORDS: LazyLock<Pattern> = LazyLock::new(|| by_name(&WORDS));
-static BY_ENDING: LazyLock<Pattern> = LazyLock::new(|| Pattern::ending(&ENDINGS, &COPIES));
-static BY_FOLDER: LazyLock<Pattern> = LazyLock::new(|| {
+pub(super) static BY_ENDING: LazyLock<Pattern> = LazyLock::new(|| Pattern::ending(&ENDINGS, &COPIES));
+pub(super) static BY_FOLDER: LazyLock<Pattern> = LazyLock::new(|| {
     let below = PLACES.iter().map(|(folder, meant)| match *meant {
         "*" => format!("{folder}/**"),
         meant => format!("{folder}/{meant}/**"),
@@ -65,7 +66,7 @@ static BY_FOLDER: LazyLock<Pattern> = LazyLock::new(|| {
     let folders = FOLDERS.iter().map(|folder| (*folder).to_owned());
     Pattern::anywhere(&below.chain(folders).collect::<Vec<_>>(), &[])
 });
-static BY_PATH: LazyLock<Pattern> = LazyLock::new(|| {
+pub(super) static BY_PATH: LazyLock<Pattern> = LazyLock::new(|| {
     let of_processes = OF_PROCESSES.iter().flat_map(|name| {
         let of = move |process| [format!("/proc/{process}/{name}"), format!("/proc/{process}/task/*/{name}")];
         ["#*", "self", "thread-self"].into_iter().flat_map(of)
@@ -244,7 +245,11 @@ impl Globs {
     /// Whether a pattern of a search, for names or for whole paths, may mean files of credentials.
     pub(super) fn is_sought(&mut self, pattern: &str, path: bool) -> bool {
         let used = if path { Use::SearchPaths } else { Use::Search };
-        self.once(used, pattern, || is_sought(pattern, path))
+        let lower = without_backslashes(&pattern.to_ascii_lowercase());
+        let Some(meant) = alternatives(&lower) else { return true };
+        // Else the word was looked at as the path of a file.
+        let quoted = |one: &str| pattern.contains('\\') || one != lower && !one.contains(['*', '?', '[']);
+        meant.iter().any(|one| quoted(one) && is_secret(one) || self.once(used, one, || is_sought(one, path)))
     }
 
     /// What is said of a glob, which may be anything when too many were looked at.
@@ -284,63 +289,6 @@ fn may_be_secret(path: &str, reader: bool) -> bool {
 /// Whether a path that may be one of `/dev` is none of a disk.
 fn is_elsewhere(names: &[&str]) -> bool {
     names.get(1).is_some_and(|name| NO_DISKS.contains(name)) || names.last().is_some_and(|name| is_no_disk(name))
-}
-
-/// Whether a pattern of a search may mean files of credentials, as more than "all of a kind", or folders of them.
-fn is_sought(pattern: &str, path: bool) -> bool {
-    let lower = without_backslashes(&pattern.to_ascii_lowercase());
-    // Without any, the word was looked at as the path of a file.
-    if pattern.contains('\\') && is_secret(&lower) {
-        return true;
-    }
-    if path {
-        let glob = Glob::searched_path(&lower);
-        let particular = |pattern: &LazyLock<Pattern>| glob.overlap(pattern).is_some_and(Overlap::is_particular);
-        if [&BY_NAME, &BY_FOLDER, &BY_PATH].into_iter().any(particular) {
-            return true;
-        }
-    }
-    let lower = without_braces(&lower);
-    let (folders, name) = lower.rsplit_once('/').unwrap_or(("", &lower));
-    // To a search a star may be a dot, as it may be any letter but the first.
-    let means = |part: &str, name: &str| {
-        let particular = !part.starts_with("*.") && part.bytes().any(|byte| byte != b'*');
-        particular && matches(&format!("/{part}"), &format!("/{name}"))
-    };
-    NAMES.iter().any(|known| means(name, known))
-        || FOLDERS
-            .iter()
-            .filter(|folder| !folder.contains('/'))
-            .any(|folder| folders.split('/').chain([name]).any(|part| means(part, folder)))
-        || !name.starts_with("*.") && Glob::searched(name).overlap(&BY_ENDING).is_some_and(Overlap::is_said)
-}
-
-/// A pattern without the backslashes by which letters are themselves. A wild card that is one may be any letter.
-fn without_backslashes(pattern: &str) -> String {
-    let mut text = String::new();
-    let mut rest = pattern.chars();
-    while let Some(letter) = rest.next() {
-        match letter {
-            '\\' => text.extend(rest.next().map(|letter| if "*?[{".contains(letter) { '?' } else { letter })),
-            '[' => {
-                // In a set they may be letters: `set` knows.
-                let behind = rest.as_str();
-                let length = set(behind.as_bytes()).map_or(behind.len(), |(_, length)| length);
-                text.push('[');
-                text.push_str(behind.get(..length).unwrap_or_default());
-                rest = behind.get(length..).unwrap_or_default().chars();
-            }
-            letter => text.push(letter),
-        }
-    }
-    text
-}
-
-/// A name where `{a,b}` may be anything.
-fn without_braces(name: &str) -> String {
-    let Some((before, rest)) = name.split_once('{') else { return name.to_owned() };
-    let after = rest.rsplit_once('}').map_or("", |(_, after)| after);
-    format!("{before}*{after}")
 }
 
 #[cfg(test)]

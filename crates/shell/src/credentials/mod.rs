@@ -3,9 +3,11 @@
 //!
 //! - `files`: which those are
 //! - `overlap`: whether a glob may mean one
+//! - `sought`: whether a search may
 
 mod files;
 mod overlap;
+mod sought;
 
 use std::collections::BTreeSet;
 
@@ -14,6 +16,7 @@ use model::{Action, Effect, Object, ObjectKind};
 use crate::globs::Arg;
 pub(crate) use files::Globs;
 use files::{is_device, is_secret, is_word};
+use sought::is_sought_by_expression;
 
 /// Tools that read files by their names.
 const READERS: [&str; 50] = [
@@ -28,6 +31,8 @@ const SEEKERS: [&str; 2] = ["find", "gfind"];
 const TESTS: [&str; 2] = ["-name", "-iname"];
 /// The same of its whole path.
 const TESTS_OF_PATHS: [&str; 4] = ["-path", "-ipath", "-wholename", "-iwholename"];
+/// The same by a regular expression.
+const EXPRESSIONS: [&str; 2] = ["-regex", "-iregex"];
 /// Tools whose first operand is a pattern, unless an option has it.
 const SEARCHERS: [&str; 6] = ["grep", "egrep", "fgrep", "zgrep", "rg", "ag"];
 /// Tools that tell of a file what a listing does; options of theirs may read it.
@@ -77,6 +82,13 @@ pub(crate) fn read_by(args: &[Arg], looked: usize, globs: &mut Globs) -> BTreeSe
                 .filter(|(pattern, path)| globs.is_sought(pattern, *path))
                 .map(|(pattern, _)| to_read(pattern)),
         );
+    }
+    if runs {
+        let behind = args.windows(2).filter_map(|pair| match pair {
+            [test, expression] if EXPRESSIONS.contains(&test.text.as_str()) => Some(expression.text.as_str()),
+            _ => None,
+        });
+        found.extend(behind.filter(|expression| is_sought_by_expression(expression)).map(to_read));
     }
     if tool == "ps" && shows_environments(args) {
         found.insert(to_read("/proc/*/environ"));
