@@ -17,10 +17,12 @@ pub(super) fn is_sought(lower: &str, path: bool) -> bool {
         }
     }
     let (folders, name) = lower.rsplit_once('/').unwrap_or(("", lower));
-    // To a search a star may be a dot, as it may be any letter but the first.
+    // To a search a star may be a dot, as it may be any letter but the first. It may also be nothing: `*.env` is `.env`, too.
     let means = |part: &str, name: &str| {
-        let particular = !part.starts_with("*.") && part.bytes().any(|byte| byte != b'*');
-        particular && matches(&format!("/{part}"), &format!("/{name}"))
+        let hidden = part.strip_prefix('*').filter(|rest| rest.starts_with('.'));
+        let all = if hidden.is_some() { b".*?".as_slice() } else { b"*" };
+        let part = hidden.unwrap_or(part);
+        part.bytes().any(|byte| !all.contains(&byte)) && matches(&format!("/{part}"), &format!("/{name}"))
     };
     NAMES.iter().any(|known| means(name, known))
         || FOLDERS
@@ -79,12 +81,14 @@ pub(super) fn alternatives(pattern: &str) -> Option<BTreeSet<String>> {
     Some(done)
 }
 
-/// Whether a regular expression for whole paths may mean files of credentials: all but those for an ending that such files do not have.
+/// Whether a regular expression for whole paths may mean files of credentials: all but those for an ending that no such file has, nor is.
 pub(super) fn is_sought_by_expression(expression: &str) -> bool {
-    let ending = expression.strip_prefix(".*").and_then(|rest| rest.trim_end_matches('$').strip_prefix("\\."));
-    !ending.is_some_and(|ending| {
-        ending.bytes().all(|byte| byte.is_ascii_alphanumeric()) && !is_secret(&format!("x.{ending}"))
-    })
+    let ending = expression.strip_prefix(".*\\.").map(|rest| rest.trim_end_matches('$'));
+    let harmless = |ending: &str| {
+        ending.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            && ![format!("x.{ending}"), format!(".{ending}")].iter().any(|name| is_secret(name))
+    };
+    !ending.is_some_and(harmless)
 }
 
 #[cfg(test)]
