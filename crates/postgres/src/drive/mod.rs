@@ -298,7 +298,7 @@ impl Drive {
             pending.drain(..used);
             self.target_in = pending;
         }
-        if self.waiting && self.job.is_none() {
+        if self.waiting && self.job.is_none() && self.deaf.is_none() {
             self.feed_again()?;
         }
         Ok(true)

@@ -4,7 +4,8 @@
 //! - `client`, `target`: what each side's messages mean
 //! - `requests`: what a client asks of a channel before and beside a program; `terminal`: which modes of one it chooses
 //! - `program`: programs and tunnels: asked for, refused, begun, fed, ended; `held`: those that wait for a human
-//! - `files`: file transfers, operation by operation; `done`: what is recorded of them; `places`: where their paths are, and links lead; `copies`: scp's old protocol, file by file
+//! - `files`: file transfers, operation by operation; `done`: what is recorded of them; `places`: where their paths are, and links lead; `copies`:
+//!   scp's old protocol, file by file
 //! - `forward`: requests about the whole connection, and the channels that come of them
 //!
 //! A channel has the same number of ours on both sides. Every message towards the target is given out by the gate; every byte of a program
