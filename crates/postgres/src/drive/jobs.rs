@@ -92,7 +92,8 @@ impl Drive {
     }
 
     pub(super) fn poll_job(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
-        let Some(job) = self.job.take() else {
+        // Nothing more is asked of a target that takes nothing.
+        let Some(job) = self.job.take_if(|_| self.deaf.is_none()) else {
             return Ok(false);
         };
         match job {

@@ -201,7 +201,7 @@ impl Drive {
 
     /// Goes on with what the client sent before.
     fn feed_again(&mut self) -> Result<bool, Ending> {
-        if self.job.is_some() || self.stop.is_some() {
+        if self.job.is_some() || self.stop.is_some() || self.deaf.is_some() {
             return Ok(true);
         }
         self.waiting = false;
@@ -298,7 +298,7 @@ impl Drive {
             pending.drain(..used);
             self.target_in = pending;
         }
-        if self.waiting && self.job.is_none() && self.deaf.is_none() {
+        if self.waiting && self.job.is_none() {
             self.feed_again()?;
         }
         Ok(true)

@@ -267,6 +267,10 @@ impl Drive {
     fn poll_jobs(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
         let mut moved = false;
         let mut at = 0;
+        // Nothing more is asked of a target that takes nothing.
+        if self.deaf.is_some() {
+            return Ok(false);
+        }
         while let Some(job) = self.jobs.get_mut(at) {
             let (index, id) = (job.index, job.id);
             let ended = match &mut job.step {
